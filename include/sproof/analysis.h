@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The analysis of a network on a machine: sums, ceilings, break-even, Pareto, answers. */
+#ifndef SPROOF_ANALYSIS_H
+#define SPROOF_ANALYSIS_H
+
+#include "sproof/accuracy.h"
+#include "sproof/layer.h"
+#include "sproof/machine.h"
+#include "sproof/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SPR_CHANGES_MAX 32
+#define SPR_BATCHES_MAX 64
+
+/* What was asked. Zeroed plus dtype and one batch is a valid default. */
+struct spr_options {
+    enum spr_dtype dtype;
+    bool ideal_tiles;
+    enum spr_residency residency;
+    int64_t threads; /* 0: all of host, 1 of a machine given by file */
+    double batches[SPR_BATCHES_MAX];
+    size_t batch_count;
+    bool has_max_drop;
+    double max_drop;            /* points of the metric, or a fraction when max_drop_relative */
+    bool max_drop_relative;
+    bool assume_uniform;
+    struct spr_machine_change changes[SPR_CHANGES_MAX]; /* --set, already applied */
+    size_t change_count;
+};
+
+/* One operator of one variant at one batch. */
+struct spr_layer_result {
+    struct spr_choice choice; /* pattern dense: not pruned here */
+    const char *misfit;       /* why a grid pattern was not applied, else NULL */
+    struct spr_prediction run;
+    double speedup;              /* dense time / time */
+    double break_even_sparsity;  /* NAN: none, or does not apply */
+};
+
+/* One variant at one batch. */
+struct spr_result {
+    const struct spr_variant *variant;
+    size_t batch_index;
+    double batch;
+    double speedup, speedup_low, speedup_high;
+    double speedup_prunable; /* NAN: nothing prunable */
+    double speedup_mixed;
+    double amdahl_ceiling;   /* NAN: nothing else takes time */
+    double activation_ceiling;
+    double time_s, dense_time_s;
+    double mixed_time_s;
+    double density;          /* NAN: nothing prunable */
+    double efficiency_kept;  /* NAN: nothing prunable */
+    double weight_bytes, dense_weight_bytes;
+    bool counted;            /* takes part in the Pareto front */
+    bool pareto;
+    double drop;             /* accuracy lost against dense_accuracy, > 0 is worse; NAN */
+    bool within_drop;        /* drop known and within --max-drop */
+    size_t layers_pruned;    /* operators that run the pattern, times count */
+    size_t layers_slower;    /* of these, slower than dense */
+    struct spr_layer_result *layers; /* network.layer_count of them */
+};
+
+struct spr_analysis {
+    struct spr_network *network;       /* borrowed */
+    const struct spr_machine *machine; /* borrowed */
+    struct spr_options options;
+    struct spr_model model;            /* nominal rates */
+    struct spr_prediction *dense;      /* [batch][layer] */
+    double *dense_time_s;              /* [batch], whole network */
+    struct spr_result *results;        /* variants outer, batches inner */
+    size_t result_count;
+    bool other_counted;   /* the network carries op=other rows */
+    bool has_attention;
+    double shortest_layer_s; /* shortest dense layer time, for the overhead warning */
+};
+
+/* Evaluates every variant at every batch. network and machine are borrowed and must outlive
+ * *analysis. Errors: SPR_EINPUT (no engine for the dtype or a pattern, naming what there
+ * is), SPR_ENOMEM. */
+enum spr_status spr_analyze(struct spr_network *network, const struct spr_machine *machine,
+                            const struct spr_options *options, struct spr_analysis *analysis,
+                            struct spr_error *err);
+
+void spr_analysis_free(struct spr_analysis *analysis);
+
+/* The dense prediction of a layer at a result's batch. */
+const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
+                                                size_t batch_index, size_t layer);
+
+/* Per pattern the fastest result within --max-drop (all results when there is none), in
+ * rising order of first appearance: fills at most `size` indices into results, for one
+ * batch; returns how many. mixed and table variants group by their pattern. */
+size_t spr_analysis_best_per_pattern(const struct spr_analysis *analysis, size_t batch_index,
+                                     size_t *indices, size_t size);
+
+/* The one to recommend at a batch: fastest within the drop; result_count when none pays. */
+size_t spr_analysis_recommend(const struct spr_analysis *analysis, size_t batch_index);
+
+/* The result of a variant at a batch index; NULL when there is none of that name. */
+const struct spr_result *spr_analysis_find(const struct spr_analysis *analysis,
+                                           const char *variant, size_t batch_index);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why: one line per layer, and the waterfall from the ideal speedup to the answer. */
+#ifndef SPROOF_EXPLAIN_H
+#define SPROOF_EXPLAIN_H
+
+#include "sproof/analysis.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes enough for a reason. */
+#define SPR_REASON_TEXT 320
+
+/* What limits this layer and what would change it, in plain words; returns text. */
+const char *spr_explain_layer(const struct spr_analysis *analysis,
+                              const struct spr_result *result, size_t layer, char *text);
+
+enum spr_step_kind {
+    SPR_STEP_IDEAL,      /* 1/density */
+    SPR_STEP_PLACEMENT,  /* the zeros sit in layers with more or less time than weights */
+    SPR_STEP_UNPRUNED,   /* operators not pruned (Amdahl) */
+    SPR_STEP_TRAFFIC,    /* X, Y and index traffic */
+    SPR_STEP_ENGINE,     /* engine and tile */
+    SPR_STEP_LEFT_DENSE, /* layers that would be faster left dense */
+    SPR_STEP_RUNTIME,    /* the user's runtime against the bound */
+};
+#define SPR_STEPS_MAX 8
+
+/* One step of the waterfall. */
+struct spr_step {
+    enum spr_step_kind kind;
+    double factor;       /* what this step multiplies; the first step holds 1/density */
+    double speedup;      /* after this step */
+    size_t worst_layer;  /* the layer that loses most time here; layer_count when none */
+    double worst_share;  /* its share of the time lost here, 0..1 */
+    size_t layers;       /* operators that lose time here, times count */
+};
+
+/* Measured whole-network times; NAN where not given. */
+struct spr_measured {
+    double dense_s, sparse_s;
+};
+
+struct spr_waterfall {
+    struct spr_step steps[SPR_STEPS_MAX];
+    size_t count;
+    double speedup; /* product of all factors: the result's speedup, or the measured one */
+};
+
+/* Fills the waterfall of one result; its factors multiply to result->speedup, or with
+ * measured times to dense_s/sparse_s. */
+void spr_explain_waterfall(const struct spr_analysis *analysis,
+                           const struct spr_result *result,
+                           const struct spr_measured *measured,
+                           struct spr_waterfall *waterfall);
+
+/* Short name of a step ("X, Y and index traffic"). */
+const char *spr_step_name(enum spr_step_kind kind);
+
+/* What would change this step, in plain words; returns text[SPR_REASON_TEXT]. */
+const char *spr_step_remedy(const struct spr_analysis *analysis,
+                            const struct spr_result *result, const struct spr_step *step,
+                            char *text);
+
+/* In one or two words what limits a whole variant ("FLOPs on tensor", "X and Y bytes",
+ * "operators not pruned"); returns text[SPR_REASON_TEXT]. */
+const char *spr_explain_limit(const struct spr_analysis *analysis,
+                              const struct spr_result *result, char *text);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Status codes, error texts and warnings: how every fallible function reports. */
+#ifndef SPROOF_STATUS_H
+#define SPROOF_STATUS_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SPR_PRINTF(format_index, first_argument)                                         \
+    __attribute__((format(printf, format_index, first_argument)))
+#else
+#define SPR_PRINTF(format_index, first_argument)
+#endif
+
+enum spr_status {
+    SPR_OK = 0,
+    SPR_EGATE,         /* a gate the user set was not met: exit 1 */
+    SPR_EINPUT,        /* usage, or an input missing, unreadable or wrong: exit 2 */
+    SPR_EINCONCLUSIVE, /* too noisy to tell: exit 3 */
+    SPR_EENVIRONMENT,  /* output cannot be written, a program is missing: exit 4 */
+    SPR_ENOMEM,        /* out of memory: exit 4 */
+    SPR_EINTERRUPTED,  /* stopped by the user: exit 130 */
+};
+
+/* Bytes of an error text; room for 20 bad rows of a table. */
+#define SPR_ERROR_TEXT 6144
+
+/* The cause of a failure. Owned by the caller; zeroed means "no error". */
+struct spr_error {
+    enum spr_status status;    /* SPR_OK until something failed */
+    char text[SPR_ERROR_TEXT]; /* one line, or one line per bad row; no final newline */
+};
+
+/* Records the first cause and returns `status`, so that a caller can write
+ * `return spr_fail(err, ...)`. Later causes do not replace the first. err may be NULL. */
+enum spr_status spr_fail(struct spr_error *err, enum spr_status status, const char *format,
+                         ...) SPR_PRINTF(3, 4);
+
+/* Like spr_fail, but adds a further line when an error of the same table is already there. */
+enum spr_status spr_fail_more(struct spr_error *err, enum spr_status status,
+                              const char *format, ...) SPR_PRINTF(3, 4);
+
+/* The process exit code that belongs to a status. */
+int spr_exit_code(enum spr_status status);
+
+/* Warnings gathered while reading; the command line prints them. Zeroed means none. */
+#define SPR_NOTES_MAX 24
+struct spr_notes {
+    size_t count;              /* warnings raised, also those beyond SPR_NOTES_MAX */
+    char *line[SPR_NOTES_MAX]; /* the first ones, owned */
+};
+
+/* Adds a warning; one that cannot be stored is counted only. notes may be NULL. */
+void spr_note(struct spr_notes *notes, const char *format, ...) SPR_PRINTF(2, 3);
+
+void spr_notes_free(struct spr_notes *notes);
+
+/* The candidate closest to `word` by edit distance, or NULL when none is close enough
+ * to be worth offering. The list ends with NULL. */
+const char *spr_nearest(const char *word, const char *const *candidates);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

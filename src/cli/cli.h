@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs share: arguments, messages, inputs and outputs. */
+#ifndef SPROOF_CLI_H
+#define SPROOF_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "sproof/analysis.h"
+#include "sproof/record.h"
+#include "sproof/report.h"
+
+enum option {
+    OPT_ACCURACY,
+    OPT_ASSUME_UNIFORM,
+    OPT_BATCH,
+    OPT_DTYPE,
+    OPT_FORMAT,
+    OPT_HELP,
+    OPT_IDEAL_TILES,
+    OPT_INPUT,
+    OPT_KIND,
+    OPT_LAYERS,
+    OPT_MACHINE,
+    OPT_MAX_DROP,
+    OPT_MEASURED,
+    OPT_NO_PROGRESS,
+    OPT_NO_SAVE,
+    OPT_OUTPUT,
+    OPT_PATTERN,
+    OPT_QUIET,
+    OPT_RESIDENCY,
+    OPT_SET,
+    OPT_SPARSITY,
+    OPT_TERMINAL,
+    OPT_THREADS,
+    OPT_TIMES,
+    OPT_VARIANT,
+    OPT_COUNT,
+};
+
+#define POSITIONALS_MAX 8
+
+/* A parsed command line. */
+struct args {
+    const char *positional[POSITIONALS_MAX];
+    size_t positional_count;
+    const char *value[OPT_COUNT]; /* NULL: not given; flags: "" */
+    const char *set[SPR_CHANGES_MAX];
+    size_t set_count;
+};
+
+struct cli;
+
+struct verb {
+    const char *name;
+    const char *arguments; /* "MODEL" */
+    const char *summary;
+    const char *examples[2];
+    const char *notes; /* further help, NULL: none */
+    size_t positionals_max;
+    const enum option *options; /* ended by OPT_COUNT */
+    enum spr_status (*run)(struct cli *cli, const struct args *args, struct spr_error *err);
+};
+
+/* The invocation. */
+struct cli {
+    const struct verb *verb;
+    FILE *out, *err;
+    bool quiet;
+    char command[1024];   /* the command line, for records */
+    char created[32];     /* UTC now */
+    struct spr_notes notes;
+};
+
+extern const struct verb verb_analyze, verb_explain, verb_plot, verb_list, verb_help;
+const struct verb *const *cli_verbs(void);
+
+/* options.c */
+enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
+                          struct spr_error *err);
+void cli_print_help(FILE *file, const struct verb *verb);
+void cli_print_overview(FILE *file);
+
+/* Warnings gathered so far, to stderr, once. */
+void cli_flush_notes(struct cli *cli);
+
+/* lists.c: comma-separated lists; errors name the option. Results are owned by the caller
+ * (spr_free). */
+enum spr_status cli_patterns(const char *text, struct spr_pattern **patterns, size_t *count,
+                             struct spr_error *err);
+enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
+                               struct spr_error *err);
+enum spr_status cli_batches(const char *text, struct spr_options *options,
+                            struct spr_error *err);
+
+/* files.c: a file written under a temporary name, renamed when complete. */
+struct cli_output {
+    FILE *file;
+    char path[1024], temporary[1056];
+};
+enum spr_status cli_output_open(struct cli_output *output, const char *path,
+                                struct spr_error *err);
+/* status: what the writing came to; anything but SPR_OK discards the file. */
+enum spr_status cli_output_close(struct cli_output *output, enum spr_status status,
+                                 struct spr_error *err);
+
+/* Record of `path` (NULL: sproof.json), evaluated: the patterns it lacks are added when
+ * asked for. Says on stderr what it came from and warns when an input changed since. */
+struct cli_evaluated {
+    struct spr_record record;
+    struct spr_analysis analysis;
+};
+enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
+                                    const struct spr_pattern *patterns, size_t pattern_count,
+                                    struct cli_evaluated *evaluated, struct spr_error *err);
+void cli_evaluated_free(struct cli_evaluated *evaluated);
+
+/* The default grid of sparsities. */
+#define CLI_DEFAULT_SPARSITIES "0.5:0.95:0.05"
+#define CLI_DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,32x32,2:4"
+#define CLI_DEFAULT_RECORD "sproof.json"
+
+#endif

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sproof analyze: layer table, accuracy table and machine into the answer and the record. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "csv_read.h"
+#include "mem.h"
+
+/* What one run of analyze owns. */
+struct work {
+    struct cli *cli;
+    const struct args *args;
+    struct spr_network network;
+    struct spr_machine machine;
+    struct spr_accuracy accuracy;
+    bool has_accuracy;
+    struct spr_options options;
+    struct spr_pattern *patterns;
+    size_t pattern_count;
+    struct spr_error *err;
+};
+
+static enum spr_status read_max_drop(const char *text, struct spr_options *options,
+                                     struct spr_error *err)
+{
+    char number[64];
+    size_t length = strlen(text);
+    bool relative = length > 1 && text[length - 1] == '%';
+    double value = 0;
+    snprintf(number, sizeof number, "%.*s", (int)(relative ? length - 1 : length), text);
+    if (length >= sizeof number || !spr_parse_number(number, &value) || value < 0) {
+        return spr_fail(err, SPR_EINPUT,
+                        "--max-drop: '%.60s': expected points of the metric, such as 1.0, or "
+                        "a share of it, such as 2%%",
+                        text);
+    }
+    options->has_max_drop = true;
+    options->max_drop_relative = relative;
+    options->max_drop = relative ? value / 100 : value;
+    return SPR_OK;
+}
+
+static enum spr_status read_residency(const char *text, struct spr_options *options,
+                                      struct spr_error *err)
+{
+    const char *names[] = {"dram", "warm", "cold", "network", NULL};
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(names[i], text) == 0) {
+            options->residency = (enum spr_residency)i;
+            return SPR_OK;
+        }
+    }
+    const char *near = spr_nearest(text, names);
+    return spr_fail(err, SPR_EINPUT,
+                    "--residency: '%.40s': expected dram, warm, cold or network%s%s%s", text,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static enum spr_status read_threads(struct work *w, const char *text)
+{
+    double value = 0;
+    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
+        value < 1 || value > 65536) {
+        return spr_fail(w->err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
+                        text);
+    }
+    if (strcmp(w->machine.name, "host") != 0) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--threads: the rates of machine %s are those of the whole machine: "
+                        "expected only with host",
+                        w->machine.name);
+    }
+    w->options.threads = (int64_t)value;
+    spr_machine_free(&w->machine);
+    return spr_machine_host(w->options.threads, &w->machine, w->err);
+}
+
+static enum spr_status read_machine(struct work *w)
+{
+    const char *name = w->args->value[OPT_MACHINE];
+    enum spr_status status = spr_machine_find(name ? name : "host", &w->machine, w->err);
+    if (status == SPR_OK && w->args->value[OPT_THREADS]) {
+        status = read_threads(w, w->args->value[OPT_THREADS]);
+    }
+    if (status == SPR_OK && w->options.threads == 0 &&
+        strcmp(w->machine.name, "host") == 0) {
+        w->options.threads = w->machine.cores;
+    }
+    for (size_t i = 0; i < w->args->set_count && status == SPR_OK; i++) {
+        status = spr_machine_set(&w->machine, w->args->set[i],
+                                 &w->options.changes[w->options.change_count++], w->err);
+    }
+    w->options.dtype = w->machine.default_dtype;
+    return status;
+}
+
+static enum spr_status read_options(struct work *w)
+{
+    const char *const *value = w->args->value;
+    enum spr_status status = SPR_OK;
+    w->options.batches[0] = 1;
+    w->options.batch_count = 1;
+    w->options.ideal_tiles = value[OPT_IDEAL_TILES] != NULL;
+    w->options.assume_uniform = value[OPT_ASSUME_UNIFORM] != NULL;
+    if (value[OPT_DTYPE]) {
+        status = spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err);
+    }
+    if (status == SPR_OK && value[OPT_BATCH]) {
+        status = cli_batches(value[OPT_BATCH], &w->options, w->err);
+    }
+    if (status == SPR_OK && value[OPT_MAX_DROP]) {
+        status = read_max_drop(value[OPT_MAX_DROP], &w->options, w->err);
+    }
+    if (status == SPR_OK && value[OPT_RESIDENCY]) {
+        status = read_residency(value[OPT_RESIDENCY], &w->options, w->err);
+    }
+    if (status == SPR_OK && value[OPT_PATTERN]) {
+        status = cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err);
+    }
+    return status;
+}
+
+/* The default patterns that this machine has an engine for. */
+static enum spr_status default_patterns(struct work *w)
+{
+    struct spr_model model;
+    enum spr_status status = spr_model_prepare(&model, &w->machine, w->options.dtype,
+                                               SPR_NOMINAL, SPR_NOMINAL, w->err);
+    status = status ? status
+                    : cli_patterns(CLI_DEFAULT_PATTERNS, &w->patterns, &w->pattern_count,
+                                   w->err);
+    size_t kept = 0;
+    for (size_t i = 0; status == SPR_OK && i < w->pattern_count; i++) {
+        char text[SPR_PATTERN_TEXT];
+        if (spr_model_accepts(&model, &w->patterns[i])) {
+            w->patterns[kept++] = w->patterns[i];
+        } else {
+            spr_note(&w->cli->notes, "no engine of %s takes %s in %s: left out of the grid",
+                     w->machine.name, spr_pattern_text(&w->patterns[i], text),
+                     spr_dtype_name(w->options.dtype));
+        }
+    }
+    w->pattern_count = kept;
+    return status;
+}
+
+static enum spr_status make_grid(struct work *w)
+{
+    const char *list = w->args->value[OPT_SPARSITY];
+    struct spr_grid grid = {0};
+    double *sparsities = NULL;
+    enum spr_status status = w->patterns ? SPR_OK : default_patterns(w);
+    status = status ? status
+                    : cli_sparsities(list ? list : CLI_DEFAULT_SPARSITIES, &sparsities,
+                                     &grid.sparsity_count, w->err);
+    if (status == SPR_OK) {
+        grid.patterns = w->patterns;
+        grid.pattern_count = w->pattern_count;
+        grid.sparsities = sparsities;
+        status = spr_network_add_grid(&w->network, &grid, w->err);
+    }
+    spr_free(sparsities);
+    return status;
+}
+
+/* The variants: those of the table, the points of the accuracy table, or a grid. */
+static enum spr_status make_variants(struct work *w)
+{
+    bool asked = w->args->value[OPT_PATTERN] || w->args->value[OPT_SPARSITY];
+    enum spr_status status = SPR_OK;
+    if (w->network.variant_count > 0) {
+        if (w->args->value[OPT_SPARSITY]) {
+            return spr_fail(w->err, SPR_EINPUT,
+                            "--sparsity: %s carries variants with sparsities of their own: "
+                            "expected only with a plain layer table",
+                            w->network.path);
+        }
+        status = w->patterns ? spr_network_filter(&w->network, w->patterns, w->pattern_count,
+                                                  w->err)
+                             : SPR_OK;
+    } else if (w->has_accuracy && !asked) {
+        status = spr_accuracy_make_variants(&w->accuracy, w->options.assume_uniform,
+                                            &w->network, w->err);
+        return status;
+    } else {
+        status = make_grid(w);
+    }
+    if (status == SPR_OK && w->has_accuracy) {
+        status = spr_accuracy_join(&w->accuracy, w->options.assume_uniform, &w->network,
+                                   w->err);
+    }
+    return status;
+}
+
+/* --max-drop needs accuracies and a dense one to compare with. */
+static enum spr_status check_drop(const struct work *w)
+{
+    bool accuracy = false, dense = false;
+    if (!w->options.has_max_drop) {
+        return SPR_OK;
+    }
+    for (size_t i = 0; i < w->network.variant_count; i++) {
+        const struct spr_variant *variant = &w->network.variants[i];
+        accuracy = accuracy || !isnan(variant->accuracy);
+        dense = dense || (!isnan(variant->accuracy) && !isnan(variant->dense_accuracy));
+    }
+    if (!accuracy) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--max-drop: no variant has an accuracy: expected --accuracy FILE or a "
+                        "column 'accuracy'");
+    }
+    if (!dense) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--max-drop: the dense accuracy is unknown: expected a column "
+                        "'dense_accuracy', or an accuracy on a base row");
+    }
+    return SPR_OK;
+}
+
+static enum spr_status read_inputs(struct work *w)
+{
+    const char *accuracy = w->args->value[OPT_ACCURACY];
+    enum spr_status status = read_machine(w);
+    status = status ? status : read_options(w);
+    status = status ? status
+                    : spr_network_read(w->args->positional[0], &w->network, &w->cli->notes,
+                                       w->err);
+    if (status == SPR_OK && accuracy) {
+        status = spr_accuracy_read(accuracy, &w->accuracy, &w->cli->notes, w->err);
+        w->has_accuracy = status == SPR_OK;
+    }
+    status = status ? status : make_variants(w);
+    return status ? status : check_drop(w);
+}
+
+/* A path for the record: NULL when there was no such file. */
+static enum spr_status note_input(struct spr_record_input *input, const char *path,
+                                  struct spr_error *err)
+{
+    input->path = path;
+    return path ? spr_sha256_file(path, input->sha256, err) : SPR_OK;
+}
+
+static enum spr_status save(const char *path, const struct spr_analysis *a,
+                            const struct spr_record_head *head, struct spr_error *err)
+{
+    struct cli_output output;
+    enum spr_status status = cli_output_open(&output, path, err);
+    if (status == SPR_OK) {
+        status = cli_output_close(&output, spr_record_write(output.file, a, head, err), err);
+    }
+    return status;
+}
+
+#define SHORT_CALL_S 10e-6
+
+static void warn_about(struct work *w, const struct spr_analysis *a)
+{
+    char text[24];
+    if (isnan(w->machine.overhead_s.value) && a->shortest_layer_s < SHORT_CALL_S) {
+        spr_note(&w->cli->notes,
+                 "the call overhead of %s is unknown and counts 0, yet layers take as little "
+                 "as %s: --set overhead_s=SECONDS",
+                 w->machine.name, spr_format_seconds(a->shortest_layer_s, text));
+    }
+}
+
+static enum spr_status output(struct work *w, const struct spr_analysis *a)
+{
+    const char *path = w->args->value[OPT_OUTPUT];
+    const char *format = w->args->value[OPT_FORMAT];
+    struct spr_record_head head = {.command = w->cli->command, .created = w->cli->created};
+    struct spr_report report = {.layers = w->args->value[OPT_LAYERS] != NULL};
+    enum spr_status status =
+        format ? spr_format_parse(format, &report.format, w->err) : SPR_OK;
+    status = status ? status : note_input(&head.model, w->network.path, w->err);
+    status = status ? status
+                    : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL,
+                                 w->err);
+    status = status ? status : note_input(&head.machine, w->machine.path, w->err);
+    if (status == SPR_OK && !w->args->value[OPT_NO_SAVE]) {
+        report.saved = path ? path : CLI_DEFAULT_RECORD;
+        status = save(report.saved, a, &head, w->err);
+    }
+    cli_flush_notes(w->cli);
+    return status ? status : spr_report_write(w->cli->out, a, &head, &report, w->err);
+}
+
+static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
+{
+    struct work w = {.cli = cli, .args = args, .err = err};
+    struct spr_analysis analysis = {0};
+    enum spr_format format;
+    if (args->positional_count != 1) {
+        return spr_fail(err, SPR_EINPUT,
+                        "analyze: expected one MODEL, a layer table: see sproof help analyze");
+    }
+    if (args->value[OPT_NO_SAVE] && args->value[OPT_OUTPUT]) {
+        return spr_fail(err, SPR_EINPUT, "--no-save and --output contradict each other");
+    }
+    enum spr_status status = args->value[OPT_FORMAT]
+                                 ? spr_format_parse(args->value[OPT_FORMAT], &format, err)
+                                 : SPR_OK;
+    status = status ? status : read_inputs(&w);
+    status = status ? status
+                    : spr_analyze(&w.network, &w.machine, &w.options, &analysis, err);
+    if (status == SPR_OK) {
+        warn_about(&w, &analysis);
+        status = output(&w, &analysis);
+    }
+    spr_analysis_free(&analysis);
+    spr_accuracy_free(&w.accuracy);
+    spr_network_free(&w.network);
+    spr_machine_free(&w.machine);
+    spr_free(w.patterns);
+    return status;
+}
+
+static const enum option options[] = {
+    OPT_ACCURACY, OPT_MAX_DROP, OPT_MACHINE,     OPT_SET,            OPT_PATTERN, OPT_SPARSITY,
+    OPT_BATCH,    OPT_DTYPE,    OPT_THREADS,     OPT_RESIDENCY,      OPT_LAYERS,  OPT_NO_SAVE,
+    OPT_OUTPUT,   OPT_FORMAT,   OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
+
+const struct verb verb_analyze = {
+    .name = "analyze",
+    .arguments = "MODEL ",
+    .summary = "Speedup of every pattern on a machine, what limits it, what pays.",
+    .examples = {"sproof analyze model.csv --machine a100-sxm-40gb --pattern csr,4x4,2:4",
+                 "sproof analyze model.csv --accuracy accuracy.csv --max-drop 1.0"},
+    .notes = "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
+             "explain and plot read.",
+    .positionals_max = 1,
+    .options = options,
+    .run = run,
+};

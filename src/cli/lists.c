@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Comma-separated lists and ranges of the command line. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "csv_read.h"
+#include "mem.h"
+
+#define LIST_MAX 100000
+
+/* Calls `each` with every comma-separated part. */
+typedef enum spr_status part_fn(const char *part, void *context, struct spr_error *err);
+
+static enum spr_status for_parts(const char *option, const char *text, part_fn *each,
+                                 void *context, struct spr_error *err)
+{
+    char part[128];
+    for (;;) {
+        size_t length = strcspn(text, ",");
+        if (length == 0 || length >= sizeof part) {
+            return spr_fail(err, SPR_EINPUT, "--%s: '%.60s': expected a comma-separated list",
+                            option, text);
+        }
+        snprintf(part, sizeof part, "%.*s", (int)length, text);
+        enum spr_status status = each(part, context, err);
+        if (status != SPR_OK) {
+            return status;
+        }
+        text += length;
+        if (*text == '\0') {
+            return SPR_OK;
+        }
+        text++;
+    }
+}
+
+struct pattern_list {
+    struct spr_pattern *items;
+    size_t count, capacity;
+};
+
+static enum spr_status add_pattern(const char *part, void *context, struct spr_error *err)
+{
+    struct pattern_list *list = context;
+    struct spr_pattern pattern;
+    struct spr_error why = {0};
+    if (spr_pattern_parse(part, &pattern, &why) != SPR_OK) {
+        return spr_fail(err, SPR_EINPUT, "--pattern: %s", why.text);
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (spr_pattern_equal(&list->items[i], &pattern)) {
+            return SPR_OK;
+        }
+    }
+    if (!spr_grow(&list->items, &list->capacity, list->count + 1, sizeof pattern)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    list->items[list->count++] = pattern;
+    return SPR_OK;
+}
+
+enum spr_status cli_patterns(const char *text, struct spr_pattern **patterns, size_t *count,
+                             struct spr_error *err)
+{
+    struct pattern_list list = {0};
+    enum spr_status status = for_parts("pattern", text, add_pattern, &list, err);
+    if (status != SPR_OK) {
+        spr_free(list.items);
+        return status;
+    }
+    *patterns = list.items;
+    *count = list.count;
+    return SPR_OK;
+}
+
+struct number_list {
+    double *items;
+    size_t count, capacity;
+};
+
+static enum spr_status add_sparsity_value(struct number_list *list, double value,
+                                          struct spr_error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i] == value) {
+            return SPR_OK;
+        }
+    }
+    if (list->count == LIST_MAX) {
+        return spr_fail(err, SPR_EINPUT, "--sparsity: more than %d values", LIST_MAX);
+    }
+    if (!spr_grow(&list->items, &list->capacity, list->count + 1, sizeof value)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    list->items[list->count++] = value;
+    return SPR_OK;
+}
+
+static enum spr_status bad_sparsity(const char *part, struct spr_error *err)
+{
+    return spr_fail(err, SPR_EINPUT,
+                    "--sparsity: '%.60s': expected a fraction 0..1, a percentage, or a range "
+                    "low:high:step",
+                    part);
+}
+
+static enum spr_status add_sparsity(const char *part, void *context, struct spr_error *err)
+{
+    struct number_list *list = context;
+    char text[128], *piece[3] = {text, NULL, NULL};
+    double value[3];
+    size_t pieces = 1;
+    snprintf(text, sizeof text, "%s", part);
+    for (char *c = text; *c; c++) {
+        if (*c == ':') {
+            *c = '\0';
+            if (pieces == 3) {
+                return bad_sparsity(part, err);
+            }
+            piece[pieces++] = c + 1;
+        }
+    }
+    for (size_t i = 0; i < pieces; i++) {
+        if (!spr_parse_fraction(piece[i], &value[i])) {
+            return bad_sparsity(part, err);
+        }
+    }
+    if (pieces == 1) {
+        return add_sparsity_value(list, value[0], err);
+    }
+    if (pieces == 2 || value[2] <= 0 || value[1] < value[0] ||
+        (value[1] - value[0]) / value[2] > LIST_MAX) {
+        return bad_sparsity(part, err);
+    }
+    enum spr_status status = SPR_OK;
+    for (size_t i = 0; status == SPR_OK; i++) {
+        double at = spr_round12(value[0] + (double)i * value[2]);
+        if (at > spr_round12(value[1])) {
+            break;
+        }
+        status = add_sparsity_value(list, at, err);
+    }
+    return status;
+}
+
+enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
+                               struct spr_error *err)
+{
+    struct number_list list = {0};
+    enum spr_status status = for_parts("sparsity", text, add_sparsity, &list, err);
+    if (status != SPR_OK) {
+        spr_free(list.items);
+        return status;
+    }
+    *values = list.items;
+    *count = list.count;
+    return SPR_OK;
+}
+
+static enum spr_status add_batch(const char *part, void *context, struct spr_error *err)
+{
+    struct spr_options *options = context;
+    double value = 0;
+    bool whole = strspn(part, "0123456789") == strlen(part) &&
+                 spr_parse_number(part, &value) && value >= 1 && value <= 1099511627776.0;
+    if (!whole) {
+        return spr_fail(err, SPR_EINPUT, "--batch: '%.60s': expected an integer 1..2^40", part);
+    }
+    for (size_t i = 0; i < options->batch_count; i++) {
+        if (options->batches[i] == value) {
+            return SPR_OK;
+        }
+    }
+    if (options->batch_count == SPR_BATCHES_MAX) {
+        return spr_fail(err, SPR_EINPUT, "--batch: more than %d values", SPR_BATCHES_MAX);
+    }
+    options->batches[options->batch_count++] = value;
+    return SPR_OK;
+}
+
+enum spr_status cli_batches(const char *text, struct spr_options *options,
+                            struct spr_error *err)
+{
+    options->batch_count = 0;
+    return for_parts("batch", text, add_batch, options, err);
+}

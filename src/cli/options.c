@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options: parsed and explained from the same rows. */
+#include <string.h>
+
+#include "cli.h"
+
+enum argument { FLAG, VALUE, REPEATED };
+
+static const struct {
+    const char *name;
+    char letter;
+    enum argument argument;
+    const char *metavar;
+    const char *help;
+} rows[OPT_COUNT] = {
+    [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE", "accuracy table: pattern,sparsity,accuracy"},
+    [OPT_ASSUME_UNIFORM] = {"assume-uniform", 0, FLAG, "",
+                            "count layerwise accuracies on a uniform grid"},
+    [OPT_BATCH] = {"batch", 'b', VALUE, "LIST", "batch sizes, such as 1,8,64 (default 1)"},
+    [OPT_DTYPE] = {"dtype", 'd', VALUE, "D", "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
+    [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
+    [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
+    [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
+    [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},
+    [OPT_KIND] = {"kind", 'k', VALUE, "KIND",
+                  "roofline sparsity speedup layers waterfall all"},
+    [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
+    [OPT_MACHINE] = {"machine", 'm', VALUE, "M", "name or file (default host); see list machines"},
+    [OPT_MAX_DROP] = {"max-drop", 0, VALUE, "D", "accuracy that may be lost: 1.0 points or 2%"},
+    [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},
+    [OPT_NO_PROGRESS] = {"no-progress", 0, FLAG, "", "no progress on stderr"},
+    [OPT_NO_SAVE] = {"no-save", 0, FLAG, "", "do not write the record"},
+    [OPT_OUTPUT] = {"output", 'o', VALUE, "FILE", "where to write"},
+    [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
+    [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
+    [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
+                       "dram warm cold network (default dram)"},
+    [OPT_SET] = {"set", 0, REPEATED, "P=V", "change a machine number, repeatable:\n"
+                                            "memory.DRAM.bytes_per_s=2x"},
+    [OPT_SPARSITY] = {"sparsity", 's', VALUE, "LIST", "such as 0.8,0.9 or 0.5:0.95:0.05"},
+    [OPT_TERMINAL] = {"terminal", 't', VALUE, "T", "dumb: draw in the terminal"},
+    [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default all)"},
+    [OPT_TIMES] = {"times", 0, VALUE, "FILE", "your times per layer: layer,dense_s,sparse_s"},
+    [OPT_VARIANT] = {"variant", 'v', VALUE, "NAME", "variant to show (default: the recommended)"},
+};
+
+static bool allowed(const struct verb *verb, int option)
+{
+    for (const enum option *o = verb->options; *o != OPT_COUNT; o++) {
+        if ((int)*o == option) {
+            return true;
+        }
+    }
+    return option == OPT_HELP || option == OPT_QUIET || option == OPT_NO_PROGRESS;
+}
+
+static enum spr_status unknown(const struct verb *verb, const char *text,
+                               struct spr_error *err)
+{
+    const char *names[OPT_COUNT + 1];
+    char bare[64];
+    size_t count = 0;
+    for (int i = 0; i < OPT_COUNT; i++) {
+        if (allowed(verb, i)) {
+            names[count++] = rows[i].name;
+        }
+    }
+    names[count] = NULL;
+    snprintf(bare, sizeof bare, "%.*s", (int)strcspn(text, "="), text);
+    const char *near = spr_nearest(bare + strspn(bare, "-"), names);
+    return spr_fail(err, SPR_EINPUT, "unknown option '%.60s' of %s%s%s%s: see sproof help %s",
+                    bare, verb->name, near ? "; did you mean '--" : "", near ? near : "",
+                    near ? "'?" : "", verb->name);
+}
+
+/* The option of an argument and, in *value, what stands behind '=' or the letter. */
+static int match(const char *argument, const char **value)
+{
+    *value = NULL;
+    for (int i = 0; i < OPT_COUNT; i++) {
+        size_t length = strlen(rows[i].name);
+        if (strncmp(argument, "--", 2) == 0) {
+            const char *name = argument + 2;
+            if (strncmp(name, rows[i].name, length) == 0 &&
+                (name[length] == '\0' || name[length] == '=')) {
+                *value = name[length] == '=' ? name + length + 1 : NULL;
+                return i;
+            }
+        } else if (rows[i].letter && argument[1] == rows[i].letter) {
+            *value = argument[2] ? argument + 2 : NULL;
+            return i;
+        }
+    }
+    return -1;
+}
+
+static enum spr_status store(int option, const char *value, struct args *args,
+                             struct spr_error *err)
+{
+    if (rows[option].argument == REPEATED) {
+        if (args->set_count == SPR_CHANGES_MAX) {
+            return spr_fail(err, SPR_EINPUT, "--%s: expected at most %d of them",
+                            rows[option].name, SPR_CHANGES_MAX);
+        }
+        args->set[args->set_count++] = value;
+    } else if (args->value[option]) {
+        return spr_fail(err, SPR_EINPUT, "--%s is given twice", rows[option].name);
+    }
+    args->value[option] = value;
+    return SPR_OK;
+}
+
+enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
+                          struct spr_error *err)
+{
+    bool only_positionals = false;
+    *args = (struct args){0};
+    for (int i = 0; i < argc; i++) {
+        const char *value;
+        if (only_positionals || argv[i][0] != '-' || argv[i][1] == '\0') {
+            if (args->positional_count == verb->positionals_max) {
+                return spr_fail(err, SPR_EINPUT, "unexpected argument '%.80s': see sproof help %s",
+                                argv[i], verb->name);
+            }
+            args->positional[args->positional_count++] = argv[i];
+            continue;
+        }
+        if (strcmp(argv[i], "--") == 0) {
+            only_positionals = true;
+            continue;
+        }
+        int option = match(argv[i], &value);
+        if (option < 0 || !allowed(verb, option)) {
+            return unknown(verb, argv[i], err);
+        }
+        bool flag = rows[option].argument == FLAG;
+        if (flag && value) {
+            return spr_fail(err, SPR_EINPUT, "--%s takes no value", rows[option].name);
+        }
+        if (!flag && !value && i + 1 == argc) {
+            return spr_fail(err, SPR_EINPUT, "--%s: expected %s", rows[option].name,
+                            rows[option].metavar);
+        }
+        enum spr_status status =
+            store(option, flag ? "" : value ? value : argv[++i], args, err);
+        if (status != SPR_OK) {
+            return status;
+        }
+    }
+    return SPR_OK;
+}
+
+static void print_option(FILE *file, int option)
+{
+    char name[40], letter[8] = "    ";
+    if (rows[option].letter) {
+        snprintf(letter, sizeof letter, "-%c, ", rows[option].letter);
+    }
+    snprintf(name, sizeof name, "%s--%s %s", letter, rows[option].name, rows[option].metavar);
+    const char *help = rows[option].help;
+    fprintf(file, "  %-24s ", name);
+    for (; *help; help++) {
+        fputc(*help, file);
+        if (*help == '\n') {
+            fprintf(file, "%27s", "");
+        }
+    }
+    fputc('\n', file);
+}
+
+void cli_print_help(FILE *file, const struct verb *verb)
+{
+    fprintf(file, "usage: sproof %s %s[options]\n\n%s\n\n", verb->name, verb->arguments,
+            verb->summary);
+    for (int i = 0; i < OPT_COUNT; i++) {
+        if (allowed(verb, i)) {
+            print_option(file, i);
+        }
+    }
+    fprintf(file, "\nexamples:\n  %s\n  %s\n", verb->examples[0], verb->examples[1]);
+    if (verb->notes) {
+        fprintf(file, "\n%s\n", verb->notes);
+    }
+}
+
+void cli_print_overview(FILE *file)
+{
+    fputs("sproof: how fast a pruned network can run, which limit binds, and why\n\n"
+          "usage: sproof VERB [arguments] [options]\n\n",
+          file);
+    for (const struct verb *const *verb = cli_verbs(); *verb; verb++) {
+        fprintf(file, "  %-9s %s\n", (*verb)->name, (*verb)->summary);
+    }
+    fputs("\n  sproof help VERB explains a verb, sproof --version says how it was built\n\n"
+          "exit status: 0 done, 1 a gate failed, 2 usage or input, 3 inconclusive,\n"
+          "             4 environment (disk full, no gnuplot), 130 interrupted\n",
+          file);
+}

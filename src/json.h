@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON: reading, over cJSON, which only json.c knows. */
+#ifndef SPROOF_JSON_H
+#define SPROOF_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sproof/status.h"
+
+/* A value of a parsed document; borrowed from the document's root. */
+typedef struct cJSON spr_json;
+
+/* Parses a whole file. Errors: SPR_EINPUT naming file, line and column. */
+enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err);
+void spr_json_free(spr_json *root);
+
+/* Member of an object (case counts), or NULL. */
+const spr_json *spr_json_get(const spr_json *object, const char *key);
+
+/* First element and next sibling of an array or object; NULL at the end. */
+const spr_json *spr_json_first(const spr_json *container);
+const spr_json *spr_json_next(const spr_json *item);
+
+bool spr_json_is_object(const spr_json *item);
+bool spr_json_is_array(const spr_json *item);
+bool spr_json_is_null(const spr_json *item); /* also true for NULL */
+
+/* Text of a string, or NULL when it is none. */
+const char *spr_json_text(const spr_json *item);
+
+/* true and *value for a finite number. */
+bool spr_json_number(const spr_json *item, double *value);
+
+/* true and *value for true or false. */
+bool spr_json_bool(const spr_json *item, bool *value);
+
+/* Key of a member. */
+const char *spr_json_key(const spr_json *item);
+
+#endif

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layer tables: model.csv into layers and the variants its rows describe. */
+#include "sproof/layer.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "csv_read.h"
+#include "mem.h"
+
+#define DIMENSION_MAX ((int64_t)1 << 40)
+#define PRODUCT_MAX 9007199254740992.0 /* 2^53: every product of two stays exact */
+#define SPARSITY_SLACK 0.01            /* a fixed pattern's sparsity may be typed rounded */
+
+enum column {
+    LAYER,
+    M,
+    K,
+    N,
+    OP,
+    COUNT,
+    GROUPS,
+    PRUNABLE,
+    X_ELEMENTS,
+    FLOPS,
+    BYTES,
+    VARIANT,
+    PATTERN,
+    SPARSITY,
+    NNZ,
+    TOUCHED_COLUMNS,
+    LONGEST_ROW,
+    ACTIVATION_SPARSITY,
+    ACCURACY,
+};
+#define NEEDED_COLUMNS 4
+
+static const char *const columns[] = {
+    "layer",       "m",        "k",       "n",          "op",
+    "count",       "groups",   "prunable", "x_elements", "flops",
+    "bytes",       "variant",  "pattern", "sparsity",   "nnz",
+    "touched_columns", "longest_row", "activation_sparsity", "accuracy", NULL};
+
+static const char *const op_names[] = {"linear", "conv", "depthwise", "attention", "other",
+                                       NULL};
+
+const char *spr_op_name(enum spr_op op)
+{
+    return op_names[op];
+}
+
+bool spr_op_has_weights(enum spr_op op)
+{
+    return op == SPR_OP_LINEAR || op == SPR_OP_CONV || op == SPR_OP_DEPTHWISE;
+}
+
+/* A choice while its variant is still an index. */
+struct row_choice {
+    struct spr_choice choice;
+    size_t variant;
+};
+
+struct reading {
+    struct spr_network *network;
+    struct spr_names layer_names, variant_names;
+    size_t layer_capacity, variant_capacity, choice_capacity, seen_capacity;
+    size_t *base_line; /* [layer] line of its base row, 0 when none */
+    struct row_choice *choices;
+    bool without_pattern_told;
+    struct spr_notes *notes;
+    struct spr_error *err;
+};
+
+static enum spr_status out_of_memory(struct spr_error *err)
+{
+    return spr_fail(err, SPR_ENOMEM, "out of memory");
+}
+
+static enum spr_status read_op(struct spr_csv *csv, enum spr_op *op)
+{
+    const char *text = spr_csv_cell(csv, OP);
+    if (*text == '\0') {
+        return SPR_OK;
+    }
+    for (int i = 0; op_names[i]; i++) {
+        if (strcmp(op_names[i], text) == 0) {
+            *op = (enum spr_op)i;
+            return SPR_OK;
+        }
+    }
+    return spr_csv_bad(csv, OP, "linear, conv, depthwise, attention or other");
+}
+
+static enum spr_status read_prunable(struct spr_csv *csv, struct spr_layer *layer)
+{
+    const char *text = spr_csv_cell(csv, PRUNABLE);
+    layer->prunable = layer->op == SPR_OP_LINEAR || layer->op == SPR_OP_CONV;
+    if (*text == '\0') {
+        return SPR_OK;
+    }
+    bool yes = strcmp(text, "1") == 0 || strcmp(text, "yes") == 0;
+    bool no = strcmp(text, "0") == 0 || strcmp(text, "no") == 0;
+    if (!yes && !no) {
+        return spr_csv_bad(csv, PRUNABLE, "1, 0, yes or no");
+    }
+    if (yes && !spr_op_has_weights(layer->op)) {
+        return spr_csv_bad(csv, PRUNABLE, "0 for an operator without weights");
+    }
+    layer->prunable = yes;
+    return SPR_OK;
+}
+
+static enum spr_status read_dimension(struct spr_csv *csv, size_t column, int64_t *value)
+{
+    if (*spr_csv_cell(csv, column) == '\0') {
+        return spr_csv_bad(csv, column, "an integer 1..2^40");
+    }
+    return spr_csv_integer(csv, column, 1, DIMENSION_MAX, value);
+}
+
+static enum spr_status check_product(struct spr_csv *csv, size_t column, int64_t a, int64_t b)
+{
+    if ((double)a * (double)b > PRODUCT_MAX) {
+        return spr_csv_bad(csv, column, "a product of two dimensions of at most 2^53");
+    }
+    return SPR_OK;
+}
+
+static enum spr_status read_other(struct spr_csv *csv, struct spr_layer *layer)
+{
+    const char *positive = "a number 0..1e300";
+    double flops = 0, bytes = (double)NAN, elements = (double)NAN;
+    for (size_t c = M; c <= N; c++) {
+        if (*spr_csv_cell(csv, c) != '\0') {
+            return spr_csv_bad(csv, c, "nothing: op=other is given by flops and bytes");
+        }
+    }
+    enum spr_status status = spr_csv_number(csv, FLOPS, 0, 1e300, positive, &flops);
+    status = status ? status : spr_csv_number(csv, BYTES, 0, 1e300, positive, &bytes);
+    status = status ? status : spr_csv_number(csv, X_ELEMENTS, 0, 1e300, positive, &elements);
+    if (status != SPR_OK) {
+        return status;
+    }
+    if (isnan(bytes) && isnan(elements)) {
+        return spr_csv_bad(csv, BYTES, "bytes, or x_elements (read and written), for op=other");
+    }
+    if (flops <= 0 && !(bytes > 0) && !(elements > 0)) {
+        return spr_csv_bad(csv, FLOPS, "flops or bytes above 0 for op=other");
+    }
+    layer->other_flops = flops;
+    layer->other_bytes = bytes;
+    layer->x_elements = isnan(elements) ? 0 : elements;
+    return SPR_OK;
+}
+
+static enum spr_status read_gemm(struct spr_csv *csv, struct spr_layer *layer)
+{
+    enum spr_status status = read_dimension(csv, M, &layer->m);
+    status = status ? status : read_dimension(csv, K, &layer->k);
+    status = status ? status : read_dimension(csv, N, &layer->n);
+    status = status ? status : check_product(csv, M, layer->m, layer->k);
+    status = status ? status : check_product(csv, K, layer->k, layer->n);
+    status = status ? status : check_product(csv, N, layer->m, layer->n);
+    if (status != SPR_OK) {
+        return status;
+    }
+    double k = (double)layer->k, n = (double)layer->n;
+    layer->x_elements = layer->op == SPR_OP_CONV        ? (double)layer->groups * k * n
+                        : layer->op == SPR_OP_DEPTHWISE ? (double)layer->m * n
+                                                        : k * n;
+    return spr_csv_number(csv, X_ELEMENTS, 1, 1e300, "a number of elements 1..1e300",
+                          &layer->x_elements);
+}
+
+/* The layer as this row alone describes it. */
+static enum spr_status read_layer(struct spr_csv *csv, struct spr_layer *layer)
+{
+    *layer = (struct spr_layer){.count = 1, .groups = 1};
+    enum spr_status status = read_op(csv, &layer->op);
+    status = status ? status : spr_csv_integer(csv, COUNT, 1, DIMENSION_MAX, &layer->count);
+    status = status ? status : spr_csv_integer(csv, GROUPS, 1, DIMENSION_MAX, &layer->groups);
+    status = status ? status : read_prunable(csv, layer);
+    status = status
+                 ? status
+                 : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &layer->activation_sparsity);
+    if (status != SPR_OK) {
+        return status;
+    }
+    return layer->op == SPR_OP_OTHER ? read_other(csv, layer) : read_gemm(csv, layer);
+}
+
+static enum spr_status same_integer(struct spr_csv *csv, size_t column, int64_t known,
+                                    int64_t low)
+{
+    int64_t value = known;
+    enum spr_status status = spr_csv_integer(csv, column, low, DIMENSION_MAX, &value);
+    if (status == SPR_OK && value != known) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "%lld, as in the other rows of this layer",
+                 (long long)known);
+        status = spr_csv_bad(csv, column, expected);
+    }
+    return status;
+}
+
+/* A further row of a known layer: cells may be empty, what is given must agree. */
+static enum spr_status check_same(struct spr_csv *csv, const struct spr_layer *known)
+{
+    enum spr_op op = known->op;
+    enum spr_status status = read_op(csv, &op);
+    if (status == SPR_OK && op != known->op) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "%s, as in the other rows of this layer",
+                 op_names[known->op]);
+        status = spr_csv_bad(csv, OP, expected);
+    }
+    if (known->op != SPR_OP_OTHER) {
+        status = status ? status : same_integer(csv, M, known->m, 1);
+        status = status ? status : same_integer(csv, K, known->k, 1);
+        status = status ? status : same_integer(csv, N, known->n, 1);
+    }
+    status = status ? status : same_integer(csv, COUNT, known->count, 1);
+    return status ? status : same_integer(csv, GROUPS, known->groups, 1);
+}
+
+static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t *index)
+{
+    struct spr_network *network = r->network;
+    const char *name = spr_csv_cell(csv, LAYER);
+    if (*name == '\0') {
+        return spr_csv_bad(csv, LAYER, "a layer name");
+    }
+    *index = spr_names_find(&r->layer_names, name);
+    if (*index != SIZE_MAX) {
+        return check_same(csv, &network->layers[*index]);
+    }
+    struct spr_layer layer;
+    enum spr_status status = read_layer(csv, &layer);
+    if (status != SPR_OK) {
+        return status;
+    }
+    *index = network->layer_count;
+    layer.name = spr_arena_text(&network->arena, name, strlen(name));
+    if (!layer.name ||
+        !spr_grow(&network->layers, &r->layer_capacity, *index + 1, sizeof layer) ||
+        !spr_grow(&r->base_line, &r->seen_capacity, *index + 1, sizeof *r->base_line) ||
+        !spr_names_add(&r->layer_names, layer.name, *index)) {
+        return out_of_memory(r->err);
+    }
+    network->layers[*index] = layer;
+    r->base_line[*index] = 0;
+    network->layer_count++;
+    return SPR_OK;
+}
+
+static enum spr_status find_variant(struct reading *r, const char *name, size_t *index)
+{
+    struct spr_network *network = r->network;
+    *index = spr_names_find(&r->variant_names, name);
+    if (*index != SIZE_MAX) {
+        return SPR_OK;
+    }
+    *index = network->variant_count;
+    struct spr_variant variant = {.accuracy = (double)NAN, .dense_accuracy = (double)NAN};
+    variant.name = spr_arena_text(&network->arena, name, strlen(name));
+    if (!variant.name ||
+        !spr_grow(&network->variants, &r->variant_capacity, *index + 1, sizeof variant) ||
+        !spr_names_add(&r->variant_names, variant.name, *index)) {
+        return out_of_memory(r->err);
+    }
+    network->variants[*index] = variant;
+    network->variant_count++;
+    return SPR_OK;
+}
+
+static enum spr_status read_pattern(struct reading *r, struct spr_csv *csv,
+                                    struct spr_pattern *pattern)
+{
+    const char *text = spr_csv_cell(csv, PATTERN);
+    if (*text == '\0') {
+        if (*spr_csv_cell(csv, SPARSITY) == '\0' && *spr_csv_cell(csv, NNZ) == '\0') {
+            *pattern = spr_pattern_dense();
+            return SPR_OK;
+        }
+        if (!r->without_pattern_told) {
+            spr_note(r->notes, "%s:%zu: a sparsity without a pattern is taken as csr",
+                     csv->path, csv->line);
+            r->without_pattern_told = true;
+        }
+        text = "csr";
+    }
+    struct spr_error why = {0};
+    if (spr_pattern_parse(text, pattern, &why) != SPR_OK) {
+        return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column 'pattern': %s", csv->path,
+                             csv->line, why.text);
+    }
+    return SPR_OK;
+}
+
+static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer *layer,
+                                     struct spr_choice *choice)
+{
+    double fixed = spr_pattern_fixed_sparsity(&choice->pattern);
+    double sparsity = (double)NAN;
+    enum spr_status status = spr_csv_fraction(csv, SPARSITY, &sparsity);
+    if (status != SPR_OK) {
+        return status;
+    }
+    if (!isnan(fixed) && !isnan(sparsity) && fabs(sparsity - fixed) > SPARSITY_SLACK) {
+        char expected[96], name[SPR_PATTERN_TEXT];
+        snprintf(expected, sizeof expected, "%.6g, the sparsity that %s fixes, within 0.01",
+                 fixed, spr_pattern_text(&choice->pattern, name));
+        return spr_csv_bad(csv, SPARSITY, expected);
+    }
+    if (!isnan(fixed)) {
+        sparsity = fixed;
+    } else if (isnan(sparsity) && !isnan(choice->counted.nnz)) {
+        sparsity = 1 - choice->counted.nnz / ((double)layer->m * (double)layer->k);
+    } else if (isnan(sparsity)) {
+        return spr_csv_bad(csv, SPARSITY, "a fraction 0..1 or a percentage 0%..100%");
+    }
+    choice->sparsity = sparsity;
+    return SPR_OK;
+}
+
+static enum spr_status read_counted(struct spr_csv *csv, const struct spr_layer *layer,
+                                    struct spr_counted *counted)
+{
+    double k = (double)layer->k, weights = (double)layer->m * k;
+    *counted = (struct spr_counted){(double)NAN, (double)NAN, (double)NAN};
+    enum spr_status status =
+        spr_csv_number(csv, NNZ, 0, weights, "a count 0..m*k", &counted->nnz);
+    status = status ? status
+                    : spr_csv_number(csv, TOUCHED_COLUMNS, 0, k, "a count 0..k",
+                                     &counted->touched_columns);
+    return status ? status
+                  : spr_csv_number(csv, LONGEST_ROW, 0, k, "a count 0..k",
+                                   &counted->longest_row);
+}
+
+static enum spr_status check_fit(struct reading *r, struct spr_csv *csv,
+                                 const struct spr_layer *layer,
+                                 const struct spr_choice *choice)
+{
+    const struct spr_pattern_kind *kind = choice->pattern.kind;
+    struct spr_shape shape = {layer->m, layer->k, layer->groups};
+    const char *why = kind->misfit ? kind->misfit(&choice->pattern, &shape) : NULL;
+    char expected[160];
+    if (!why) {
+        return SPR_OK;
+    }
+    if (kind->misfit_is_error) {
+        snprintf(expected, sizeof expected, "a pattern that fits layer '%.60s': %s",
+                 layer->name, why);
+        return spr_csv_bad(csv, PATTERN, expected);
+    }
+    if (kind->pattern_class == SPR_CLASS_BLOCK) {
+        spr_note(r->notes, "%s:%zu: layer '%.60s' is smaller than its pattern '%.40s': %s",
+                 csv->path, csv->line, layer->name, spr_csv_cell(csv, PATTERN), why);
+    }
+    return SPR_OK;
+}
+
+static enum spr_status read_choice(struct reading *r, struct spr_csv *csv, size_t layer_index,
+                                   size_t variant_index)
+{
+    const struct spr_layer *layer = &r->network->layers[layer_index];
+    struct row_choice row = {.variant = variant_index};
+    struct spr_choice *choice = &row.choice;
+    choice->layer = layer_index;
+    choice->line = csv->line;
+    choice->activation_sparsity = layer->activation_sparsity;
+    enum spr_status status = read_pattern(r, csv, &choice->pattern);
+    status = status ? status : read_counted(csv, layer, &choice->counted);
+    status = status ? status : read_sparsity(csv, layer, choice);
+    status =
+        status ? status
+               : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &choice->activation_sparsity);
+    if (status != SPR_OK) {
+        return status;
+    }
+    if (!spr_pattern_is_dense(&choice->pattern) && !layer->prunable) {
+        return spr_csv_bad(csv, PATTERN,
+                           spr_op_has_weights(layer->op)
+                               ? "nothing or dense: the layer's rows say prunable=0"
+                               : "nothing or dense: this operator has no weights");
+    }
+    status = check_fit(r, csv, layer, choice);
+    if (status != SPR_OK) {
+        return status;
+    }
+    size_t index = r->network->choice_count;
+    if (!spr_grow(&r->choices, &r->choice_capacity, index + 1, sizeof row)) {
+        return out_of_memory(r->err);
+    }
+    r->choices[index] = row;
+    r->network->choice_count++;
+    return SPR_OK;
+}
+
+/* An accuracy may stand on one row of a variant or the same on all. */
+static enum spr_status read_accuracy(struct spr_csv *csv, double *accuracy)
+{
+    double value = (double)NAN;
+    enum spr_status status =
+        spr_csv_number(csv, ACCURACY, -1e300, 1e300, "a finite number", &value);
+    if (status != SPR_OK || isnan(value)) {
+        return status;
+    }
+    if (!isnan(*accuracy) && *accuracy != value) {
+        char expected[80];
+        snprintf(expected, sizeof expected, "%.10g, as in an earlier row of this variant",
+                 *accuracy);
+        return spr_csv_bad(csv, ACCURACY, expected);
+    }
+    *accuracy = value;
+    return SPR_OK;
+}
+
+static enum spr_status base_row(struct reading *r, struct spr_csv *csv, size_t layer)
+{
+    if (r->base_line[layer] != 0) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "a name used once; first used in line %zu",
+                 r->base_line[layer]);
+        return spr_csv_bad(csv, LAYER, expected);
+    }
+    r->base_line[layer] = csv->line;
+    return SPR_OK;
+}
+
+static enum spr_status on_row(struct spr_csv *csv, void *context)
+{
+    struct reading *r = context;
+    struct spr_network *network = r->network;
+    bool named = csv->position[VARIANT] >= 0;
+    const char *variant_name = named ? spr_csv_cell(csv, VARIANT) : network->name;
+    bool describes = *spr_csv_cell(csv, PATTERN) || *spr_csv_cell(csv, SPARSITY) ||
+                     *spr_csv_cell(csv, NNZ);
+    size_t layer = 0, variant = 0;
+    enum spr_status status = find_layer(r, csv, &layer);
+    if (status == SPR_OK && (!named || *variant_name == '\0')) {
+        status = base_row(r, csv, layer);
+    }
+    if (status != SPR_OK) {
+        return status;
+    }
+    if (named && *variant_name == '\0') {
+        return describes ? spr_csv_bad(csv, VARIANT, "a variant name beside a pattern")
+                         : read_accuracy(csv, &network->dense_accuracy);
+    }
+    if (!named && csv->position[PATTERN] < 0 && csv->position[SPARSITY] < 0) {
+        return read_accuracy(csv, &network->dense_accuracy);
+    }
+    status = find_variant(r, variant_name, &variant);
+    status = status ? status : read_accuracy(csv, &network->variants[variant].accuracy);
+    if (status == SPR_OK && (named || describes)) {
+        status = read_choice(r, csv, layer, variant);
+    }
+    return status;
+}
+
+static int by_variant_and_layer(const void *left, const void *right)
+{
+    const struct row_choice *a = left, *b = right;
+    if (a->variant != b->variant) {
+        return a->variant < b->variant ? -1 : 1;
+    }
+    if (a->choice.layer != b->choice.layer) {
+        return a->choice.layer < b->choice.layer ? -1 : 1;
+    }
+    return a->choice.line < b->choice.line ? -1 : 1;
+}
+
+/* The variant's one pattern, or kind NULL (mixed), and its weight-averaged sparsity over all
+ * prunable layers. */
+static void summarize_variant(const struct spr_network *network, double weights,
+                              struct spr_variant *variant)
+{
+    double zeros = 0;
+    bool first = true, mixed = false;
+    for (size_t i = 0; i < variant->choice_count; i++) {
+        const struct spr_choice *choice = &variant->choices[i];
+        const struct spr_layer *layer = &network->layers[choice->layer];
+        if (spr_pattern_is_dense(&choice->pattern)) {
+            continue;
+        }
+        mixed = mixed || (!first && !spr_pattern_equal(&variant->pattern, &choice->pattern));
+        variant->pattern = choice->pattern;
+        first = false;
+        zeros += (double)layer->count * ((double)layer->m * (double)layer->k) *
+                 choice->sparsity;
+    }
+    if (first) {
+        variant->pattern = spr_pattern_dense();
+    } else if (mixed) {
+        variant->pattern = (struct spr_pattern){0};
+    }
+    variant->sparsity = weights > 0 ? spr_round12(zeros / weights) : 0;
+}
+
+static double prunable_weights(const struct spr_network *network)
+{
+    double weights = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct spr_layer *layer = &network->layers[i];
+        if (layer->prunable) {
+            weights += (double)layer->count * ((double)layer->m * (double)layer->k);
+        }
+    }
+    return weights;
+}
+
+static enum spr_status finish(struct reading *r)
+{
+    struct spr_network *network = r->network;
+    size_t count = network->choice_count;
+    if (network->layer_count == 0) {
+        return spr_fail(r->err, SPR_EINPUT, "%s: no rows below the header: expected layers",
+                        network->path);
+    }
+    network->choices = spr_calloc(count, sizeof *network->choices);
+    if (!network->choices) {
+        return out_of_memory(r->err);
+    }
+    if (count > 1) {
+        qsort(r->choices, count, sizeof *r->choices, by_variant_and_layer);
+    }
+    double weights = prunable_weights(network);
+    for (size_t i = 0; i < count; i++) {
+        const struct row_choice *row = &r->choices[i];
+        struct spr_variant *variant = &network->variants[row->variant];
+        network->choices[i] = row->choice;
+        if (i > 0 && row[-1].variant == row->variant &&
+            row[-1].choice.layer == row->choice.layer) {
+            return spr_fail(r->err, SPR_EINPUT,
+                            "%s:%zu: column 'layer': '%.80s': expected a layer listed once in "
+                            "variant '%.80s'; first listed in line %zu",
+                            network->path, row->choice.line,
+                            network->layers[row->choice.layer].name, variant->name,
+                            row[-1].choice.line);
+        }
+        if (variant->choice_count++ == 0) {
+            variant->choices = &network->choices[i];
+        }
+    }
+    for (size_t i = 0; i < network->variant_count; i++) {
+        struct spr_variant *variant = &network->variants[i];
+        summarize_variant(network, weights, variant);
+        variant->dense_accuracy = network->dense_accuracy;
+        variant->accuracy_source =
+            isnan(variant->accuracy) ? SPR_ACCURACY_NONE : SPR_ACCURACY_MODEL;
+    }
+    return SPR_OK;
+}
+
+/* "dir/bert.csv" -> "bert". */
+static char *name_of_path(struct spr_arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *start = slash ? slash + 1 : path;
+    const char *dot = strrchr(start, '.');
+    return spr_arena_text(arena, start, dot && dot > start ? (size_t)(dot - start) : strlen(start));
+}
+
+enum spr_status spr_network_read(const char *path, struct spr_network *network,
+                                 struct spr_notes *notes, struct spr_error *err)
+{
+    *network = (struct spr_network){.dense_accuracy = (double)NAN};
+    struct reading r = {.network = network, .notes = notes, .err = err};
+    enum spr_status status;
+    network->path = spr_arena_text(&network->arena, path, strlen(path));
+    network->name = name_of_path(&network->arena, path);
+    if (!network->path || !network->name) {
+        status = out_of_memory(err);
+    } else {
+        status = spr_csv_read(path, columns, NEEDED_COLUMNS, on_row, &r, notes, err);
+    }
+    if (status == SPR_OK) {
+        status = finish(&r);
+    }
+    spr_names_free(&r.layer_names);
+    spr_names_free(&r.variant_names);
+    spr_free(r.base_line);
+    spr_free(r.choices);
+    if (status != SPR_OK) {
+        spr_network_free(network);
+    }
+    return status;
+}
+
+void spr_network_free(struct spr_network *network)
+{
+    spr_free(network->layers);
+    spr_free(network->variants);
+    spr_free(network->choices);
+    spr_arena_free(&network->arena);
+    *network = (struct spr_network){0};
+}
+
+static bool add_grid_variant(struct spr_network *network, size_t *capacity,
+                             const struct spr_pattern *pattern, double sparsity)
+{
+    char name[SPR_PATTERN_TEXT + 40], text[SPR_PATTERN_TEXT];
+    snprintf(name, sizeof name, "%s@%.12g", spr_pattern_text(pattern, text), sparsity);
+    struct spr_variant variant = {.name = spr_arena_text(&network->arena, name, strlen(name)),
+                                  .pattern = *pattern,
+                                  .sparsity = sparsity,
+                                  .grid = true,
+                                  .accuracy = (double)NAN,
+                                  .dense_accuracy = network->dense_accuracy};
+    if (!variant.name ||
+        !spr_grow(&network->variants, capacity, network->variant_count + 1, sizeof variant)) {
+        return false;
+    }
+    network->variants[network->variant_count++] = variant;
+    return true;
+}
+
+enum spr_status spr_network_add_grid(struct spr_network *network,
+                                     const struct spr_grid *grid, struct spr_error *err)
+{
+    size_t capacity = network->variant_count;
+    for (size_t p = 0; p < grid->pattern_count; p++) {
+        double fixed = spr_pattern_fixed_sparsity(&grid->patterns[p]);
+        size_t count = isnan(fixed) ? grid->sparsity_count : 1;
+        for (size_t s = 0; s < count; s++) {
+            if (!add_grid_variant(network, &capacity, &grid->patterns[p],
+                                  isnan(fixed) ? grid->sparsities[s] : fixed)) {
+                return out_of_memory(err);
+            }
+        }
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_network_filter(struct spr_network *network,
+                                   const struct spr_pattern *patterns, size_t count,
+                                   struct spr_error *err)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < network->variant_count; i++) {
+        bool wanted = false;
+        for (size_t p = 0; p < count; p++) {
+            wanted = wanted || spr_pattern_equal(&patterns[p], &network->variants[i].pattern);
+        }
+        if (wanted) {
+            network->variants[kept++] = network->variants[i];
+        }
+    }
+    network->variant_count = kept;
+    if (kept == 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: no variant has one of the patterns asked for",
+                        network->path);
+    }
+    return SPR_OK;
+}
+
+static struct spr_choice dense_choice(const struct spr_layer *layer, size_t index)
+{
+    return (struct spr_choice){.layer = index,
+                               .pattern = spr_pattern_dense(),
+                               .counted = {(double)NAN, (double)NAN, (double)NAN},
+                               .activation_sparsity = layer->activation_sparsity};
+}
+
+struct spr_choice spr_variant_choice(const struct spr_network *network,
+                                     const struct spr_variant *variant, size_t index,
+                                     size_t *hint, const char **misfit)
+{
+    const struct spr_layer *layer = &network->layers[index];
+    struct spr_choice choice = dense_choice(layer, index);
+    if (misfit) {
+        *misfit = NULL;
+    }
+    if (variant->grid) {
+        struct spr_shape shape = {layer->m, layer->k, layer->groups};
+        const struct spr_pattern_kind *kind = variant->pattern.kind;
+        if (layer->prunable) {
+            const char *why =
+                kind->misfit ? kind->misfit(&variant->pattern, &shape) : NULL;
+            if (misfit) {
+                *misfit = why;
+            }
+            if (!why && kind->pattern_class != SPR_CLASS_DENSE) {
+                choice.pattern = variant->pattern;
+                choice.sparsity = variant->sparsity;
+            }
+        }
+        return choice;
+    }
+    while (*hint < variant->choice_count && variant->choices[*hint].layer < index) {
+        (*hint)++;
+    }
+    if (*hint < variant->choice_count && variant->choices[*hint].layer == index) {
+        choice = variant->choices[*hint];
+    }
+    return choice;
+}

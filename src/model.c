@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The analytical model of one operator. Equations: README, "The equations". */
+#include "sproof/model.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A sparse format may be this much slower than dense and still count as breaking even: the
+ * last digits of two equal times differ by rounding. */
+#define EVEN (1 + 1e-12)
+
+static double at_corner(const struct spr_number *number, enum spr_corner corner)
+{
+    double value = corner == SPR_LOW    ? number->low
+                   : corner == SPR_HIGH ? number->high
+                                        : number->value;
+    return isnan(value) ? 0 : value;
+}
+
+static bool accept_matches(const struct spr_accept *accept, const struct spr_pattern *pattern)
+{
+    switch (accept->form) {
+    case SPR_ACCEPT_ANY:
+        return true;
+    case SPR_ACCEPT_CLASS:
+        return accept->pattern_class == pattern->kind->pattern_class;
+    case SPR_ACCEPT_PATTERN:
+        break;
+    }
+    return spr_pattern_equal(&accept->pattern, pattern);
+}
+
+/* The engine's first matching entry, or NULL. */
+static const struct spr_accept *find_accept(const struct spr_engine *engine,
+                                            const struct spr_pattern *pattern)
+{
+    for (size_t i = 0; i < engine->accept_count; i++) {
+        if (accept_matches(&engine->accepts[i], pattern)) {
+            return &engine->accepts[i];
+        }
+    }
+    return NULL;
+}
+
+static int find_dense_engine(const struct spr_model *model)
+{
+    const struct spr_pattern dense = spr_pattern_dense();
+    int best = -1;
+    for (size_t i = 0; i < model->machine->engine_count; i++) {
+        const struct spr_accept *accept = find_accept(&model->machine->engines[i], &dense);
+        if (model->flops_per_s[i] > 0 && accept &&
+            (!accept->as.kind || spr_pattern_is_dense(&accept->as)) &&
+            (best < 0 || model->flops_per_s[i] > model->flops_per_s[best])) {
+            best = (int)i;
+        }
+    }
+    return best;
+}
+
+enum spr_status spr_model_prepare(struct spr_model *model, const struct spr_machine *machine,
+                                  enum spr_dtype dtype, enum spr_corner engines,
+                                  enum spr_corner memory, struct spr_error *err)
+{
+    *model = (struct spr_model){.machine = machine,
+                                .dtype = dtype,
+                                .value_bytes = spr_dtype_bytes(dtype),
+                                .level_count = machine->memory_count};
+    unsigned dtypes = 0;
+    for (size_t i = 0; i < machine->engine_count; i++) {
+        const struct spr_engine *engine = &machine->engines[i];
+        dtypes |= engine->dtypes;
+        if (engine->dtypes & (1u << dtype)) {
+            model->flops_per_s[i] = at_corner(&engine->flops_per_s, engines);
+        }
+    }
+    for (size_t i = 0; i < machine->memory_count; i++) {
+        model->bytes_per_s[i] = at_corner(&machine->memory[i].bytes_per_s, memory);
+    }
+    model->overhead_s = isnan(machine->overhead_s.value) ? 0 : machine->overhead_s.value;
+    model->dense_engine = find_dense_engine(model);
+    if (model->dense_engine < 0) {
+        char list[96] = "";
+        for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
+            if (dtypes & (1u << i)) {
+                strcat(list, list[0] ? ", " : "");
+                strcat(list, spr_dtype_name((enum spr_dtype)i));
+            }
+        }
+        return spr_fail(err, SPR_EINPUT,
+                        "machine %s has no engine with a known rate for dense %s work: its "
+                        "engines have %s",
+                        machine->name, spr_dtype_name(dtype), list);
+    }
+    spr_model_set_residency(model, SPR_RESIDENCY_DRAM, 1);
+    return SPR_OK;
+}
+
+void spr_model_set_residency(struct spr_model *model, enum spr_residency residency,
+                             int64_t threads)
+{
+    double sum = 0;
+    model->residency = residency;
+    for (size_t i = 0; i < model->level_count; i++) {
+        const struct spr_memory *memory = &model->machine->memory[i];
+        double bytes = isnan(memory->bytes.value) ? 0 : memory->bytes.value;
+        sum += memory->shared ? bytes : bytes * (double)threads;
+        model->capacity[i] = sum;
+    }
+}
+
+/* Bytes that cross beyond level r when `bytes` are touched, `weights` of them W. */
+static double beyond(const struct spr_model *model, size_t level, double weights,
+                     double bytes)
+{
+    double room = model->capacity[level];
+    double rest = fmax(0, bytes - weights - room);
+    switch (model->residency) {
+    case SPR_RESIDENCY_DRAM:
+        break;
+    case SPR_RESIDENCY_WARM:
+        return fmax(0, bytes - room);
+    case SPR_RESIDENCY_COLD:
+        return weights + rest;
+    case SPR_RESIDENCY_NETWORK:
+        return (model->network_bytes > 0
+                    ? weights * fmax(0, 1 - room / model->network_bytes)
+                    : 0) +
+               rest;
+    }
+    return bytes;
+}
+
+/* The largest memory term and its level. */
+static double memory_time(const struct spr_model *model, double weights, double bytes,
+                          int *level)
+{
+    size_t last = model->level_count - 1;
+    *level = (int)last;
+    if (model->residency == SPR_RESIDENCY_DRAM) {
+        return bytes / model->bytes_per_s[last];
+    }
+    double worst = -1;
+    for (size_t i = 0; i <= last; i++) {
+        if (model->bytes_per_s[i] > 0) {
+            double crossing = i == 0 ? bytes : beyond(model, i - 1, weights, bytes);
+            double time = crossing / model->bytes_per_s[i];
+            if (time > worst) {
+                worst = time;
+                *level = (int)i;
+            }
+        }
+    }
+    return worst;
+}
+
+/* Fills the times of *out from its FLOPs and bytes on an engine. */
+static void set_times(const struct spr_model *model, double rate, double weights,
+                      struct spr_prediction *out)
+{
+    int level;
+    out->compute_s = out->flops_issued / rate;
+    out->memory_s = memory_time(model, weights, out->bytes, &out->memory_level);
+    double longest = out->compute_s >= out->memory_s ? out->compute_s : out->memory_s;
+    out->time_s = longest + model->overhead_s;
+    out->bound =
+        out->compute_s >= out->memory_s ? SPR_BOUND_COMPUTE : out->memory_level;
+    if (model->overhead_s > longest) {
+        out->bound = SPR_BOUND_OVERHEAD;
+    }
+    out->ceiling_time_s =
+        memory_time(model, 0, out->bytes - weights, &level) + model->overhead_s;
+}
+
+static void predict_other(const struct spr_model *model, const struct spr_layer *layer,
+                          double batch, struct spr_prediction *out)
+{
+    double bytes = isnan(layer->other_bytes) ? layer->x_elements * model->value_bytes
+                                             : layer->other_bytes;
+    out->nnz = out->tau = (double)NAN;
+    out->flops_useful = out->flops_issued = batch * layer->other_flops;
+    out->bytes_x = out->bytes_y = (double)NAN;
+    out->bytes = batch * bytes;
+}
+
+static void predict_attention(const struct spr_model *model, const struct spr_layer *layer,
+                              double batch, struct spr_prediction *out)
+{
+    double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n;
+    out->nnz = out->tau = (double)NAN;
+    out->flops_useful = out->flops_issued = 2 * m * k * n * batch;
+    out->bytes_x = batch * (m * k + k * n) * model->value_bytes;
+    out->bytes_y = batch * m * n * model->value_bytes;
+    out->bytes = out->bytes_x + out->bytes_y;
+}
+
+void spr_model_dense(const struct spr_model *model, const struct spr_layer *layer,
+                     double batch, struct spr_prediction *out)
+{
+    double weights = 0;
+    *out = (struct spr_prediction){.engine = model->dense_engine};
+    if (layer->op == SPR_OP_OTHER) {
+        predict_other(model, layer, batch, out);
+    } else if (layer->op == SPR_OP_ATTENTION) {
+        predict_attention(model, layer, batch, out);
+    } else {
+        double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n * batch;
+        weights = m * k * model->value_bytes;
+        out->nnz = m * k;
+        out->tau = 1;
+        out->flops_useful = out->flops_issued = 2 * m * k * n;
+        out->bytes_weight_values = weights;
+        out->bytes_x = layer->x_elements * batch * model->value_bytes;
+        out->bytes_y = m * n * model->value_bytes;
+        out->bytes = weights + out->bytes_x + out->bytes_y;
+    }
+    set_times(model, model->flops_per_s[out->engine], weights, out);
+}
+
+static struct spr_shape shape_of(const struct spr_layer *layer)
+{
+    return (struct spr_shape){layer->m, layer->k, layer->groups};
+}
+
+static void weight_cost(const struct spr_layer *layer, const struct spr_pattern *pattern,
+                        double kept, const struct spr_counted *counted, double value_bytes,
+                        struct spr_weight_cost *cost)
+{
+    struct spr_shape shape = shape_of(layer);
+    pattern->kind->cost(pattern, &shape, kept, counted, value_bytes, cost);
+    if (layer->op == SPR_OP_DEPTHWISE) {
+        cost->tau = 1; /* every output row has its own input channel */
+    }
+}
+
+static const struct spr_counted nothing_counted = {(double)NAN, (double)NAN, (double)NAN};
+
+/* Issued elements when the engine multiplies whole groups of tile_rows rows that share
+ * columns: a block of R rows takes ceil(R/tile_rows) groups. */
+static double tiled_elements(const struct spr_model *model, const struct spr_engine *engine,
+                             const struct spr_pattern *pattern, double issued)
+{
+    if (model->ideal_tiles || engine->tile_rows <= 1 ||
+        pattern->kind->pattern_class != SPR_CLASS_BLOCK) {
+        return issued;
+    }
+    int64_t groups = (pattern->a + engine->tile_rows - 1) / engine->tile_rows;
+    return issued / (double)pattern->a * ((double)groups * (double)engine->tile_rows);
+}
+
+/* FLOPs and bytes of a pruned operator whose stored weights cost `stored`. */
+static void set_sparse(const struct spr_model *model, const struct spr_layer *layer,
+                       double batch, double nnz, const struct spr_weight_cost *stored,
+                       struct spr_prediction *out)
+{
+    double n = (double)layer->n * batch;
+    out->nnz = nnz;
+    out->tau = stored->tau;
+    out->flops_useful = 2 * nnz * n;
+    out->flops_issued = 2 * stored->issued * n;
+    out->bytes_weight_values = stored->value_bytes;
+    out->bytes_weight_index = stored->index_bytes;
+    out->bytes_x = stored->tau * (layer->x_elements * batch * model->value_bytes);
+    out->bytes_y = (double)layer->m * n * model->value_bytes;
+    out->bytes = stored->value_bytes + stored->index_bytes + out->bytes_x + out->bytes_y;
+}
+
+static void predict_on(const struct spr_model *model, const struct spr_layer *layer,
+                       double batch, const struct spr_pattern *pattern,
+                       const struct spr_weight_cost *own, size_t engine_index,
+                       const struct spr_accept *accept, struct spr_prediction *out)
+{
+    const struct spr_engine *engine = &model->machine->engines[engine_index];
+    struct spr_weight_cost stored = *own;
+    *out = (struct spr_prediction){.engine = (int)engine_index, .executed_as = accept->as};
+    if (accept->as.kind) {
+        struct spr_shape shape = shape_of(layer);
+        double kept = spr_pattern_kept(&accept->as, &shape, 0);
+        weight_cost(layer, &accept->as, kept, &nothing_counted, model->value_bytes, &stored);
+    } else {
+        stored.issued = tiled_elements(model, engine, pattern, own->issued);
+    }
+    set_sparse(model, layer, batch, own->nnz, &stored, out);
+    set_times(model, model->flops_per_s[engine_index],
+              stored.value_bytes + stored.index_bytes, out);
+}
+
+bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *layer,
+                      double batch, const struct spr_pattern *pattern, double kept,
+                      const struct spr_counted *counted, struct spr_prediction *out)
+{
+    struct spr_weight_cost own;
+    bool found = false;
+    weight_cost(layer, pattern, kept, counted ? counted : &nothing_counted,
+                model->value_bytes, &own);
+    for (size_t i = 0; i < model->machine->engine_count; i++) {
+        const struct spr_accept *accept =
+            model->flops_per_s[i] > 0 ? find_accept(&model->machine->engines[i], pattern)
+                                      : NULL;
+        struct spr_prediction trial;
+        if (!accept) {
+            continue;
+        }
+        predict_on(model, layer, batch, pattern, &own, i, accept, &trial);
+        if (!found || trial.time_s < out->time_s) {
+            *out = trial;
+            found = true;
+        }
+    }
+    return found;
+}
+
+bool spr_model_accepts(const struct spr_model *model, const struct spr_pattern *pattern)
+{
+    for (size_t i = 0; i < model->machine->engine_count; i++) {
+        if (model->flops_per_s[i] > 0 && find_accept(&model->machine->engines[i], pattern)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+double spr_model_traffic_time(const struct spr_model *model, const struct spr_layer *layer,
+                              double batch, const struct spr_pattern *pattern, double kept,
+                              const struct spr_counted *counted)
+{
+    struct spr_weight_cost own;
+    struct spr_prediction out = {0};
+    weight_cost(layer, pattern, kept, counted, model->value_bytes, &own);
+    own.issued = own.nnz;
+    set_sparse(model, layer, batch, own.nnz, &own, &out);
+    set_times(model, model->flops_per_s[model->dense_engine],
+              own.value_bytes + own.index_bytes, &out);
+    return out.time_s;
+}
+
+double spr_model_break_even(const struct spr_model *model, const struct spr_layer *layer,
+                            double batch, const struct spr_pattern *pattern,
+                            double dense_time_s)
+{
+    struct spr_shape shape = shape_of(layer);
+    struct spr_prediction trial;
+    if (!isnan(spr_pattern_fixed_sparsity(pattern))) {
+        return (double)NAN;
+    }
+    double cells = pattern->kind->cells(pattern, &shape);
+    double limit = dense_time_s * EVEN;
+    if (!spr_model_sparse(model, layer, batch, pattern, 0, NULL, &trial) ||
+        trial.time_s > limit) {
+        return (double)NAN;
+    }
+    /* Time never falls with more kept cells: bisect for the last count that breaks even. */
+    double fits = 0, fails = cells + 1;
+    while (fails - fits > 1) {
+        double middle = floor(fits + (fails - fits) / 2);
+        (void)spr_model_sparse(model, layer, batch, pattern, middle, NULL, &trial);
+        if (trial.time_s <= limit) {
+            fits = middle;
+        } else {
+            fails = middle;
+        }
+    }
+    return 1 - fits / cells;
+}
+
+const char *spr_residency_name(enum spr_residency residency)
+{
+    static const char *const names[] = {"dram", "warm", "cold", "network"};
+    return names[residency];
+}
+
+const char *spr_bound_name(const struct spr_machine *machine, int bound)
+{
+    if (bound == SPR_BOUND_COMPUTE) {
+        return "compute";
+    }
+    return bound == SPR_BOUND_OVERHEAD ? "overhead" : machine->memory[bound].level;
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From layers to the network: sums, ceilings, break-even, Pareto and the recommendation. */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "sproof/analysis.h"
+
+/* Two accuracies whose difference is this small lie on the same side of a limit: 88.5 - 87.5
+ * must be within a drop of 1.0 whatever the last binary digit says. */
+#define ACCURACY_SLACK 1e-9
+
+/* Sums over the operators of one variant. */
+struct sums {
+    double dense_s, sparse_s, mixed_s;
+    double dense_prunable_s, sparse_prunable_s;
+    double ceiling_s;
+    double kept_weights, all_weights;
+    double weight_bytes, dense_weight_bytes;
+};
+
+/* The last break-even of a layer at a batch: variants of one pattern share it. */
+struct break_even {
+    struct spr_pattern pattern;
+    double sparsity;
+};
+
+struct evaluation {
+    struct spr_analysis *analysis;
+    struct spr_model corners[4]; /* engine low/high x memory low/high */
+    size_t corner_count;
+    double *corner_dense_s; /* [corner][batch] */
+    struct break_even *break_even; /* [batch][layer] */
+    struct spr_error *err;
+};
+
+static enum spr_status no_engine(const struct evaluation *e, const struct spr_pattern *pattern)
+{
+    const struct spr_model *model = &e->analysis->model;
+    char list[512] = "", text[SPR_PATTERN_TEXT], accepts[SPR_PATTERN_TEXT];
+    size_t used = 0;
+    for (size_t i = 0; i < model->machine->engine_count; i++) {
+        const struct spr_engine *engine = &model->machine->engines[i];
+        if (model->flops_per_s[i] <= 0 || used + 200 > sizeof list) {
+            continue;
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%.40s (",
+                                 used ? ", " : "", engine->name);
+        for (size_t a = 0; a < engine->accept_count && used + 60 < sizeof list; a++) {
+            const struct spr_accept *accept = &engine->accepts[a];
+            used += (size_t)snprintf(
+                list + used, sizeof list - used, "%s%s", a ? " " : "",
+                accept->form == SPR_ACCEPT_ANY     ? "any"
+                : accept->form == SPR_ACCEPT_CLASS ? spr_class_name(accept->pattern_class)
+                                                   : spr_pattern_text(&accept->pattern, accepts));
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, ")");
+    }
+    return spr_fail(e->err, SPR_EINPUT,
+                    "machine %s has no engine that takes %s in %s: there is %s",
+                    model->machine->name, spr_pattern_text(pattern, text),
+                    spr_dtype_name(model->dtype), list);
+}
+
+static struct spr_shape shape_of(const struct spr_layer *layer)
+{
+    return (struct spr_shape){layer->m, layer->k, layer->groups};
+}
+
+static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
+{
+    struct spr_shape shape = shape_of(layer);
+    return spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
+}
+
+static double break_even(struct evaluation *e, size_t batch_index, size_t layer_index,
+                         const struct spr_pattern *pattern)
+{
+    const struct spr_analysis *a = e->analysis;
+    size_t slot = batch_index * a->network->layer_count + layer_index;
+    struct break_even *known = &e->break_even[slot];
+    if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern)) {
+        known->pattern = *pattern;
+        known->sparsity = spr_model_break_even(&a->model, &a->network->layers[layer_index],
+                                               a->options.batches[batch_index], pattern,
+                                               a->dense[slot].time_s);
+    }
+    return known->sparsity;
+}
+
+static enum spr_status evaluate_layer(struct evaluation *e, size_t batch_index,
+                                      const struct spr_choice *choice,
+                                      struct spr_layer_result *out)
+{
+    const struct spr_analysis *a = e->analysis;
+    const struct spr_layer *layer = &a->network->layers[choice->layer];
+    const struct spr_prediction *dense =
+        spr_analysis_dense(a, batch_index, choice->layer);
+    out->choice = *choice;
+    out->break_even_sparsity = (double)NAN;
+    if (spr_pattern_is_dense(&choice->pattern)) {
+        out->run = *dense;
+        out->speedup = 1;
+        return SPR_OK;
+    }
+    if (!spr_model_sparse(&a->model, layer, a->options.batches[batch_index], &choice->pattern,
+                          kept_cells(layer, choice), &choice->counted, &out->run)) {
+        return no_engine(e, &choice->pattern);
+    }
+    out->speedup = out->run.time_s > 0 ? dense->time_s / out->run.time_s : 1;
+    out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
+    return SPR_OK;
+}
+
+static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
+                      const struct spr_layer_result *result, struct sums *sums)
+{
+    double count = (double)layer->count;
+    bool pruned = !spr_pattern_is_dense(&result->choice.pattern);
+    double sparse_s = result->run.time_s;
+    sums->dense_s += count * dense->time_s;
+    sums->sparse_s += count * sparse_s;
+    sums->mixed_s += count * fmin(sparse_s, dense->time_s);
+    sums->ceiling_s += count * (pruned ? result->run.ceiling_time_s : dense->time_s);
+    if (layer->prunable) {
+        sums->dense_prunable_s += count * dense->time_s;
+        sums->sparse_prunable_s += count * sparse_s;
+        sums->kept_weights += count * result->run.nnz;
+        sums->all_weights += count * ((double)layer->m * (double)layer->k);
+    }
+    if (spr_op_has_weights(layer->op)) {
+        sums->weight_bytes +=
+            count * (result->run.bytes_weight_values + result->run.bytes_weight_index);
+        sums->dense_weight_bytes +=
+            count * (dense->bytes_weight_values + dense->bytes_weight_index);
+    }
+}
+
+/* Network time of a variant at a corner of the rates. */
+static double corner_time(const struct evaluation *e, const struct spr_model *model,
+                          const struct spr_result *result)
+{
+    const struct spr_network *network = e->analysis->network;
+    double sum = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct spr_layer *layer = &network->layers[i];
+        const struct spr_choice *choice = &result->layers[i].choice;
+        struct spr_prediction run;
+        if (spr_pattern_is_dense(&choice->pattern)) {
+            spr_model_dense(model, layer, result->batch, &run);
+        } else {
+            (void)spr_model_sparse(model, layer, result->batch, &choice->pattern,
+                                   kept_cells(layer, choice), &choice->counted, &run);
+        }
+        sum += (double)layer->count * run.time_s;
+    }
+    return sum;
+}
+
+static double ratio(double above, double below)
+{
+    return below > 0 ? above / below : 1;
+}
+
+static void set_interval(const struct evaluation *e, struct spr_result *result)
+{
+    size_t batches = e->analysis->options.batch_count;
+    result->speedup_low = result->speedup_high = result->speedup;
+    for (size_t c = 0; c < e->corner_count; c++) {
+        double dense_s = e->corner_dense_s[c * batches + result->batch_index];
+        double speedup = ratio(dense_s, corner_time(e, &e->corners[c], result));
+        result->speedup_low = fmin(result->speedup_low, speedup);
+        result->speedup_high = fmax(result->speedup_high, speedup);
+    }
+}
+
+static void set_drop(const struct spr_analysis *a, struct spr_result *result)
+{
+    const struct spr_variant *variant = result->variant;
+    double lost = a->network->lower_is_better ? variant->accuracy - variant->dense_accuracy
+                                              : variant->dense_accuracy - variant->accuracy;
+    double scale = fabs(variant->dense_accuracy);
+    double limit = a->options.max_drop_relative ? a->options.max_drop * scale
+                                                : a->options.max_drop;
+    result->drop = lost;
+    result->within_drop =
+        a->options.has_max_drop && lost <= limit + ACCURACY_SLACK * fmax(1, scale);
+    result->counted = !isnan(variant->accuracy) && !variant->layerwise;
+}
+
+static void set_result(const struct spr_analysis *a, const struct sums *sums,
+                       struct spr_result *result)
+{
+    double other_s = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        if (!layer->prunable) {
+            other_s += (double)layer->count *
+                       spr_analysis_dense(a, result->batch_index, i)->time_s;
+        }
+    }
+    result->dense_time_s = sums->dense_s;
+    result->time_s = sums->sparse_s;
+    result->mixed_time_s = sums->mixed_s;
+    result->speedup = ratio(sums->dense_s, sums->sparse_s);
+    result->speedup_mixed = ratio(sums->dense_s, sums->mixed_s);
+    result->activation_ceiling =
+        sums->ceiling_s > 0 ? sums->dense_s / sums->ceiling_s : (double)NAN;
+    result->amdahl_ceiling = other_s > 0 ? sums->dense_s / other_s : (double)NAN;
+    bool prunable = sums->all_weights > 0;
+    result->speedup_prunable =
+        prunable ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s) : (double)NAN;
+    result->density = prunable ? sums->kept_weights / sums->all_weights : (double)NAN;
+    result->efficiency_kept = result->speedup_prunable * result->density;
+    result->weight_bytes = sums->weight_bytes;
+    result->dense_weight_bytes = sums->dense_weight_bytes;
+}
+
+static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result *result)
+{
+    struct spr_analysis *a = e->analysis;
+    struct sums sums = {0};
+    size_t hint = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        struct spr_layer_result *out = &result->layers[i];
+        struct spr_choice choice =
+            spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
+        enum spr_status status = evaluate_layer(e, result->batch_index, &choice, out);
+        if (status != SPR_OK) {
+            return status;
+        }
+        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out, &sums);
+        if (!spr_pattern_is_dense(&choice.pattern)) {
+            result->layers_pruned += (size_t)layer->count;
+            result->layers_slower += out->speedup < 1 ? (size_t)layer->count : 0;
+        }
+    }
+    set_result(a, &sums, result);
+    set_interval(e, result);
+    set_drop(a, result);
+    return SPR_OK;
+}
+
+static bool beats(const struct spr_analysis *a, const struct spr_result *left,
+                  const struct spr_result *right)
+{
+    double l = left->variant->accuracy, r = right->variant->accuracy;
+    bool as_accurate = a->network->lower_is_better ? l <= r : l >= r;
+    return as_accurate && left->speedup > right->speedup;
+}
+
+struct ranked {
+    size_t index;
+    double accuracy, speedup;
+};
+
+/* Best accuracy first, faster first among equals. */
+static int by_accuracy(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->accuracy != b->accuracy) {
+        return a->accuracy > b->accuracy ? -1 : 1;
+    }
+    return a->speedup > b->speedup ? -1 : a->speedup < b->speedup;
+}
+
+/* A result is on the front when nothing at least as accurate was faster: one pass from the
+ * most accurate down. */
+static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
+                                   struct spr_error *err)
+{
+    size_t count = 0;
+    struct ranked *ranked = spr_calloc(a->result_count, sizeof *ranked);
+    if (!ranked) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_result *result = &a->results[i];
+        if (result->counted && result->batch_index == batch_index) {
+            double accuracy = result->variant->accuracy;
+            ranked[count++] = (struct ranked){
+                i, a->network->lower_is_better ? -accuracy : accuracy, result->speedup};
+        }
+    }
+    qsort(ranked, count, sizeof *ranked, by_accuracy);
+    double fastest = 0;
+    for (size_t i = 0; i < count; i++) {
+        a->results[ranked[i].index].pareto = ranked[i].speedup >= fastest;
+        fastest = fmax(fastest, ranked[i].speedup);
+    }
+    spr_free(ranked);
+    return SPR_OK;
+}
+
+static bool has_intervals(const struct spr_machine *machine)
+{
+    bool found = false;
+    for (size_t i = 0; i < machine->engine_count; i++) {
+        const struct spr_number *rate = &machine->engines[i].flops_per_s;
+        found = found || rate->low < rate->high;
+    }
+    for (size_t i = 0; i < machine->memory_count; i++) {
+        const struct spr_number *rate = &machine->memory[i].bytes_per_s;
+        found = found || rate->low < rate->high;
+    }
+    return found;
+}
+
+static enum spr_status prepare_model(struct spr_analysis *a, enum spr_corner engines,
+                                     enum spr_corner memory, struct spr_model *model,
+                                     struct spr_error *err)
+{
+    enum spr_status status =
+        spr_model_prepare(model, a->machine, a->options.dtype, engines, memory, err);
+    if (status == SPR_OK) {
+        model->ideal_tiles = a->options.ideal_tiles;
+        spr_model_set_residency(model, a->options.residency,
+                                a->options.threads > 0 ? a->options.threads : 1);
+    }
+    return status;
+}
+
+/* Dense network time at a batch; fills dense[layer] when it is not NULL. */
+static double dense_pass(const struct spr_analysis *a, struct spr_model *model, double batch,
+                         struct spr_prediction *dense)
+{
+    const struct spr_network *network = a->network;
+    struct spr_prediction one;
+    double seconds = 0, bytes = 0;
+    /* The bytes of one pass decide what stays in a cache (residency network). */
+    for (size_t i = 0; i < network->layer_count; i++) {
+        spr_model_dense(model, &network->layers[i], batch, &one);
+        bytes += (double)network->layers[i].count * one.bytes;
+    }
+    model->network_bytes = bytes;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        struct spr_prediction *out = dense ? &dense[i] : &one;
+        spr_model_dense(model, &network->layers[i], batch, out);
+        seconds += (double)network->layers[i].count * out->time_s;
+    }
+    return seconds;
+}
+
+static enum spr_status prepare(struct evaluation *e)
+{
+    struct spr_analysis *a = e->analysis;
+    size_t batches = a->options.batch_count, layers = a->network->layer_count;
+    enum spr_status status =
+        prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err);
+    a->result_count = a->network->variant_count * batches;
+    a->dense = spr_calloc(batches * layers, sizeof *a->dense);
+    a->dense_time_s = spr_calloc(batches, sizeof *a->dense_time_s);
+    a->results = spr_calloc(a->result_count, sizeof *a->results);
+    e->corner_dense_s = spr_calloc(4 * batches, sizeof *e->corner_dense_s);
+    e->break_even = spr_calloc(batches * layers, sizeof *e->break_even);
+    if (status == SPR_OK && (!a->dense || !a->dense_time_s || !a->results ||
+                             !e->corner_dense_s || !e->break_even)) {
+        return spr_fail(e->err, SPR_ENOMEM, "out of memory");
+    }
+    e->corner_count = has_intervals(a->machine) ? 4 : 0;
+    for (size_t c = 0; status == SPR_OK && c < e->corner_count; c++) {
+        status = prepare_model(a, c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW,
+                               &e->corners[c], e->err);
+    }
+    return status;
+}
+
+static void note_network(struct spr_analysis *a)
+{
+    a->shortest_layer_s = INFINITY;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        enum spr_op op = a->network->layers[i].op;
+        a->other_counted = a->other_counted || op == SPR_OP_OTHER;
+        a->has_attention = a->has_attention || op == SPR_OP_ATTENTION;
+        a->shortest_layer_s = fmin(a->shortest_layer_s, a->dense[i].time_s);
+    }
+}
+
+static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
+{
+    struct spr_analysis *a = e->analysis;
+    size_t batches = a->options.batch_count, layers = a->network->layer_count;
+    double batch = a->options.batches[batch_index];
+    a->dense_time_s[batch_index] =
+        dense_pass(a, &a->model, batch, &a->dense[batch_index * layers]);
+    for (size_t c = 0; c < e->corner_count; c++) {
+        e->corner_dense_s[c * batches + batch_index] =
+            dense_pass(a, &e->corners[c], batch, NULL);
+    }
+    for (size_t v = 0; v < a->network->variant_count; v++) {
+        struct spr_result *result = &a->results[v * batches + batch_index];
+        result->variant = &a->network->variants[v];
+        result->batch_index = batch_index;
+        result->batch = batch;
+        result->layers = spr_calloc(layers, sizeof *result->layers);
+        if (!result->layers) {
+            return spr_fail(e->err, SPR_ENOMEM, "out of memory");
+        }
+        enum spr_status status = evaluate_variant(e, result);
+        if (status != SPR_OK) {
+            return status;
+        }
+    }
+    return mark_pareto(a, batch_index, e->err);
+}
+
+enum spr_status spr_analyze(struct spr_network *network, const struct spr_machine *machine,
+                            const struct spr_options *options, struct spr_analysis *analysis,
+                            struct spr_error *err)
+{
+    *analysis = (struct spr_analysis){.network = network, .machine = machine,
+                                      .options = *options};
+    struct evaluation e = {.analysis = analysis, .err = err};
+    enum spr_status status = prepare(&e);
+    for (size_t b = 0; status == SPR_OK && b < options->batch_count; b++) {
+        status = evaluate_batch(&e, b);
+    }
+    if (status == SPR_OK) {
+        note_network(analysis);
+    }
+    spr_free(e.corner_dense_s);
+    spr_free(e.break_even);
+    if (status != SPR_OK) {
+        spr_analysis_free(analysis);
+    }
+    return status;
+}
+
+void spr_analysis_free(struct spr_analysis *analysis)
+{
+    for (size_t i = 0; analysis->results && i < analysis->result_count; i++) {
+        spr_free(analysis->results[i].layers);
+    }
+    spr_free(analysis->results);
+    spr_free(analysis->dense);
+    spr_free(analysis->dense_time_s);
+    *analysis = (struct spr_analysis){0};
+}
+
+const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
+                                                size_t batch_index, size_t layer)
+{
+    return &analysis->dense[batch_index * analysis->network->layer_count + layer];
+}
+
+/* A better answer at equal accuracy: faster; the higher accuracy and the first on a tie. */
+static bool preferred(const struct spr_analysis *a, const struct spr_result *left,
+                      const struct spr_result *right)
+{
+    if (left->speedup != right->speedup) {
+        return left->speedup > right->speedup;
+    }
+    return beats(a, left, right);
+}
+
+static bool eligible(const struct spr_analysis *a, const struct spr_result *result,
+                     size_t batch_index)
+{
+    return result->batch_index == batch_index &&
+           (!a->options.has_max_drop || result->within_drop);
+}
+
+size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_index,
+                                     size_t *indices, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_result *result = &a->results[i];
+        if (!eligible(a, result, batch_index)) {
+            continue;
+        }
+        size_t slot = 0;
+        while (slot < count && !spr_pattern_equal(&a->results[indices[slot]].variant->pattern,
+                                                  &result->variant->pattern)) {
+            slot++;
+        }
+        if (slot == count && count < size) {
+            indices[count++] = i;
+        } else if (slot < count && preferred(a, result, &a->results[indices[slot]])) {
+            indices[slot] = i;
+        }
+    }
+    return count;
+}
+
+size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
+{
+    size_t best = a->result_count;
+    for (size_t i = 0; i < a->result_count; i++) {
+        if (eligible(a, &a->results[i], batch_index) &&
+            (best == a->result_count || preferred(a, &a->results[i], &a->results[best]))) {
+            best = i;
+        }
+    }
+    return best < a->result_count && a->results[best].speedup > 1 ? best : a->result_count;
+}
+
+const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,
+                                           size_t batch_index)
+{
+    for (size_t i = 0; i < a->result_count; i++) {
+        if (a->results[i].batch_index == batch_index &&
+            strcmp(a->results[i].variant->name, variant) == 0) {
+            return &a->results[i];
+        }
+    }
+    return NULL;
+}

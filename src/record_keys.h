@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the writer and the readers of analysis records share. */
+#ifndef SPROOF_RECORD_KEYS_H
+#define SPROOF_RECORD_KEYS_H
+
+#include "emit.h"
+#include "json.h"
+#include "sproof/record.h"
+
+#define SPR_ANALYSIS_SCHEMA "sproof/analysis"
+#define SPR_ANALYSIS_VERSION 1
+
+/* The members of one variant, its layers excepted, into an open object. */
+void spr_record_put_result(struct spr_emit *out, const struct spr_result *result);
+
+/* The members of one layer of one variant, into an open object. */
+void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *analysis,
+                          const struct spr_result *result, size_t layer);
+
+/* "model", "table", "interpolated", or NULL. */
+const char *spr_accuracy_source_name(enum spr_accuracy_source source);
+
+#endif

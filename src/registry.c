@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pattern table, made from the files of src/pattern, and what all patterns share. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "pattern/contract.h"
+
+#define SPR_PATTERN_FILE(name) extern const struct spr_pattern_kind spr_pattern_file_##name[];
+#include "pattern_list.inc"
+#undef SPR_PATTERN_FILE
+
+#define SPR_PATTERN_FILE(name) spr_pattern_file_##name,
+static const struct spr_pattern_kind *const files[] = {
+#include "pattern_list.inc"
+    NULL};
+#undef SPR_PATTERN_FILE
+
+const struct spr_pattern_kind *spr_pattern_kind_at(size_t index)
+{
+    for (size_t f = 0; files[f]; f++) {
+        for (size_t row = 0; files[f][row].name; row++) {
+            if (index-- == 0) {
+                return &files[f][row];
+            }
+        }
+    }
+    return NULL;
+}
+
+enum spr_status spr_pattern_parse(const char *text, struct spr_pattern *pattern,
+                                  struct spr_error *err)
+{
+    static const char *const known[] = {"dense", "csr", "csr16", "unstructured", "1x1",
+                                        "bitmask", "ell", "4x4", "32x1", "2:4",
+                                        "comp:16", "bsr:4x4", NULL};
+    const struct spr_pattern_kind *kind;
+    for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
+        struct spr_pattern parsed = {.kind = kind};
+        if (kind->parse(text, &parsed)) {
+            *pattern = parsed;
+            return SPR_OK;
+        }
+    }
+    if (strcmp(text, "bsr:1x1") == 0) {
+        return spr_pattern_parse("csr", pattern, err);
+    }
+    const char *near = spr_nearest(text, known);
+    return spr_fail(err, SPR_EINPUT,
+                    "unknown pattern '%.60s': expected dense, csr, csr16, bitmask, ell, RxC, "
+                    "N:M with N < M, or comp:P with P > 1%s%s%s",
+                    text, near ? "; did you mean '" : "", near ? near : "",
+                    near ? "'?" : "");
+}
+
+const char *spr_pattern_text(const struct spr_pattern *pattern, char *text)
+{
+    if (pattern->kind) {
+        pattern->kind->format(pattern, text, SPR_PATTERN_TEXT);
+    } else {
+        snprintf(text, SPR_PATTERN_TEXT, "mixed");
+    }
+    return text;
+}
+
+bool spr_pattern_equal(const struct spr_pattern *left, const struct spr_pattern *right)
+{
+    return left->kind == right->kind && left->a == right->a && left->b == right->b;
+}
+
+struct spr_pattern spr_pattern_dense(void)
+{
+    struct spr_pattern dense = {0};
+    const struct spr_pattern_kind *kind;
+    for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
+        if (kind->pattern_class == SPR_CLASS_DENSE) {
+            dense.kind = kind;
+        }
+    }
+    return dense;
+}
+
+bool spr_pattern_is_dense(const struct spr_pattern *pattern)
+{
+    return pattern->kind && pattern->kind->pattern_class == SPR_CLASS_DENSE;
+}
+
+double spr_round12(double x)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.12g", x);
+    return strtod(text, NULL);
+}
+
+double spr_pattern_fixed_sparsity(const struct spr_pattern *pattern)
+{
+    return pattern->kind && pattern->kind->fixed_sparsity
+               ? spr_round12(pattern->kind->fixed_sparsity(pattern))
+               : (double)NAN;
+}
+
+double spr_pattern_kept(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                        double sparsity)
+{
+    const struct spr_pattern_kind *kind = pattern->kind;
+    if (kind->kept) {
+        return kind->kept(pattern, shape, sparsity);
+    }
+    return floor((1 - sparsity) * kind->cells(pattern, shape) + 0.5);
+}
+
+const char *spr_class_name(enum spr_class pattern_class)
+{
+    static const char *const names[SPR_CLASS_COUNT] = {"dense", "csr", "block", "nm", "comp"};
+    return names[pattern_class];
+}
+
+double spr_expected_touched(double density, double rows)
+{
+    return density >= 1 ? 1 : -expm1(rows * log1p(-density));
+}
+
+bool spr_pattern_integer(const char **text, int64_t *value)
+{
+    const int64_t limit = (int64_t)1 << 40;
+    const char *c = *text;
+    int64_t parsed = 0;
+    if (*c < '1' || *c > '9') {
+        return false;
+    }
+    for (; *c >= '0' && *c <= '9'; c++) {
+        parsed = parsed * 10 + (*c - '0');
+        if (parsed > limit) {
+            return false;
+        }
+    }
+    *text = c;
+    *value = parsed;
+    return true;
+}
+
+int spr_ceil_log2(int64_t x)
+{
+    int bits = 0;
+    while (((int64_t)1 << bits) < x) {
+        bits++;
+    }
+    return bits;
+}
+
+double spr_ceil_div(int64_t a, int64_t b)
+{
+    return (double)((a + b - 1) / b);
+}
+
+double spr_rows_per_group(const struct spr_shape *shape)
+{
+    return spr_ceil_div(shape->m, shape->groups);
+}
+
+double spr_tau(const struct spr_shape *shape, const struct spr_counted *counted,
+               double estimate)
+{
+    return isnan(counted->touched_columns) ? estimate
+                                           : counted->touched_columns / (double)shape->k;
+}
+
+double spr_counted_or(double counted, double estimate)
+{
+    return isnan(counted) ? estimate : counted;
+}
+
+double spr_cells_weights(const struct spr_pattern *pattern, const struct spr_shape *shape)
+{
+    (void)pattern;
+    return (double)shape->m * (double)shape->k;
+}

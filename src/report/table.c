@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Aligned tables. */
+#include "table.h"
+
+#include <string.h>
+
+#include "mem.h"
+
+void spr_table_row(struct spr_table *table)
+{
+    if (!spr_grow(&table->cells, &table->capacity, table->row_count + 1,
+                  sizeof *table->cells)) {
+        table->lost = true;
+        return;
+    }
+    memset(table->cells[table->row_count], 0, sizeof *table->cells);
+    table->row_count++;
+}
+
+void spr_table_cell(struct spr_table *table, size_t column, const char *format, ...)
+{
+    if (table->row_count == 0 || table->lost) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(table->cells[table->row_count - 1][column], SPR_TABLE_CELL, format, arguments);
+    va_end(arguments);
+}
+
+size_t spr_text_width(const char *text)
+{
+    size_t width = 0;
+    for (; *text; text++) {
+        width += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return width;
+}
+
+const char *spr_text_short(const char *text, size_t width, char *cell)
+{
+    size_t length = strlen(text), used = 0;
+    size_t head = width > 3 ? (width - 2) / 2 : width, tail = width > 3 ? width - 2 - head : 0;
+    bool cut = length > width;
+    for (size_t i = 0; i < length && used + 1 < SPR_TABLE_CELL; i++) {
+        if (cut && i == head) {
+            cell[used++] = '.';
+            if (used + 1 < SPR_TABLE_CELL) {
+                cell[used++] = '.';
+            }
+            i = length - tail - 1;
+            continue;
+        }
+        unsigned char c = (unsigned char)text[i];
+        cell[used++] = c < 0x20 || c >= 0x7F ? '?' : (char)c;
+    }
+    cell[used] = '\0';
+    return cell;
+}
+
+static void write_cell(const struct spr_table *table, FILE *file, size_t row, size_t column,
+                       size_t width)
+{
+    const char *text = table->cells[row][column];
+    size_t pad = width - spr_text_width(text);
+    bool last = column + 1 == table->column_count && !table->markdown;
+    if (!table->left[column]) {
+        fprintf(file, "%*s", (int)pad, "");
+    }
+    fputs(text, file);
+    if (table->left[column] && !last) {
+        fprintf(file, "%*s", (int)pad, "");
+    }
+}
+
+static void write_rule(const struct spr_table *table, FILE *file, const size_t *widths)
+{
+    for (size_t c = 0; c < table->column_count; c++) {
+        fputs(c ? "|" : "|", file);
+        for (size_t i = 0; i < widths[c] + 2; i++) {
+            bool colon = !table->left[c] && i + 1 == widths[c] + 2;
+            fputc(colon ? ':' : '-', file);
+        }
+    }
+    fputs("|\n", file);
+}
+
+void spr_table_write(const struct spr_table *table, FILE *file, int indent)
+{
+    size_t widths[SPR_TABLE_COLUMNS] = {0};
+    for (size_t r = 0; r < table->row_count; r++) {
+        for (size_t c = 0; c < table->column_count; c++) {
+            size_t width = spr_text_width(table->cells[r][c]);
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    }
+    for (size_t r = 0; r < table->row_count; r++) {
+        fprintf(file, "%*s%s", table->markdown ? 0 : indent, "", table->markdown ? "| " : "");
+        for (size_t c = 0; c < table->column_count; c++) {
+            fputs(c == 0 ? "" : table->markdown ? " | " : "  ", file);
+            write_cell(table, file, r, c, widths[c]);
+        }
+        fputs(table->markdown ? " |\n" : "\n", file);
+        if (table->markdown && r == 0) {
+            write_rule(table, file, widths);
+        }
+    }
+}
+
+void spr_table_free(struct spr_table *table)
+{
+    spr_free(table->cells);
+    *table = (struct spr_table){0};
+}

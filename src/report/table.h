@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small aligned tables for the terminal and for Markdown. */
+#ifndef SPROOF_REPORT_TABLE_H
+#define SPROOF_REPORT_TABLE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "sproof/status.h"
+
+#define SPR_TABLE_COLUMNS 12
+#define SPR_TABLE_CELL 72
+
+/* Rows are kept until the widths are known. Zeroed plus column_count is empty. */
+struct spr_table {
+    size_t column_count;
+    bool left[SPR_TABLE_COLUMNS]; /* left-aligned, else right-aligned */
+    bool markdown;
+    size_t row_count, capacity;
+    char (*cells)[SPR_TABLE_COLUMNS][SPR_TABLE_CELL]; /* [row], the first is the heading */
+    bool lost; /* a row could not be stored */
+};
+
+/* Starts a new row; its cells are empty until set. */
+void spr_table_row(struct spr_table *table);
+
+/* Sets a cell of the last row. */
+void spr_table_cell(struct spr_table *table, size_t column, const char *format, ...)
+    SPR_PRINTF(3, 4);
+
+/* Writes the table with `indent` spaces before each line. */
+void spr_table_write(const struct spr_table *table, FILE *file, int indent);
+
+void spr_table_free(struct spr_table *table);
+
+/* Columns of text on a terminal: characters, not bytes, of UTF-8. */
+size_t spr_text_width(const char *text);
+
+/* text cut to `width` columns in the middle ("encoder...dense"), into cell[SPR_TABLE_CELL];
+ * bytes that a terminal would act on become '?'. */
+const char *spr_text_short(const char *text, size_t width, char *cell);
+
+#endif

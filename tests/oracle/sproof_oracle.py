@@ -1,0 +1,1108 @@
+#!/usr/bin/env python3
+"""A second, independent implementation of sproof's analytical model.
+
+It is the test oracle: it was written from the specification alone and shares
+no code with the C program.  Plain Python (>= 3.9), standard library only,
+slow and literal on purpose.
+
+As a module:   record = sproof_oracle.run(["analyze", "model.csv", "--machine", "./m.json", ...])
+As a program:  sproof_oracle.py analyze MODEL --machine M.json [options of `sproof analyze`]
+               sproof_oracle.py --self-test
+
+Conventions: 2 FLOP per multiply-add; SI units; v bytes per value.  A layer is
+the GEMM Y[m x n] = W[m x k] * X[k x n]; at batch b, n becomes n*b and the
+distinct input elements x become x*b.
+
+    F_dense = 2 m k n                       Q_dense = m k v + x v + m n v
+    F_issued(pattern), Q_w(pattern)         Q       = Q_w + tau x v + m n v
+    T = max(F_issued / P_engine, Q / B_last) + overhead_s
+
+Keys of the result that start with "_" are for the comparison only (what else
+would be right within rounding) and are not part of a record.
+"""
+import argparse
+import csv
+import io
+import json
+import math
+import sys
+
+VALUE_BYTES = {"f64": 8, "f32": 4, "tf32": 4, "f16": 2, "bf16": 2, "fp8": 1, "i8": 1}
+POINTER = 4                       # bytes of a row pointer
+CLASSES = ("dense", "csr", "block", "nm", "comp")
+DEFAULT_PATTERNS = "csr,4x1,4x4,16x16,32x1,32x32,2:4"
+DEFAULT_SPARSITIES = "0.5:0.95:0.05"
+SAME_POINT = 5e-4                 # sparsities this close are the same point
+SLACK = 1e-12
+
+
+class OracleError(Exception):
+    """The input is one that the program has to refuse."""
+
+
+def ceil_div(a, b):
+    return -(-a // b)
+
+
+def ceil_log2(n):
+    """ceil(log2 n) for an integer n >= 1."""
+    return (n - 1).bit_length()
+
+
+def round12(x):
+    return round(x, 12)
+
+
+def ratio(a, b):
+    """a / b; None when b is zero (a record has no Infinity)."""
+    return a / b if b else None
+
+
+# --------------------------------------------------------------------------
+# Patterns
+# --------------------------------------------------------------------------
+
+class Pattern:
+    """kind: dense csr csr16 bitmask ell block nm comp; a, b: R,C or N,M or P,-"""
+
+    def __init__(self, kind, a=0, b=0):
+        self.kind, self.a, self.b = kind, a, b
+
+    @property
+    def name(self):
+        if self.kind == "block":
+            return "%dx%d" % (self.a, self.b)
+        if self.kind == "nm":
+            return "%d:%d" % (self.a, self.b)
+        if self.kind == "comp":
+            return "comp:%d" % self.a
+        return self.kind
+
+    @property
+    def cls(self):
+        return "csr" if self.kind in ("csr", "csr16", "bitmask", "ell") else self.kind
+
+    @property
+    def fixed_sparsity(self):
+        """dense 0, N:M 1-N/M, comp:P 1-1/P (rounded to 12 digits); else None."""
+        if self.kind == "dense":
+            return 0.0
+        if self.kind == "nm":
+            return round12(1.0 - self.a / self.b)
+        if self.kind == "comp":
+            return round12(1.0 - 1.0 / self.a)
+        return None
+
+    def too_small(self, layer):
+        """In a grid such a layer stays dense."""
+        if self.kind == "block":
+            return layer.m < self.a or layer.k < self.b
+        if self.kind == "nm":
+            return layer.k < self.b
+        if self.kind == "comp":
+            return layer.m < self.a
+        if self.kind == "csr16":
+            return layer.k > 65536
+        return False
+
+
+def parse_pattern(text):
+    t = text.strip()
+    if t in ("csr", "unstructured", "1x1"):
+        return Pattern("csr")
+    if t in ("dense", "csr16", "bitmask", "ell"):
+        return Pattern(t)
+    try:
+        if t.startswith("comp:"):
+            return Pattern("comp", int(t[5:]))
+        if t.startswith("bsr:"):
+            t = t[4:]
+        if ":" in t:
+            n, m = t.split(":")
+            return Pattern("nm", int(n), int(m))
+        r, c = t.split("x")
+        if int(r) == 1 and int(c) == 1:
+            return Pattern("csr")
+        return Pattern("block", int(r), int(c))
+    except ValueError:
+        raise OracleError("unknown pattern '%s'" % text)
+
+
+# Counts.  "units" is what a pattern keeps: non-zeros for csr, csr16, bitmask;
+# blocks for RxC; the longest row w for ell; nothing to choose for the others.
+
+def cells(p, layer):
+    """Number of cells that break-even counts: weights, or blocks."""
+    if p.kind == "block":
+        return ceil_div(layer.m, p.a) * ceil_div(layer.k, p.b)
+    return layer.m * layer.k
+
+
+def units_from_sparsity(p, layer, s):
+    if p.kind in ("csr", "csr16", "bitmask", "block"):
+        return math.floor((1.0 - s) * float(cells(p, layer)) + 0.5)
+    if p.kind == "ell":
+        return math.ceil((1.0 - s) * layer.k * (1 - 1e-12))
+    return None
+
+
+def units_from_cells(p, layer, c):
+    """For break-even: c kept cells."""
+    if p.kind == "ell":
+        return math.ceil(c / layer.m * (1 - 1e-12))
+    return c
+
+
+def nm_kept(p, layer):
+    return layer.m * (layer.k // p.b * p.a + min(p.a, layer.k % p.b))
+
+
+def useful_nnz(p, layer, s):
+    """Useful non-zeros, estimated from the sparsity; may be fractional."""
+    m, k = layer.m, layer.k
+    if p.kind == "dense":
+        return m * k
+    if p.kind in ("csr", "csr16", "bitmask"):
+        return units_from_sparsity(p, layer, s)
+    if p.kind == "block":
+        return units_from_sparsity(p, layer, s) * (m * k) / cells(p, layer)
+    if p.kind == "nm":
+        return nm_kept(p, layer)
+    if p.kind == "ell":
+        return (1.0 - s) * m * k
+    return m * k / p.a                                    # comp
+
+
+def touched_estimate(density, rows):
+    """-expm1(rows * log1p(-density)): 1 - (1-d)^rows."""
+    if rows <= 0 or density <= 0.0:
+        return 0.0
+    if density >= 1.0:
+        return 1.0
+    return -math.expm1(rows * math.log1p(-density))
+
+
+class Storage:
+    """What a pattern stores and makes the machine do, for one layer."""
+
+    def __init__(self, elements, values, index, tau):
+        self.elements, self.values, self.index, self.tau = elements, values, index, tau
+
+
+def storage(p, layer, units, v, tile_rows=1):
+    """Issued elements, bytes of values and of index, estimated tau."""
+    m, k = layer.m, layer.k
+    rows = ceil_div(m, layer.groups)          # rows that see the same inputs
+    if p.kind == "dense":
+        st = Storage(m * k, m * k * v, 0, 1.0)
+    elif p.kind in ("csr", "csr16"):
+        i = 2 if p.kind == "csr16" else 4
+        st = Storage(units, units * v, units * i + (m + 1) * POINTER,
+                     touched_estimate(units / (m * k), rows))
+    elif p.kind == "bitmask":
+        st = Storage(units, units * v, ceil_div(m * k, 8) + (m + 1) * POINTER,
+                     touched_estimate(units / (m * k), rows))
+    elif p.kind == "ell":
+        st = Storage(m * units, m * units * v, m * units * 4,
+                     touched_estimate(units / k, rows))
+    elif p.kind == "block":
+        block_rows, block_columns = ceil_div(m, p.a), ceil_div(k, p.b)
+        # whole groups of tile_rows rows are multiplied: FLOPs only
+        issued_rows = ceil_div(p.a, tile_rows) * tile_rows
+        st = Storage(units * issued_rows * p.b, units * p.a * p.b * v,
+                     units * 4 + (block_rows + 1) * POINTER,
+                     touched_estimate(units / (block_rows * block_columns),
+                                      ceil_div(m, layer.groups * p.a)))
+    elif p.kind == "nm":
+        kept = nm_kept(p, layer)
+        st = Storage(kept, kept * v, kept * ceil_log2(p.b) / 8,
+                     touched_estimate(kept / (m * k), rows))
+    else:                                                  # comp
+        packed = ceil_div(m, p.a) * k
+        st = Storage(packed, packed * v, packed * ceil_log2(p.a) / 8, 1.0)
+    if layer.op == "depthwise":
+        st.tau = 1.0
+    return st
+
+
+# --------------------------------------------------------------------------
+# Machines
+# --------------------------------------------------------------------------
+
+class Rate:
+    """A number with low and high; value None is unknown."""
+
+    def __init__(self, raw):
+        if isinstance(raw, dict):
+            self.value = raw.get("value")
+            self.low = raw.get("low") if raw.get("low") is not None else self.value
+            self.high = raw.get("high") if raw.get("high") is not None else self.value
+        else:
+            self.value = self.low = self.high = raw
+
+    def at(self, corner):
+        return getattr(self, corner)
+
+    def set(self, text):
+        """`2x` multiplies value, low and high; a number sets all three."""
+        if text.endswith("x"):
+            f = float(text[:-1])
+            if self.value is None:
+                raise OracleError("cannot scale an unknown number")
+            self.value, self.low, self.high = self.value * f, self.low * f, self.high * f
+        else:
+            self.value = self.low = self.high = float(text)
+
+
+class Entry:
+    """One entry of an engine's `accepts`."""
+
+    def __init__(self, raw):
+        self.as_pattern = None
+        word = raw
+        if isinstance(raw, dict):
+            word = raw["pattern"]
+            if raw.get("as"):
+                self.as_pattern = parse_pattern(raw["as"])
+        self.word = word if word in CLASSES + ("any",) else parse_pattern(word).name
+        self.is_class = word in CLASSES
+
+    def matches(self, p):
+        if self.word == "any":
+            return True
+        return p.cls == self.word if self.is_class else p.name == self.word
+
+
+class Engine:
+    def __init__(self, raw):
+        self.name = raw["name"]
+        self.dtypes = raw["dtypes"]
+        self.rate = Rate(raw.get("flops_per_s"))
+        self.accepts = [Entry(e) for e in raw["accepts"]]
+        self.tile_rows = int(raw.get("tile_rows") or 1)
+
+    def entry_for(self, p):
+        """The first matching entry counts."""
+        for e in self.accepts:
+            if e.matches(p):
+                return e
+        return None
+
+
+class Level:
+    def __init__(self, raw):
+        self.name = raw["level"]
+        self.capacity = Rate(raw.get("bytes"))
+        self.rate = Rate(raw.get("bytes_per_s"))
+
+
+class Machine:
+    def __init__(self, raw, sets=()):
+        self.default_dtype = raw.get("default_dtype") or "f32"
+        self.engines = [Engine(e) for e in raw["engines"]]
+        self.memory = [Level(l) for l in raw["memory"]]
+        self.overhead = Rate(raw.get("overhead_s"))
+        for item in sets:
+            path, value = item.split("=", 1)
+            self.find(path).set(value)
+        self.overhead_s = self.overhead.value or 0.0
+
+    def find(self, path):
+        if path == "overhead_s":
+            return self.overhead
+        kind, rest = path.split(".", 1)
+        name, key = rest.rsplit(".", 1)
+        if kind == "engine" and key == "flops_per_s":
+            for e in self.engines:
+                if e.name == name:
+                    return e.rate
+        if kind == "memory" and key in ("bytes_per_s", "bytes"):
+            for l in self.memory:
+                if l.name == name:
+                    return l.rate if key == "bytes_per_s" else l.capacity
+        raise OracleError("no such number: " + path)
+
+
+# --------------------------------------------------------------------------
+# Input tables
+# --------------------------------------------------------------------------
+
+def read_csv(path):
+    with open(path, encoding="utf-8-sig", newline="") as f:
+        text = "".join(line for line in f if not line.lstrip().startswith("#"))
+    return [{k.strip(): (c or "").strip() for k, c in row.items() if k is not None}
+            for row in csv.DictReader(io.StringIO(text))]
+
+
+def parse_fraction(text):
+    """0.9 or 90%"""
+    t = text.strip()
+    return float(t[:-1]) / 100.0 if t.endswith("%") else float(t)
+
+
+def parse_number_list(text, number):
+    out = []
+    for item in text.split(","):
+        if ":" in item:
+            lo, hi, step = (float(x) for x in item.split(":"))
+            i = 0
+            while round12(lo + i * step) <= hi + 1e-12:
+                out.append(round12(lo + i * step))
+                i += 1
+        else:
+            out.append(number(item))
+    return out
+
+
+class Layer:
+    def __init__(self, row):
+        self.name = row["layer"]
+        self.op = row.get("op") or "linear"
+        self.count = int(row.get("count") or 1)
+        self.groups = int(row.get("groups") or 1)
+        text = row.get("prunable") or ""
+        self.prunable = text in ("1", "yes") if text else self.op in ("linear", "conv")
+        given = row.get("x_elements") or ""
+        self.m = self.k = self.n = 0
+        self.x = int(given) if given else 0
+        self.flops, self.bytes, self.bytes_from_x = 0.0, 0.0, False
+        if self.op == "other":
+            self.flops = float(row.get("flops") or 0)
+            if row.get("bytes"):
+                self.bytes = float(row["bytes"])
+            else:
+                self.bytes_from_x = True
+        else:
+            self.m, self.k, self.n = int(row["m"]), int(row["k"]), int(row["n"])
+            if not given:
+                self.x = {"linear": self.k * self.n,
+                          "conv": self.groups * self.k * self.n,
+                          "depthwise": self.m * self.n,
+                          "attention": self.k * self.n}[self.op]
+        if self.prunable and not self.has_weights:
+            raise OracleError("layer %s: no weights to prune" % self.name)
+
+    @property
+    def has_weights(self):
+        return self.op in ("linear", "conv", "depthwise")
+
+    @property
+    def weights(self):
+        return self.m * self.k
+
+    def dense_bytes(self, batch, v):
+        """(Q_w, bytes_x, bytes_y, Q) of the dense operator."""
+        if self.op == "other":
+            return 0, None, None, batch * (self.x * v if self.bytes_from_x else self.bytes)
+        if self.op == "attention":
+            qx = batch * (self.m * self.k + self.k * self.n) * v
+            qy = batch * self.m * self.n * v
+            return 0, qx, qy, qx + qy
+        qw, qx, qy = self.m * self.k * v, self.x * batch * v, self.m * self.n * batch * v
+        return qw, qx, qy, qw + qx + qy
+
+    def dense_flops(self, batch):
+        if self.op == "other":
+            return batch * self.flops
+        return 2 * self.m * self.k * self.n * batch
+
+
+class Choice:
+    """How one layer is pruned: pattern, sparsity, and what a mask counted."""
+
+    def __init__(self, pattern, sparsity, nnz=None, touched=None, longest=None):
+        self.pattern, self.sparsity = pattern, sparsity
+        self.nnz, self.touched, self.longest = nnz, touched, longest
+
+
+class Variant:
+    def __init__(self, name, pattern, sparsity, choices):
+        self.name, self.pattern, self.sparsity, self.choices = name, pattern, sparsity, choices
+        self.accuracy = self.source = None
+        self.better = "higher"
+        self.counts_for_pareto = True
+
+
+def variant_from_rows(name, rows, layers):
+    choices = {}
+    accuracy = None
+    for row in rows:
+        if row.get("accuracy"):
+            accuracy = float(row["accuracy"])
+        p = parse_pattern(row.get("pattern") or "dense")
+        if p.kind == "dense":
+            continue
+        layer = next(l for l in layers if l.name == row["layer"])
+        if not layer.prunable:
+            raise OracleError("layer %s is not prunable" % layer.name)
+        if p.kind in ("comp", "csr16") and p.too_small(layer):
+            raise OracleError("layer %s: %s does not fit" % (layer.name, p.name))
+        s = p.fixed_sparsity
+        if s is None:
+            s = parse_fraction(row["sparsity"])
+        elif row.get("sparsity") and abs(parse_fraction(row["sparsity"]) - s) > 0.01:
+            raise OracleError("sparsity of %s" % p.name)
+        number = lambda key: int(row[key]) if row.get(key) else None
+        choices[layer.name] = Choice(p, s, number("nnz"), number("touched_columns"),
+                                     number("longest_row"))
+    names = []
+    for c in choices.values():
+        if c.pattern.name not in names:
+            names.append(c.pattern.name)
+    pattern = "dense" if not names else names[0] if len(names) == 1 else "mixed"
+    top = bottom = 0.0
+    for layer in layers:
+        if layer.prunable:
+            c = choices.get(layer.name)
+            top += layer.count * layer.weights * (c.sparsity if c else 0.0)
+            bottom += layer.count * layer.weights
+    v = Variant(name, pattern, round12(top / bottom) if bottom else 0.0, choices)
+    if accuracy is not None:
+        v.accuracy, v.source = accuracy, "model"
+    return v
+
+
+def read_model(path):
+    """(layers of the base network, variants of the table or None for a plain table)"""
+    rows = read_csv(path)
+    layers = {}
+    for row in rows:
+        if row["layer"] not in layers:
+            layers[row["layer"]] = Layer(row)
+    layers = list(layers.values())
+    columns = rows[0].keys()
+    if "variant" in columns:
+        groups = {}
+        for row in rows:
+            if row["variant"]:
+                groups.setdefault(row["variant"], []).append(row)
+    elif "pattern" in columns or "sparsity" in columns:
+        stem = path.replace("\\", "/").split("/")[-1]
+        stem = stem.rsplit(".", 1)[0] if "." in stem else stem
+        groups = {stem: rows}
+    else:
+        return layers, None
+    if not groups:
+        return layers, None
+    return layers, [variant_from_rows(n, r, layers) for n, r in groups.items()]
+
+
+class AccuracyPoint:
+    def __init__(self, row):
+        self.variant = row.get("variant") or ""
+        # a row that is joined by variant may stand for a mixed one
+        text = row.get("pattern") or ""
+        self.pattern = parse_pattern(text).name if text and text != "mixed" else text
+        self.sparsity = parse_fraction(row["sparsity"]) if row.get("sparsity") else None
+        if text and text != "mixed" and parse_pattern(text).fixed_sparsity is not None:
+            self.sparsity = parse_pattern(text).fixed_sparsity
+        self.accuracy = float(row["accuracy"])
+        self.method = row.get("method") or ""
+        self.better = row.get("better") or "higher"
+        self.layerwise = row.get("allocation") == "layerwise"
+
+
+def value_at(points, s):
+    """(accuracy, source, layerwise, better) of one method's points at s, or None.
+
+    Exact within 5e-4 (the nearest wins); else linear between the two
+    neighbours; never beyond the ends.
+    """
+    near = min(points, key=lambda p: abs(p.sparsity - s))
+    if abs(near.sparsity - s) <= SAME_POINT:
+        return near.accuracy, "table", near.layerwise, near.better
+    below = [p for p in points if p.sparsity < s]
+    above = [p for p in points if p.sparsity > s]
+    if not below or not above:
+        return None
+    lo = max(below, key=lambda p: p.sparsity)
+    hi = min(above, key=lambda p: p.sparsity)
+    a = lo.accuracy + (hi.accuracy - lo.accuracy) * (s - lo.sparsity) / (hi.sparsity - lo.sparsity)
+    return a, "interpolated", lo.layerwise or hi.layerwise, lo.better
+
+
+def values_by_method(points, pattern, s):
+    """[(method, value)] for the methods that have a value, in file order."""
+    methods = {}
+    for p in points:
+        if p.pattern == pattern:
+            methods.setdefault(p.method, []).append(p)
+    found = [(m, value_at(ps, s)) for m, ps in methods.items()]
+    return [(m, x) for m, x in found if x is not None]
+
+
+def grid_variant(p, s, layers):
+    choices = {}
+    if p.kind != "dense":
+        for layer in layers:
+            if layer.prunable and not p.too_small(layer):
+                choices[layer.name] = Choice(p, s)
+    return Variant("%s@%.12g" % (p.name, s), p.name, s, choices)
+
+
+def set_accuracy(v, value, assume_uniform, uniform_grid):
+    v.accuracy, v.source, layerwise, v.better = value
+    v.counts_for_pareto = not (layerwise and uniform_grid) or assume_uniform
+
+
+def grid_variants(layers, opt, points):
+    """Patterns outer, sparsities inner; a fixed pattern once."""
+    out = []
+    if points is not None and opt.pattern is None and opt.sparsity is None:
+        for point in points:                       # the table's own points
+            p = parse_pattern(point.pattern)
+            v = grid_variant(p, point.sparsity, layers)
+            if len(values_by_method(points, p.name, point.sparsity)) > 1:
+                v.name += "/" + point.method
+            set_accuracy(v, (point.accuracy, "table", point.layerwise, point.better),
+                         opt.assume_uniform, True)
+            out.append(v)
+        return out
+    sparsities = parse_number_list(opt.sparsity or DEFAULT_SPARSITIES, parse_fraction)
+    for text in (opt.pattern or DEFAULT_PATTERNS).split(","):
+        p = parse_pattern(text)
+        fixed = p.fixed_sparsity
+        for s in (sparsities if fixed is None else [fixed]):
+            found = values_by_method(points, p.name, s) if points is not None else []
+            if not found:
+                out.append(grid_variant(p, s, layers))
+            for method, value in found:
+                v = grid_variant(p, s, layers)
+                if len(found) > 1:
+                    v.name += "/" + method
+                set_accuracy(v, value, opt.assume_uniform, True)
+                out.append(v)
+    return out
+
+
+def table_variants(variants, opt, points):
+    if opt.pattern is not None:
+        keep = [t if t == "mixed" else parse_pattern(t).name for t in opt.pattern.split(",")]
+        variants = [v for v in variants if v.pattern in keep]
+    for v in variants:
+        if points is None:
+            continue
+        named = [p for p in points if p.variant == v.name]
+        if named:
+            p = named[0]
+            set_accuracy(v, (p.accuracy, "table", p.layerwise, p.better),
+                         opt.assume_uniform, False)
+        else:
+            found = values_by_method([p for p in points if not p.variant], v.pattern, v.sparsity)
+            if found:
+                set_accuracy(v, found[0][1], opt.assume_uniform, False)
+    return variants
+
+
+# --------------------------------------------------------------------------
+# The model
+# --------------------------------------------------------------------------
+
+class Result:
+    """One layer executed one way: figures, terms and time."""
+
+
+class Model:
+    def __init__(self, machine, layers, dtype, residency="dram", ideal_tiles=False):
+        self.machine, self.layers = machine, layers
+        self.dtype, self.v = dtype, VALUE_BYTES[dtype]
+        self.residency, self.ideal_tiles = residency, ideal_tiles
+        self.engines = [e for e in machine.engines
+                        if dtype in e.dtypes and e.rate.value is not None]
+        self.pass_bytes = {}              # batch -> U
+        self.break_even_cache = {}
+        self.dense_cache = {}
+
+    # ---- time ------------------------------------------------------------
+
+    def network_bytes(self, batch):
+        """U: all bytes of one pass of the dense network."""
+        if batch not in self.pass_bytes:
+            self.pass_bytes[batch] = sum(l.count * l.dense_bytes(batch, self.v)[3]
+                                         for l in self.layers)
+        return self.pass_bytes[batch]
+
+    def memory_terms(self, qw, q, batch, corner):
+        """[(level name, seconds)]: what must cross each level over its rate.
+
+        dram: everything crosses the last level.  Otherwise level 1 carries Q
+        and level r+1 what the levels up to r (C_r bytes together) cannot keep.
+        """
+        levels = self.machine.memory
+        if self.residency == "dram":
+            last = levels[-1]
+            return [(last.name, q / last.rate.at(corner))]
+        terms = []
+        capacity = 0.0
+        for r, level in enumerate(levels):
+            if r == 0:
+                crossing = q
+            elif self.residency == "warm":
+                crossing = max(0.0, q - capacity)
+            elif self.residency == "cold":
+                crossing = qw + max(0.0, q - qw - capacity)
+            else:
+                crossing = (qw * max(0.0, 1.0 - capacity / self.network_bytes(batch))
+                            + max(0.0, q - qw - capacity))
+            if level.rate.value is not None:
+                terms.append((level.name, crossing / level.rate.at(corner)))
+            capacity += level.capacity.value or 0.0
+        return terms
+
+    def finish(self, r, engine, batch, corner):
+        """T = max(compute, memory terms) + overhead_s, and what bounds it."""
+        r.engine = engine.name
+        compute = r.flops_issued / engine.rate.at(corner)
+        terms = self.memory_terms(r.qw, r.q, batch, corner)
+        name, memory = None, 0.0
+        for level, t in terms:
+            if name is None or t > memory:
+                name, memory = level, t
+        overhead = self.machine.overhead_s
+        r.time = max(compute, memory) + overhead
+        r.bound = "compute" if compute >= memory else name
+        if overhead > max(compute, memory):
+            r.bound = "overhead"
+        # other answers that rounding could give
+        top = max(compute, memory)
+        close = lambda a, b: abs(a - b) <= SLACK * max(abs(a), abs(b))
+        r.bound_ok = {r.bound}
+        r.bound_ok |= {n for n, t in terms if close(t, top) and r.bound != "overhead"}
+        if close(compute, top) and r.bound != "overhead":
+            r.bound_ok.add("compute")
+        if close(overhead, top) and top > 0:
+            r.bound_ok |= {"overhead", "compute" if compute >= memory else name}
+        return r
+
+    def dense_engine(self, corner):
+        """The fastest engine that accepts dense (without `as`), first on a tie."""
+        best = None
+        dense = Pattern("dense")
+        for e in self.engines:
+            entry = e.entry_for(dense)
+            if entry is None or entry.as_pattern is not None:
+                continue
+            if best is None or e.rate.at(corner) > best.rate.at(corner):
+                best = e
+        if best is None:
+            raise OracleError("no engine accepts dense %s" % self.dtype)
+        return best
+
+    def dense(self, layer, batch, corner="value"):
+        key = (layer.name, batch, corner)
+        if key not in self.dense_cache:
+            r = Result()
+            r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.v)
+            r.values, r.index = r.qw, 0
+            r.flops_useful = r.flops_issued = layer.dense_flops(batch)
+            r.tau = 1.0 if layer.has_weights else None
+            r.nnz = layer.weights if layer.has_weights else None
+            self.dense_cache[key] = self.finish(r, self.dense_engine(corner), batch, corner)
+        return self.dense_cache[key]
+
+    def execute(self, layer, p, units, nnz, touched, batch, corner):
+        """The pattern on every engine that accepts it: the smallest time, first on a tie."""
+        best = None
+        for engine in self.engines:
+            entry = engine.entry_for(p)
+            if entry is None:
+                continue
+            if entry.as_pattern is not None:
+                # stored and executed as another pattern; its estimated tau
+                st = storage(entry.as_pattern, layer, None, self.v)
+            else:
+                tile = 1 if self.ideal_tiles else engine.tile_rows
+                st = storage(p, layer, units, self.v, tile)
+                if touched is not None and layer.op != "depthwise":
+                    st.tau = touched / layer.k
+            r = Result()
+            nb = layer.n * batch
+            r.nnz, r.tau = nnz, st.tau
+            r.values, r.index, r.qw = st.values, st.index, st.values + st.index
+            r.qx = st.tau * (layer.x * batch) * self.v
+            r.qy = layer.m * nb * self.v
+            r.q = r.qw + r.qx + r.qy
+            r.flops_issued = 2 * st.elements * nb
+            r.flops_useful = None if nnz is None else 2 * nnz * nb
+            self.finish(r, engine, batch, corner)
+            if best is None or r.time < best.time:
+                best = r
+        if best is None:
+            raise OracleError("no engine accepts %s %s" % (p.name, self.dtype))
+        return best
+
+    def sparse(self, layer, c, batch, corner="value"):
+        """The layer pruned as chosen, with counted values where there are any."""
+        p = c.pattern
+        units = units_from_sparsity(p, layer, c.sparsity)
+        if c.nnz is not None and p.kind in ("csr", "csr16", "bitmask"):
+            units = c.nnz
+        if c.longest is not None and p.kind == "ell":
+            units = c.longest
+        nnz = c.nnz if c.nnz is not None else useful_nnz(p, layer, c.sparsity)
+        return self.execute(layer, p, units, nnz, c.touched, batch, corner)
+
+    def without_weights(self, layer, r, batch):
+        """Activation ceiling of a pruned layer: Q = tau x v + m n v, overhead kept."""
+        q = r.qx + r.qy
+        terms = self.memory_terms(0, q, batch, "value")
+        return max([0.0] + [t for _, t in terms]) + self.machine.overhead_s
+
+    # ---- break-even ------------------------------------------------------
+
+    def time_at_cells(self, layer, p, c, batch):
+        return self.execute(layer, p, units_from_cells(p, layer, c), None, None,
+                            batch, "value").time
+
+    def break_even(self, layer, p, batch):
+        """(s*, detail): s* = 1 - c*/cells, c* the most kept cells with
+        T(c*) <= T_dense (1 + 1e-12); T does not decrease with c."""
+        if p.fixed_sparsity is not None:
+            return None, None
+        key = (layer.name, p.name, batch)
+        if key not in self.break_even_cache:
+            total = cells(p, layer)
+            limit = self.dense(layer, batch).time * (1 + 1e-12)
+            time = lambda c: self.time_at_cells(layer, p, c, batch)
+            if time(0) > limit:
+                answer = (None, {"cells": total, "c": -1, "limit": limit, "time": time})
+            else:
+                lo, hi = 0, total + 1              # time(lo) <= limit; hi is too many
+                while hi - lo > 1:
+                    mid = (lo + hi) // 2
+                    if time(mid) <= limit:
+                        lo = mid
+                    else:
+                        hi = mid
+                answer = (1.0 - lo / total, {"cells": total, "c": lo, "limit": limit,
+                                             "time": time})
+            self.break_even_cache[key] = answer
+        return self.break_even_cache[key]
+
+    # ---- network ---------------------------------------------------------
+
+    def speedup(self, variant, batch, corner):
+        before = after = 0.0
+        for layer in self.layers:
+            c = variant.choices.get(layer.name)
+            d = self.dense(layer, batch, corner).time
+            before += layer.count * d
+            after += layer.count * (self.sparse(layer, c, batch, corner).time if c else d)
+        return ratio(before, after)
+
+    def evaluate(self, variant, batch):
+        """The record's entry for one variant at one batch."""
+        entries = []
+        total = dict.fromkeys(("before", "after", "mixed", "rest", "ceiling", "prunable_before",
+                               "prunable_after", "nnz", "weights", "wb", "dense_wb"), 0.0)
+        for layer in self.layers:
+            c = variant.choices.get(layer.name)
+            d = self.dense(layer, batch)
+            r = self.sparse(layer, c, batch) if c else d
+            be, detail = self.break_even(layer, c.pattern, batch) if c else (None, None)
+            n = layer.count
+            total["before"] += n * d.time
+            total["after"] += n * r.time
+            total["mixed"] += n * min(r.time, d.time)
+            total["ceiling"] += n * (self.without_weights(layer, r, batch) if c else d.time)
+            total["wb"] += n * r.qw
+            total["dense_wb"] += n * d.qw
+            if layer.prunable:
+                total["prunable_before"] += n * d.time
+                total["prunable_after"] += n * r.time
+                total["nnz"] += n * r.nnz
+                total["weights"] += n * layer.weights
+            else:
+                total["rest"] += n * d.time
+            entries.append({
+                "layer": layer.name,
+                "pattern": c.pattern.name if c else "dense",
+                "sparsity": c.sparsity if c else 0.0,
+                "nnz": r.nnz, "tau": r.tau,
+                "flops_useful": r.flops_useful, "flops_issued": r.flops_issued,
+                "bytes_weight_values": r.values, "bytes_weight_index": r.index,
+                "bytes_x": r.qx, "bytes_y": r.qy, "bytes": r.q,
+                "oi_flop_per_byte": r.flops_useful / r.q if r.q else None,
+                "dense_oi_flop_per_byte": d.flops_useful / d.q if d.q else None,
+                "engine": r.engine, "dense_engine": d.engine, "bound": r.bound,
+                "time_s": r.time, "dense_time_s": d.time, "speedup": ratio(d.time, r.time),
+                "break_even_sparsity": be,
+                "expected_time_s": None, "expected_dense_time_s": None,
+                "expected_speedup": None, "expected_bound": None,
+                "reason": "oracle",
+                "_break_even": detail, "_bound_ok": r.bound_ok,
+            })
+        nominal = ratio(total["before"], total["after"])
+        corners = [nominal]
+        for engine_corner in ("low", "high"):
+            for memory_corner in ("low", "high"):
+                corners.append(self.corner_speedup(variant, batch, engine_corner, memory_corner))
+        corners = [x for x in corners if x is not None]
+        density = total["nnz"] / total["weights"] if total["weights"] else None
+        prunable = (ratio(total["prunable_before"], total["prunable_after"])
+                    if total["weights"] else None)
+        return {
+            "variant": variant.name, "pattern": variant.pattern, "sparsity": variant.sparsity,
+            "batch": batch, "accuracy": variant.accuracy, "accuracy_source": variant.source,
+            "speedup": nominal,
+            "speedup_low": min(corners) if corners else None,
+            "speedup_high": max(corners) if corners else None,
+            "speedup_prunable": prunable,
+            "speedup_mixed": ratio(total["before"], total["mixed"]),
+            "amdahl_ceiling": ratio(total["before"], total["rest"]),
+            "activation_ceiling": ratio(total["before"], total["ceiling"]),
+            "time_s": total["after"], "dense_time_s": total["before"],
+            "density": density,
+            "efficiency_kept": (prunable * density
+                                if density is not None and prunable is not None else None),
+            "weight_bytes": total["wb"], "dense_weight_bytes": total["dense_wb"],
+            "pareto": None, "expected_speedup": None, "expected_time_s": None,
+            "layers": entries, "_pareto_ok": {None}, "_variant": variant,
+        }
+
+    def corner_speedup(self, variant, batch, engine_corner, memory_corner):
+        """The whole model again with all engine rates and all memory rates at an end."""
+        machine = Machine.__new__(Machine)
+        machine.overhead_s = self.machine.overhead_s
+        machine.engines, machine.memory = [], []
+        for e in self.engines:
+            copy = Engine.__new__(Engine)
+            copy.__dict__.update(e.__dict__)
+            copy.rate = Rate(e.rate.at(engine_corner))
+            machine.engines.append(copy)
+        for l in self.machine.memory:
+            copy = Level.__new__(Level)
+            copy.__dict__.update(l.__dict__)
+            copy.rate = Rate(l.rate.at(memory_corner))
+            machine.memory.append(copy)
+        key = (engine_corner, memory_corner)
+        models = self.__dict__.setdefault("corner_models", {})
+        if key not in models:
+            models[key] = Model(machine, self.layers, self.dtype, self.residency,
+                                self.ideal_tiles)
+        return models[key].speedup(variant, batch, "value")
+
+
+def mark_pareto(entries):
+    """On the front: no other counted variant of the same batch is at least as
+    accurate and faster."""
+    for e in entries:
+        v = e["_variant"]
+        if v.accuracy is None or not v.counts_for_pareto or e["speedup"] is None:
+            continue
+
+        def front(slack):
+            for o in entries:
+                w = o["_variant"]
+                if o is e or o["batch"] != e["batch"] or w.accuracy is None \
+                        or not w.counts_for_pareto or o["speedup"] is None:
+                    continue
+                as_good = w.accuracy <= v.accuracy if v.better == "lower" \
+                    else w.accuracy >= v.accuracy
+                if as_good and o["speedup"] > e["speedup"] * (1 + slack):
+                    return False
+            return True
+
+        e["pareto"] = front(0.0)
+        e["_pareto_ok"] = {front(0.0), front(1e-12), front(-1e-12)}
+
+
+# --------------------------------------------------------------------------
+# analyze
+# --------------------------------------------------------------------------
+
+def parser():
+    a = argparse.ArgumentParser(allow_abbrev=False)
+    a.add_argument("verb", choices=["analyze"])
+    a.add_argument("model")
+    a.add_argument("--machine", required=True)
+    a.add_argument("--accuracy")
+    a.add_argument("--set", action="append", default=[])
+    a.add_argument("--pattern")
+    a.add_argument("--sparsity")
+    a.add_argument("--batch", default="1")
+    a.add_argument("--dtype")
+    a.add_argument("--residency", default="dram", choices=["dram", "warm", "cold", "network"])
+    a.add_argument("--ideal-tiles", action="store_true")
+    a.add_argument("--assume-uniform", action="store_true")
+    a.add_argument("--format", default="json")
+    a.add_argument("--no-save", action="store_true")
+    return a
+
+
+def run(argv):
+    """The record of `sproof ARGV` (the figures; the head is reduced)."""
+    opt = parser().parse_args(argv)
+    with open(opt.machine, encoding="utf-8") as f:
+        machine = Machine(json.load(f), opt.set)
+    layers, table = read_model(opt.model)
+    points = None
+    if opt.accuracy:
+        points = [AccuracyPoint(row) for row in read_csv(opt.accuracy)]
+    if table is None:
+        variants = grid_variants(layers, opt, points)
+    else:
+        variants = table_variants(table, opt, points)
+    dtype = opt.dtype or machine.default_dtype
+    model = Model(machine, layers, dtype, opt.residency, opt.ideal_tiles)
+    batches = [int(x) for x in parse_number_list(opt.batch, int)]
+    entries = [model.evaluate(v, b) for v in variants for b in batches]
+    mark_pareto(entries)
+    return {"schema": "sproof/analysis", "schema_version": 1, "flops_per_mac": 2,
+            "layers": [{"layer": l.name, "x_elements": l.x} for l in layers],
+            "variants": entries, "_machine": machine, "_options": opt}
+
+
+def public(value):
+    """Without the keys that start with "_"."""
+    if isinstance(value, dict):
+        return {k: public(x) for k, x in value.items() if not k.startswith("_")}
+    if isinstance(value, list):
+        return [public(x) for x in value]
+    return value
+
+
+# --------------------------------------------------------------------------
+# Self-test: small things that can be checked by hand or by brute force
+# --------------------------------------------------------------------------
+
+def self_test():
+    def layer(m, k, n, **more):
+        row = {"layer": "l", "m": str(m), "k": str(k), "n": str(n)}
+        row.update({key: str(x) for key, x in more.items()})
+        return Layer(row)
+
+    def check(what, got, want):
+        assert got == want, "%s: %r, expected %r" % (what, got, want)
+
+    P = parse_pattern
+    for text, name, cls in (("1x1", "csr", "csr"), ("unstructured", "csr", "csr"),
+                            ("bsr:4x2", "4x2", "block"), ("2:4", "2:4", "nm"),
+                            ("comp:3", "comp:3", "comp"), ("ell", "ell", "csr")):
+        check(text, (P(text).name, P(text).cls), (name, cls))
+    check("fixed", [P(t).fixed_sparsity for t in ("dense", "2:4", "1:3", "comp:3", "csr")],
+          [0.0, 0.5, 0.666666666667, 0.666666666667, None])
+    check("range", parse_number_list("0.5:0.95:0.05", parse_fraction),
+          [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
+    check("percent", parse_fraction("90%"), 0.9)
+    check("ceil_log2", [ceil_log2(i) for i in (1, 2, 3, 4, 5, 8, 9)], [0, 1, 2, 2, 3, 3, 4])
+
+    a = layer(10, 7, 5)                                   # 70 weights
+    check("half up", units_from_sparsity(P("csr"), layer(1, 5, 1), 0.5), 3)
+    st = storage(P("csr"), a, 21, 2)
+    check("csr", (st.elements, st.values, st.index), (21, 42, 21 * 4 + 11 * 4))
+    st = storage(P("csr16"), a, 21, 2)
+    check("csr16", (st.values, st.index), (42, 42 + 44))
+    st = storage(P("bitmask"), a, 21, 2)
+    check("bitmask", (st.values, st.index), (42, 9 + 44))
+    b = P("4x3")                                          # 3 x 3 blocks, edges whole
+    check("blocks", units_from_sparsity(b, a, 0.5), 5)    # 4.5 + 0.5
+    st = storage(b, a, 5, 2)
+    check("block", (st.elements, st.values, st.index), (60, 120, 20 + 16))
+    check("tiles", storage(b, a, 5, 2, 8).elements, 5 * 8 * 3)
+    check("tiles", storage(P("16x3"), a, 3, 2, 8).elements, 3 * 16 * 3)
+    check("block nnz", useful_nnz(b, a, 0.5), 5 * 70 / 9)
+    check("nm kept", nm_kept(P("2:4"), a), 10 * (2 + 2))  # 7 = 4 + 3
+    st = storage(P("2:4"), a, None, 2)
+    check("nm", (st.elements, st.values, st.index), (40, 80, 10.0))
+    st = storage(P("comp:4"), a, None, 2)
+    check("comp", (st.elements, st.values, st.index, st.tau), (21, 42, 21 * 2 / 8, 1.0))
+    check("ell", units_from_sparsity(P("ell"), layer(4, 10, 1), 0.9), 1)
+    check("ell", units_from_sparsity(P("ell"), layer(4, 10, 1), 0.85), 2)
+    check("useful", useful_nnz(P("comp:4"), a, 0.75), 17.5)
+
+    # tau: an exhaustive expectation for one column of 3 rows, d = 1/4
+    want = sum((0.25 ** sum(x)) * (0.75 ** (3 - sum(x))) for x in
+               [(i & 1, i >> 1 & 1, i >> 2 & 1) for i in range(1, 8)])
+    assert abs(touched_estimate(0.25, 3) - want) < 1e-15
+    check("tau ends", (touched_estimate(0, 9), touched_estimate(1, 9)), (0.0, 1.0))
+    g = layer(12, 6, 5, op="conv", groups=3)
+    check("conv x", g.x, 3 * 6 * 5)
+    assert abs(storage(P("2x2"), g, 5, 2).tau - (1 - (1 - 5 / 18) ** 2)) < 1e-15
+    check("depthwise", storage(P("csr"), layer(8, 9, 5, op="depthwise"), 7, 2).tau, 1.0)
+    check("depthwise x", layer(8, 9, 5, op="depthwise").x, 40)
+
+    # break-even: bisection against trying every cell, on several engines
+    machine = Machine({"engines": [
+        {"name": "t", "dtypes": ["f32"], "flops_per_s": 7e9, "accepts": ["dense", "block"],
+         "tile_rows": 4},
+        {"name": "s", "dtypes": ["f32"], "flops_per_s": 2e9,
+         "accepts": [{"pattern": "ell", "as": "dense"}, "any"]}],
+        "memory": [{"level": "L1", "bytes": 300, "bytes_per_s": 9e9},
+                   {"level": "L2", "bytes": 900, "bytes_per_s": None},
+                   {"level": "DRAM", "bytes_per_s": 3e9}], "overhead_s": 1e-9})
+    tried = 0
+    for residency in ("dram", "warm", "cold", "network"):
+        for m, k, n in ((3, 5, 1), (8, 6, 2), (13, 11, 30), (1, 9, 4)):
+            lay = layer(m, k, n)
+            model = Model(machine, [lay], "f32", residency)
+            for text in ("csr", "csr16", "bitmask", "ell", "2x3", "4x1"):
+                p = P(text)
+                got, detail = model.break_even(lay, p, 2)
+                limit = model.dense(lay, 2).time * (1 + 1e-12)
+                good = [c for c in range(cells(p, lay) + 1)
+                        if model.time_at_cells(lay, p, c, 2) <= limit]
+                check("break-even", got, 1 - max(good) / cells(p, lay) if good else None)
+                check("monotone", good, list(range(len(good))))
+                tried += 1
+
+    # residency, by hand: Q_w = 400, Q = 1000, U = 2000, C_1 = 300
+    model = Model(machine, [], "f32", "warm")
+    model.pass_bytes[1] = 2000.0
+    for residency, beyond1, beyond2 in (("warm", 700, 0), ("cold", 700, 400),
+                                        ("network", 400 * 0.85 + 300, 400 * 0.4)):
+        model.residency = residency
+        terms = model.memory_terms(400, 1000, 1, "value")
+        check("levels", [t[0] for t in terms], ["L1", "DRAM"])
+        assert abs(terms[0][1] - 1000 / 9e9) < 1e-18
+        assert abs(terms[1][1] - beyond2 / 3e9) < 1e-18, (residency, terms)
+        model.machine.memory[1].rate.value = model.machine.memory[1].rate.high = 5e9
+        assert abs(model.memory_terms(400, 1000, 1, "value")[1][1] - beyond1 / 5e9) < 1e-18
+        model.machine.memory[1].rate.value = None
+
+    # accuracy: exact within 5e-4, between, never beyond
+    points = [AccuracyPoint({"pattern": "csr", "sparsity": s, "accuracy": a})
+              for s, a in (("0.5", "80"), ("70%", "76"), ("0.9", "60"))]
+    check("exact", value_at(points, 0.7004)[:2], (76.0, "table"))
+    got = value_at(points, 0.75)
+    assert abs(got[0] - 72.0) < 1e-12 and got[1] == "interpolated"
+    check("beyond", value_at(points, 0.95), None)
+
+    # pareto
+    def entry(accuracy, speedup, batch=1, better="higher", counts=True):
+        v = Variant("v", "csr", 0.5, {})
+        v.accuracy, v.better, v.counts_for_pareto = accuracy, better, counts
+        return {"_variant": v, "speedup": speedup, "batch": batch, "pareto": None}
+    entries = [entry(80, 1.0), entry(79, 2.0), entry(78, 1.5), entry(79, 2.0), entry(None, 9.0),
+               entry(99, 9.0, counts=False), entry(99, 9.0, batch=2)]
+    mark_pareto(entries)
+    check("pareto", [e["pareto"] for e in entries], [True, True, False, True, None, None, True])
+
+    # --set
+    m2 = Machine({"engines": [{"name": "e", "dtypes": ["f32"], "accepts": ["any"],
+                               "flops_per_s": {"value": 4, "low": 3, "high": 5}}],
+                  "memory": [{"level": "D", "bytes_per_s": {"value": 2, "low": 1}}],
+                  "overhead_s": None}, ["engine.e.flops_per_s=2x", "memory.D.bytes_per_s=7"])
+    r = m2.engines[0].rate
+    check("set", (r.value, r.low, r.high), (8.0, 6.0, 10.0))
+    r = m2.memory[0].rate
+    check("set", (r.value, r.low, r.high), (7.0, 7.0, 7.0))
+    print("oracle self-test: all right (%d break-even points by brute force)" % tried)
+
+
+def main(argv):
+    if argv == ["--self-test"]:
+        self_test()
+        return 0
+    try:
+        record = run(argv)
+    except OracleError as e:
+        print("oracle: %s" % e, file=sys.stderr)
+        return 2
+    json.dump(public(record), sys.stdout, indent=1)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
