@@ -413,8 +413,11 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
         apply(network, variant, &answer, false);
         return SPR_OK;
     }
+    /* A 2:4 variant that leaves layers dense averages below 0.5, yet its point says 0.5. */
+    double fixed = spr_pattern_fixed_sparsity(&variant->pattern);
+    double sparsity = isnan(fixed) ? variant->sparsity : fixed;
     size_t count = variant->pattern.kind
-                       ? ask(accuracy, &variant->pattern, variant->sparsity, false, answers)
+                       ? ask(accuracy, &variant->pattern, sparsity, false, answers)
                        : 0;
     if (count > 1) {
         return spr_fail(err, SPR_EINPUT,

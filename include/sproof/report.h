@@ -8,6 +8,7 @@
 #include "sproof/analysis.h"
 #include "sproof/explain.h"
 #include "sproof/record.h"
+#include "sproof/times.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +48,19 @@ void spr_report_context(FILE *file, const struct spr_analysis *analysis);
 void spr_report_waterfall(FILE *file, const struct spr_analysis *analysis,
                           const struct spr_result *result,
                           const struct spr_waterfall *waterfall, bool brief);
+
+/* What explain has to say of one result. */
+struct spr_explanation {
+    const struct spr_result *result;
+    struct spr_waterfall waterfall;
+    const struct spr_measured *measured; /* NULL: nothing was measured */
+    const struct spr_times *times;       /* NULL: no times per layer */
+};
+
+/* Writes an explanation. Errors: SPR_ENOMEM. */
+enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *analysis,
+                                       const struct spr_explanation *explanation,
+                                       enum spr_format format, struct spr_error *err);
 
 /* "1.23 ms" into text[24]; returns text. */
 const char *spr_format_seconds(double seconds, char *text);

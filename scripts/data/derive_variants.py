@@ -41,10 +41,12 @@ def cells(row):
 
 
 class Table:
-    def __init__(self, base, about):
+    def __init__(self, base, about, dense=""):
+        """dense: accuracy of the unpruned network in the same source, "" when not stated."""
         self.about = about
         self.base = {r["layer"]: r for r in read(DATA / "models" / f"{base}.csv")}
-        self.rows = list(self.base.values())
+        self.rows = [dict(r) for r in self.base.values()]
+        self.rows[0]["accuracy"] = dense
         self.names = set()
 
     def variant(self, name, pattern, accuracy, layers):
@@ -78,7 +80,8 @@ class Table:
 def resnet50_str():
     table = Table("resnet50", [
         "ResNet-50 pruned by soft threshold reparameterization (STR): ImageNet, top-1 in percent, dense 77.00",
-        "sparsity of every layer as published by RAIVNLab/STR (arXiv 2002.03231, Apache-2.0)"])
+        "sparsity of every layer as published by RAIVNLab/STR (arXiv 2002.03231, Apache-2.0)"],
+        dense="77.0")
     for (run,), rows in groups_of(read(DATA / "sources" / "resnet50_str.csv"), "run").items():
         for r in rows:
             assert cells(table.base[r["layer"]]) == int(r["weights"]), r
@@ -123,7 +126,7 @@ def bert_blocks():
         "zero fraction of all weights; of runs with the same name the best F1 has the plain name",
         "ASSUMED: the source counts non-zeros per layer for attention (4 matrices) and feed-forward (2)",
         "together; each matrix of a part is given the part's sparsity. Whole blocks are removed, so the",
-        "zero fraction is the fraction of zero blocks"])
+        "zero fraction is the fraction of zero blocks"], dense="88.5")
     layers = groups_of(read(DATA / "sources" / "bert_base_nn_pruning_layers.csv"), "run")
     order = ["1x1", "4x4", "8x8", "16x16", "32x32"]
     # Runs distilled from a BERT-large teacher are another setup and stay out.

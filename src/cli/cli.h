@@ -94,6 +94,10 @@ enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
 enum spr_status cli_batches(const char *text, struct spr_options *options,
                             struct spr_error *err);
 
+/* Index of the one batch of the record that `text` names (NULL: the first). */
+enum spr_status cli_batch_index(const struct spr_options *options, const char *text,
+                                size_t *index, struct spr_error *err);
+
 /* files.c: a file written under a temporary name, renamed when complete. */
 struct cli_output {
     FILE *file;

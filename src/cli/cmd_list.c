@@ -1,5 +1,256 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* sproof list: patterns, machines with the provenance of every number, models. */
+#include <math.h>
+#include <string.h>
+
 #include "cli.h"
-static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err){(void)cli;(void)args;(void)err;return SPR_OK;}
-static const enum option options[] = {OPT_INPUT,OPT_MEASURED,OPT_TIMES,OPT_COUNT};
-const struct verb verb_list = {.name="list",.arguments="[VARIANT] ",.summary="x",.examples={"a","b"},.positionals_max=1,.options=options,.run=run};
+#include "data.h"
+#include "report/table.h"
+
+static enum spr_status list_patterns(struct cli *cli, struct spr_error *err)
+{
+    struct spr_table table = {.column_count = 3};
+    const struct spr_pattern_kind *kind;
+    (void)err;
+    table.left[0] = table.left[1] = table.left[2] = true;
+    spr_table_row(&table);
+    spr_table_cell(&table, 0, "pattern");
+    spr_table_cell(&table, 1, "class");
+    spr_table_cell(&table, 2, "what it keeps; bytes of W stored");
+    for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
+        spr_table_row(&table);
+        spr_table_cell(&table, 0, "%s", kind->spelling);
+        spr_table_cell(&table, 1, "%s", spr_class_name(kind->pattern_class));
+        spr_table_cell(&table, 2, "%s", kind->summary);
+        spr_table_row(&table);
+        spr_table_cell(&table, 2, "  %s", kind->storage);
+    }
+    spr_table_write(&table, cli->out, 0);
+    spr_table_free(&table);
+    fputs("\nv bytes of a value, nnz non-zeros, nb blocks, W is m x k\n", cli->out);
+    return SPR_OK;
+}
+
+/* The fastest dense engine in the default dtype, for one line of the list. */
+static double dense_peak(const struct spr_machine *machine)
+{
+    struct spr_model model;
+    return spr_model_prepare(&model, machine, machine->default_dtype, SPR_NOMINAL, SPR_NOMINAL,
+                             NULL) == SPR_OK
+               ? model.flops_per_s[model.dense_engine]
+               : (double)NAN;
+}
+
+static void add_machine(struct spr_table *table, const struct spr_machine *machine)
+{
+    const struct spr_memory *last = &machine->memory[machine->memory_count - 1];
+    spr_table_row(table);
+    spr_table_cell(table, 0, "%.30s", machine->name);
+    spr_table_cell(table, 1, "%.8s", machine->kind ? machine->kind : "-");
+    spr_table_cell(table, 2, "%s", spr_dtype_name(machine->default_dtype));
+    spr_table_cell(table, 3, "%.4g", dense_peak(machine) / 1e12);
+    spr_table_cell(table, 4, "%.4g", last->bytes_per_s.value / 1e9);
+    spr_table_cell(table, 5, "%.24s", machine->description ? machine->description : "");
+}
+
+static enum spr_status list_machines(struct cli *cli, struct spr_error *err)
+{
+    struct spr_table table = {.column_count = 6};
+    static const char *const heads[] = {"machine", "kind", "dtype", "TFLOP/s", "GB/s", ""};
+    char **names;
+    size_t count;
+    enum spr_status status = spr_data_names("machines", ".json", &names, &count, err);
+    table.left[0] = table.left[1] = table.left[2] = table.left[5] = true;
+    spr_table_row(&table);
+    for (size_t c = 0; c < 6; c++) {
+        spr_table_cell(&table, c, "%s", heads[c]);
+    }
+    for (size_t i = 0; status == SPR_OK && i <= count; i++) {
+        struct spr_machine machine;
+        struct spr_error why = {0};
+        if (spr_machine_find(i < count ? names[i] : "host", &machine, &why) != SPR_OK) {
+            spr_note(&cli->notes, "%.400s", why.text);
+            continue;
+        }
+        add_machine(&table, &machine);
+        spr_machine_free(&machine);
+    }
+    if (status == SPR_OK) {
+        spr_table_write(&table, cli->out, 0);
+        fputs("\nTFLOP/s: fastest dense engine in that dtype, 2 FLOP per multiply-add; GB/s: "
+              "last\nmemory level; host: guessed, nothing measured. sproof list machines NAME "
+              "shows\nevery number and where it comes from.\n",
+              cli->out);
+    }
+    spr_table_free(&table);
+    spr_data_free_names(names, count);
+    return status;
+}
+
+static void put_number(FILE *file, const char *name, const struct spr_number *number,
+                       const char *unit)
+{
+    if (isnan(number->value)) {
+        fprintf(file, "    %-14s unknown\n", name);
+    } else {
+        fprintf(file, "    %-14s %.6g %s", name, number->value, unit);
+        if (number->low < number->high) {
+            fprintf(file, " (%.6g to %.6g)", number->low, number->high);
+        }
+        fprintf(file, "%s%s%s%s\n", number->kind ? ", " : "", number->kind ? number->kind : "",
+                number->date ? " " : "", number->date ? number->date : "");
+    }
+    if (number->source) {
+        spr_text_wrapped(file, number->source, 6);
+    }
+}
+
+static void put_engine(FILE *file, const struct spr_engine *engine)
+{
+    char text[SPR_PATTERN_TEXT];
+    fprintf(file, "  engine %s:", engine->name);
+    for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
+        if (engine->dtypes & (1u << i)) {
+            fprintf(file, " %s", spr_dtype_name((enum spr_dtype)i));
+        }
+    }
+    fprintf(file, "; accepts");
+    for (size_t i = 0; i < engine->accept_count; i++) {
+        const struct spr_accept *accept = &engine->accepts[i];
+        fprintf(file, " %s",
+                accept->form == SPR_ACCEPT_ANY     ? "any"
+                : accept->form == SPR_ACCEPT_CLASS ? spr_class_name(accept->pattern_class)
+                                                   : spr_pattern_text(&accept->pattern, text));
+        if (accept->as.kind) {
+            fprintf(file, " (run as %s)", spr_pattern_text(&accept->as, text));
+        }
+    }
+    if (engine->tile_rows > 1) {
+        fprintf(file, "; tiles of %lld rows", (long long)engine->tile_rows);
+    }
+    fputc('\n', file);
+    put_number(file, "flops_per_s", &engine->flops_per_s, "FLOP/s issued");
+}
+
+static enum spr_status show_machine(struct cli *cli, const char *name, struct spr_error *err)
+{
+    struct spr_machine machine;
+    enum spr_status status = spr_machine_find(name, &machine, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    fprintf(cli->out, "%s: %s\n", machine.name,
+            machine.description ? machine.description : "no description");
+    if (machine.path) {
+        fprintf(cli->out, "  from %s\n", machine.path);
+    } else {
+        fputs("  NOTHING WAS MEASURED: declared from CPUID and sysfs, bandwidth guessed\n",
+              cli->out);
+    }
+    for (size_t i = 0; i < machine.engine_count; i++) {
+        put_engine(cli->out, &machine.engines[i]);
+    }
+    for (size_t i = 0; i < machine.memory_count; i++) {
+        const struct spr_memory *memory = &machine.memory[i];
+        fprintf(cli->out, "  memory %s%s\n", memory->level,
+                i + 1 == machine.memory_count ? ""
+                : memory->shared              ? ", shared"
+                                              : ", per core");
+        put_number(cli->out, "bytes", &memory->bytes, "B");
+        put_number(cli->out, "bytes_per_s", &memory->bytes_per_s, "B/s");
+    }
+    fputs("  call overhead\n", cli->out);
+    put_number(cli->out, "overhead_s", &machine.overhead_s, "s");
+    spr_machine_free(&machine);
+    return SPR_OK;
+}
+
+static void add_model(struct spr_table *table, const struct spr_network *network)
+{
+    double macs = 0, weights = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct spr_layer *layer = &network->layers[i];
+        double products = (double)layer->m * (double)layer->k * (double)layer->count;
+        macs += products * (double)layer->n;
+        weights += spr_op_has_weights(layer->op) ? products : 0;
+    }
+    spr_table_row(table);
+    spr_table_cell(table, 0, "%.40s", network->name);
+    spr_table_cell(table, 1, "%zu", network->layer_count);
+    spr_table_cell(table, 2, "%.0f", macs);
+    spr_table_cell(table, 3, "%.0f", weights);
+    spr_table_cell(table, 4, "%zu", network->variant_count);
+}
+
+static enum spr_status list_models(struct cli *cli, struct spr_error *err)
+{
+    struct spr_table table = {.column_count = 5};
+    static const char *const heads[] = {"model", "operators", "MACs at batch 1", "weights",
+                                        "variants"};
+    char **names, path[SPR_DATA_PATH] = "";
+    size_t count;
+    enum spr_status status = spr_data_names("models", ".csv", &names, &count, err);
+    table.left[0] = true;
+    spr_table_row(&table);
+    for (size_t c = 0; c < 5; c++) {
+        spr_table_cell(&table, c, "%s", heads[c]);
+    }
+    for (size_t i = 0; status == SPR_OK && i < count; i++) {
+        struct spr_network network;
+        struct spr_error why = {0};
+        if (!spr_data_find("models", names[i], ".csv", path) ||
+            spr_network_read(path, &network, &cli->notes, &why) != SPR_OK) {
+            spr_note(&cli->notes, "%.400s", why.text);
+            continue;
+        }
+        add_model(&table, &network);
+        spr_network_free(&network);
+    }
+    if (status == SPR_OK) {
+        spr_table_write(&table, cli->out, 0);
+        if (count > 0) {
+            fprintf(cli->out, "\nin %.*s; sproof analyze takes the path\n",
+                    (int)(strrchr(path, '/') - path), path);
+        }
+    }
+    spr_table_free(&table);
+    spr_data_free_names(names, count);
+    return status;
+}
+
+static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
+{
+    static const char *const kinds[] = {"patterns", "machines", "models", NULL};
+    const char *what = args->positional_count > 0 ? args->positional[0] : "";
+    if (args->positional_count == 2 && strcmp(what, "machines") == 0) {
+        return show_machine(cli, args->positional[1], err);
+    }
+    if (args->positional_count == 2) {
+        return spr_fail(err, SPR_EINPUT, "list %.40s: unexpected argument '%.60s'", what,
+                        args->positional[1]);
+    }
+    if (strcmp(what, "patterns") == 0) {
+        return list_patterns(cli, err);
+    }
+    if (strcmp(what, "machines") == 0) {
+        return list_machines(cli, err);
+    }
+    if (strcmp(what, "models") == 0) {
+        return list_models(cli, err);
+    }
+    const char *near = spr_nearest(what, kinds);
+    return spr_fail(err, SPR_EINPUT, "list '%.40s': expected patterns, machines or models%s%s%s",
+                    what, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static const enum option options[] = {OPT_COUNT};
+
+const struct verb verb_list = {
+    .name = "list",
+    .arguments = "patterns | machines [NAME] | models ",
+    .summary = "What there is: patterns, machines (with sources), models.",
+    .examples = {"sproof list patterns", "sproof list machines a100-sxm-40gb"},
+    .positionals_max = 2,
+    .options = options,
+    .run = run,
+};

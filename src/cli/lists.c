@@ -160,15 +160,16 @@ enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
     return SPR_OK;
 }
 
-static enum spr_status add_batch(const char *part, void *context, struct spr_error *err)
+static enum spr_status bad_batch(const char *part, struct spr_error *err)
 {
-    struct spr_options *options = context;
-    double value = 0;
-    bool whole = strspn(part, "0123456789") == strlen(part) &&
-                 spr_parse_number(part, &value) && value >= 1 && value <= 1099511627776.0;
-    if (!whole) {
-        return spr_fail(err, SPR_EINPUT, "--batch: '%.60s': expected an integer 1..2^40", part);
-    }
+    return spr_fail(err, SPR_EINPUT,
+                    "--batch: '%.60s': expected integers 1..2^40 or a range low:high:step",
+                    part);
+}
+
+static enum spr_status add_batch_value(struct spr_options *options, double value,
+                                       struct spr_error *err)
+{
     for (size_t i = 0; i < options->batch_count; i++) {
         if (options->batches[i] == value) {
             return SPR_OK;
@@ -181,9 +182,63 @@ static enum spr_status add_batch(const char *part, void *context, struct spr_err
     return SPR_OK;
 }
 
+static enum spr_status add_batch(const char *part, void *context, struct spr_error *err)
+{
+    struct spr_options *options = context;
+    long long value[3];
+    size_t pieces = 0;
+    for (const char *c = part;; c++) {
+        char *end;
+        size_t digits = strspn(c, "0123456789");
+        value[pieces] = digits > 0 && digits < 15 ? strtoll(c, &end, 10) : 0;
+        if (value[pieces] < 1 || value[pieces] > ((long long)1 << 40)) {
+            return bad_batch(part, err);
+        }
+        pieces++;
+        c += digits;
+        if (*c == '\0') {
+            break;
+        }
+        if (*c != ':' || pieces == 3) {
+            return bad_batch(part, err);
+        }
+    }
+    if (pieces == 1) {
+        return add_batch_value(options, (double)value[0], err);
+    }
+    if (pieces == 2 || value[1] < value[0]) {
+        return bad_batch(part, err);
+    }
+    enum spr_status status = SPR_OK;
+    for (long long at = value[0]; at <= value[1] && status == SPR_OK; at += value[2]) {
+        status = add_batch_value(options, (double)at, err);
+    }
+    return status;
+}
+
 enum spr_status cli_batches(const char *text, struct spr_options *options,
                             struct spr_error *err)
 {
     options->batch_count = 0;
     return for_parts("batch", text, add_batch, options, err);
+}
+
+enum spr_status cli_batch_index(const struct spr_options *options, const char *text,
+                                size_t *index, struct spr_error *err)
+{
+    struct spr_options asked = {0};
+    *index = 0;
+    if (!text) {
+        return SPR_OK;
+    }
+    enum spr_status status = cli_batches(text, &asked, err);
+    for (size_t i = 0; status == SPR_OK && i < options->batch_count; i++) {
+        if (options->batches[i] == asked.batches[0] && asked.batch_count == 1) {
+            *index = i;
+            return SPR_OK;
+        }
+    }
+    return status ? status
+                  : spr_fail(err, SPR_EINPUT, "--batch: '%.40s': expected one batch of the record",
+                             text);
 }

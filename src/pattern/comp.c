@@ -49,7 +49,7 @@ static const char *misfit(const struct spr_pattern *pattern, const struct spr_sh
 SPR_DEFINE_PATTERN(comp) = {
     {.name = "comp:P",
      .spelling = "comp:P",
-     .summary = "complementary: P rows with disjoint non-zeros in one dense row",
+     .summary = "P rows with disjoint non-zeros in one dense row",
      .storage = "ceil(m/P)*k*(v + ceil(log2 P)/8)",
      .pattern_class = SPR_CLASS_COMP,
      .parse = parse,

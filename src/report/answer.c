@@ -134,10 +134,8 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
     text[0] = '\0';
     if (step->worst_layer < a->network->layer_count) {
         const struct spr_layer *layer = &a->network->layers[step->worst_layer];
-        char name[SPR_TABLE_CELL];
         if (layer->op == SPR_OP_OTHER) {
-            snprintf(text, size, "most %.0f%%: %s", 100 * step->worst_share,
-                     spr_text_short(layer->name, 24, name));
+            snprintf(text, size, "most %.0f%%: op=other rows", 100 * step->worst_share);
         } else {
             snprintf(text, size, "most %.0f%%: %lldx%lld, n %.10g", 100 * step->worst_share,
                      (long long)layer->m, (long long)layer->k, (double)layer->n);
@@ -165,7 +163,7 @@ void spr_report_waterfall(FILE *file, const struct spr_analysis *a,
         if (!brief && (i == 0 || fabs(step->factor - 1) >= NEGLIGIBLE)) {
             spr_step_remedy(a, result, step, remedy);
             if (remedy[0]) {
-                fprintf(file, "            %s\n", remedy);
+                spr_text_wrapped(file, remedy, 12);
             }
         }
     }

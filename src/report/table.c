@@ -112,3 +112,26 @@ void spr_table_free(struct spr_table *table)
     spr_free(table->cells);
     *table = (struct spr_table){0};
 }
+
+void spr_text_wrapped(FILE *file, const char *text, size_t indent)
+{
+    const size_t width = 79;
+    size_t used = indent;
+    fprintf(file, "%*s", (int)indent, "");
+    text += strspn(text, " \n");
+    while (*text) {
+        size_t word = strcspn(text, " \n");
+        if (used > indent && used + 1 + word > width) {
+            fprintf(file, "\n%*s", (int)indent, "");
+            used = indent;
+        } else if (used > indent) {
+            fputc(' ', file);
+            used++;
+        }
+        fprintf(file, "%.*s", (int)word, text);
+        used += word;
+        text += word;
+        text += strspn(text, " \n");
+    }
+    fputc('\n', file);
+}

@@ -42,4 +42,7 @@ size_t spr_text_width(const char *text);
  * bytes that a terminal would act on become '?'. */
 const char *spr_text_short(const char *text, size_t width, char *cell);
 
+/* Writes text indented, broken at spaces before column 80, and a newline. */
+void spr_text_wrapped(FILE *file, const char *text, size_t indent);
+
 #endif

@@ -50,7 +50,8 @@ def ceil_log2(n):
 
 
 def round12(x):
-    return round(x, 12)
+    """12 significant digits, as names are printed."""
+    return float("%.12g" % x)
 
 
 def ratio(a, b):

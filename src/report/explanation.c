@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The explanation of one variant: waterfall, ceilings, where the time goes, the runtime. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "emit.h"
+#include "mem.h"
+#include "sproof/report.h"
+#include "table.h"
+
+/* Dense and sparse times are "alike" within this much of each other. */
+#define ALIKE 0.10
+/* Two fractions of the bound differ when one is below this share of the other. */
+#define MATCHED 0.8
+/* A runtime below this fraction of its bound is limited by something not modelled. */
+#define FAR 0.05
+
+#define GROUPS_MAX 8
+
+/* Layers of one shape and fate. */
+struct group {
+    size_t layer; /* the first */
+    double count, seconds, dense_seconds;
+};
+
+static bool same_fate(const struct spr_analysis *a, const struct spr_result *result, size_t i,
+                      size_t j)
+{
+    const struct spr_layer *left = &a->network->layers[i], *right = &a->network->layers[j];
+    const struct spr_choice *p = &result->layers[i].choice, *q = &result->layers[j].choice;
+    if (left->op == SPR_OP_OTHER || right->op == SPR_OP_OTHER) {
+        return left->op == right->op;
+    }
+    return left->op == right->op && left->m == right->m && left->k == right->k &&
+           left->n == right->n && spr_pattern_equal(&p->pattern, &q->pattern);
+}
+
+static size_t make_groups(const struct spr_analysis *a, const struct spr_result *result,
+                          struct group *groups, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        double times = (double)a->network->layers[i].count;
+        size_t g = 0;
+        while (g < count && !same_fate(a, result, groups[g].layer, i)) {
+            g++;
+        }
+        if (g == size) {
+            continue;
+        }
+        if (g == count) {
+            groups[count++] = (struct group){.layer = i};
+        }
+        groups[g].count += times;
+        groups[g].seconds += times * result->layers[i].run.time_s;
+        groups[g].dense_seconds +=
+            times * spr_analysis_dense(a, result->batch_index, i)->time_s;
+    }
+    return count;
+}
+
+static void sort_groups(struct group *groups, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct group moving = groups[i];
+        size_t j = i;
+        for (; j > 0 && groups[j - 1].seconds < moving.seconds; j--) {
+            groups[j] = groups[j - 1];
+        }
+        groups[j] = moving;
+    }
+}
+
+static void put_group(FILE *file, const struct spr_analysis *a,
+                      const struct spr_result *result, const struct group *group)
+{
+    const struct spr_layer *layer = &a->network->layers[group->layer];
+    char shape[64], reason[SPR_REASON_TEXT], dense[24], now[24];
+    if (layer->op == SPR_OP_OTHER) {
+        snprintf(shape, sizeof shape, "softmax, norms, ... (op=other)");
+    } else {
+        snprintf(shape, sizeof shape, "%s %lldx%lld, n %.10g", spr_op_name(layer->op),
+                 (long long)layer->m, (long long)layer->k,
+                 (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
+    }
+    fprintf(file, "  %4.0f%%  %5.0f x %-32s %9s -> %9s\n",
+            100 * group->seconds / (result->time_s > 0 ? result->time_s : 1), group->count,
+            shape, spr_format_seconds(group->dense_seconds, dense),
+            spr_format_seconds(group->seconds, now));
+    spr_text_wrapped(file, spr_explain_layer(a, result, group->layer, reason), 10);
+}
+
+static void put_groups(FILE *file, const struct spr_analysis *a,
+                       const struct spr_result *result)
+{
+    struct group groups[512];
+    size_t count = make_groups(a, result, groups, sizeof groups / sizeof *groups);
+    double rest = result->time_s;
+    sort_groups(groups, count);
+    fprintf(file, "\nWhere the time goes (dense -> this variant):\n");
+    for (size_t i = 0; i < count && i < GROUPS_MAX; i++) {
+        put_group(file, a, result, &groups[i]);
+        rest -= groups[i].seconds;
+    }
+    if (count > GROUPS_MAX) {
+        fprintf(file, "  %4.0f%%  other shapes\n",
+                100 * rest / (result->time_s > 0 ? result->time_s : 1));
+    }
+}
+
+static void put_ceilings(FILE *file, const struct spr_result *result)
+{
+    fprintf(file, "\nCeilings: ");
+    if (isnan(result->amdahl_ceiling)) {
+        fprintf(file, "none from other operators; ");
+    } else {
+        fprintf(file, "%.2fx if all prunable operators were free;\n          ",
+                result->amdahl_ceiling);
+    }
+    if (isnan(result->activation_ceiling)) {
+        fprintf(file, "no traffic but W\n");
+    } else {
+        fprintf(file, "%.2fx if W were free and X and Y still had to move\n",
+                result->activation_ceiling);
+    }
+}
+
+/* Percent of the bound a measured time reaches, with a warning when it beats it. */
+static void put_fraction(FILE *file, const char *what, double bound_s, double measured_s)
+{
+    char bound[24], measured[24];
+    fprintf(file, "  %-7s %10s measured, %10s bound: %.1f %% of the bound reached\n", what,
+            spr_format_seconds(measured_s, measured), spr_format_seconds(bound_s, bound),
+            100 * bound_s / measured_s);
+    if (measured_s < bound_s) {
+        spr_text_wrapped(file,
+                         "faster than the bound: check the unit, batch, dtype and machine of "
+                         "this analysis; no kernel beats its roofline",
+                         10);
+    }
+}
+
+static bool alike(double dense_s, double sparse_s)
+{
+    return fabs(sparse_s / dense_s - 1) <= ALIKE;
+}
+
+/* Dense and sparse alike: the answer to "why is my sparse model not faster?". */
+static void not_skipped(const struct spr_result *result, double speedup, char *text,
+                        size_t size)
+{
+    snprintf(text, size,
+             "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
+             "prunable weights are zeros. That is consistent with zeros not being skipped: the "
+             "runtime multiplies them like any other weight. Check that it stores the weights "
+             "in a sparse format and has a kernel for this pattern; a mask alone changes no "
+             "time. %s %.2fx.",
+             speedup, 100 * (1 - result->density),
+             result->speedup > 1 + ALIKE ? "The hardware allows"
+                                         : "Skipping them would not help much here: the "
+                                           "hardware allows only",
+             result->speedup);
+}
+
+static void put_verdict(FILE *file, const struct spr_result *result,
+                        const struct spr_measured *measured)
+{
+    char text[640];
+    double speedup = measured->dense_s / measured->sparse_s;
+    double dense_fraction = result->dense_time_s / measured->dense_s;
+    double sparse_fraction = result->time_s / measured->sparse_s;
+    if (alike(measured->dense_s, measured->sparse_s)) {
+        not_skipped(result, speedup, text, sizeof text);
+    } else if (sparse_fraction < MATCHED * dense_fraction) {
+        snprintf(text, sizeof text,
+                 "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.1f %% of "
+                 "its bound and the dense one %.1f %%: a sparse kernel as good as the dense "
+                 "one would bring %.2fx.",
+                 speedup, 100 * sparse_fraction, 100 * dense_fraction, result->speedup);
+    } else if (dense_fraction < MATCHED * sparse_fraction) {
+        snprintf(text, sizeof text,
+                 "Verdict: %.2fx was measured against a dense kernel that reaches only %.1f %% "
+                 "of its bound, while the sparse one reaches %.1f %%: part of the speedup is a "
+                 "slow baseline.",
+                 speedup, 100 * dense_fraction, 100 * sparse_fraction);
+    } else {
+        snprintf(text, sizeof text,
+                 "Verdict: %.2fx measured, %.2fx allowed: both kernels reach about the same "
+                 "share of their bounds, so the model's ratio holds.",
+                 speedup, result->speedup);
+    }
+    fputc('\n', file);
+    spr_text_wrapped(file, text, 0);
+    if (dense_fraction < FAR && sparse_fraction < FAR) {
+        spr_text_wrapped(file,
+                         "Both times are far above their bounds: another machine or batch than "
+                         "analysed here, few threads, or the runtime's own overhead.",
+                         0);
+    }
+}
+
+static void put_measured(FILE *file, const struct spr_result *result,
+                         const struct spr_measured *measured)
+{
+    if (!measured) {
+        return;
+    }
+    fprintf(file, "\nYour runtime:\n");
+    put_fraction(file, "dense", result->dense_time_s, measured->dense_s);
+    put_fraction(file, "sparse", result->time_s, measured->sparse_s);
+    put_verdict(file, result, measured);
+}
+
+static void put_times(FILE *file, const struct spr_analysis *a,
+                      const struct spr_result *result, const struct spr_times *times)
+{
+    static const char *const heads[] = {"layer", "measured", "bound", "dense at", "sparse at",
+                                        "remark"};
+    struct spr_table table = {.column_count = 6};
+    table.left[0] = table.left[5] = true;
+    spr_table_row(&table);
+    for (size_t c = 0; c < 6; c++) {
+        spr_table_cell(&table, c, "%s", heads[c]);
+    }
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
+        char name[SPR_TABLE_CELL];
+        if (isnan(times->dense_s[i])) {
+            continue;
+        }
+        double dense_s = spr_analysis_dense(a, result->batch_index, i)->time_s;
+        bool above = times->dense_s[i] < dense_s || times->sparse_s[i] < r->run.time_s;
+        spr_table_row(&table);
+        spr_table_cell(&table, 0, "%s", spr_text_short(a->network->layers[i].name, 24, name));
+        spr_table_cell(&table, 1, "%.2fx", times->dense_s[i] / times->sparse_s[i]);
+        spr_table_cell(&table, 2, "%.2fx", r->speedup);
+        spr_table_cell(&table, 3, "%.1f%%", 100 * dense_s / times->dense_s[i]);
+        spr_table_cell(&table, 4, "%.1f%%", 100 * r->run.time_s / times->sparse_s[i]);
+        spr_table_cell(&table, 5, "%s",
+                       above ? "beats its bound?"
+                       : !spr_pattern_is_dense(&r->choice.pattern) &&
+                               alike(times->dense_s[i], times->sparse_s[i])
+                           ? "zeros not skipped?"
+                           : "");
+    }
+    fprintf(file, "\nYour layers (%zu measured; the others count with their bound):\n",
+            times->rows_used);
+    spr_table_write(&table, file, 2);
+    spr_table_free(&table);
+}
+
+static void put_text(FILE *file, const struct spr_analysis *a,
+                     const struct spr_explanation *e)
+{
+    char name[SPR_TABLE_CELL], dense[24], now[24];
+    const struct spr_result *result = e->result;
+    spr_report_context(file, a);
+    fprintf(file, "Variant %s", spr_text_short(result->variant->name, 60, name));
+    if (a->options.batch_count > 1) {
+        fprintf(file, ", batch %.0f", result->batch);
+    }
+    fprintf(file, ": %s -> %s, %.2fx hardware potential\n\n",
+            spr_format_seconds(result->dense_time_s, dense),
+            spr_format_seconds(result->time_s, now), result->speedup);
+    spr_report_waterfall(file, a, result, &e->waterfall, false);
+    fprintf(file, "  =%-8.3g %s\n", e->waterfall.speedup,
+            e->measured ? "measured speedup" : "speedup the hardware allows");
+    put_ceilings(file, result);
+    put_groups(file, a, result);
+    if (e->times) {
+        put_times(file, a, result, e->times);
+    }
+    put_measured(file, result, e->measured);
+}
+
+static void put_step(struct spr_emit *out, const struct spr_analysis *a,
+                     const struct spr_explanation *e, size_t index)
+{
+    const struct spr_step *step = &e->waterfall.steps[index];
+    char remedy[SPR_REASON_TEXT];
+    bool known = step->worst_layer < a->network->layer_count;
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "variant", e->result->variant->name);
+    spr_emit_number(out, "batch", e->result->batch);
+    spr_emit_text(out, "step", spr_step_name(step->kind));
+    spr_emit_number(out, "factor", step->factor);
+    spr_emit_number(out, "speedup", step->speedup);
+    spr_emit_text(out, "worst_layer",
+                  known ? a->network->layers[step->worst_layer].name : NULL);
+    spr_emit_number(out, "worst_share", known ? step->worst_share : (double)NAN);
+    spr_emit_text(out, "remedy", spr_step_remedy(a, e->result, step, remedy));
+    spr_emit_close(out, '}');
+}
+
+static void put_json(struct spr_emit *out, const struct spr_analysis *a,
+                     const struct spr_explanation *e)
+{
+    const struct spr_result *r = e->result;
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "schema", "sproof/explanation");
+    spr_emit_number(out, "schema_version", 1);
+    spr_emit_text(out, "variant", r->variant->name);
+    spr_emit_number(out, "batch", r->batch);
+    spr_emit_number(out, "speedup", r->speedup);
+    spr_emit_number(out, "dense_time_s", r->dense_time_s);
+    spr_emit_number(out, "time_s", r->time_s);
+    if (e->measured) {
+        spr_emit_open(out, "measured", '{');
+        spr_emit_number(out, "dense_s", e->measured->dense_s);
+        spr_emit_number(out, "sparse_s", e->measured->sparse_s);
+        spr_emit_number(out, "dense_fraction_of_bound",
+                        r->dense_time_s / e->measured->dense_s);
+        spr_emit_number(out, "sparse_fraction_of_bound", r->time_s / e->measured->sparse_s);
+        spr_emit_bool(out, "zeros_not_skipped",
+                      alike(e->measured->dense_s, e->measured->sparse_s));
+        spr_emit_close(out, '}');
+    } else {
+        spr_emit_null(out, "measured");
+    }
+    spr_emit_open(out, "steps", '[');
+    for (size_t i = 0; i < e->waterfall.count; i++) {
+        put_step(out, a, e, i);
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+    spr_emit_newline(out);
+}
+
+static void put_rows(struct spr_emit *out, const struct spr_analysis *a,
+                     const struct spr_explanation *e, bool csv)
+{
+    if (csv) {
+        out->notation = SPR_EMIT_CSV_HEADER;
+        put_step(out, a, e, 0);
+        spr_emit_newline(out);
+        out->notation = SPR_EMIT_CSV_ROW;
+    }
+    for (size_t i = 0; i < e->waterfall.count; i++) {
+        put_step(out, a, e, i);
+        spr_emit_newline(out);
+    }
+}
+
+enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *a,
+                                       const struct spr_explanation *explanation,
+                                       enum spr_format format, struct spr_error *err)
+{
+    if (format == SPR_FORMAT_TABLE || format == SPR_FORMAT_MD) {
+        put_text(file, a, explanation);
+        return SPR_OK;
+    }
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (!out) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_emit_begin(out, file, format == SPR_FORMAT_JSON ? 2 : 0);
+    if (format == SPR_FORMAT_JSON) {
+        put_json(out, a, explanation);
+    } else {
+        put_rows(out, a, explanation, format == SPR_FORMAT_CSV);
+    }
+    spr_emit_flush(out);
+    spr_free(out);
+    return SPR_OK;
+}
