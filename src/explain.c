@@ -412,9 +412,8 @@ enum { GOES_UNPRUNED, GOES_FLOPS, GOES_ACTIVATIONS, GOES_VALUES, GOES_INDEX, GOE
        GOES_COUNT };
 
 static void where_time_goes(const struct spr_analysis *a, const struct spr_result *result,
-                            double *seconds, int *engine)
+                            double *seconds)
 {
-    double most_flops = 0;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
         const struct spr_prediction *run = &r->run;
@@ -427,10 +426,6 @@ static void where_time_goes(const struct spr_analysis *a, const struct spr_resul
         seconds[GOES_OVERHEAD] += count * a->model.overhead_s;
         if (run->compute_s >= run->memory_s) {
             seconds[GOES_FLOPS] += net;
-            if (net > most_flops) {
-                most_flops = net;
-                *engine = run->engine;
-            }
         } else if (run->bytes > 0) {
             seconds[GOES_ACTIVATIONS] += net * activation_share(run);
             seconds[GOES_VALUES] += net * run->bytes_weight_values / run->bytes;
@@ -443,19 +438,15 @@ const char *spr_explain_limit(const struct spr_analysis *a, const struct spr_res
                               char *text)
 {
     double seconds[GOES_COUNT] = {0}, total = 0;
-    int worst = 0, engine = a->model.dense_engine;
-    where_time_goes(a, result, seconds, &engine);
+    int worst = 0;
+    where_time_goes(a, result, seconds);
     for (int i = 0; i < GOES_COUNT; i++) {
         total += seconds[i];
         worst = seconds[i] > seconds[worst] ? i : worst;
     }
-    static const char *const names[GOES_COUNT] = {"not pruned",  "",           "X, Y bytes",
-                                                  "W bytes",     "index bytes", "call overhead"};
+    static const char *const names[GOES_COUNT] = {"not pruned",  "FLOPs",      "X, Y bytes",
+                                                  "W bytes",     "index", "overhead"};
     double share = total > 0 ? percent(seconds[worst] / total) : 0;
-    if (worst == GOES_FLOPS) {
-        snprintf(text, SPR_REASON_TEXT, "%.13s FLOPs %.0f%%", engine_name(a, engine), share);
-    } else {
-        snprintf(text, SPR_REASON_TEXT, "%s %.0f%%", names[worst], share);
-    }
+    snprintf(text, SPR_REASON_TEXT, "%s %.0f%%", names[worst], share);
     return text;
 }

@@ -116,7 +116,7 @@ static void read_brand(char *text, size_t size)
 {
     snprintf(text, size, "this machine");
 #if defined(__x86_64__) || defined(__i386__)
-    unsigned words[12], most = __get_cpuid_max(0x80000000, NULL);
+    unsigned words[12], most = (unsigned)__get_cpuid_max(0x80000000, NULL);
     for (unsigned i = 0; i < 3 && most >= 0x80000004; i++) {
         unsigned *w = words + 4 * i;
         __get_cpuid(0x80000002 + i, w, w + 1, w + 2, w + 3);

@@ -371,7 +371,7 @@ static enum spr_status prepare(struct evaluation *e)
 
 static void note_network(struct spr_analysis *a)
 {
-    a->shortest_layer_s = INFINITY;
+    a->shortest_layer_s = (double)INFINITY;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         enum spr_op op = a->network->layers[i].op;
         a->other_counted = a->other_counted || op == SPR_OP_OTHER;

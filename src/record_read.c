@@ -276,7 +276,9 @@ static enum spr_status read_variants(struct reading *r, const spr_json *root)
     }
     size_t used = 0;
     for (size_t i = 0; i < network->variant_count; i++) {
-        network->variants[i].choices = network->choices + used;
+        if (network->choices) {
+            network->variants[i].choices = network->choices + used;
+        }
         used += network->variants[i].choice_count;
     }
     return SPR_OK;

@@ -227,52 +227,73 @@ static size_t left_dense(const struct spr_analysis *a, const struct spr_result *
     return dense + result->layers_slower;
 }
 
+/* The columns of the answer; accuracy only where some variant has one. */
 enum { NAME, SPARSITY, ACCURACY, SPEEDUP, MIXED, LEFT_DENSE, BREAK_EVEN, LIMIT, COLUMN_COUNT };
 
-static void start_table(struct spr_table *table, bool markdown)
+struct answer_table {
+    struct spr_table table;
+    size_t column[COLUMN_COUNT];
+    bool accuracy;
+};
+
+static bool any_accuracy(const struct spr_analysis *a)
 {
-    *table = (struct spr_table){.column_count = COLUMN_COUNT, .markdown = markdown};
-    table->left[NAME] = table->left[LIMIT] = true;
-    spr_table_row(table);
-    spr_table_cell(table, NAME, "variant");
-    spr_table_cell(table, SPARSITY, "zeros");
-    spr_table_cell(table, ACCURACY, "accuracy");
-    spr_table_cell(table, SPEEDUP, "speedup");
-    spr_table_cell(table, MIXED, "mixed");
-    spr_table_cell(table, LEFT_DENSE, "left dense");
-    spr_table_cell(table, BREAK_EVEN, "break-even");
-    spr_table_cell(table, LIMIT, "limited by");
+    bool found = false;
+    for (size_t i = 0; i < a->network->variant_count; i++) {
+        found = found || !isnan(a->network->variants[i].accuracy);
+    }
+    return found;
 }
 
-static void add_row(struct spr_table *table, const struct spr_analysis *a,
+static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
+{
+    static const char *const heads[COLUMN_COUNT] = {"variant",    "zeros",      "accuracy",
+                                                    "speedup",    "mixed",      "dense",
+                                                    "even at", "limited by"};
+    size_t count = 0;
+    *t = (struct answer_table){.table.markdown = markdown, .accuracy = any_accuracy(a)};
+    for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        t->column[c] = count;
+        count += c != ACCURACY || t->accuracy;
+    }
+    t->table.column_count = count;
+    t->table.left[t->column[NAME]] = t->table.left[t->column[LIMIT]] = true;
+    spr_table_row(&t->table);
+    for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        if (c != ACCURACY || t->accuracy) {
+            spr_table_cell(&t->table, t->column[c], "%s", heads[c]);
+        }
+    }
+}
+
+static void add_row(struct answer_table *t, const struct spr_analysis *a,
                     const struct spr_result *result)
 {
     char text[SPR_REASON_TEXT];
     size_t prunable, dense = left_dense(a, result, &prunable);
     const struct spr_variant *variant = result->variant;
+    struct spr_table *table = &t->table;
     spr_table_row(table);
-    spr_table_cell(table, NAME, "%s",
-                   spr_text_short(variant->name, table->markdown ? 60 : 16, text));
-    spr_table_cell(table, SPARSITY, "%.1f%%", 100 * variant->sparsity);
-    if (!isnan(variant->accuracy)) {
-        spr_table_cell(table, ACCURACY, "%.4g%s", variant->accuracy,
+    spr_table_cell(table, t->column[NAME], "%s",
+                   spr_text_short(variant->name, table->markdown ? 60 : 13, text));
+    spr_table_cell(table, t->column[SPARSITY], "%.1f%%", 100 * variant->sparsity);
+    if (t->accuracy && isnan(variant->accuracy)) {
+        spr_table_cell(table, t->column[ACCURACY], "- ");
+    } else if (t->accuracy) {
+        spr_table_cell(table, t->column[ACCURACY], "%.4g%s", variant->accuracy,
                        result->counted && result->pareto ? "*" : " ");
-    } else {
-        spr_table_cell(table, ACCURACY, "- ");
     }
-    spr_table_cell(table, SPEEDUP, "%.2fx", result->speedup);
-    spr_table_cell(table, MIXED, "%.2fx", result->speedup_mixed);
-    spr_table_cell(table, LEFT_DENSE, "%zu/%zu", dense, prunable);
-    put_break_even(table, BREAK_EVEN, a, result);
-    spr_table_cell(table, LIMIT, "%s", spr_explain_limit(a, result, text));
+    spr_table_cell(table, t->column[SPEEDUP], "%.2fx", result->speedup);
+    spr_table_cell(table, t->column[MIXED], "%.2fx", result->speedup_mixed);
+    spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);
+    put_break_even(table, t->column[BREAK_EVEN], a, result);
+    spr_table_cell(table, t->column[LIMIT], "%s", spr_explain_limit(a, result, text));
 }
 
-static const char *table_caption(const struct spr_analysis *a, bool per_pattern)
+static const char *table_caption(const struct spr_analysis *a)
 {
-    if (a->options.has_max_drop) {
-        return "Per pattern the fastest point within the limit";
-    }
-    return per_pattern ? "Per pattern the fastest point" : "Variants";
+    return a->options.has_max_drop ? "Per pattern the fastest point within the limit"
+                                   : "Per pattern the fastest point";
 }
 
 static void put_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
@@ -280,27 +301,28 @@ static void put_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
 {
     size_t indices[PATTERNS_MAX];
     size_t count = spr_analysis_best_per_pattern(a, batch_index, indices, PATTERNS_MAX);
-    struct spr_table table;
+    struct answer_table t;
     bool pareto = false;
     if (count == 0) {
         return;
     }
-    start_table(&table, markdown);
+    start_table(&t, a, markdown);
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
         const struct spr_result *result = &a->results[indices[i]];
         pareto = pareto || (result->counted && result->pareto);
-        add_row(&table, a, result);
+        add_row(&t, a, result);
     }
-    fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a, true),
+    fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a),
             a->options.batches[batch_index], markdown ? "\n" : "");
-    spr_table_write(&table, file, 0);
-    spr_table_free(&table);
+    spr_table_write(&t.table, file, 0);
+    spr_table_free(&t.table);
     if (count > ROWS_MAX) {
         fprintf(file, "and %zu more patterns: --format csv lists all\n", count - ROWS_MAX);
     }
-    fprintf(file, "%szeros: share of W; mixed: each layer keeps dense where its pattern loses,\n"
-                  "left dense: prunable operators that do; break-even: over the layers%s\n",
-            markdown ? "\n" : "", pareto ? ";\n*: nothing as accurate is faster (Pareto)" : "");
+    fprintf(file, "%szeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
+                  "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
+                  "even with dense, over the layers%s\n",
+            markdown ? "\n" : "", pareto ? "; *: nothing as accurate is faster" : "");
 }
 
 /* Results at one pattern and up to five sparsities of the grid side by side. */
@@ -425,41 +447,42 @@ static void put_batch_table(FILE *file, const struct spr_analysis *a, bool markd
     spr_table_free(&table);
 }
 
+/* One line of figures and one of reason per layer: the reason is the point of the list. */
+static void put_layer(FILE *file, const struct spr_analysis *a,
+                      const struct spr_result *result, size_t index, bool markdown)
+{
+    const struct spr_layer *layer = &a->network->layers[index];
+    const struct spr_layer_result *r = &result->layers[index];
+    char name[SPR_TABLE_CELL], text[SPR_REASON_TEXT], dense[24], now[24], even[32] = "";
+    char shape[80] = "";
+    if (layer->op != SPR_OP_OTHER) {
+        snprintf(shape, sizeof shape, " %lldx%lld, n %lld", (long long)layer->m,
+                 (long long)layer->k, (long long)layer->n);
+    }
+    if (!isnan(r->break_even_sparsity)) {
+        snprintf(even, sizeof even, ", even at %.1f%%", 100 * r->break_even_sparsity);
+    }
+    spr_text_short(layer->name, markdown ? 70 : 44, name);
+    spr_format_seconds(spr_analysis_dense(a, result->batch_index, index)->time_s, dense);
+    spr_format_seconds(r->run.time_s, now);
+    spr_explain_layer(a, result, index, text);
+    if (markdown) {
+        fprintf(file, "- `%s`%s: %s -> %s, %.2fx%s; %s\n", name, shape, dense, now,
+                r->speedup, even, text);
+        return;
+    }
+    fprintf(file, "  %s%s\n    %s -> %s, %.2fx%s\n", name, shape, dense, now, r->speedup, even);
+    spr_text_wrapped(file, text, 4);
+}
+
 static void put_layers(FILE *file, const struct spr_analysis *a,
                        const struct spr_result *result, bool markdown)
 {
-    struct spr_table table = {.column_count = 7, .markdown = markdown};
-    static const char *const heads[] = {"layer", "shape", "dense", "time", "speedup", "even",
-                                        "reason"};
-    table.left[0] = table.left[6] = true;
-    spr_table_row(&table);
-    for (size_t c = 0; c < 7; c++) {
-        spr_table_cell(&table, c, "%s", heads[c]);
-    }
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        const struct spr_layer *layer = &a->network->layers[i];
-        const struct spr_layer_result *r = &result->layers[i];
-        char text[SPR_REASON_TEXT], seconds[24];
-        spr_table_row(&table);
-        spr_table_cell(&table, 0, "%s",
-                       spr_text_short(layer->name, markdown ? 60 : 30, text));
-        if (layer->op != SPR_OP_OTHER) {
-            spr_table_cell(&table, 1, "%lldx%lldx%lld", (long long)layer->m,
-                           (long long)layer->k, (long long)layer->n);
-        }
-        spr_table_cell(&table, 2, "%s",
-                       spr_format_seconds(
-                           spr_analysis_dense(a, result->batch_index, i)->time_s, seconds));
-        spr_table_cell(&table, 3, "%s", spr_format_seconds(r->run.time_s, seconds));
-        spr_table_cell(&table, 4, "%.2fx", r->speedup);
-        spr_table_cell(&table, 5, isnan(r->break_even_sparsity) ? "-" : "%.1f%%",
-                       100 * r->break_even_sparsity);
-        spr_table_cell(&table, 6, "%.70s", spr_explain_layer(a, result, i, text));
-    }
-    fprintf(file, "\nLayers of %s, batch %.0f (times of one occurrence):\n%s",
+    fprintf(file, "\nLayers of %s, batch %.0f (one occurrence, dense -> pruned):\n%s",
             result->variant->name, result->batch, markdown ? "\n" : "");
-    spr_table_write(&table, file, 0);
-    spr_table_free(&table);
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        put_layer(file, a, result, i, markdown);
+    }
 }
 
 static void put_not_counted(FILE *file, const struct spr_analysis *a)
@@ -468,8 +491,9 @@ static void put_not_counted(FILE *file, const struct spr_analysis *a)
     if (a->has_attention && !a->other_counted) {
         fprintf(file, "softmax, layer norm, GELU, residuals (no op=other rows\nin the table); ");
     }
-    fprintf(file, "fused operators, im2col, transfers, the runtime's own time.\n"
-                  "FLOP: 2 per multiply-add. Bytes: each operand once%s.\n",
+    fprintf(file, "fusion of operators, unfolding of convolutions, transfers, the\n"
+                  "runtime's own time. W weights, X inputs, Y outputs. FLOP: 2 per multiply-add.\n"
+                  "Bytes: each operand once%s.\n",
             a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
 }
 
