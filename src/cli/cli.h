@@ -109,7 +109,7 @@ enum spr_status cli_output_open(struct cli_output *output, const char *path,
 enum spr_status cli_output_close(struct cli_output *output, enum spr_status status,
                                  struct spr_error *err);
 
-/* Record of `path` (NULL: sproof.json), evaluated: the patterns it lacks are added when
+/* records.c: record of `path` (NULL: sproof.json), evaluated: the patterns it lacks are added when
  * asked for. Says on stderr what it came from and warns when an input changed since. */
 struct cli_evaluated {
     struct spr_record record;
@@ -119,6 +119,17 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
                                     const struct spr_pattern *patterns, size_t pattern_count,
                                     struct cli_evaluated *evaluated, struct spr_error *err);
 void cli_evaluated_free(struct cli_evaluated *evaluated);
+
+/* The result of a variant by name, of a pattern (its fastest) or of PATTERN@SPARSITY, which
+ * is added and evaluated when the record lacks it; NULL: the recommended, else the first.
+ * Errors: SPR_EINPUT with the nearest name. */
+enum spr_status cli_choose_result(struct cli_evaluated *evaluated, const char *name,
+                                  size_t batch, const struct spr_result **result,
+                                  struct spr_error *err);
+
+/* "dense=42ms,sparse=41ms". */
+enum spr_status cli_measured(const char *text, struct spr_measured *measured,
+                             struct spr_error *err);
 
 /* The default grid of sparsities. */
 #define CLI_DEFAULT_SPARSITIES "0.5:0.95:0.05"

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records evaluated again, and the variant of one that a command line names. */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "csv_read.h"
+#include "mem.h"
+
+static void check_input(struct cli *cli, const char *record,
+                        const struct spr_record_input *input)
+{
+    char now[SPR_SHA256_TEXT];
+    if (!input->path || !input->sha256[0]) {
+        return;
+    }
+    if (spr_sha256_file(input->path, now, NULL) != SPR_OK) {
+        spr_note(&cli->notes, "%s was made from %s, which is not readable now", record,
+                 input->path);
+    } else if (strcmp(now, input->sha256) != 0) {
+        spr_note(&cli->notes, "%s is stale: %s has changed since; run sproof analyze again",
+                 record, input->path);
+    }
+}
+
+static enum spr_status no_record(const char *path, struct spr_error *err)
+{
+    return spr_fail(err, SPR_EINPUT,
+                    "%s: no such record: make one with: sproof analyze MODEL.csv%s%s", path,
+                    strcmp(path, CLI_DEFAULT_RECORD) == 0 ? "" : " -o ",
+                    strcmp(path, CLI_DEFAULT_RECORD) == 0 ? "" : path);
+}
+
+/* Adds a default grid of each pattern that no variant of the network has. */
+static enum spr_status add_missing(struct spr_network *network,
+                                   const struct spr_pattern *patterns, size_t count,
+                                   struct spr_error *err)
+{
+    double *sparsities = NULL;
+    size_t sparsity_count = 0;
+    enum spr_status status =
+        cli_sparsities(CLI_DEFAULT_SPARSITIES, &sparsities, &sparsity_count, err);
+    for (size_t p = 0; p < count && status == SPR_OK; p++) {
+        bool found = false;
+        for (size_t v = 0; v < network->variant_count; v++) {
+            found = found || spr_pattern_equal(&network->variants[v].pattern, &patterns[p]);
+        }
+        struct spr_grid grid = {&patterns[p], 1, sparsities, sparsity_count};
+        status = found ? SPR_OK : spr_network_add_grid(network, &grid, err);
+    }
+    spr_free(sparsities);
+    return status;
+}
+
+enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
+                                    const struct spr_pattern *patterns, size_t pattern_count,
+                                    struct cli_evaluated *evaluated, struct spr_error *err)
+{
+    const char *name = path ? path : CLI_DEFAULT_RECORD;
+    *evaluated = (struct cli_evaluated){0};
+    if (access(name, F_OK) != 0) {
+        return no_record(name, err);
+    }
+    struct spr_record *record = &evaluated->record;
+    enum spr_status status = spr_record_read(name, record, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    if (!path && !cli->quiet) {
+        fprintf(cli->err, "sproof: %s of %s, from %s\n", name,
+                record->head.created ? record->head.created : "unknown date",
+                record->network.path);
+    }
+    check_input(cli, name, &record->head.model);
+    check_input(cli, name, &record->head.accuracy);
+    if (record->options.change_count == 0) {
+        check_input(cli, name, &record->head.machine);
+    }
+    status = add_missing(&record->network, patterns, pattern_count, err);
+    status = status ? status
+                    : spr_analyze(&record->network, &record->machine, &record->options,
+                                  &evaluated->analysis, err);
+    if (status != SPR_OK) {
+        spr_record_free(record);
+    }
+    return status;
+}
+
+void cli_evaluated_free(struct cli_evaluated *evaluated)
+{
+    spr_analysis_free(&evaluated->analysis);
+    spr_record_free(&evaluated->record);
+}
+
+/* "8x8@0.9", for a variant the record lacks. */
+static bool parse_point(const char *name, struct spr_pattern *pattern, double *sparsity)
+{
+    char text[SPR_PATTERN_TEXT];
+    const char *at = strchr(name, '@');
+    size_t length = at ? (size_t)(at - name) : strlen(name);
+    if (length >= sizeof text) {
+        return false;
+    }
+    snprintf(text, sizeof text, "%.*s", (int)length, name);
+    if (spr_pattern_parse(text, pattern, NULL) != SPR_OK) {
+        return false;
+    }
+    *sparsity = spr_pattern_fixed_sparsity(pattern);
+    return at ? spr_parse_fraction(at + 1, sparsity) : true;
+}
+
+static bool has_variant(const struct spr_network *network, const char *name)
+{
+    for (size_t i = 0; i < network->variant_count; i++) {
+        if (strcmp(network->variants[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum spr_status unknown_variant(const struct spr_network *network, const char *name,
+                                       struct spr_error *err)
+{
+    const char *near = NULL;
+    const char **names = spr_calloc(network->variant_count + 1, sizeof *names);
+    for (size_t i = 0; names && i < network->variant_count; i++) {
+        names[i] = network->variants[i].name;
+    }
+    if (names) {
+        near = spr_nearest(name, names);
+    }
+    enum spr_status status =
+        spr_fail(err, SPR_EINPUT,
+                 "unknown variant '%.80s': expected one of the record's %zu, or PATTERN@SPARSITY%s%s%s",
+                 name, network->variant_count, near ? "; did you mean '" : "",
+                 near ? near : "", near ? "'?" : "");
+    spr_free(names);
+    return status;
+}
+
+/* Adds PATTERN@SPARSITY to the record when it has no such variant, and evaluates again. */
+static enum spr_status add_point(struct cli_evaluated *e, const char *name,
+                                 const struct spr_pattern *pattern, double sparsity,
+                                 struct spr_error *err)
+{
+    struct spr_grid grid = {pattern, 1, &sparsity, 1};
+    size_t before = e->record.network.variant_count;
+    if (isnan(sparsity)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "variant '%.60s': the record has none of this pattern: expected "
+                        "PATTERN@SPARSITY, such as %.60s@0.9",
+                        name, name);
+    }
+    spr_analysis_free(&e->analysis);
+    enum spr_status status = spr_network_add_grid(&e->record.network, &grid, err);
+    if (status == SPR_OK && e->record.network.variant_count > before) {
+        e->record.network.variants[before].name =
+            spr_arena_text(&e->record.network.arena, name, strlen(name));
+        if (!e->record.network.variants[before].name) {
+            return spr_fail(err, SPR_ENOMEM, "out of memory");
+        }
+    }
+    return status ? status
+                  : spr_analyze(&e->record.network, &e->record.machine, &e->record.options,
+                                &e->analysis, err);
+}
+
+/* The fastest result of a pattern at a batch, NULL when there is none. */
+static const struct spr_result *best_of(const struct spr_analysis *a,
+                                        const struct spr_pattern *pattern, size_t batch)
+{
+    const struct spr_result *best = NULL;
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_result *r = &a->results[i];
+        if (r->batch_index == batch && spr_pattern_equal(&r->variant->pattern, pattern) &&
+            (!a->options.has_max_drop || r->within_drop) &&
+            (!best || r->speedup > best->speedup)) {
+            best = r;
+        }
+    }
+    return best;
+}
+
+enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, size_t batch,
+                                  const struct spr_result **result, struct spr_error *err)
+{
+    struct spr_pattern pattern;
+    double sparsity;
+    const struct spr_analysis *a = &e->analysis;
+    if (!name) {
+        size_t best = spr_analysis_recommend(a, batch);
+        size_t first = batch < a->result_count ? batch : a->result_count;
+        best = best < a->result_count ? best : first;
+        if (best == a->result_count) {
+            return spr_fail(err, SPR_EINPUT, "the record has no variant: expected PATTERN@SPARSITY");
+        }
+        *result = &a->results[best];
+        return SPR_OK;
+    }
+    bool known = has_variant(&e->record.network, name);
+    if (!known && !parse_point(name, &pattern, &sparsity)) {
+        return unknown_variant(&e->record.network, name, err);
+    }
+    if (!known && !strchr(name, '@')) {
+        *result = best_of(a, &pattern, batch);
+        if (*result) {
+            return SPR_OK;
+        }
+    }
+    enum spr_status status = known ? SPR_OK : add_point(e, name, &pattern, sparsity, err);
+    *result = status == SPR_OK ? spr_analysis_find(&e->analysis, name, batch) : NULL;
+    return status;
+}
