@@ -68,7 +68,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
 static void put_interval(FILE *file, const struct spr_result *result)
 {
     if (result->speedup_high > result->speedup_low * 1.005) {
-        fprintf(file, " (%.2f-%.2fx over the rates' range)", result->speedup_low,
+        fprintf(file, "; %.2fx to %.2fx over the range of the rates", result->speedup_low,
                 result->speedup_high);
     }
 }
@@ -100,14 +100,19 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
         fprintf(file, "Fastest here: ");
     }
     fprintf(file, "%s\n", spr_text_short(variant->name, 60, name));
-    fprintf(file, "  %.2fx", result->speedup);
-    put_interval(file, result);
-    fprintf(file, ": %s -> %s", spr_format_seconds(result->dense_time_s, dense),
+    fprintf(file, "  %.2fx: %s -> %s", result->speedup,
+            spr_format_seconds(result->dense_time_s, dense),
             spr_format_seconds(result->time_s, seconds));
-    if (!isnan(variant->accuracy)) {
-        fprintf(file, ", %s %.4g", metric_name(a), variant->accuracy);
-    }
+    put_interval(file, result);
     fprintf(file, "\n");
+    if (!isnan(variant->accuracy)) {
+        fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
+        if (!isnan(result->drop)) {
+            fprintf(file, ", %.3g %s than dense", fabs(result->drop),
+                    result->drop > 0 ? "worse" : "better");
+        }
+        fprintf(file, "\n");
+    }
     if (variant->accuracy_source == SPR_ACCURACY_INTERPOLATED) {
         fprintf(file, "  its accuracy is interpolated between two measured points\n");
     }
@@ -266,6 +271,18 @@ static void start_table(struct answer_table *t, const struct spr_analysis *a, bo
     }
 }
 
+/* How an accuracy is to be read, in one character behind it. */
+static char accuracy_mark(const struct spr_result *result)
+{
+    if (result->variant->layerwise) {
+        return '!';
+    }
+    if (result->variant->accuracy_source == SPR_ACCURACY_INTERPOLATED) {
+        return '~';
+    }
+    return result->counted && result->pareto ? '*' : ' ';
+}
+
 static void add_row(struct answer_table *t, const struct spr_analysis *a,
                     const struct spr_result *result)
 {
@@ -280,8 +297,8 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     if (t->accuracy && isnan(variant->accuracy)) {
         spr_table_cell(table, t->column[ACCURACY], "- ");
     } else if (t->accuracy) {
-        spr_table_cell(table, t->column[ACCURACY], "%.4g%s", variant->accuracy,
-                       result->counted && result->pareto ? "*" : " ");
+        spr_table_cell(table, t->column[ACCURACY], "%.4g%c", variant->accuracy,
+                       accuracy_mark(result));
     }
     spr_table_cell(table, t->column[SPEEDUP], "%.2fx", result->speedup);
     spr_table_cell(table, t->column[MIXED], "%.2fx", result->speedup_mixed);
@@ -302,14 +319,14 @@ static void put_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     size_t indices[PATTERNS_MAX];
     size_t count = spr_analysis_best_per_pattern(a, batch_index, indices, PATTERNS_MAX);
     struct answer_table t;
-    bool pareto = false;
+    bool marked[128] = {false};
     if (count == 0) {
         return;
     }
     start_table(&t, a, markdown);
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
         const struct spr_result *result = &a->results[indices[i]];
-        pareto = pareto || (result->counted && result->pareto);
+        marked[(unsigned char)accuracy_mark(result) & 127] = !isnan(result->variant->accuracy);
         add_row(&t, a, result);
     }
     fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a),
@@ -322,7 +339,14 @@ static void put_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     fprintf(file, "%szeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
                   "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
                   "even with dense, over the layers%s\n",
-            markdown ? "\n" : "", pareto ? "; *: nothing as accurate is faster" : "");
+            markdown ? "\n" : "", marked['*'] ? "; *: nothing as accurate is faster" : "");
+    if (marked['~']) {
+        fprintf(file, "~: interpolated between two measured accuracies\n");
+    }
+    if (marked['!']) {
+        fprintf(file, "!: measured with sparsity spread unevenly over layers, speedup with even\n"
+                      "sparsity: not one network (--assume-uniform counts it all the same)\n");
+    }
 }
 
 /* Results at one pattern and up to five sparsities of the grid side by side. */
