@@ -275,7 +275,9 @@ static enum spr_status read_engine(struct place *at, const spr_json *item,
          tile_rows != floor(tile_rows))) {
         status = bad(at, "tile_rows", tile, "an integer 1..2^20");
     }
-    engine->tile_rows = (int64_t)tile_rows;
+    if (status == SPR_OK) {
+        engine->tile_rows = (int64_t)tile_rows;
+    }
     return status;
 }
 
