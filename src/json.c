@@ -15,9 +15,15 @@
 /* Larger files are refused before they are read: cJSON needs about 10 bytes a byte. */
 #define FILE_MAX_BYTES ((size_t)1 << 30)
 
+/* cJSON says "no document" both for bad text and for no memory, and its hooks carry no
+ * context: this tells the two apart. */
+static _Thread_local bool ran_out;
+
 static void *hook_alloc(size_t size)
 {
-    return spr_calloc(size, 1);
+    void *memory = spr_calloc(size, 1);
+    ran_out = ran_out || !memory;
+    return memory;
 }
 
 static enum spr_status read_all(const char *path, char **text, size_t *size,
@@ -77,6 +83,7 @@ enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_erro
     if (status == SPR_OK) {
         const char *at = text;
         size_t skip = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+        ran_out = false;
         *root = cJSON_ParseWithLengthOpts(text + skip, size - skip, &at, 0);
         bool whole = *root != NULL;
         for (; whole && at && at < text + size; at++) {
@@ -88,7 +95,8 @@ enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_erro
         if (!whole || !cJSON_IsObject(*root)) {
             cJSON_Delete(*root);
             *root = NULL;
-            status = syntax_error(path, text, at, size, err);
+            status = ran_out ? spr_fail(err, SPR_ENOMEM, "out of memory")
+                             : syntax_error(path, text, at, size, err);
         }
     }
     spr_free(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Machine files: JSON into engines and memory levels, and --set. */
+/* Machine files: JSON into engines and memory levels. */
 #include "sproof/machine.h"
 
 #include <math.h>
@@ -8,13 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv_read.h"
 #include "json.h"
 #include "machine_json.h"
 #include "mem.h"
-
-#define SCHEMA "sproof/machine"
-#define SCHEMA_VERSION 1
 
 static const struct {
     const char *name;
@@ -361,13 +357,13 @@ static enum spr_status read_head(struct place *at, const spr_json *root)
     const spr_json *schema = spr_json_get(root, "schema");
     const spr_json *version = spr_json_get(root, "schema_version");
     double number = 0;
-    if (!spr_json_text(schema) || strcmp(spr_json_text(schema), SCHEMA) != 0) {
-        return bad(at, "schema", schema, "\"" SCHEMA "\"");
+    if (!spr_json_text(schema) || strcmp(spr_json_text(schema), SPR_MACHINE_SCHEMA) != 0) {
+        return bad(at, "schema", schema, "\"" SPR_MACHINE_SCHEMA "\"");
     }
     if (!spr_json_number(version, &number) || number < 1 || number != floor(number)) {
         return bad(at, "schema_version", version, "1");
     }
-    if (number > SCHEMA_VERSION) {
+    if (number > SPR_MACHINE_VERSION) {
         return bad(at, "schema_version", version, "at most 1: made by a newer sproof");
     }
     return SPR_OK;
@@ -432,183 +428,4 @@ void spr_machine_free(struct spr_machine *machine)
 {
     spr_arena_free(&machine->arena);
     *machine = (struct spr_machine){0};
-}
-
-static void put_number(struct spr_emit *out, const char *key,
-                       const struct spr_number *number)
-{
-    if (!number->kind && number->low == number->high) {
-        spr_emit_number(out, key, number->value);
-        return;
-    }
-    if (!number->kind && isnan(number->value)) {
-        spr_emit_null(out, key);
-        return;
-    }
-    spr_emit_open(out, key, '{');
-    spr_emit_number(out, "value", number->value);
-    spr_emit_number(out, "low", number->low);
-    spr_emit_number(out, "high", number->high);
-    spr_emit_text(out, "kind", number->kind);
-    spr_emit_text(out, "source", number->source);
-    spr_emit_text(out, "date", number->date);
-    spr_emit_close(out, '}');
-}
-
-static void put_engine(struct spr_emit *out, const struct spr_engine *engine)
-{
-    char text[SPR_PATTERN_TEXT];
-    spr_emit_open(out, NULL, '{');
-    spr_emit_text(out, "name", engine->name);
-    spr_emit_open(out, "dtypes", '[');
-    for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
-        if (engine->dtypes & (1u << i)) {
-            spr_emit_text(out, NULL, dtypes[i].name);
-        }
-    }
-    spr_emit_close(out, ']');
-    put_number(out, "flops_per_s", &engine->flops_per_s);
-    spr_emit_open(out, "accepts", '[');
-    for (size_t i = 0; i < engine->accept_count; i++) {
-        const struct spr_accept *accept = &engine->accepts[i];
-        const char *name = accept->form == SPR_ACCEPT_ANY     ? "any"
-                           : accept->form == SPR_ACCEPT_CLASS ? spr_class_name(accept->pattern_class)
-                                                              : spr_pattern_text(&accept->pattern, text);
-        if (!accept->as.kind) {
-            spr_emit_text(out, NULL, name);
-            continue;
-        }
-        spr_emit_open(out, NULL, '{');
-        spr_emit_text(out, "pattern", name);
-        spr_emit_text(out, "as", spr_pattern_text(&accept->as, text));
-        spr_emit_close(out, '}');
-    }
-    spr_emit_close(out, ']');
-    spr_emit_number(out, "tile_rows", (double)engine->tile_rows);
-    spr_emit_close(out, '}');
-}
-
-void spr_machine_to_json(struct spr_emit *out, const char *key,
-                         const struct spr_machine *machine)
-{
-    spr_emit_open(out, key, '{');
-    spr_emit_text(out, "schema", SCHEMA);
-    spr_emit_number(out, "schema_version", SCHEMA_VERSION);
-    spr_emit_text(out, "name", machine->name);
-    spr_emit_text(out, "description", machine->description);
-    spr_emit_text(out, "kind", machine->kind);
-    spr_emit_text(out, "default_dtype", dtypes[machine->default_dtype].name);
-    spr_emit_number(out, "cores",
-                        machine->cores ? (double)machine->cores : (double)NAN);
-    spr_emit_bool(out, "probed", machine->probed);
-    spr_emit_open(out, "engines", '[');
-    for (size_t i = 0; i < machine->engine_count; i++) {
-        put_engine(out, &machine->engines[i]);
-    }
-    spr_emit_close(out, ']');
-    spr_emit_open(out, "memory", '[');
-    for (size_t i = 0; i < machine->memory_count; i++) {
-        const struct spr_memory *memory = &machine->memory[i];
-        spr_emit_open(out, NULL, '{');
-        spr_emit_text(out, "level", memory->level);
-        put_number(out, "bytes", &memory->bytes);
-        spr_emit_bool(out, "shared", memory->shared);
-        put_number(out, "bytes_per_s", &memory->bytes_per_s);
-        spr_emit_close(out, '}');
-    }
-    spr_emit_close(out, ']');
-    put_number(out, "overhead_s", &machine->overhead_s);
-    spr_emit_close(out, '}');
-}
-
-struct target {
-    char path[96];
-    struct spr_number *number;
-};
-#define TARGETS_MAX (SPR_ENGINES_MAX + 2 * SPR_MEMORIES_MAX + 1)
-
-static size_t list_targets(struct spr_machine *machine, struct target *targets)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < machine->engine_count; i++, count++) {
-        snprintf(targets[count].path, sizeof targets->path, "engine.%.60s.flops_per_s",
-                 machine->engines[i].name);
-        targets[count].number = &machine->engines[i].flops_per_s;
-    }
-    for (size_t i = 0; i < machine->memory_count; i++) {
-        struct spr_memory *memory = &machine->memory[i];
-        snprintf(targets[count].path, sizeof targets->path, "memory.%.60s.bytes_per_s",
-                 memory->level);
-        targets[count++].number = &memory->bytes_per_s;
-        snprintf(targets[count].path, sizeof targets->path, "memory.%.60s.bytes",
-                 memory->level);
-        targets[count++].number = &memory->bytes;
-    }
-    snprintf(targets[count].path, sizeof targets->path, "overhead_s");
-    targets[count++].number = &machine->overhead_s;
-    return count;
-}
-
-static enum spr_status unknown_target(const struct spr_machine *machine, const char *path,
-                                      const struct target *targets, size_t count,
-                                      struct spr_error *err)
-{
-    const char *names[TARGETS_MAX + 1] = {NULL};
-    for (size_t i = 0; i < count; i++) {
-        names[i] = targets[i].path;
-    }
-    const char *near = spr_nearest(path, names);
-    return spr_fail(err, SPR_EINPUT,
-                    "--set: machine %s has no '%.80s': expected for example '%s'",
-                    machine->name, path, near ? near : names[0]);
-}
-
-enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignment,
-                                struct spr_machine_change *change, struct spr_error *err)
-{
-    struct target targets[TARGETS_MAX];
-    size_t count = list_targets(machine, targets);
-    const char *equals = strchr(assignment, '=');
-    size_t length = equals ? (size_t)(equals - assignment) : 0;
-    char value[64], path[96];
-    if (!equals || length >= sizeof path || strlen(equals + 1) >= sizeof value) {
-        return spr_fail(err, SPR_EINPUT,
-                        "--set: '%.80s': expected PATH=NUMBER or PATH=FACTORx, for example "
-                        "memory.DRAM.bytes_per_s=2x",
-                        assignment);
-    }
-    snprintf(path, sizeof path, "%.*s", (int)length, assignment);
-    snprintf(value, sizeof value, "%s", equals + 1);
-    size_t last = strlen(value);
-    bool factor = last > 1 && value[last - 1] == 'x';
-    if (factor) {
-        value[last - 1] = '\0';
-    }
-    double number;
-    if (!spr_parse_number(value, &number) || !(number > 0) || number > 1e30) {
-        return spr_fail(err, SPR_EINPUT, "--set %s: '%.60s': expected a number above 0, or a factor such as 2x",
-                        path, equals + 1);
-    }
-    for (size_t i = 0; i < count; i++) {
-        struct spr_number *target = targets[i].number;
-        if (strcmp(targets[i].path, path) != 0) {
-            continue;
-        }
-        if (factor && isnan(target->value)) {
-            return spr_fail(err, SPR_EINPUT,
-                            "--set %s: unknown on machine %s: expected a number, not a factor",
-                            path, machine->name);
-        }
-        memcpy(change->path, path, sizeof path);
-        change->before = target->value;
-        target->value = factor ? target->value * number : number;
-        target->low = factor ? target->low * number : number;
-        target->high = factor ? target->high * number : number;
-        change->after = target->value;
-        target->kind = "declared";
-        target->source = "set on the command line";
-        target->date = NULL;
-        return SPR_OK;
-    }
-    return unknown_target(machine, path, targets, count, err);
 }

@@ -7,6 +7,9 @@
 #include "json.h"
 #include "sproof/machine.h"
 
+#define SPR_MACHINE_SCHEMA "sproof/machine"
+#define SPR_MACHINE_VERSION 1
+
 /* Like spr_machine_read, from a parsed value; `file` is for messages. */
 enum spr_status spr_machine_from_json(const spr_json *root, const char *file,
                                       struct spr_machine *machine, struct spr_error *err);

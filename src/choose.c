@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which variant: the Pareto front, the best per pattern, the recommendation. */
+#include "choose.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+
+static bool beats(const struct spr_analysis *a, const struct spr_result *left,
+                  const struct spr_result *right)
+{
+    double l = left->variant->accuracy, r = right->variant->accuracy;
+    bool as_accurate = a->network->lower_is_better ? l <= r : l >= r;
+    return as_accurate && left->speedup > right->speedup;
+}
+
+struct ranked {
+    size_t index;
+    double accuracy, speedup;
+};
+
+/* Best accuracy first, faster first among equals. */
+static int by_accuracy(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->accuracy != b->accuracy) {
+        return a->accuracy > b->accuracy ? -1 : 1;
+    }
+    return a->speedup > b->speedup ? -1 : a->speedup < b->speedup;
+}
+
+/* A result is on the front when nothing at least as accurate was faster: one pass from the
+ * most accurate down. */
+enum spr_status spr_analysis_mark_pareto(struct spr_analysis *a, size_t batch_index,
+                                         struct spr_error *err)
+{
+    size_t count = 0;
+    struct ranked *ranked = spr_calloc(a->result_count, sizeof *ranked);
+    if (!ranked) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_result *result = &a->results[i];
+        if (result->counted && result->batch_index == batch_index) {
+            double accuracy = result->variant->accuracy;
+            ranked[count++] = (struct ranked){
+                i, a->network->lower_is_better ? -accuracy : accuracy, result->speedup};
+        }
+    }
+    qsort(ranked, count, sizeof *ranked, by_accuracy);
+    double fastest = 0;
+    for (size_t i = 0; i < count; i++) {
+        a->results[ranked[i].index].pareto = ranked[i].speedup >= fastest;
+        fastest = fmax(fastest, ranked[i].speedup);
+    }
+    spr_free(ranked);
+    return SPR_OK;
+}
+
+/* A better answer at equal accuracy: faster; the higher accuracy and the first on a tie. */
+static bool preferred(const struct spr_analysis *a, const struct spr_result *left,
+                      const struct spr_result *right)
+{
+    if (left->speedup != right->speedup) {
+        return left->speedup > right->speedup;
+    }
+    return beats(a, left, right);
+}
+
+static bool eligible(const struct spr_analysis *a, const struct spr_result *result,
+                     size_t batch_index)
+{
+    return result->batch_index == batch_index &&
+           (!a->options.has_max_drop || result->within_drop);
+}
+
+size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_index,
+                                     size_t *indices, size_t size)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_result *result = &a->results[i];
+        if (!eligible(a, result, batch_index)) {
+            continue;
+        }
+        size_t slot = 0;
+        while (slot < count && !spr_pattern_equal(&a->results[indices[slot]].variant->pattern,
+                                                  &result->variant->pattern)) {
+            slot++;
+        }
+        if (slot == count && count < size) {
+            indices[count++] = i;
+        } else if (slot < count && preferred(a, result, &a->results[indices[slot]])) {
+            indices[slot] = i;
+        }
+    }
+    return count;
+}
+
+size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
+{
+    size_t best = a->result_count;
+    for (size_t i = 0; i < a->result_count; i++) {
+        if (eligible(a, &a->results[i], batch_index) &&
+            (best == a->result_count || preferred(a, &a->results[i], &a->results[best]))) {
+            best = i;
+        }
+    }
+    return best < a->result_count && a->results[best].speedup > 1 ? best : a->result_count;
+}
+
+const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,
+                                           size_t batch_index)
+{
+    for (size_t i = 0; i < a->result_count; i++) {
+        if (a->results[i].batch_index == batch_index &&
+            strcmp(a->results[i].variant->name, variant) == 0) {
+            return &a->results[i];
+        }
+    }
+    return NULL;
+}

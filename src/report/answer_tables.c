@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tables of the answer: per pattern, by sparsity, by batch, by layer. */
+#include "answer_tables.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "table.h"
+
+/* Rows of a screen; --format csv has all of them. */
+#define ROWS_MAX 24
+#define PATTERNS_MAX 64
+
+/* Break-even over the layers of a result: "93.8%" or "62-94%", "-" when there is none. */
+static void put_break_even(struct spr_table *table, size_t column,
+                           const struct spr_analysis *a, const struct spr_result *result)
+{
+    double low = INFINITY, high = -INFINITY;
+    size_t never = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
+        if (spr_pattern_is_dense(&r->choice.pattern)) {
+            continue;
+        }
+        if (!isnan(r->break_even_sparsity)) {
+            low = fmin(low, r->break_even_sparsity);
+            high = fmax(high, r->break_even_sparsity);
+        } else if (isnan(spr_pattern_fixed_sparsity(&r->choice.pattern))) {
+            never++;
+        }
+    }
+    if (high < low) {
+        spr_table_cell(table, column, never ? "never" : "-");
+    } else if (never) {
+        spr_table_cell(table, column, "%.0f%%-never", 100 * low);
+    } else if (high - low < 0.005) {
+        spr_table_cell(table, column, "%.1f%%", 100 * high);
+    } else {
+        spr_table_cell(table, column, "%.0f-%.0f%%", 100 * low, 100 * high);
+    }
+}
+
+/* Prunable operators that run dense in this result, times count. */
+static size_t left_dense(const struct spr_analysis *a, const struct spr_result *result,
+                         size_t *prunable)
+{
+    size_t dense = 0;
+    *prunable = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        if (layer->prunable) {
+            *prunable += (size_t)layer->count;
+            dense += spr_pattern_is_dense(&result->layers[i].choice.pattern)
+                         ? (size_t)layer->count
+                         : 0;
+        }
+    }
+    return dense + result->layers_slower;
+}
+
+/* The columns of the answer; accuracy only where some variant has one. */
+enum { NAME, SPARSITY, ACCURACY, SPEEDUP, MIXED, LEFT_DENSE, BREAK_EVEN, LIMIT, COLUMN_COUNT };
+
+struct answer_table {
+    struct spr_table table;
+    size_t column[COLUMN_COUNT];
+    bool accuracy;
+};
+
+static bool any_accuracy(const struct spr_analysis *a)
+{
+    bool found = false;
+    for (size_t i = 0; i < a->network->variant_count; i++) {
+        found = found || !isnan(a->network->variants[i].accuracy);
+    }
+    return found;
+}
+
+static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
+{
+    static const char *const heads[COLUMN_COUNT] = {"variant",    "zeros",      "accuracy",
+                                                    "speedup",    "mixed",      "dense",
+                                                    "even at", "limited by"};
+    size_t count = 0;
+    *t = (struct answer_table){.table.markdown = markdown, .accuracy = any_accuracy(a)};
+    for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        t->column[c] = count;
+        count += c != ACCURACY || t->accuracy;
+    }
+    t->table.column_count = count;
+    t->table.left[t->column[NAME]] = t->table.left[t->column[LIMIT]] = true;
+    spr_table_row(&t->table);
+    for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        if (c != ACCURACY || t->accuracy) {
+            spr_table_cell(&t->table, t->column[c], "%s", heads[c]);
+        }
+    }
+}
+
+/* How an accuracy is to be read, in one character behind it. */
+static char accuracy_mark(const struct spr_result *result)
+{
+    if (result->variant->layerwise) {
+        return '!';
+    }
+    if (result->variant->accuracy_source == SPR_ACCURACY_INTERPOLATED) {
+        return '~';
+    }
+    return result->counted && result->pareto ? '*' : ' ';
+}
+
+static void add_row(struct answer_table *t, const struct spr_analysis *a,
+                    const struct spr_result *result)
+{
+    char text[SPR_REASON_TEXT];
+    size_t prunable, dense = left_dense(a, result, &prunable);
+    const struct spr_variant *variant = result->variant;
+    struct spr_table *table = &t->table;
+    spr_table_row(table);
+    spr_table_cell(table, t->column[NAME], "%s",
+                   spr_text_short(variant->name, table->markdown ? 60 : 13, text));
+    spr_table_cell(table, t->column[SPARSITY], "%.1f%%", 100 * variant->sparsity);
+    if (t->accuracy && isnan(variant->accuracy)) {
+        spr_table_cell(table, t->column[ACCURACY], "- ");
+    } else if (t->accuracy) {
+        spr_table_cell(table, t->column[ACCURACY], "%.4g%c", variant->accuracy,
+                       accuracy_mark(result));
+    }
+    spr_table_cell(table, t->column[SPEEDUP], "%.2fx", result->speedup);
+    spr_table_cell(table, t->column[MIXED], "%.2fx", result->speedup_mixed);
+    spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);
+    put_break_even(table, t->column[BREAK_EVEN], a, result);
+    spr_table_cell(table, t->column[LIMIT], "%s", spr_explain_limit(a, result, text));
+}
+
+static const char *table_caption(const struct spr_analysis *a)
+{
+    return a->options.has_max_drop ? "Per pattern the fastest point within the limit"
+                                   : "Per pattern the fastest point";
+}
+
+void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
+                      bool markdown)
+{
+    size_t indices[PATTERNS_MAX];
+    size_t count = spr_analysis_best_per_pattern(a, batch_index, indices, PATTERNS_MAX);
+    struct answer_table t;
+    bool marked[128] = {false};
+    if (count == 0) {
+        return;
+    }
+    start_table(&t, a, markdown);
+    for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
+        const struct spr_result *result = &a->results[indices[i]];
+        marked[(unsigned char)accuracy_mark(result) & 127] = !isnan(result->variant->accuracy);
+        add_row(&t, a, result);
+    }
+    fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a),
+            a->options.batches[batch_index], markdown ? "\n" : "");
+    spr_table_write(&t.table, file, 0);
+    spr_table_free(&t.table);
+    if (count > ROWS_MAX) {
+        fprintf(file, "and %zu more patterns: --format csv lists all\n", count - ROWS_MAX);
+    }
+    fprintf(file, "%szeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
+                  "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
+                  "even with dense, over the layers%s\n",
+            markdown ? "\n" : "", marked['*'] ? "; *: nothing as accurate is faster" : "");
+    if (marked['~']) {
+        fprintf(file, "~: interpolated between two measured accuracies\n");
+    }
+    if (marked['!']) {
+        fprintf(file, "!: measured with sparsity spread unevenly over layers, speedup with even\n"
+                      "sparsity: not one network (--assume-uniform counts it all the same)\n");
+    }
+}
+
+/* Results at one pattern and up to five sparsities of the grid side by side. */
+#define MATRIX_MAX 6
+
+static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
+                              double *sparsities)
+{
+    double all[256];
+    size_t count = 0;
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_variant *variant = a->results[i].variant;
+        bool known = a->results[i].batch_index != batch_index || !variant->grid ||
+                     !isnan(spr_pattern_fixed_sparsity(&variant->pattern));
+        for (size_t s = 0; s < count && !known; s++) {
+            known = all[s] == variant->sparsity;
+        }
+        if (!known && count < sizeof all / sizeof *all) {
+            all[count++] = variant->sparsity;
+        }
+    }
+    size_t picked = count < MATRIX_MAX ? count : MATRIX_MAX;
+    for (size_t i = 0; i < picked; i++) {
+        sparsities[i] = all[picked > 1 ? i * (count - 1) / (picked - 1) : 0];
+    }
+    return picked;
+}
+
+static const struct spr_result *at_point(const struct spr_analysis *a, size_t batch_index,
+                                         const struct spr_pattern *pattern, double sparsity)
+{
+    for (size_t i = 0; i < a->result_count; i++) {
+        const struct spr_result *result = &a->results[i];
+        if (result->batch_index == batch_index &&
+            spr_pattern_equal(&result->variant->pattern, pattern) &&
+            (result->variant->sparsity == sparsity ||
+             !isnan(spr_pattern_fixed_sparsity(pattern)))) {
+            return result;
+        }
+    }
+    return NULL;
+}
+
+void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_index,
+                       bool markdown)
+{
+    double sparsities[MATRIX_MAX];
+    size_t indices[PATTERNS_MAX], columns = pick_sparsities(a, batch_index, sparsities);
+    size_t count = spr_analysis_best_per_pattern(a, batch_index, indices, PATTERNS_MAX);
+    struct spr_table table = {.column_count = columns + 1, .markdown = markdown};
+    if (columns < 2 || a->options.has_max_drop) {
+        return;
+    }
+    table.left[0] = true;
+    spr_table_row(&table);
+    spr_table_cell(&table, 0, "speedup at");
+    for (size_t s = 0; s < columns; s++) {
+        spr_table_cell(&table, s + 1, "%.4g%%", 100 * sparsities[s]);
+    }
+    for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
+        const struct spr_variant *variant = a->results[indices[i]].variant;
+        char text[SPR_PATTERN_TEXT];
+        if (!isnan(spr_pattern_fixed_sparsity(&variant->pattern))) {
+            continue;
+        }
+        spr_table_row(&table);
+        spr_table_cell(&table, 0, "%s", spr_pattern_text(&variant->pattern, text));
+        for (size_t s = 0; s < columns; s++) {
+            const struct spr_result *result =
+                at_point(a, batch_index, &variant->pattern, sparsities[s]);
+            spr_table_cell(&table, s + 1, result ? "%.2fx" : "-", result ? result->speedup : 0);
+        }
+    }
+    fputs("\n", file);
+    spr_table_write(&table, file, 0);
+    spr_table_free(&table);
+}
+
+/* Smallest batch from which a result's variant pays; SIZE_MAX when it never does. */
+static size_t pays_from(const struct spr_analysis *a, size_t variant)
+{
+    size_t batches = a->options.batch_count, from = SIZE_MAX;
+    for (size_t b = batches; b-- > 0;) {
+        if (a->results[variant * batches + b].speedup <= 1) {
+            break;
+        }
+        from = b;
+    }
+    return from;
+}
+
+void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
+{
+    size_t batches = a->options.batch_count;
+    size_t shown = batches < 6 ? batches : 6, indices[PATTERNS_MAX];
+    size_t count = spr_analysis_best_per_pattern(a, 0, indices, PATTERNS_MAX);
+    struct spr_table table = {.column_count = shown + 2, .markdown = markdown};
+    table.left[0] = true;
+    spr_table_row(&table);
+    spr_table_cell(&table, 0, "speedup at batch");
+    for (size_t b = 0; b < shown; b++) {
+        spr_table_cell(&table, b + 1, "%.0f", a->options.batches[b]);
+    }
+    spr_table_cell(&table, shown + 1, "pays from batch");
+    for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
+        size_t variant = indices[i] / batches, from = pays_from(a, variant);
+        char text[SPR_TABLE_CELL];
+        spr_table_row(&table);
+        spr_table_cell(&table, 0, "%s",
+                       spr_text_short(a->results[indices[i]].variant->name, 24, text));
+        for (size_t b = 0; b < shown; b++) {
+            spr_table_cell(&table, b + 1, "%.2fx", a->results[variant * batches + b].speedup);
+        }
+        if (from == SIZE_MAX) {
+            spr_table_cell(&table, shown + 1, "never");
+        } else {
+            spr_table_cell(&table, shown + 1, "%.0f", a->options.batches[from]);
+        }
+    }
+    fputs("\n", file);
+    spr_table_write(&table, file, 0);
+    spr_table_free(&table);
+}
+
+/* One line of figures and one of reason per layer: the reason is the point of the list. */
+static void put_layer(FILE *file, const struct spr_analysis *a,
+                      const struct spr_result *result, size_t index, bool markdown)
+{
+    const struct spr_layer *layer = &a->network->layers[index];
+    const struct spr_layer_result *r = &result->layers[index];
+    char name[SPR_TABLE_CELL], text[SPR_REASON_TEXT], dense[24], now[24], even[32] = "";
+    char shape[80] = "";
+    if (layer->op != SPR_OP_OTHER) {
+        snprintf(shape, sizeof shape, " %lldx%lld, n %lld", (long long)layer->m,
+                 (long long)layer->k, (long long)layer->n);
+    }
+    if (!isnan(r->break_even_sparsity)) {
+        snprintf(even, sizeof even, ", even at %.1f%%", 100 * r->break_even_sparsity);
+    }
+    spr_text_short(layer->name, markdown ? 70 : 44, name);
+    spr_format_seconds(spr_analysis_dense(a, result->batch_index, index)->time_s, dense);
+    spr_format_seconds(r->run.time_s, now);
+    spr_explain_layer(a, result, index, text);
+    if (markdown) {
+        fprintf(file, "- `%s`%s: %s -> %s, %.2fx%s; %s\n", name, shape, dense, now,
+                r->speedup, even, text);
+        return;
+    }
+    fprintf(file, "  %s%s\n    %s -> %s, %.2fx%s\n", name, shape, dense, now, r->speedup, even);
+    spr_text_wrapped(file, text, 4);
+}
+
+void spr_answer_layers(FILE *file, const struct spr_analysis *a,
+                       const struct spr_result *result, bool markdown)
+{
+    fprintf(file, "\nLayers of %s, batch %.0f (one occurrence, dense -> pruned):\n%s",
+            result->variant->name, result->batch, markdown ? "\n" : "");
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        put_layer(file, a, result, i, markdown);
+    }
+}

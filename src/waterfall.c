@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loss waterfall: from 1/density to the answer, one effect switched on at a time. */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sproof/explain.h"
+
+/* Times of one operator after each step of the waterfall, one occurrence. */
+enum { AFTER_UNPRUNED, AFTER_TRAFFIC, AFTER_ENGINE, AFTER_LEFT_DENSE, AFTER_COUNT };
+
+struct chain {
+    const struct spr_analysis *a;
+    const struct spr_result *result;
+    struct spr_model model; /* with the bytes of one pass at this batch */
+};
+
+static void chain_init(struct chain *c, const struct spr_analysis *a,
+                       const struct spr_result *result)
+{
+    c->a = a;
+    c->result = result;
+    c->model = a->model;
+    c->model.network_bytes = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        c->model.network_bytes += (double)a->network->layers[i].count *
+                                  spr_analysis_dense(a, result->batch_index, i)->bytes;
+    }
+}
+
+static void chain_times(const struct chain *c, size_t index, double *times)
+{
+    const struct spr_layer *layer = &c->a->network->layers[index];
+    const struct spr_layer_result *r = &c->result->layers[index];
+    double dense_s = spr_analysis_dense(c->a, c->result->batch_index, index)->time_s;
+    if (spr_pattern_is_dense(&r->choice.pattern)) {
+        for (int i = 0; i < AFTER_COUNT; i++) {
+            times[i] = dense_s;
+        }
+        return;
+    }
+    struct spr_shape shape = {layer->m, layer->k, layer->groups};
+    double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
+    double traffic_s =
+        spr_model_traffic_time(&c->model, layer, c->result->batch, &r->choice.pattern, kept,
+                               &r->choice.counted);
+    times[AFTER_UNPRUNED] =
+        dense_s * (r->run.nnz / ((double)layer->m * (double)layer->k));
+    times[AFTER_TRAFFIC] = fmin(traffic_s, dense_s);
+    times[AFTER_ENGINE] = fmin(r->run.time_s, dense_s);
+    times[AFTER_LEFT_DENSE] = r->run.time_s;
+}
+
+static bool same_shape(const struct spr_layer *a, const struct spr_layer *b)
+{
+    return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n;
+}
+
+/* Time one operator loses in the step that leads to `after`; for AFTER_UNPRUNED the time of
+ * an operator that is not pruned. */
+static double lost_time(const struct chain *c, size_t index, int after)
+{
+    double times[AFTER_COUNT];
+    const struct spr_layer *layer = &c->a->network->layers[index];
+    chain_times(c, index, times);
+    if (after == AFTER_UNPRUNED) {
+        return layer->prunable ? 0 : (double)layer->count * times[after];
+    }
+    return (double)layer->count * (times[after] - times[after - 1]);
+}
+
+/* The shape that loses most in a step, and its share of all that is lost. */
+static void find_worst(const struct chain *c, int after, struct spr_step *step)
+{
+    const struct spr_network *network = c->a->network;
+    double total = 0, worst = 0, same = 0;
+    step->worst_layer = network->layer_count;
+    step->layers = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        double lost = lost_time(c, i, after);
+        if (lost > 0) {
+            total += lost;
+            step->layers += (size_t)network->layers[i].count;
+            if (lost > worst) {
+                worst = lost;
+                step->worst_layer = i;
+            }
+        }
+    }
+    for (size_t i = 0; step->worst_layer < network->layer_count && i < network->layer_count;
+         i++) {
+        double lost = same_shape(&network->layers[i], &network->layers[step->worst_layer])
+                          ? lost_time(c, i, after)
+                          : 0;
+        same += lost > 0 ? lost : 0;
+    }
+    step->worst_share = total > 0 ? same / total : 0;
+}
+
+static void add_step(struct spr_waterfall *w, enum spr_step_kind kind, double speedup)
+{
+    double before = w->count > 0 ? w->steps[w->count - 1].speedup : 1;
+    w->steps[w->count++] = (struct spr_step){.kind = kind,
+                                             .factor = speedup / before,
+                                             .speedup = speedup,
+                                             .worst_layer = SIZE_MAX};
+}
+
+/* Sums of the chain over the network. */
+struct chain_sums {
+    double dense_s, dense_prunable_s, ideal_prunable_s;
+    double after[AFTER_COUNT];
+    double weights;
+};
+
+static void sum_chain(const struct chain *c, struct chain_sums *sums)
+{
+    *sums = (struct chain_sums){0};
+    for (size_t i = 0; i < c->a->network->layer_count; i++) {
+        const struct spr_layer *layer = &c->a->network->layers[i];
+        double count = (double)layer->count, times[AFTER_COUNT];
+        double dense_s =
+            count * spr_analysis_dense(c->a, c->result->batch_index, i)->time_s;
+        chain_times(c, i, times);
+        sums->dense_s += dense_s;
+        for (int s = 0; s < AFTER_COUNT; s++) {
+            sums->after[s] += count * times[s];
+        }
+        if (layer->prunable) {
+            sums->dense_prunable_s += dense_s;
+            sums->ideal_prunable_s += count * times[AFTER_UNPRUNED];
+            sums->weights += count * ((double)layer->m * (double)layer->k);
+        }
+    }
+}
+
+static double speedup_of(const struct chain_sums *sums, int after)
+{
+    return sums->after[after] > 0 ? sums->dense_s / sums->after[after] : 1;
+}
+
+void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result *result,
+                           const struct spr_measured *measured, struct spr_waterfall *w)
+{
+    struct chain c;
+    struct chain_sums sums;
+    *w = (struct spr_waterfall){0};
+    chain_init(&c, a, result);
+    sum_chain(&c, &sums);
+    /* With every weight gone 1/density is infinite; one weight left keeps it a number. */
+    double density = isnan(result->density) ? 1
+                     : result->density > 0  ? result->density
+                                            : 1 / sums.weights;
+    double ideal = 1 / density;
+    double placed = sums.ideal_prunable_s > 0 ? sums.dense_prunable_s / sums.ideal_prunable_s
+                                              : ideal;
+    add_step(w, SPR_STEP_IDEAL, ideal);
+    add_step(w, SPR_STEP_PLACEMENT, placed);
+    add_step(w, SPR_STEP_UNPRUNED, speedup_of(&sums, AFTER_UNPRUNED));
+    find_worst(&c, AFTER_UNPRUNED, &w->steps[w->count - 1]);
+    add_step(w, SPR_STEP_TRAFFIC, speedup_of(&sums, AFTER_TRAFFIC));
+    find_worst(&c, AFTER_TRAFFIC, &w->steps[w->count - 1]);
+    add_step(w, SPR_STEP_ENGINE, speedup_of(&sums, AFTER_ENGINE));
+    find_worst(&c, AFTER_ENGINE, &w->steps[w->count - 1]);
+    add_step(w, SPR_STEP_LEFT_DENSE, result->speedup);
+    find_worst(&c, AFTER_LEFT_DENSE, &w->steps[w->count - 1]);
+    if (measured && measured->dense_s > 0 && measured->sparse_s > 0) {
+        add_step(w, SPR_STEP_RUNTIME, measured->dense_s / measured->sparse_s);
+    }
+    w->speedup = w->steps[w->count - 1].speedup;
+}
+
+const char *spr_step_name(enum spr_step_kind kind)
+{
+    static const char *const names[] = {
+        "ideal, 1/density",           "where the zeros sit",   "operators not pruned",
+        "X, Y and index traffic",     "engine and tile",       "layers better left dense",
+        "your runtime",
+    };
+    return names[kind];
+}
+
+static const char *engine_remedy(const struct spr_analysis *a,
+                                 const struct spr_result *result, const struct spr_step *step,
+                                 char *text)
+{
+    if (step->worst_layer >= a->network->layer_count) {
+        snprintf(text, SPR_REASON_TEXT, "the pattern runs on the same footing as dense");
+        return text;
+    }
+    int run = result->layers[step->worst_layer].run.engine, dense = a->model.dense_engine;
+    const struct spr_engine *engines = a->machine->engines;
+    if (run != dense) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "it runs on %.40s (%.3g TFLOP/s), dense on %.40s (%.3g): choose a pattern "
+                 "%.40s takes",
+                 engines[run].name, a->model.flops_per_s[run] / 1e12, engines[dense].name,
+                 a->model.flops_per_s[dense] / 1e12, engines[dense].name);
+    } else {
+        snprintf(text, SPR_REASON_TEXT, "%.40s pads blocks to %lld rows: use taller blocks",
+                 engines[dense].name, (long long)engines[run].tile_rows);
+    }
+    return text;
+}
+
+const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_result *result,
+                            const struct spr_step *step, char *text)
+{
+    text[0] = '\0';
+    switch (step->kind) {
+    case SPR_STEP_IDEAL:
+        snprintf(text, SPR_REASON_TEXT, "%.1f %% of the prunable weights are kept",
+                 100 * result->density);
+        break;
+    case SPR_STEP_PLACEMENT:
+        snprintf(text, SPR_REASON_TEXT, "%s",
+                 step->factor < 1 ? "prune the layers that take the time, not the weights"
+                                  : "the pruned layers take more time than their weights say");
+        break;
+    case SPR_STEP_UNPRUNED:
+        snprintf(text, SPR_REASON_TEXT, "%s", "fuse them, or prune more layers");
+        break;
+    case SPR_STEP_TRAFFIC:
+        snprintf(text, SPR_REASON_TEXT, "%s",
+                 "larger batch where W dominates; larger blocks or narrower values; fused "
+                 "operators");
+        break;
+    case SPR_STEP_ENGINE:
+        return engine_remedy(a, result, step, text);
+    case SPR_STEP_LEFT_DENSE:
+        snprintf(text, SPR_REASON_TEXT, "keep them dense: %.2fx instead of %.2fx",
+                 result->speedup_mixed, result->speedup);
+        break;
+    case SPR_STEP_RUNTIME:
+        break;
+    }
+    return text;
+}
