@@ -100,22 +100,21 @@ static size_t ask(const struct spr_accuracy *accuracy, const struct spr_pattern 
     return count;
 }
 
-static const char *nonempty(struct spr_network *network, const char *text)
-{
-    return text && *text ? spr_arena_text(&network->arena, text, strlen(text)) : NULL;
-}
-
-static void apply(struct spr_network *network, struct spr_variant *variant,
+/* false when out of memory. */
+static bool apply(struct spr_network *network, struct spr_variant *variant,
                   const struct answer *answer, bool assume_uniform)
 {
+    const char *method = answer->method;
     variant->accuracy = answer->accuracy;
     if (!isnan(answer->dense_accuracy)) {
         variant->dense_accuracy = answer->dense_accuracy;
     }
     variant->accuracy_source =
         answer->interpolated ? SPR_ACCURACY_INTERPOLATED : SPR_ACCURACY_TABLE;
-    variant->method = nonempty(network, answer->method);
     variant->layerwise = answer->layerwise && variant->grid && !assume_uniform;
+    variant->method =
+        method && *method ? spr_arena_text(&network->arena, method, strlen(method)) : NULL;
+    return variant->method || !method || !*method;
 }
 
 static bool set_name(struct spr_network *network, struct spr_variant *variant,
@@ -173,7 +172,9 @@ enum spr_status spr_accuracy_make_variants(const struct spr_accuracy *accuracy,
         }
         struct answer answer = {point->accuracy, point->dense_accuracy, point->method,
                                 point->layerwise, false};
-        apply(network, &variants[i], &answer, assume_uniform);
+        if (!apply(network, &variants[i], &answer, assume_uniform)) {
+            return out_of_memory(err);
+        }
     }
     return set_metric(accuracy, network, err);
 }
@@ -200,8 +201,7 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
     if (named) {
         struct answer answer = {named->accuracy, named->dense_accuracy, named->method,
                                 named->layerwise, false};
-        apply(network, variant, &answer, false);
-        return SPR_OK;
+        return apply(network, variant, &answer, false) ? SPR_OK : out_of_memory(err);
     }
     /* A 2:4 variant that leaves layers dense averages below 0.5, yet its point says 0.5. */
     double fixed = spr_pattern_fixed_sparsity(&variant->pattern);
@@ -216,10 +216,8 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                         accuracy->path, variant->name, count, answers[0].method,
                         answers[1].method);
     }
-    if (count == 1) {
-        apply(network, variant, &answers[0], false);
-    }
-    return SPR_OK;
+    return count == 0 || apply(network, variant, &answers[0], false) ? SPR_OK
+                                                                     : out_of_memory(err);
 }
 
 static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assume_uniform,
@@ -239,12 +237,10 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
         for (size_t a = 0; a < copies; a++) {
             struct spr_variant *variant = &joined[count++];
             *variant = *old;
-            if (found > 1 && !set_name(network, variant, answers[a].method)) {
+            if ((found > 1 && !set_name(network, variant, answers[a].method)) ||
+                (found > 0 && !apply(network, variant, &answers[a], assume_uniform))) {
                 spr_free(joined);
                 return out_of_memory(err);
-            }
-            if (found > 0) {
-                apply(network, variant, &answers[a], assume_uniform);
             }
         }
     }

@@ -1,5 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* sproof plot: pictures of a record. */
+#include <string.h>
+
 #include "cli.h"
-static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err){(void)cli;(void)args;(void)err;return SPR_OK;}
-static const enum option options[] = {OPT_INPUT,OPT_MEASURED,OPT_TIMES,OPT_COUNT};
-const struct verb verb_plot = {.name="plot",.arguments="[VARIANT] ",.summary="x",.examples={"a","b"},.positionals_max=1,.options=options,.run=run};
+#include "mem.h"
+#include "sproof/plot.h"
+
+static enum spr_status read_terminal(const char *text, struct spr_plot_request *request,
+                                     struct spr_error *err)
+{
+    request->dumb = strcmp(text, "dumb") == 0;
+    return request->dumb ? SPR_OK
+                         : spr_fail(err, SPR_EINPUT,
+                                    "--terminal: '%.40s': expected dumb; for a file use -o with "
+                                    ".svg, .png or .pdf",
+                                    text);
+}
+
+static void report_files(struct cli *cli, const struct spr_plot_files *files)
+{
+    for (size_t i = 0; i < files->count && !cli->quiet; i++) {
+        fprintf(cli->err, "%s%s", i ? ", " : "wrote ", files->name[i]);
+    }
+    if (files->count > 0 && !cli->quiet) {
+        fputc('\n', cli->err);
+    }
+    if (files->note[0]) {
+        spr_note(&cli->notes, "%s", files->note);
+    }
+}
+
+static enum spr_status draw(struct cli *cli, const struct args *args,
+                            struct cli_evaluated *evaluated, struct spr_plot_request *request,
+                            struct spr_error *err)
+{
+    const struct spr_result *result;
+    struct spr_measured measured;
+    struct spr_plot_files *files = spr_calloc(1, sizeof *files);
+    if (!files) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status =
+        cli_batch_index(&evaluated->record.options, args->value[OPT_BATCH],
+                        &request->batch_index, err);
+    if (status == SPR_OK && args->value[OPT_VARIANT]) {
+        status = cli_choose_result(evaluated, args->value[OPT_VARIANT], request->batch_index,
+                                   &result, err);
+        request->variant = status == SPR_OK ? result->variant->name : NULL;
+    }
+    if (status == SPR_OK && args->value[OPT_MEASURED]) {
+        status = cli_measured(args->value[OPT_MEASURED], &measured, err);
+        request->measured = &measured;
+    }
+    if (status == SPR_OK) {
+        status = spr_plot(&evaluated->analysis, request, files, err);
+        report_files(cli, files);
+    }
+    spr_free(files);
+    return status;
+}
+
+static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
+{
+    struct spr_plot_request request = {.output = args->value[OPT_OUTPUT], .out = cli->out};
+    struct spr_pattern *patterns = NULL;
+    struct cli_evaluated evaluated = {0};
+    const char *const *value = args->value;
+    enum spr_status status =
+        value[OPT_KIND] ? spr_plot_kind_parse(value[OPT_KIND], &request.kind, err) : SPR_OK;
+    if (status == SPR_OK && value[OPT_TERMINAL]) {
+        status = read_terminal(value[OPT_TERMINAL], &request, err);
+    }
+    if (status == SPR_OK && value[OPT_PATTERN]) {
+        status = cli_patterns(value[OPT_PATTERN], &patterns, &request.pattern_count, err);
+        request.patterns = patterns;
+    }
+    const char *path = args->positional_count ? args->positional[0] : NULL;
+    status = status ? status
+                    : cli_evaluate_record(cli, path, patterns, request.pattern_count,
+                                          &evaluated, err);
+    if (status == SPR_OK) {
+        status = draw(cli, args, &evaluated, &request, err);
+    }
+    cli_evaluated_free(&evaluated);
+    spr_free(patterns);
+    return status;
+}
+
+static const enum option options[] = {OPT_KIND,    OPT_PATTERN, OPT_OUTPUT,   OPT_TERMINAL,
+                                      OPT_VARIANT, OPT_BATCH,   OPT_MEASURED, OPT_COUNT};
+
+const struct verb verb_plot = {
+    .name = "plot",
+    .arguments = "[ANALYSIS] ",
+    .summary = "Pictures of a record: roofline, sparsity, speedup, layers, waterfall.",
+    .examples = {"sproof plot --kind sparsity", "sproof plot --pattern 4x4 -o roofline.png"},
+    .notes = "Writes sproof-KIND.svg, the gnuplot script that made it and its points as CSV;\n"
+             "-o names the picture (.svg, .png, .pdf). ANALYSIS is sproof.json by default.",
+    .positionals_max = 1,
+    .options = options,
+    .run = run,
+};

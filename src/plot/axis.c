@@ -95,11 +95,11 @@ static void log_ticks(struct ticks *ticks, double length, double apart)
     }
 }
 
-static void linear_ticks(struct ticks *ticks, double length, double apart)
+/* Round values at least `least` apart. */
+static void linear_ticks(struct ticks *ticks, double least)
 {
     static const double steps[] = {1, 2, 5};
     const struct spr_axis *axis = ticks->axis;
-    double least = (axis->high - axis->low) * apart / length;
     double ten = pow(10, floor(log10(least)));
     double step = ten * 10;
     for (size_t i = 3; i-- > 0;) {
@@ -120,16 +120,22 @@ void spr_axis_settings(const struct spr_axis *axis, char name, double length, do
     spr_text_add(settings, "set %crange [%.10g:%.10g]\n", name,
                  axis->flipped ? axis->high : axis->low, axis->flipped ? axis->low : axis->high);
     if (axis->label[0]) {
-        spr_text_add(settings, "set %clabel '%s'\n", name, axis->label);
+        spr_text_add(settings, "set %clabel ", name);
+        spr_text_add_quoted(settings, axis->label);
+        spr_text_add(settings, "\n");
     }
     if (axis->form == SPR_TICK_NONE) {
         return;
     }
     spr_text_add(settings, "set %ctics (", name);
-    if (axis->log) {
-        log_ticks(&ticks, length, apart);
+    double span = axis->high - axis->low;
+    if (!axis->log) {
+        linear_ticks(&ticks, span * apart / length);
+    } else if (axis->high < 8 * axis->low) {
+        /* Less than a decade: round steps, wide enough at the narrow end. */
+        linear_ticks(&ticks, axis->high * log(axis->high / axis->low) * apart / length);
     } else {
-        linear_ticks(&ticks, length, apart);
+        log_ticks(&ticks, length, apart);
     }
     spr_text_add(settings, ") nomirror\n");
 }

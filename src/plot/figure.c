@@ -66,7 +66,8 @@ void spr_figure_plot(struct spr_figure *figure, size_t block)
 void spr_figure_title(struct spr_figure *figure, const char *title)
 {
     if (title) {
-        spr_text_add(&figure->plots, " title '%s'", title);
+        spr_text_add(&figure->plots, " title ");
+        spr_text_add_quoted(&figure->plots, title);
     } else {
         spr_text_add(&figure->plots, " notitle");
     }
@@ -85,7 +86,7 @@ static void dumb_line(struct spr_figure *figure, const double (*points)[2], size
             here[0] = from[0] + (to[0] - from[0]) * s / steps;
             here[1] = from[1] + (to[1] - from[1]) * s / steps;
             spr_figure_unpixel(figure, here, at);
-            spr_text_add(&figure->data, "%.10g %.10g\n", at[0], at[1]);
+            spr_text_add(&figure->data, "%.10g\t%.10g\n", at[0], at[1]);
         }
     }
 }
@@ -96,9 +97,9 @@ void spr_figure_line(struct spr_figure *figure, const double (*points)[2], size_
     if (count < 2 || (figure->dumb && !stroke->letter)) {
         return;
     }
-    size_t block = spr_figure_block(figure, "x y");
+    size_t block = spr_figure_block(figure, "x\ty");
     for (size_t i = 0; i < count && !figure->dumb; i++) {
-        spr_text_add(&figure->data, "%.10g %.10g\n", points[i][0], points[i][1]);
+        spr_text_add(&figure->data, "%.10g\t%.10g\n", points[i][0], points[i][1]);
     }
     if (figure->dumb) {
         dumb_line(figure, points, count);
@@ -126,13 +127,13 @@ void spr_figure_markers(struct spr_figure *figure, const struct spr_marker *mark
     if (count == 0) {
         return;
     }
-    size_t block = spr_figure_block(figure, "x y point_type point_size");
+    size_t block = spr_figure_block(figure, "x\ty\tpoint_size\tpoint_type");
     for (size_t i = 0; i < count; i++) {
         const struct spr_marker *marker = &markers[i];
         double pixel[2], r = figure->dumb ? 0.5 : marker->radius;
-        spr_text_add(&figure->data, "%.10g %.10g %d %.3g\n", marker->at[0], marker->at[1],
-                     marker->hollow ? style->hollow : style->point,
-                     marker->radius / POINT_RADIUS);
+        spr_text_add(&figure->data, "%.10g\t%.10g\t%.3g\t%d\n", marker->at[0], marker->at[1],
+                     marker->radius / POINT_RADIUS,
+                     marker->hollow ? style->hollow : style->point);
         spr_figure_pixel(figure, marker->at, pixel);
         spr_place_take(&figure->placer, (struct spr_box){pixel[0] - r, pixel[1] - r,
                                                          pixel[0] + r, pixel[1] + r});
@@ -143,7 +144,7 @@ void spr_figure_markers(struct spr_figure *figure, const struct spr_marker *mark
         spr_text_add(&figure->plots, "using 1:2 with points pt '%c'", style->letter);
     } else {
         spr_text_add(&figure->plots,
-                     "using 1:2:3:4 with points pt variable ps variable lc rgb '%s'",
+                     "using 1:2:3:4 with points ps variable pt variable lc rgb '%s'",
                      style->color);
     }
     spr_figure_title(figure, title);
@@ -176,9 +177,9 @@ static double characters(const char *text)
 }
 
 bool spr_figure_label(struct spr_figure *figure, const double at[2], double gap,
-                      const char *text)
+                      const char *text, double place[2])
 {
-    double pixel[2], center[2], place[2];
+    double pixel[2], center[2], middle[2];
     double size[2] = {characters(text) * figure->char_width, figure->line_height};
     struct spr_box box;
     if (!spr_figure_pixel(figure, at, pixel) ||
@@ -187,16 +188,22 @@ bool spr_figure_label(struct spr_figure *figure, const double at[2], double gap,
     }
     center[0] = (box.left + box.right) / 2;
     center[1] = (box.bottom + box.top) / 2;
-    spr_figure_unpixel(figure, center, place);
-    spr_text_add(&figure->labels, "%.10g\t%.10g\t%s\n", place[0], place[1], text);
+    spr_figure_unpixel(figure, center, middle);
+    spr_text_add(&figure->labels, "%.10g\t%.10g\t%s\n", middle[0], middle[1], text);
+    if (place) {
+        place[0] = middle[0];
+        place[1] = middle[1];
+    }
     return true;
 }
 
 void spr_figure_text(struct spr_figure *figure, const double pixel[2],
                      const struct spr_lettering *lettering, const char *text)
 {
-    spr_text_add(&figure->settings, "set label '%s' at screen %.5f, screen %.5f %s", text,
-                 pixel[0] / figure->width, pixel[1] / figure->height, lettering->align);
+    spr_text_add(&figure->settings, "set label ");
+    spr_text_add_quoted(&figure->settings, text);
+    spr_text_add(&figure->settings, " at screen %.5f, screen %.5f %s", pixel[0] / figure->width,
+                 pixel[1] / figure->height, lettering->align);
     if (!figure->dumb) {
         spr_text_add(&figure->settings, " tc rgb '%s' font ',%g'", lettering->color,
                      lettering->size > 0 ? lettering->size : 11);
@@ -207,26 +214,76 @@ void spr_figure_text(struct spr_figure *figure, const double pixel[2],
     spr_text_add(&figure->settings, " front\n");
 }
 
-void spr_figure_arrows(struct spr_figure *figure, const double (*ends)[4], size_t count,
-                       const char *color, bool heads)
+void spr_figure_links(struct spr_figure *figure, const double (*ends)[4], size_t count,
+                      const char *color)
 {
     if (count == 0 || figure->dumb) {
         return;
     }
-    size_t block = spr_figure_block(figure, "x y x_to y_to");
+    size_t block = spr_figure_block(figure, "x\ty\tx_to\ty_to");
     for (size_t i = 0; i < count; i++) {
-        double from[2], to[2];
-        spr_text_add(&figure->data, "%.10g %.10g %.10g %.10g\n", ends[i][0], ends[i][1],
+        spr_text_add(&figure->data, "%.10g\t%.10g\t%.10g\t%.10g\n", ends[i][0], ends[i][1],
                      ends[i][2], ends[i][3]);
-        spr_figure_pixel(figure, &ends[i][0], from);
-        spr_figure_pixel(figure, &ends[i][2], to);
-        spr_place_line(&figure->placer, from, to, figure->char_width);
     }
     spr_figure_block_end(figure);
     spr_figure_plot(figure, block);
     spr_text_add(&figure->plots,
-                 "using 1:2:($3-$1):($4-$2) with vectors %s lc rgb '%s' lw 1 notitle",
-                 heads ? "head filled size screen 0.008,18" : "nohead", color);
+                 "using 1:2:($3-$1):($4-$2) with vectors nohead lc rgb '%s' lw 1 notitle",
+                 color);
+}
+
+#define ARC_PIECES 16
+/* How far the middle of an arc lies off the straight line, as a share of its length. */
+#define ARC_BEND 0.12
+
+/* Points of a quadratic arc from one data point to another. */
+static void arc(struct spr_figure *figure, const double ends[4], double points[][2])
+{
+    double from[2], to[2], here[2];
+    spr_figure_pixel(figure, &ends[0], from);
+    spr_figure_pixel(figure, &ends[2], to);
+    double dx = to[0] - from[0], dy = to[1] - from[1];
+    /* To the lower right of the line whichever way it leads. */
+    double side = dx - dy >= 0 ? -1 : 1;
+    side = fabs(dx - dy) < 0.1 * hypot(dx, dy) || dx + dy < 0 ? 1 : side;
+    for (int i = 0; i <= ARC_PIECES; i++) {
+        double t = (double)i / ARC_PIECES, bend = 4 * ARC_BEND * t * (1 - t) * side;
+        here[0] = from[0] + t * dx - bend * dy;
+        here[1] = from[1] + t * dy + bend * dx;
+        spr_figure_unpixel(figure, here, points[i]);
+        if (i > 0) {
+            double before[2];
+            spr_figure_pixel(figure, points[i - 1], before);
+            spr_place_line(&figure->placer, before, here, figure->char_width);
+        }
+    }
+}
+
+void spr_figure_arrows(struct spr_figure *figure, const double (*ends)[4], size_t count,
+                       const char *color)
+{
+    double points[ARC_PIECES + 1][2];
+    if (count == 0 || figure->dumb) {
+        return;
+    }
+    size_t block = spr_figure_block(figure, "x\ty\tx_to\ty_to");
+    for (size_t i = 0; i < count; i++) {
+        arc(figure, ends[i], points);
+        for (int p = 0; p < ARC_PIECES; p++) {
+            spr_text_add(&figure->data, "%.10g\t%.10g\t%.10g\t%.10g%s\n", points[p][0],
+                         points[p][1], points[p + 1][0], points[p + 1][1],
+                         p + 1 == ARC_PIECES ? "\t1" : "\t0");
+        }
+    }
+    spr_figure_block_end(figure);
+    spr_figure_plot(figure, block);
+    spr_text_add(&figure->plots, "using 1:($5 == 0 ? $2 : NaN):($3-$1):($4-$2) "
+                                 "with vectors nohead lc rgb '%s' lw 1 notitle", color);
+    spr_figure_plot(figure, block);
+    spr_text_add(&figure->plots,
+                 "using 1:($5 == 1 ? $2 : NaN):($3-$1):($4-$2) with vectors head filled "
+                 "size screen 0.008,18 fixed lc rgb '%s' lw 1 notitle",
+                 color);
 }
 
 void spr_figure_band(struct spr_figure *figure, const struct spr_box *box, const char *color)

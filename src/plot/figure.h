@@ -40,7 +40,6 @@ struct spr_style {
 #define SPR_GREY "#767676"
 #define SPR_DARK "#404040"
 
-/* Where a sentence about the picture goes. */
 struct spr_figure {
     enum spr_plot_kind kind;
     bool dumb;
@@ -99,9 +98,10 @@ void spr_figure_markers(struct spr_figure *figure, const struct spr_marker *mark
 void spr_figure_key(struct spr_figure *figure, const struct spr_style *style, bool line,
                     const char *title);
 
-/* A label beside a data point, left out where there is no room. Returns whether there was. */
+/* A label beside a data point, left out where there is no room. Returns whether there was;
+ * `place`, which may be NULL, gets its middle in data units. */
 bool spr_figure_label(struct spr_figure *figure, const double at[2], double gap,
-                      const char *text);
+                      const char *text, double place[2]);
 
 struct spr_lettering {
     const char *align; /* left, center, right */
@@ -114,9 +114,13 @@ struct spr_lettering {
 void spr_figure_text(struct spr_figure *figure, const double pixel[2],
                      const struct spr_lettering *lettering, const char *text);
 
-/* Lines or arrows between data points {x, y, x, y}. Not drawn with dumb. */
+/* Thin lines between data points {x, y, x, y}. Not drawn with dumb. */
+void spr_figure_links(struct spr_figure *figure, const double (*ends)[4], size_t count,
+                      const char *color);
+
+/* The same bent to the lower right and with heads: an arrow along a roof is seen below it. */
 void spr_figure_arrows(struct spr_figure *figure, const double (*ends)[4], size_t count,
-                       const char *color, bool heads);
+                       const char *color);
 
 /* A filled rectangle behind everything, in data units, cut at the frame. Not with dumb. */
 void spr_figure_band(struct spr_figure *figure, const struct spr_box *box, const char *color);

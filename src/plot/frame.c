@@ -25,7 +25,7 @@ static struct spacing spacing_of(const struct spr_figure *figure)
         return (struct spacing){1, 1, 1, 0, 2, 0, figure->width, figure->width};
     }
     double room = figure->width - 50;
-    return (struct spacing){26, 18, 16, 18, 62, 25, room / (11 * 0.5), room / (12.5 * 0.5)};
+    return (struct spacing){26, 18, 16, 26, 62, 25, room / (11 * 0.5), room / (12.5 * 0.5)};
 }
 
 /* Bytes of the next line of at most `room` characters, broken at a space. */
@@ -119,12 +119,12 @@ static void terminal_settings(const struct spr_figure *figure, struct spr_text *
         return;
     }
     spr_text_add(script, "output = ");
-    spr_text_add_path(script, figure->file);
+    spr_text_add_quoted(script, figure->file);
     spr_text_add(script,
                  "\nif (exists('ARG1') && strlen(ARG1) > 0) { output = ARG1 }\n"
                  "ending = strlen(output) > 4 ? output[strlen(output)-3:*] : ''\n"
                  "if (ending eq '.pdf') {\n"
-                 "    set terminal pdfcairo size 12in,8in noenhanced font '" FONT ",12'\n"
+                 "    set terminal pdfcairo size 16.667in,11.111in noenhanced font '" FONT ",12'\n"
                  "} else { if (ending eq '.png' && strstrt(GPVAL_TERMINALS, 'pngcairo')) {\n"
                  "    set terminal pngcairo size %d,%d noenhanced font '" FONT ",10'\n"
                  "} else { if (ending eq '.png') {\n"
@@ -198,11 +198,11 @@ bool spr_figure_script(struct spr_figure *figure, struct spr_text *script)
     }
     spr_text_add(script, "set encoding utf8\n");
     terminal_settings(figure, script);
-    spr_text_add(script, "set datafile separator \" \\t\"\n");
+    spr_text_add(script, "set datafile separator \"\\t\"\n");
     spr_text_add_bytes(script, figure->data.data ? figure->data.data : "", figure->data.used);
     frame_settings(figure, script);
     spr_axis_settings(&figure->x, 'x', area->right - area->left, figure->dumb ? 8 : 62, script);
-    spr_axis_settings(&figure->y, 'y', area->top - area->bottom, figure->dumb ? 3 : 34, script);
+    spr_axis_settings(&figure->y, 'y', area->top - area->bottom, figure->dumb ? 3 : 44, script);
     spr_text_add_bytes(script, figure->settings.data ? figure->settings.data : "",
                        figure->settings.used);
     spr_text_add(script, "plot %s\nset output\n", figure->plots.data ? figure->plots.data : "NaN");

@@ -64,6 +64,12 @@ static bool inside(const struct spr_box *box, const struct spr_box *area)
            box->bottom >= area->bottom && box->top <= area->top;
 }
 
+bool spr_place_is_free(const struct spr_placer *placer, const struct spr_box *box)
+{
+    return inside(box, &placer->area) &&
+           hits(placer->taken, placer->taken_count, box, 1) == 0;
+}
+
 bool spr_place_label(struct spr_placer *placer, const double at[2], double gap,
                      const double size[2], struct spr_box *box)
 {
@@ -78,8 +84,7 @@ bool spr_place_label(struct spr_placer *placer, const double at[2], double gap,
         double y = at[1] + sides[i][1] * (reach + size[1] / 2);
         struct spr_box here = {x - size[0] / 2, y - size[1] / 2, x + size[0] / 2,
                                y + size[1] / 2};
-        if (!inside(&here, &placer->area) ||
-            hits(placer->taken, placer->taken_count, &here, 1) > 0) {
+        if (!spr_place_is_free(placer, &here)) {
             continue;
         }
         size_t crossings = hits(placer->crossed, placer->crossed_count, &here, best);

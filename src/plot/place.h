@@ -31,6 +31,9 @@ void spr_place_line(struct spr_placer *placer, const double from[2], const doubl
 bool spr_place_label(struct spr_placer *placer, const double at[2], double gap,
                      const double size[2], struct spr_box *box);
 
+/* true when nothing that must not be covered lies there, and it is within the area. */
+bool spr_place_is_free(const struct spr_placer *placer, const struct spr_box *box);
+
 void spr_placer_free(struct spr_placer *placer);
 
 #endif

@@ -120,10 +120,10 @@ const char *spr_text_clean(const char *source, size_t most, char *clean)
     return clean;
 }
 
-void spr_text_add_path(struct spr_text *text, const char *path)
+void spr_text_add_quoted(struct spr_text *text, const char *bytes)
 {
     spr_text_add_bytes(text, "'", 1);
-    for (const char *c = path; *c; c++) {
+    for (const char *c = bytes; *c; c++) {
         if (*c == '\'') {
             spr_text_add_bytes(text, "''", 2);
         } else if ((unsigned char)*c < 0x20 || *c == 0x7f) {

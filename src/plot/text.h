@@ -28,8 +28,8 @@ void spr_text_free(struct spr_text *text);
  * Fills and returns clean[SPR_CLEAN_TEXT]. */
 const char *spr_text_clean(const char *source, size_t most, char *clean);
 
-/* Appends a gnuplot expression that is exactly this file name, whatever bytes it has. */
-void spr_text_add_path(struct spr_text *text, const char *path);
+/* Appends a gnuplot expression whose value is exactly these bytes, whatever they are. */
+void spr_text_add_quoted(struct spr_text *text, const char *bytes);
 
 /* Appends one CSV field, quoted where RFC 4180 asks for it. */
 void spr_text_add_csv(struct spr_text *text, const char *field);

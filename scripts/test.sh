@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds sproof with warnings as errors and runs every test.
+#   scripts/test.sh [ctest arguments]     for example: scripts/test.sh -L unit
+# BUILD_DIR chooses the build directory (default build-test), JOBS the parallelism.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+
+need_packages cmake gcc g++ make binutils libcsv-dev libcjson-dev gnuplot-nox python3
+jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+build=${BUILD_DIR:-build-test}
+
+cmake -S . -B "$build" -DCMAKE_BUILD_TYPE="${BUILD_TYPE:-Release}" \
+    -DSPROOF_WERROR=ON -DSPROOF_TESTS=ON
+cmake --build "$build" -j "$jobs"
+ctest --test-dir "$build" --output-on-failure -j "$jobs" "$@"

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of lying bars with names at their left. */
+#include "bars.h"
+
+#include <math.h>
+#include <string.h>
+
+static void fill_with_letters(struct spr_figure *figure, const struct spr_bar *bar)
+{
+    double from[2], to[2], at[2];
+    const double ends[2][2] = {{bar->from, (bar->bottom + bar->top) / 2},
+                               {bar->to, (bar->bottom + bar->top) / 2}};
+    spr_figure_pixel(figure, ends[0], from);
+    spr_figure_pixel(figure, ends[1], to);
+    for (double x = fmax(ceil(from[0]), figure->area.left + 1); x <= to[0]; x++) {
+        const double here[2] = {x, from[1]};
+        spr_figure_unpixel(figure, here, at);
+        spr_text_add(&figure->data, "%.10g\t%.10g\n", at[0], at[1]);
+    }
+}
+
+void spr_bars_draw(struct spr_figure *figure, const struct spr_bar *bars, size_t count,
+                   const struct spr_paint *paint)
+{
+    if (count == 0) {
+        return;
+    }
+    size_t block = spr_figure_block(figure, figure->dumb ? "x\ty" : "from\tto\tbottom\ttop");
+    for (size_t i = 0; i < count; i++) {
+        const struct spr_bar *bar = &bars[i];
+        if (figure->dumb) {
+            fill_with_letters(figure, bar);
+        } else {
+            spr_text_add(&figure->data, "%.10g\t%.10g\t%.10g\t%.10g\n", bar->from, bar->to,
+                         bar->bottom, bar->top);
+        }
+    }
+    /* A block without points is an error of gnuplot: bars too short for a character. */
+    if (figure->dumb) {
+        spr_text_add(&figure->data, "NaN\tNaN\n");
+    }
+    spr_figure_block_end(figure);
+    spr_figure_plot(figure, block);
+    if (figure->dumb) {
+        spr_text_add(&figure->plots, "using 1:2 with points pt '%c'", paint->letter);
+    } else {
+        spr_text_add(&figure->plots,
+                     "using (($1+$2)/2):(($3+$4)/2):1:2:3:4 with boxxyerror "
+                     "fc rgb '%s' fs solid border lc rgb '%s'",
+                     paint->fill, paint->border);
+    }
+    spr_figure_title(figure, paint->title);
+}
+
+void spr_bars_text(struct spr_figure *figure, const struct spr_bar *bar, const char *text)
+{
+    struct spr_lettering lettering = {"left", SPR_DARK, 11, 0};
+    double height = (bar->bottom + bar->top) / 2, from[2], to[2];
+    const double ends[2][2] = {{fmin(bar->from, bar->to), height},
+                               {fmax(bar->from, bar->to), height}};
+    double length = (double)strlen(text) * figure->char_width;
+    spr_figure_pixel(figure, ends[0], from);
+    spr_figure_pixel(figure, ends[1], to);
+    double gap = figure->dumb ? 2 : 6;
+    if (to[0] + gap + length <= figure->area.right) {
+        to[0] += gap;
+    } else if (length + 2 * gap < to[0] - from[0] && !figure->dumb) {
+        to[0] -= gap;
+        lettering.align = "right";
+        lettering.color = "#FFFFFF";
+    } else {
+        to[0] = from[0] - gap;
+        lettering.align = "right";
+    }
+    spr_figure_text(figure, to, &lettering, text);
+}
+
+void spr_bars_name(struct spr_text *names, double height, const char *name)
+{
+    spr_text_add(names, "%s", names->used ? ", " : "set ytics (");
+    spr_text_add_quoted(names, name);
+    spr_text_add(names, " %.10g", height);
+}
+
+void spr_bars_names_end(struct spr_figure *figure, struct spr_text *names)
+{
+    if (names->used) {
+        spr_text_add(&figure->settings, "%s) scale 0 nomirror\nset grid noytics\n",
+                     names->data);
+    }
+    figure->settings.failed = figure->settings.failed || names->failed;
+    spr_text_free(names);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gnuplot process: the only place that knows it is one. */
+#include "gnuplot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "files.h"
+
+extern char **environ;
+
+/* gnuplot's words end up in an error text; more than this is no explanation. */
+#define WORDS_MAX ((size_t)4096)
+
+static void read_words(int fd, struct spr_text *words)
+{
+    char buffer[1024];
+    for (;;) {
+        ssize_t got = read(fd, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            return;
+        }
+        /* Read on when it is enough: a full pipe would stop gnuplot for ever. */
+        if (words->used < WORDS_MAX) {
+            spr_text_add_bytes(words, buffer, (size_t)got);
+        }
+    }
+}
+
+/* No shell: arguments reach gnuplot as they are. Output and complaints come together. */
+static int start(const char *const arguments[], const int pipes[2], pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    char *argv[8];
+    size_t count = 0;
+    for (; arguments[count] && count < 7; count++) {
+        /* posix_spawnp wants char *, and writes to none of them. */
+        memcpy(&argv[count], &arguments[count], sizeof *argv);
+    }
+    argv[count] = NULL;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed) {
+        return failed;
+    }
+    failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
+    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
+    failed = failed ? failed : posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* Returns 0 or an errno value; *exit_status is 127 where the program was not found. */
+static int run(const char *const arguments[], struct spr_text *words, int *exit_status)
+{
+    int pipes[2], status = 0;
+    pid_t pid = 0;
+    if (pipe(pipes) != 0) {
+        return errno;
+    }
+    fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
+    fcntl(pipes[1], F_SETFD, FD_CLOEXEC);
+    int failed = start(arguments, pipes, &pid);
+    close(pipes[1]);
+    if (!failed) {
+        read_words(pipes[0], words);
+    }
+    close(pipes[0]);
+    while (!failed && waitpid(pid, &status, 0) < 0) {
+        failed = errno == EINTR ? 0 : errno;
+    }
+    *exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    if (failed == ENOENT) {
+        *exit_status = 127;
+        failed = 0;
+    }
+    return failed;
+}
+
+/* The lines that say something, without gnuplot's blank lines and caret marks. */
+static enum spr_status complain(const char *what, const struct spr_text *words,
+                                struct spr_error *err)
+{
+    const char *text = words->data ? words->data : "";
+    char line[512];
+    size_t used = 0;
+    bool space = true;
+    for (; *text && used + 1 < sizeof line; text++) {
+        bool blank = (unsigned char)*text <= ' ';
+        if (!blank || !space) {
+            line[used++] = blank ? ' ' : *text;
+        }
+        space = blank;
+    }
+    line[used] = '\0';
+    return spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s%s%s", what, used ? ": " : "", line);
+}
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += length) {
+        bool starts = at == list || at[-1] == ' ' || at[-1] == '\n';
+        bool ends = at[length] == '\0' || at[length] == ' ' || at[length] == '\n';
+        if (starts && ends) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum spr_status spr_gnuplot_ask(struct spr_gnuplot *gnuplot, struct spr_error *err)
+{
+    static const char *const arguments[] = {"gnuplot", "-d", "-e", "print GPVAL_TERMINALS",
+                                            NULL};
+    struct spr_text words = {0};
+    int exit_status = 0;
+    *gnuplot = (struct spr_gnuplot){0};
+    enum spr_status status = SPR_OK;
+    int failed = run(arguments, &words, &exit_status);
+    const char *list = words.data ? words.data : "";
+    if (failed) {
+        status = spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
+    } else if (words.failed) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    } else if (exit_status != 127 && exit_status != 0) {
+        status = complain("does not start", &words, err);
+    } else if (exit_status == 0) {
+        gnuplot->present = true;
+        gnuplot->svg = has_word(list, "svg");
+        gnuplot->png = has_word(list, "pngcairo") || has_word(list, "png");
+        gnuplot->pdf = has_word(list, "pdfcairo");
+        gnuplot->dumb = has_word(list, "dumb");
+    }
+    spr_text_free(&words);
+    return status;
+}
+
+/* gnuplot takes a leading '|' or '<' for a command, '-' for an option, '~' for a home. */
+static const char *plain_name(const char *name, char safe[SPR_FILE_NAME])
+{
+    snprintf(safe, SPR_FILE_NAME, "%s%s", name[0] == '/' ? "" : "./", name);
+    return safe;
+}
+
+enum spr_status spr_gnuplot_draw(const char *script, const char *picture,
+                                 struct spr_error *err)
+{
+    char script_name[SPR_FILE_NAME], picture_name[SPR_FILE_NAME];
+    const char *const arguments[] = {"gnuplot",
+                                     "-d",
+                                     "-c",
+                                     plain_name(script, script_name),
+                                     plain_name(picture, picture_name),
+                                     NULL};
+    struct spr_text words = {0};
+    int exit_status = 0;
+    enum spr_status status = SPR_OK;
+    int failed = run(arguments, &words, &exit_status);
+    if (failed) {
+        status = spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
+    } else if (exit_status != 0) {
+        status = complain("cannot draw", &words, err);
+    }
+    spr_text_free(&words);
+    return status;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kinds of pictures, and what they share. */
+#ifndef SPROOF_PLOT_KINDS_H
+#define SPROOF_PLOT_KINDS_H
+
+#include "figure.h"
+
+/* Each fills a figure whose kind, size and names are set. Errors: SPR_EINPUT (nothing to
+ * draw), SPR_ENOMEM. */
+typedef enum spr_status spr_draw(const struct spr_analysis *analysis,
+                                 const struct spr_plot_request *request,
+                                 struct spr_figure *figure, struct spr_error *err);
+
+spr_draw spr_draw_roofline;
+spr_draw spr_draw_sparsity;
+spr_draw spr_draw_speedup;
+spr_draw spr_draw_layers;
+spr_draw spr_draw_waterfall;
+
+/* Title "NETWORK on MACHINE: question", and the facts every picture states. */
+void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *analysis,
+                      const struct spr_plot_request *request, const char *question);
+
+/* One more sentence of the caption. */
+void spr_draw_note(struct spr_figure *figure, const char *format, ...) SPR_PRINTF(2, 3);
+
+/* The results to look at closely: the variant asked for; else the fastest within the limit
+ * of each pattern asked for; else the recommended one; else the fastest. Fills at most
+ * `size`, and *count. Errors: SPR_EINPUT with the nearest variant, or nothing to draw. */
+enum spr_status spr_draw_focus(const struct spr_analysis *analysis,
+                               const struct spr_plot_request *request,
+                               const struct spr_result **results, size_t size, size_t *count,
+                               struct spr_error *err);
+
+/* true when the request wants this pattern. */
+bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pattern *pattern);
+
+/* "linear 3072x768, n 128", cleaned; returns text[SPR_CLEAN_TEXT]. */
+const char *spr_draw_shape(const struct spr_layer *layer, char *text);
+
+/* "4x4", "mixed" for none; returns text[SPR_PATTERN_TEXT]. */
+const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text);
+
+/* One variant of a series. */
+struct spr_point {
+    const struct spr_result *result;
+    double sparsity, speedup, accuracy; /* accuracy NAN when unknown */
+    size_t series;
+};
+
+/* The variants of one pattern, and of one method where a pattern has several. */
+struct spr_series {
+    struct spr_pattern pattern;
+    const char *method; /* NULL: all methods of the pattern are one, or none is known */
+    size_t first, count;     /* its points, in rising sparsity */
+    struct spr_style style;  /* the same in every picture of an analysis */
+    bool curve;              /* its points lie on one curve */
+    char name[SPR_CLEAN_TEXT];
+};
+
+struct spr_series_set {
+    struct spr_point *points;
+    size_t point_count;
+    struct spr_series *series;
+    size_t count;
+    size_t left_out; /* variants with nothing that can be drawn */
+};
+
+/* Groups the results of the request's batch and patterns. need_accuracy leaves out those
+ * without. Errors: SPR_EINPUT when none is left, SPR_ENOMEM. */
+enum spr_status spr_series_collect(const struct spr_analysis *analysis,
+                                   const struct spr_plot_request *request, bool need_accuracy,
+                                   struct spr_series_set *set, struct spr_error *err);
+
+void spr_series_free(struct spr_series_set *set);
+
+#endif

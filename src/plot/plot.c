@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pictures of an analysis: which kinds there are, and the files each becomes. */
+#include "sproof/plot.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "gnuplot.h"
+#include "kinds.h"
+
+static const struct {
+    const char *name;
+    spr_draw *draw;
+} kinds[] = {
+    [SPR_PLOT_ROOFLINE] = {"roofline", spr_draw_roofline},
+    [SPR_PLOT_SPARSITY] = {"sparsity", spr_draw_sparsity},
+    [SPR_PLOT_SPEEDUP] = {"speedup", spr_draw_speedup},
+    [SPR_PLOT_LAYERS] = {"layers", spr_draw_layers},
+    [SPR_PLOT_WATERFALL] = {"waterfall", spr_draw_waterfall},
+    [SPR_PLOT_ALL] = {"all", NULL},
+};
+
+const char *spr_plot_kind_name(enum spr_plot_kind kind)
+{
+    return kinds[kind].name;
+}
+
+enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
+                                    struct spr_error *err)
+{
+    const char *names[SPR_PLOT_KIND_COUNT + 1] = {0};
+    for (int i = 0; i < SPR_PLOT_KIND_COUNT; i++) {
+        names[i] = kinds[i].name;
+        if (strcmp(text, names[i]) == 0) {
+            *kind = (enum spr_plot_kind)i;
+            return SPR_OK;
+        }
+    }
+    const char *near = spr_nearest(text, names);
+    return spr_fail(err, SPR_EINPUT,
+                    "unknown kind '%.60s'%s%s%s: expected roofline, sparsity, speedup, layers, "
+                    "waterfall or all",
+                    text, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+/* One call of spr_plot. */
+struct job {
+    const struct spr_analysis *analysis;
+    const struct spr_plot_request *request;
+    struct spr_gnuplot gnuplot;
+    struct spr_plot_files *written;
+    struct spr_error *err;
+};
+
+/* Draws one kind into a script, and its points. */
+static enum spr_status make_script(const struct job *job, enum spr_plot_kind kind, bool dumb,
+                                   const struct spr_names_of_plot *names,
+                                   struct spr_text *script, struct spr_text *points,
+                                   struct spr_text *title)
+{
+    const struct spr_plot_request *request = job->request;
+    struct spr_figure figure = {.kind = kind, .dumb = dumb, .file = names->picture,
+                                .script = names->script};
+    figure.width = request->dumb_columns >= 40 ? request->dumb_columns : 80;
+    figure.height = request->dumb_rows >= 16 ? request->dumb_rows : 24;
+    enum spr_status status = kinds[kind].draw(job->analysis, request, &figure, job->err);
+    if (status == SPR_OK && !spr_figure_script(&figure, script)) {
+        status = spr_fail(job->err, SPR_ENOMEM, "out of memory");
+    }
+    if (status == SPR_OK) {
+        *points = figure.csv;
+        *title = figure.title;
+        figure.csv = figure.title = (struct spr_text){0};
+    }
+    spr_figure_free(&figure);
+    return status;
+}
+
+static void record(struct spr_plot_files *written, const char *name)
+{
+    if (written->count < SPR_PLOT_FILES_MAX) {
+        memcpy(written->name[written->count++], name, strlen(name) + 1);
+    }
+}
+
+static bool can_draw(const struct spr_gnuplot *gnuplot, enum spr_picture form, bool dumb)
+{
+    return dumb                       ? gnuplot->dumb
+           : form == SPR_PICTURE_SVG ? gnuplot->svg
+           : form == SPR_PICTURE_PNG ? gnuplot->png
+                                     : gnuplot->pdf;
+}
+
+static void no_picture(const struct job *job, const struct spr_names_of_plot *names)
+{
+    static const char *const terminals[] = {"svg", "pngcairo", "pdfcairo"};
+    char *note = job->written->note;
+    if (job->gnuplot.present) {
+        const char *terminal = job->request->dumb ? "dumb" : terminals[names->form];
+        snprintf(note, sizeof job->written->note,
+                 "this gnuplot has no terminal '%s': no picture was drawn", terminal);
+    } else {
+        snprintf(note, sizeof job->written->note,
+                 "no gnuplot: install gnuplot-nox, or run: gnuplot %s", names->script);
+    }
+}
+
+/* gnuplot does not look whether its output could be written. */
+static bool complete(const struct spr_text *picture, enum spr_picture form)
+{
+    static const char *const lasts[] = {"</svg>", "IEND", "%%EOF"};
+    size_t tail = picture->used < 32 ? picture->used : 32;
+    const char *last = lasts[form];
+    for (size_t back = strlen(last); back <= tail; back++) {
+        if (memcmp(picture->data + picture->used - back, last, strlen(last)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum spr_status finish_picture(const struct job *job,
+                                      const struct spr_names_of_plot *names,
+                                      const char *temporary, const char *title)
+{
+    struct spr_text drawn = {0}, finished = {0};
+    enum spr_status status = spr_file_read(temporary, &drawn, job->err);
+    if (status == SPR_OK && !complete(&drawn, names->form)) {
+        status = spr_fail(job->err, SPR_EENVIRONMENT, "%s: gnuplot could not write all of it",
+                          names->picture);
+    }
+    if (status == SPR_OK && names->form == SPR_PICTURE_SVG) {
+        spr_svg_finish(&drawn, title, &finished);
+        status = finished.failed ? spr_fail(job->err, SPR_ENOMEM, "out of memory")
+                                 : spr_file_write(names->picture, &finished, job->err);
+    } else if (status == SPR_OK) {
+        status = spr_file_write(names->picture, &drawn, job->err);
+    }
+    spr_text_free(&drawn);
+    spr_text_free(&finished);
+    return status;
+}
+
+static enum spr_status draw_picture(const struct job *job,
+                                    const struct spr_names_of_plot *names, const char *title)
+{
+    char temporary[SPR_FILE_NAME];
+    spr_file_temporary(names->picture, temporary);
+    enum spr_status status = spr_gnuplot_draw(names->script, temporary, job->err);
+    if (status == SPR_OK) {
+        status = finish_picture(job, names, temporary, title);
+    }
+    unlink(temporary);
+    if (status == SPR_OK) {
+        record(job->written, names->picture);
+    }
+    return status;
+}
+
+static enum spr_status copy_out(const struct job *job, const char *name)
+{
+    struct spr_text drawing = {0};
+    enum spr_status status = spr_file_read(name, &drawing, job->err);
+    if (status == SPR_OK && drawing.used > 0) {
+        size_t put = fwrite(drawing.data, 1, drawing.used, job->request->out);
+        if (put != drawing.used) {
+            status = spr_fail(job->err, SPR_EENVIRONMENT, "cannot write the drawing: %s",
+                              strerror(errno));
+        }
+    }
+    spr_text_free(&drawing);
+    return status;
+}
+
+static enum spr_status draw_dumb(const struct job *job, enum spr_plot_kind kind,
+                                 const struct spr_names_of_plot *names)
+{
+    char script_name[SPR_FILE_NAME], drawing[SPR_FILE_NAME];
+    struct spr_text script = {0}, points = {0}, title = {0};
+    spr_file_temporary(names->script, script_name);
+    spr_file_temporary(names->points, drawing);
+    enum spr_status status = make_script(job, kind, true, names, &script, &points, &title);
+    status = status ? status : spr_file_write(script_name, &script, job->err);
+    if (status == SPR_OK) {
+        status = spr_gnuplot_draw(script_name, drawing, job->err);
+        status = status ? status : copy_out(job, drawing);
+        unlink(script_name);
+        unlink(drawing);
+    }
+    spr_text_free(&script);
+    spr_text_free(&points);
+    spr_text_free(&title);
+    return status;
+}
+
+static enum spr_status plot_kind(struct job *job, enum spr_plot_kind kind,
+                                 const struct spr_names_of_plot *names)
+{
+    struct spr_text script = {0}, points = {0}, title = {0};
+    enum spr_status status = make_script(job, kind, false, names, &script, &points, &title);
+    status = status ? status : spr_file_write(names->script, &script, job->err);
+    if (status == SPR_OK) {
+        record(job->written, names->script);
+        status = spr_file_write(names->points, &points, job->err);
+    }
+    if (status == SPR_OK) {
+        record(job->written, names->points);
+        if (!can_draw(&job->gnuplot, names->form, job->request->dumb)) {
+            no_picture(job, names);
+        } else if (job->request->dumb) {
+            status = draw_dumb(job, kind, names);
+        } else {
+            status = draw_picture(job, names, title.data ? title.data : "");
+        }
+    }
+    spr_text_free(&script);
+    spr_text_free(&points);
+    spr_text_free(&title);
+    return status;
+}
+
+enum spr_status spr_plot(const struct spr_analysis *analysis,
+                         const struct spr_plot_request *request,
+                         struct spr_plot_files *written, struct spr_error *err)
+{
+    struct job job = {.analysis = analysis, .request = request, .written = written, .err = err};
+    bool all = request->kind == SPR_PLOT_ALL;
+    *written = (struct spr_plot_files){0};
+    if (request->batch_index >= analysis->options.batch_count) {
+        return spr_fail(err, SPR_EINPUT, "no batch number %zu: the analysis has %zu",
+                        request->batch_index + 1, analysis->options.batch_count);
+    }
+    if (request->dumb && !request->out) {
+        return spr_fail(err, SPR_EINPUT, "no stream to draw into");
+    }
+    enum spr_status status = spr_gnuplot_ask(&job.gnuplot, err);
+    for (int kind = 0; kind < SPR_PLOT_ALL && status == SPR_OK; kind++) {
+        struct spr_names_of_plot names;
+        if (!all && kind != (int)request->kind) {
+            continue;
+        }
+        status = spr_plot_names((enum spr_plot_kind)kind, request->output, all, &names, err);
+        status = status ? status : plot_kind(&job, (enum spr_plot_kind)kind, &names);
+    }
+    /* Scripts and points are there: an error only when a picture was asked for. */
+    if (status == SPR_OK && written->note[0] && (request->output || request->dumb)) {
+        status = spr_fail(err, SPR_EENVIRONMENT, "%s", written->note);
+    }
+    return status;
+}

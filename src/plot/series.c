@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Variants grouped into curves: one per pattern, and per method where there are several. */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../mem.h"
+#include "kinds.h"
+
+static bool same_pattern(const struct spr_pattern *a, const struct spr_pattern *b)
+{
+    return a->kind && b->kind ? spr_pattern_equal(a, b) : a->kind == b->kind;
+}
+
+static bool same_method(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* Index of the series a variant belongs to, adding it when it is the first. SIZE_MAX: out of
+ * memory. */
+static size_t series_of(struct spr_series_set *set, size_t *capacity,
+                        const struct spr_variant *variant)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (same_pattern(&set->series[i].pattern, &variant->pattern) &&
+            same_method(set->series[i].method, variant->method)) {
+            return i;
+        }
+    }
+    if (!spr_grow(&set->series, capacity, set->count + 1, sizeof *set->series)) {
+        return SIZE_MAX;
+    }
+    set->series[set->count] = (struct spr_series){.pattern = variant->pattern,
+                                                  .method = variant->method,
+                                                  .style = spr_figure_style(set->count)};
+    return set->count++;
+}
+
+static int by_series(const void *left, const void *right)
+{
+    const struct spr_point *a = left, *b = right;
+    if (a->series != b->series) {
+        return a->series < b->series ? -1 : 1;
+    }
+    if (a->sparsity < b->sparsity || a->sparsity > b->sparsity) {
+        return a->sparsity < b->sparsity ? -1 : 1;
+    }
+    if (a->result != b->result) {
+        return a->result < b->result ? -1 : 1;
+    }
+    return 0;
+}
+
+/* A method is told only where a pattern has several. */
+static void name_series(struct spr_series_set *set, size_t index)
+{
+    struct spr_series *series = &set->series[index];
+    char pattern[SPR_PATTERN_TEXT], method[SPR_CLEAN_TEXT];
+    bool several = false;
+    for (size_t i = 0; i < set->count; i++) {
+        several = several || (i != index && set->series[i].count > 0 &&
+                              same_pattern(&set->series[i].pattern, &series->pattern));
+    }
+    spr_text_clean(series->method, 22, method);
+    snprintf(series->name, sizeof series->name, "%s%s%.200s",
+             spr_draw_pattern(&series->pattern, pattern), several && method[0] ? " " : "",
+             several ? method : "");
+}
+
+/* Networks of different layers under `mixed`, or two at one sparsity, are no curve. */
+static void finish_series(struct spr_series_set *set)
+{
+    for (size_t i = 0; i < set->point_count; i++) {
+        struct spr_series *series = &set->series[set->points[i].series];
+        if (series->count++ == 0) {
+            series->first = i;
+            series->curve = series->pattern.kind != NULL;
+        } else if (set->points[i].sparsity - set->points[i - 1].sparsity < 1e-9) {
+            series->curve = false;
+        }
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        name_series(set, i);
+    }
+}
+
+static bool drawable(const struct spr_result *result, bool need_accuracy)
+{
+    return isfinite(result->speedup) && result->speedup > 0 &&
+           isfinite(result->variant->sparsity) &&
+           (!need_accuracy || isfinite(result->variant->accuracy));
+}
+
+enum spr_status spr_series_collect(const struct spr_analysis *analysis,
+                                   const struct spr_plot_request *request, bool need_accuracy,
+                                   struct spr_series_set *set, struct spr_error *err)
+{
+    size_t capacity = 0;
+    *set = (struct spr_series_set){0};
+    set->points = spr_calloc(analysis->result_count, sizeof *set->points);
+    bool failed = !set->points;
+    for (size_t i = 0; i < analysis->result_count && !failed; i++) {
+        const struct spr_result *result = &analysis->results[i];
+        const struct spr_variant *variant = result->variant;
+        /* Also those not drawn get their style, so that a colour means the same pattern in
+         * every picture. */
+        size_t series = series_of(set, &capacity, variant);
+        failed = series == SIZE_MAX;
+        if (failed || result->batch_index != request->batch_index ||
+            !spr_draw_wants(request, &variant->pattern)) {
+            continue;
+        }
+        if (!drawable(result, need_accuracy)) {
+            set->left_out++;
+            continue;
+        }
+        set->points[set->point_count++] = (struct spr_point){
+            result, variant->sparsity, result->speedup, variant->accuracy, series};
+    }
+    if (failed) {
+        spr_series_free(set);
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    if (set->point_count == 0) {
+        spr_series_free(set);
+        return spr_fail(err, SPR_EINPUT, "nothing to draw: no pruned variant of %s",
+                        request->pattern_count ? "the patterns asked for" : "the network");
+    }
+    qsort(set->points, set->point_count, sizeof *set->points, by_series);
+    finish_series(set);
+    return SPR_OK;
+}
+
+void spr_series_free(struct spr_series_set *set)
+{
+    spr_free(set->points);
+    spr_free(set->series);
+    *set = (struct spr_series_set){0};
+}

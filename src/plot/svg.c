@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes an SVG of gnuplot one self-sufficient file. gnuplot writes hover texts as calls of a
+ * JavaScript file that lies beside its own installation; <title> needs no script, and is read
+ * aloud by screen readers too. */
+#include "files.h"
+
+#include <string.h>
+
+#define HOVER " onmousemove=\"gnuplot_svg.showHypertext(evt,'"
+#define HOVER_END "')\""
+#define FONT " font-family=\"Arial\""
+
+static void add_escaped(struct spr_text *out, const char *text)
+{
+    for (; *text; text++) {
+        const char *other = *text == '<'   ? "&lt;"
+                            : *text == '>' ? "&gt;"
+                            : *text == '&' ? "&amp;"
+                                           : NULL;
+        spr_text_add_bytes(out, other ? other : text, other ? strlen(other) : 1);
+    }
+}
+
+/* Hover texts hold their lines apart by " | ". */
+static void add_lines(struct spr_text *out, const char *text, const char *end)
+{
+    for (; text < end; text++) {
+        if (strncmp(text, " | ", 3) == 0) {
+            spr_text_add_bytes(out, "\n", 1);
+            text += 2;
+        } else {
+            spr_text_add_bytes(out, text, 1);
+        }
+    }
+}
+
+/* Rewrites one `<g onmousemove=...><title> </title>`; returns where it ended, or NULL when it
+ * does not look as expected. */
+static const char *hover(const char *at, struct spr_text *out)
+{
+    const char *text = at + strlen(HOVER);
+    const char *end = strstr(text, HOVER_END);
+    const char *close = end ? strstr(end, "</title>") : NULL;
+    if (!close || close - end > 120) {
+        return NULL;
+    }
+    spr_text_add(out, "><title>");
+    add_lines(out, text, end);
+    return close;
+}
+
+void spr_svg_finish(const struct spr_text *drawn, const char *title, struct spr_text *out)
+{
+    const char *at = drawn->data ? drawn->data : "";
+    bool titled = false;
+    while (*at) {
+        const char *next = NULL;
+        if (strncmp(at, HOVER, strlen(HOVER)) == 0) {
+            next = hover(at, out);
+        } else if (strncmp(at, FONT, strlen(FONT)) == 0) {
+            spr_text_add(out, " font-family=\"Arial,Helvetica,sans-serif\"");
+            next = at + strlen(FONT);
+        } else if (!titled && strncmp(at, "<title>Gnuplot<", 15) == 0) {
+            spr_text_add(out, "<title>");
+            add_escaped(out, title);
+            next = at + 14;
+            titled = true;
+        }
+        if (!next) {
+            size_t plain = strcspn(at + 1, " <") + 1;
+            spr_text_add_bytes(out, at, plain);
+            next = at + plain;
+        }
+        at = next;
+    }
+}
