@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
-need_packages cmake gcc g++ make binutils libcsv-dev libcjson-dev gnuplot-nox python3
+need_packages cmake gcc libc6-dev g++ make binutils libcsv-dev libcjson-dev gnuplot-nox python3
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 build=${BUILD_DIR:-build-test}
 

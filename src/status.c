@@ -135,7 +135,7 @@ const char *spr_nearest(const char *word, const char *const *candidates)
         size_t distance = edit_distance(word, *candidates);
         /* A word that is the start of a candidate was cut short rather than mistyped. */
         if (length >= 3 && strncmp(word, *candidates, length) == 0) {
-            distance = distance < 2 ? distance : 2;
+            distance = distance < 1 ? distance : 1;
         }
         if (distance < best_distance) {
             best_distance = distance;
