@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every allocation fails once, in every reader and in the analysis: the status says so,
+ * nothing is left behind (sanitizers look), and the next call works. */
+#include "test.h"
+
+#include "machine.h"
+#include "mem.h"
+#include "sproof/accuracy.h"
+#include "sproof/record.h"
+
+static struct spr_network network; /* large: every array grows */
+static struct spr_network small;   /* a record is a tree of many small pieces */
+static struct spr_machine machine;
+static struct spr_accuracy accuracy;
+static struct spr_options options = {.dtype = SPR_F16, .batches = {1, 8}, .batch_count = 2};
+
+static enum spr_status read_network(struct spr_error *err)
+{
+    struct spr_network read;
+    struct spr_notes notes = {0};
+    enum spr_status status = spr_network_read("net.csv", &read, &notes, err);
+    spr_notes_free(&notes);
+    spr_network_free(&read);
+    return status;
+}
+
+static enum spr_status read_accuracy(struct spr_error *err)
+{
+    struct spr_accuracy read;
+    enum spr_status status = spr_accuracy_read("acc.csv", &read, NULL, err);
+    spr_accuracy_free(&read);
+    return status;
+}
+
+static enum spr_status read_machine(struct spr_error *err)
+{
+    struct spr_machine read;
+    enum spr_status status = spr_machine_read("machine.json", &read, err);
+    spr_machine_free(&read);
+    return status;
+}
+
+static enum spr_status find_machine(struct spr_error *err)
+{
+    struct spr_machine read;
+    enum spr_status status = spr_machine_find("no-such-machine", &read, err);
+    spr_machine_free(&read);
+    return status;
+}
+
+static enum spr_status host(struct spr_error *err)
+{
+    struct spr_machine read;
+    enum spr_status status = spr_machine_host(2, &read, err);
+    spr_machine_free(&read);
+    return status;
+}
+
+static enum spr_status analyze(struct spr_error *err)
+{
+    struct spr_analysis analysis;
+    enum spr_status status = spr_analyze(&network, &machine, &options, &analysis, err);
+    spr_analysis_free(&analysis);
+    return status;
+}
+
+static enum spr_status write_record(struct spr_error *err)
+{
+    struct spr_analysis analysis;
+    struct spr_record_head head = {.command = "c", .created = "d"};
+    enum spr_status status = spr_analyze(&small, &machine, &options, &analysis, err);
+    FILE *file = status == SPR_OK ? fopen("record.json", "wb") : NULL;
+    if (file) {
+        status = spr_record_write(file, &analysis, &head, err);
+        fclose(file);
+    }
+    spr_analysis_free(&analysis);
+    return status;
+}
+
+static enum spr_status read_record(struct spr_error *err)
+{
+    struct spr_record record;
+    enum spr_status status = spr_record_read("good.json", &record, err);
+    spr_record_free(&record);
+    return status;
+}
+
+static enum spr_status own_points(struct spr_error *err)
+{
+    struct spr_network read;
+    enum spr_status status = spr_network_read("plain.csv", &read, NULL, err);
+    status = status ? status : spr_accuracy_make_variants(&accuracy, false, &read, err);
+    spr_network_free(&read);
+    return status;
+}
+
+static enum spr_status grid_and_join(struct spr_error *err)
+{
+    struct spr_network read;
+    struct spr_pattern csr;
+    double sparsities[] = {0.5, 0.7, 0.9};
+    (void)spr_pattern_parse("csr", &csr, NULL);
+    struct spr_grid grid = {&csr, 1, sparsities, 3};
+    enum spr_status status = spr_network_read("plain.csv", &read, NULL, err);
+    status = status ? status : spr_network_add_grid(&read, &grid, err);
+    status = status ? status : spr_accuracy_join(&accuracy, false, &read, err);
+    spr_network_free(&read);
+    return status;
+}
+
+/* A method longer than a piece of an arena is an allocation of its own, the last one. */
+static enum spr_status long_method(struct spr_error *err)
+{
+    struct spr_network read;
+    struct spr_accuracy table = {0};
+    enum spr_status status = spr_network_read("table.csv", &read, NULL, err);
+    status = status ? status : spr_accuracy_read("long.csv", &table, NULL, err);
+    status = status ? status : spr_accuracy_join(&table, false, &read, err);
+    spr_accuracy_free(&table);
+    spr_network_free(&read);
+    return status;
+}
+
+static void fail_each(const char *name, enum spr_status (*step)(struct spr_error *),
+                      enum spr_status expected)
+{
+    static struct spr_error err;
+    test_row = name;
+    err = (struct spr_error){0};
+    spr_mem_fail_from(0);
+    CHECK_STATUS(expected, step(&err), &err);
+    size_t count = spr_mem_fail_from(0);
+    CHECK(count > 0);
+    for (size_t n = 1; n <= count; n++) {
+        char row[64];
+        snprintf(row, sizeof row, "%s, allocation %zu of %zu", name, n, count);
+        test_row = row;
+        err = (struct spr_error){0};
+        spr_mem_fail_from(n);
+        enum spr_status status = step(&err);
+        spr_mem_fail_from(0);
+        CHECK_STATUS(SPR_ENOMEM, status, &err);
+        CHECK_TEXT("out of memory", err.text);
+        test_row = name;
+    }
+    err = (struct spr_error){0};
+    CHECK_STATUS(expected, step(&err), &err); /* as if nothing had happened */
+    test_row = "";
+    printf("%s: %zu allocations\n", name, count);
+}
+
+/* Rows enough that every array grows and an arena needs a second piece. */
+static void write_tables(void)
+{
+    FILE *file = fopen("net.csv", "wb");
+    fputs("layer,m,k,n,variant,pattern,sparsity\n", file);
+    for (int i = 0; i < 200; i++) {
+        fprintf(file, "\"a layer with a long name, number %d %0300d\",64,64,8,,,\n", i, i);
+    }
+    for (int v = 0; v < 40; v++) {
+        fprintf(file, "\"a layer with a long name, number 0 %0300d\",,,,v%d,4x4,0.%d\n", 0, v,
+                50 + v);
+    }
+    fclose(file);
+    test_write("small.csv", "layer,m,k,n,variant,pattern,sparsity,nnz\na,64,64,8,,,,\n"
+                            "b,64,64,8,,,,\na,,,,v,4x4,0.5,\nb,,,,v,csr,,99\n");
+    test_write("plain.csv", "layer,m,k,n\na,64,64,8\nb,64,64,8\n");
+    test_write("table.csv", "layer,m,k,n,variant,pattern,sparsity\na,64,64,8,v,csr,0.5\n");
+    file = fopen("long.csv", "wb");
+    fprintf(file, "pattern,sparsity,accuracy,method\ncsr,0.5,1,%0100000d\n", 7);
+    fclose(file);
+    file = fopen("acc.csv", "wb");
+    fputs("pattern,sparsity,accuracy,method,source\n", file);
+    for (int i = 0; i < 100; i++) {
+        fprintf(file, "csr,0.%d,1,method %c,%0900d\n", 500 + i / 2, 'A' + i % 2, i);
+    }
+    fclose(file);
+}
+
+int main(void)
+{
+    write_tables();
+    machine = test_machine();
+    CHECK_INT(SPR_OK, spr_network_read("net.csv", &network, NULL, NULL));
+    CHECK_INT(SPR_OK, spr_network_read("small.csv", &small, NULL, NULL));
+    CHECK_INT(SPR_OK, spr_accuracy_read("acc.csv", &accuracy, NULL, NULL));
+    CHECK_INT(SPR_OK, write_record(NULL));
+    CHECK_INT(0, rename("record.json", "good.json"));
+    fail_each("read network", read_network, SPR_OK);
+    fail_each("read accuracy", read_accuracy, SPR_OK);
+    fail_each("read machine", read_machine, SPR_OK);
+    fail_each("list machines", find_machine, SPR_EINPUT);
+    fail_each("host", host, SPR_OK);
+    fail_each("analyze", analyze, SPR_OK);
+    fail_each("write record", write_record, SPR_OK);
+    fail_each("variants of an accuracy table", own_points, SPR_OK);
+    fail_each("join a grid", grid_and_join, SPR_OK);
+    fail_each("join a long method", long_method, SPR_OK);
+    fail_each("read record", read_record, SPR_OK);
+    spr_accuracy_free(&accuracy);
+    spr_network_free(&small);
+    spr_network_free(&network);
+    spr_machine_free(&machine);
+    return test_end();
+}

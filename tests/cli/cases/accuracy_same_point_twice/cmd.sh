@@ -1,0 +1,2 @@
+# One point twice.
+sproof analyze model.csv --machine machine.json --accuracy accuracy.csv

@@ -1,0 +1,3 @@
+# Why not more: the recommended variant.
+sproof analyze model.csv --machine machine.json -q >/dev/null
+sproof explain

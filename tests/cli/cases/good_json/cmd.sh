@@ -1,0 +1,4 @@
+# The record on standard output is the record that is saved.
+sproof analyze model.csv --machine machine.json -p 2:4 --format json # WIDE
+sproof analyze model.csv --machine machine.json -p 2:4 --format json >out.json
+cmp out.json sproof.json && echo "the same"

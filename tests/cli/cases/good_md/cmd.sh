@@ -1,0 +1,2 @@
+# Markdown.
+sproof analyze model.csv --machine machine.json --format md # WIDE

@@ -1,0 +1,2 @@
+# A shipped machine by name.
+sproof analyze model.csv --machine a100-sxm-40gb

@@ -1,0 +1,2 @@
+# The answer for people.
+sproof analyze model.csv --machine machine.json

@@ -1,0 +1,2 @@
+# Version, build and schemas.
+sproof --version | sed -e 's/(commit [^)]*)/(commit COMMIT)/' -e 's/^\([a-z]*\): .*/\1: .../'

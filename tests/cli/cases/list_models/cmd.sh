@@ -1,0 +1,2 @@
+# Models: a line for each that is shipped.
+sproof list models

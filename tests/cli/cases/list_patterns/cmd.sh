@@ -1,0 +1,2 @@
+# Patterns.
+sproof list patterns

@@ -1,0 +1,2 @@
+# No such machine file.
+sproof analyze model.csv --machine ./absent.json

@@ -1,0 +1,2 @@
+# A machine of a later schema.
+sproof analyze model.csv --machine ./machine.json -p 4x4

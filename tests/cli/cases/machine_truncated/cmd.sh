@@ -1,0 +1,2 @@
+# A machine file cut short.
+sproof analyze model.csv --machine ./machine.json -p 4x4

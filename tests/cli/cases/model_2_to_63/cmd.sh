@@ -1,0 +1,2 @@
+# More than fits 64 bits.
+sproof analyze model.csv --machine machine.json 

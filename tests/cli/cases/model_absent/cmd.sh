@@ -1,0 +1,2 @@
+# No such file.
+sproof analyze model.csv --machine machine.json

@@ -1,0 +1,2 @@
+# Two accuracies in one variant.
+sproof analyze model.csv --machine machine.json 

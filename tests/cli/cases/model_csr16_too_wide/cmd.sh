@@ -1,0 +1,2 @@
+# 16-bit indices do not reach.
+sproof analyze model.csv --machine machine.json 

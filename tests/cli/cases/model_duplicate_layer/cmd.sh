@@ -1,0 +1,2 @@
+# A layer name used twice.
+sproof analyze model.csv --machine machine.json 

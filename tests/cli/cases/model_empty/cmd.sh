@@ -1,0 +1,2 @@
+# An empty layer table.
+sproof analyze model.csv --machine machine.json 

@@ -1,0 +1,2 @@
+# A header and no rows.
+sproof analyze model.csv --machine machine.json 

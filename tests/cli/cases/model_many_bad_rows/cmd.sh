@@ -1,0 +1,2 @@
+# More than 20 bad rows.
+sproof analyze model.csv --machine machine.json

@@ -1,0 +1,2 @@
+# No column k.
+sproof analyze model.csv --machine machine.json 

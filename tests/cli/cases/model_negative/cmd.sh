@@ -1,0 +1,2 @@
+# A negative dimension.
+sproof analyze model.csv --machine machine.json 

@@ -1,0 +1,2 @@
+# NUL bytes in a cell.
+sproof analyze model.csv --machine machine.json 

@@ -1,0 +1,2 @@
+# The same layer with other dimensions.
+sproof analyze model.csv --machine machine.json 

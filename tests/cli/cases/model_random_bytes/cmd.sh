@@ -1,0 +1,2 @@
+# A binary file.
+sproof analyze model.csv --machine machine.json

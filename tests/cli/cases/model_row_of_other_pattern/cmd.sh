@@ -1,0 +1,2 @@
+# A pattern with a typing mistake.
+sproof analyze model.csv --machine machine.json 

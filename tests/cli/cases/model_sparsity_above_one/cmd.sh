@@ -1,0 +1,2 @@
+# Sparsities beyond 1 and 100 %.
+sproof analyze model.csv --machine machine.json 

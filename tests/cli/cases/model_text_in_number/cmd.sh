@@ -1,0 +1,2 @@
+# Text where a number belongs.
+sproof analyze model.csv --machine machine.json 

@@ -1,0 +1,2 @@
+# An operator nobody knows.
+sproof analyze model.csv --machine machine.json 

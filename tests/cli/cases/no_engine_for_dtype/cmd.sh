@@ -1,0 +1,2 @@
+# No engine takes the dtype.
+sproof analyze model.csv --machine machine.json --dtype f64

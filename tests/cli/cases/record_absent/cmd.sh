@@ -1,0 +1,2 @@
+# explain without a record.
+sproof explain

@@ -1,0 +1,2 @@
+# plot of a record that is not there.
+sproof plot other.json

@@ -1,0 +1,2 @@
+# Options are not abbreviated.
+sproof analyze model.csv --mach machine.json

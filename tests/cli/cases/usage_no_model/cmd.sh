@@ -1,0 +1,2 @@
+# analyze without a model.
+sproof analyze

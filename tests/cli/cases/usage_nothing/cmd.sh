@@ -1,0 +1,2 @@
+# No verb at all.
+sproof

@@ -1,0 +1,2 @@
+# An option given twice.
+sproof analyze model.csv --machine machine.json --machine machine.json

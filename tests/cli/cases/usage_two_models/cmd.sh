@@ -1,0 +1,2 @@
+# analyze with two models.
+sproof analyze model.csv model.csv

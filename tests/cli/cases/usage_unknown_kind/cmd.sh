@@ -1,0 +1,2 @@
+# A kind of picture with a typing mistake.
+sproof plot --kind rofline

@@ -1,0 +1,2 @@
+# An option with a typing mistake.
+sproof analyze model.csv --machien reference

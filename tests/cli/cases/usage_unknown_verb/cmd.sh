@@ -1,0 +1,2 @@
+# A verb with a typing mistake.
+sproof analyse model.csv
