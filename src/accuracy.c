@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "csv_read.h"
+#include "limits.h"
 #include "mem.h"
-
-#define SPARSITY_SLACK 0.01  /* a fixed pattern's sparsity may be typed rounded */
 
 enum column {
     PATTERN,
@@ -119,7 +118,7 @@ static enum spr_status read_sparsity(struct spr_csv *csv, struct spr_accuracy_po
                    ? spr_csv_bad(csv, SPARSITY, "a fraction 0..1 or a percentage 0%..100%")
                    : SPR_OK;
     }
-    if (!isnan(point->sparsity) && fabs(point->sparsity - fixed) > SPARSITY_SLACK) {
+    if (!isnan(point->sparsity) && fabs(point->sparsity - fixed) > SPR_SPARSITY_SLACK) {
         char expected[64];
         snprintf(expected, sizeof expected, "%.6g, the sparsity the pattern fixes", fixed);
         return spr_csv_bad(csv, SPARSITY, expected);

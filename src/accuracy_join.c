@@ -4,10 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "limits.h"
 #include "mem.h"
 #include "sproof/accuracy.h"
-
-#define SAME_SPARSITY 5e-4 /* how close two sparsities must be to be one point */
 
 static enum spr_status out_of_memory(struct spr_error *err)
 {
@@ -49,7 +48,7 @@ static struct answer interpolate(const struct spr_accuracy_point *below,
         .interpolated = true};
 }
 
-/* The series of points[lead] at `sparsity`: nearest point within SAME_SPARSITY, else between
+/* The series of points[lead] at `sparsity`: nearest point within SPR_SAME_SPARSITY, else between
  * its neighbours when `between` allows it. */
 static bool ask_series(const struct spr_accuracy *accuracy, size_t lead, double sparsity,
                        bool between, struct answer *answer)
@@ -61,7 +60,7 @@ static bool ask_series(const struct spr_accuracy *accuracy, size_t lead, double 
             continue;
         }
         double distance = fabs(point->sparsity - sparsity);
-        if (distance <= SAME_SPARSITY &&
+        if (distance <= SPR_SAME_SPARSITY &&
             (!nearest || distance < fabs(nearest->sparsity - sparsity))) {
             nearest = point;
         }

@@ -178,7 +178,8 @@ enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
 {
     long online = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t cores = online > 0 ? online : 1;
-    *machine = (struct spr_machine){.name = "host", .kind = "cpu", .default_dtype = SPR_F32};
+    *machine = (struct spr_machine){
+        .name = "host", .kind = "cpu", .default_dtype = SPR_F32, .host = true};
     machine->cores = cores;
     machine->overhead_s.value = machine->overhead_s.low = machine->overhead_s.high =
         (double)NAN;

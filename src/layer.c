@@ -10,9 +10,8 @@
 
 #include "csv_read.h"
 #include "layer_row.h"
+#include "limits.h"
 #include "mem.h"
-
-#define SPARSITY_SLACK 0.01            /* a fixed pattern's sparsity may be typed rounded */
 
 #define NEEDED_COLUMNS 4
 
@@ -127,7 +126,7 @@ static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer
     if (status != SPR_OK) {
         return status;
     }
-    if (!isnan(fixed) && !isnan(sparsity) && fabs(sparsity - fixed) > SPARSITY_SLACK) {
+    if (!isnan(fixed) && !isnan(sparsity) && fabs(sparsity - fixed) > SPR_SPARSITY_SLACK) {
         char expected[96], name[SPR_PATTERN_TEXT];
         snprintf(expected, sizeof expected, "%.6g, the sparsity that %s fixes, within 0.01",
                  fixed, spr_pattern_text(&choice->pattern, name));
@@ -164,7 +163,7 @@ static enum spr_status check_fit(struct reading *r, struct spr_csv *csv,
                                  const struct spr_choice *choice)
 {
     const struct spr_pattern_kind *kind = choice->pattern.kind;
-    struct spr_shape shape = {layer->m, layer->k, layer->groups};
+    struct spr_shape shape = spr_layer_shape(layer);
     const char *why = kind->misfit ? kind->misfit(&choice->pattern, &shape) : NULL;
     char expected[160];
     if (!why) {

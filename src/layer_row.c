@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIMENSION_MAX ((int64_t)1 << 40)
-#define PRODUCT_MAX 9007199254740992.0 /* 2^53: every product of two stays exact */
+#include "limits.h"
 
 static const char *const op_names[] = {"linear", "conv", "depthwise", "attention", "other",
                                        NULL};
@@ -15,6 +14,11 @@ static const char *const op_names[] = {"linear", "conv", "depthwise", "attention
 const char *spr_op_name(enum spr_op op)
 {
     return op_names[op];
+}
+
+struct spr_shape spr_layer_shape(const struct spr_layer *layer)
+{
+    return (struct spr_shape){layer->m, layer->k, layer->groups};
 }
 
 bool spr_op_has_weights(enum spr_op op)
@@ -61,12 +65,12 @@ static enum spr_status read_dimension(struct spr_csv *csv, size_t column, int64_
     if (*spr_csv_cell(csv, column) == '\0') {
         return spr_csv_bad(csv, column, "an integer 1..2^40");
     }
-    return spr_csv_integer(csv, column, 1, DIMENSION_MAX, value);
+    return spr_csv_integer(csv, column, 1, SPR_DIMENSION_MAX, value);
 }
 
 static enum spr_status check_product(struct spr_csv *csv, size_t column, int64_t a, int64_t b)
 {
-    if ((double)a * (double)b > PRODUCT_MAX) {
+    if ((double)a * (double)b > SPR_PRODUCT_MAX) {
         return spr_csv_bad(csv, column, "a product of two dimensions of at most 2^53");
     }
     return SPR_OK;
@@ -122,8 +126,8 @@ enum spr_status spr_layer_read_row(struct spr_csv *csv, struct spr_layer *layer)
 {
     *layer = (struct spr_layer){.count = 1, .groups = 1};
     enum spr_status status = read_op(csv, &layer->op);
-    status = status ? status : spr_csv_integer(csv, COUNT, 1, DIMENSION_MAX, &layer->count);
-    status = status ? status : spr_csv_integer(csv, GROUPS, 1, DIMENSION_MAX, &layer->groups);
+    status = status ? status : spr_csv_integer(csv, COUNT, 1, SPR_DIMENSION_MAX, &layer->count);
+    status = status ? status : spr_csv_integer(csv, GROUPS, 1, SPR_DIMENSION_MAX, &layer->groups);
     status = status ? status : read_prunable(csv, layer);
     status = status
                  ? status
@@ -138,7 +142,7 @@ static enum spr_status same_integer(struct spr_csv *csv, size_t column, int64_t 
                                     int64_t low)
 {
     int64_t value = known;
-    enum spr_status status = spr_csv_integer(csv, column, low, DIMENSION_MAX, &value);
+    enum spr_status status = spr_csv_integer(csv, column, low, SPR_DIMENSION_MAX, &value);
     if (status == SPR_OK && value != known) {
         char expected[96];
         snprintf(expected, sizeof expected, "%lld, as in the other rows of this layer",

@@ -31,6 +31,16 @@ const char *spr_dtype_name(enum spr_dtype dtype)
     return dtypes[dtype].name;
 }
 
+const char *spr_accept_text(const struct spr_accept *accept, char *text)
+{
+    if (accept->form == SPR_ACCEPT_PATTERN) {
+        return spr_pattern_text(&accept->pattern, text);
+    }
+    snprintf(text, SPR_PATTERN_TEXT, "%s",
+             accept->form == SPR_ACCEPT_ANY ? "any" : spr_class_name(accept->pattern_class));
+    return text;
+}
+
 enum spr_status spr_dtype_parse(const char *text, enum spr_dtype *dtype,
                                 struct spr_error *err)
 {
@@ -385,6 +395,7 @@ static enum spr_status read_rest(struct place *at, const spr_json *root)
         machine->cores = (int64_t)cores;
     }
     (void)spr_json_bool(probed, &machine->probed);
+    (void)spr_json_bool(spr_json_get(root, "host"), &machine->host);
     enum spr_status status =
         copy_text(at, spr_json_get(root, "description"), &machine->description);
     status = status ? status : copy_text(at, spr_json_get(root, "kind"), &machine->kind);

@@ -7,11 +7,12 @@
 static void put_number(struct spr_emit *out, const char *key,
                        const struct spr_number *number)
 {
-    if (!number->kind && number->low == number->high) {
+    bool plain = !number->kind && !number->source && !number->date;
+    if (plain && number->low == number->high) {
         spr_emit_number(out, key, number->value);
         return;
     }
-    if (!number->kind && isnan(number->value)) {
+    if (plain && isnan(number->value)) {
         spr_emit_null(out, key);
         return;
     }
@@ -27,7 +28,7 @@ static void put_number(struct spr_emit *out, const char *key,
 
 static void put_engine(struct spr_emit *out, const struct spr_engine *engine)
 {
-    char text[SPR_PATTERN_TEXT];
+    char text[SPR_PATTERN_TEXT], as[SPR_PATTERN_TEXT];
     spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "name", engine->name);
     spr_emit_open(out, "dtypes", '[');
@@ -41,16 +42,14 @@ static void put_engine(struct spr_emit *out, const struct spr_engine *engine)
     spr_emit_open(out, "accepts", '[');
     for (size_t i = 0; i < engine->accept_count; i++) {
         const struct spr_accept *accept = &engine->accepts[i];
-        const char *name = accept->form == SPR_ACCEPT_ANY     ? "any"
-                           : accept->form == SPR_ACCEPT_CLASS ? spr_class_name(accept->pattern_class)
-                                                              : spr_pattern_text(&accept->pattern, text);
+        const char *name = spr_accept_text(accept, text);
         if (!accept->as.kind) {
             spr_emit_text(out, NULL, name);
             continue;
         }
         spr_emit_open(out, NULL, '{');
         spr_emit_text(out, "pattern", name);
-        spr_emit_text(out, "as", spr_pattern_text(&accept->as, text));
+        spr_emit_text(out, "as", spr_pattern_text(&accept->as, as));
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -70,6 +69,7 @@ void spr_machine_to_json(struct spr_emit *out, const char *key,
     spr_emit_text(out, "default_dtype", spr_dtype_name(machine->default_dtype));
     spr_emit_number(out, "cores",
                         machine->cores ? (double)machine->cores : (double)NAN);
+    spr_emit_bool(out, "host", machine->host);
     spr_emit_bool(out, "probed", machine->probed);
     spr_emit_open(out, "engines", '[');
     for (size_t i = 0; i < machine->engine_count; i++) {

@@ -216,16 +216,11 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
     set_times(model, model->flops_per_s[out->engine], weights, out);
 }
 
-static struct spr_shape shape_of(const struct spr_layer *layer)
-{
-    return (struct spr_shape){layer->m, layer->k, layer->groups};
-}
-
 static void weight_cost(const struct spr_layer *layer, const struct spr_pattern *pattern,
                         double kept, const struct spr_counted *counted, double value_bytes,
                         struct spr_weight_cost *cost)
 {
-    struct spr_shape shape = shape_of(layer);
+    struct spr_shape shape = spr_layer_shape(layer);
     pattern->kind->cost(pattern, &shape, kept, counted, value_bytes, cost);
     if (layer->op == SPR_OP_DEPTHWISE) {
         cost->tau = 1; /* every output row has its own input channel */
@@ -273,7 +268,7 @@ static void predict_on(const struct spr_model *model, const struct spr_layer *la
     struct spr_weight_cost stored = *own;
     *out = (struct spr_prediction){.engine = (int)engine_index, .executed_as = accept->as};
     if (accept->as.kind) {
-        struct spr_shape shape = shape_of(layer);
+        struct spr_shape shape = spr_layer_shape(layer);
         double kept = spr_pattern_kept(&accept->as, &shape, 0);
         weight_cost(layer, &accept->as, kept, &nothing_counted, model->value_bytes, &stored);
     } else {
@@ -337,7 +332,7 @@ double spr_model_break_even(const struct spr_model *model, const struct spr_laye
                             double batch, const struct spr_pattern *pattern,
                             double dense_time_s)
 {
-    struct spr_shape shape = shape_of(layer);
+    struct spr_shape shape = spr_layer_shape(layer);
     struct spr_prediction trial;
     if (!isnan(spr_pattern_fixed_sparsity(pattern))) {
         return (double)NAN;

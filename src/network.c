@@ -52,11 +52,8 @@ static enum spr_status no_engine(const struct evaluation *e, const struct spr_pa
                                  used ? ", " : "", engine->name);
         for (size_t a = 0; a < engine->accept_count && used + 60 < sizeof list; a++) {
             const struct spr_accept *accept = &engine->accepts[a];
-            used += (size_t)snprintf(
-                list + used, sizeof list - used, "%s%s", a ? " " : "",
-                accept->form == SPR_ACCEPT_ANY     ? "any"
-                : accept->form == SPR_ACCEPT_CLASS ? spr_class_name(accept->pattern_class)
-                                                   : spr_pattern_text(&accept->pattern, accepts));
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", a ? " " : "",
+                                     spr_accept_text(accept, accepts));
         }
         used += (size_t)snprintf(list + used, sizeof list - used, ")");
     }
@@ -66,14 +63,9 @@ static enum spr_status no_engine(const struct evaluation *e, const struct spr_pa
                     spr_dtype_name(model->dtype), list);
 }
 
-static struct spr_shape shape_of(const struct spr_layer *layer)
-{
-    return (struct spr_shape){layer->m, layer->k, layer->groups};
-}
-
 static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
 {
-    struct spr_shape shape = shape_of(layer);
+    struct spr_shape shape = spr_layer_shape(layer);
     return spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
 }
 

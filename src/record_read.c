@@ -7,11 +7,9 @@
 #include <string.h>
 
 #include "machine_json.h"
+#include "limits.h"
 #include "mem.h"
 #include "record_keys.h"
-
-#define DIMENSION_MAX 1099511627776.0 /* 2^40 */
-#define PRODUCT_MAX 9007199254740992.0
 
 struct reading {
     struct spr_record *record;
@@ -58,7 +56,7 @@ static enum spr_status integer_of(struct reading *r, const spr_json *object, con
                                   int64_t *value)
 {
     double number = number_of(object, key);
-    if (!(number >= 1 && number <= DIMENSION_MAX && number == floor(number))) {
+    if (!(number >= 1 && number <= (double)SPR_DIMENSION_MAX && number == floor(number))) {
         return bad(r, key, "an integer 1..2^40");
     }
     *value = (int64_t)number;
@@ -87,7 +85,7 @@ static enum spr_status gemm_of(struct reading *r, const spr_json *item,
         return status;
     }
     double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n;
-    if (m * k > PRODUCT_MAX || k * n > PRODUCT_MAX || m * n > PRODUCT_MAX) {
+    if (m * k > SPR_PRODUCT_MAX || k * n > SPR_PRODUCT_MAX || m * n > SPR_PRODUCT_MAX) {
         return bad(r, "m", "products of two dimensions of at most 2^53");
     }
     if (!(layer->x_elements > 0)) {
@@ -297,7 +295,7 @@ static enum spr_status read_batches(struct reading *r, const spr_json *options)
     for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
         double batch;
         if (out->batch_count == SPR_BATCHES_MAX || !spr_json_number(item, &batch) ||
-            !(batch >= 1 && batch <= DIMENSION_MAX)) {
+            !(batch >= 1 && batch <= (double)SPR_DIMENSION_MAX)) {
             return fail_option(r, "batches", "at most 64 integers 1..2^40");
         }
         out->batches[out->batch_count++] = batch;

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "csv_read.h"
+#include "limits.h"
 #include "mem.h"
-
-#define SAME_SPARSITY 5e-4
 
 enum column { LAYER, DENSE_S, SPARSE_S, PATTERN, SPARSITY, N, DTYPE, THREADS, KERNEL };
 #define NEEDED_COLUMNS 3
@@ -48,7 +47,7 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, size_t 
         status = spr_csv_bad(csv, DTYPE, "f64, f32, tf32, f16, bf16, fp8 or i8");
     }
     *same = spr_pattern_equal(&pattern, &choice->pattern) &&
-            fabs(sparsity - choice->sparsity) <= SAME_SPARSITY && given == n &&
+            fabs(sparsity - choice->sparsity) <= SPR_SAME_SPARSITY && given == n &&
             dtype == r->analysis->options.dtype;
     return status;
 }

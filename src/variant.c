@@ -83,7 +83,7 @@ struct spr_choice spr_variant_choice(const struct spr_network *network,
         *misfit = NULL;
     }
     if (variant->grid) {
-        struct spr_shape shape = {layer->m, layer->k, layer->groups};
+        struct spr_shape shape = spr_layer_shape(layer);
         const struct spr_pattern_kind *kind = variant->pattern.kind;
         if (layer->prunable) {
             const char *why =

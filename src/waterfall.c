@@ -39,7 +39,7 @@ static void chain_times(const struct chain *c, size_t index, double *times)
         }
         return;
     }
-    struct spr_shape shape = {layer->m, layer->k, layer->groups};
+    struct spr_shape shape = spr_layer_shape(layer);
     double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
     double traffic_s =
         spr_model_traffic_time(&c->model, layer, c->result->batch, &r->choice.pattern, kept,

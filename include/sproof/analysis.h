@@ -20,7 +20,7 @@ struct spr_options {
     enum spr_dtype dtype;
     bool ideal_tiles;
     enum spr_residency residency;
-    int64_t threads; /* 0: all of host, 1 of a machine given by file */
+    int64_t threads; /* cores whose private caches count; 0: one */
     double batches[SPR_BATCHES_MAX];
     size_t batch_count;
     bool has_max_drop;

@@ -122,6 +122,9 @@ struct spr_choice spr_variant_choice(const struct spr_network *network,
 /* "linear", "conv", ... */
 const char *spr_op_name(enum spr_op op);
 
+/* The weight matrix of a layer. */
+struct spr_shape spr_layer_shape(const struct spr_layer *layer);
+
 /* true for operators that have weights. */
 bool spr_op_has_weights(enum spr_op op);
 

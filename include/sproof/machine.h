@@ -70,6 +70,7 @@ struct spr_machine {
     struct spr_memory memory[SPR_MEMORIES_MAX]; /* nearest first */
     size_t memory_count;
     struct spr_number overhead_s; /* per operator call; NAN unknown, counts 0 */
+    bool host;                    /* the machine sproof runs on, not a file */
     bool probed;                  /* rates measured on this machine */
     struct spr_arena arena;
 };
@@ -101,6 +102,9 @@ struct spr_machine_change {
 /* Applies "PATH=VALUE" or "PATH=FACTORx". Errors: SPR_EINPUT with the nearest path. */
 enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignment,
                                 struct spr_machine_change *change, struct spr_error *err);
+
+/* "any", a class or a pattern's spelling, into text[SPR_PATTERN_TEXT]; returns text. */
+const char *spr_accept_text(const struct spr_accept *accept, char *text);
 
 /* Bytes of one value: f64 8, f32 and tf32 4, f16 and bf16 2, fp8 and i8 1. */
 double spr_dtype_bytes(enum spr_dtype dtype);

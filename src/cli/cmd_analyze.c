@@ -66,7 +66,7 @@ static enum spr_status read_threads(struct work *w, const char *text)
         return spr_fail(w->err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
                         text);
     }
-    if (strcmp(w->machine.name, "host") != 0) {
+    if (!w->machine.host) {
         return spr_fail(w->err, SPR_EINPUT,
                         "--threads: the rates of machine %s are those of the whole machine: "
                         "expected only with host",
@@ -84,8 +84,8 @@ static enum spr_status read_machine(struct work *w)
     if (status == SPR_OK && w->args->value[OPT_THREADS]) {
         status = read_threads(w, w->args->value[OPT_THREADS]);
     }
-    if (status == SPR_OK && w->options.threads == 0 &&
-        strcmp(w->machine.name, "host") == 0) {
+    /* Rates are those of the whole machine, so the private caches of all its cores count. */
+    if (status == SPR_OK && w->options.threads == 0) {
         w->options.threads = w->machine.cores;
     }
     for (size_t i = 0; i < w->args->set_count && status == SPR_OK; i++) {

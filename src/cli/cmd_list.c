@@ -117,10 +117,7 @@ static void put_engine(FILE *file, const struct spr_engine *engine)
     fprintf(file, "; accepts");
     for (size_t i = 0; i < engine->accept_count; i++) {
         const struct spr_accept *accept = &engine->accepts[i];
-        fprintf(file, " %s",
-                accept->form == SPR_ACCEPT_ANY     ? "any"
-                : accept->form == SPR_ACCEPT_CLASS ? spr_class_name(accept->pattern_class)
-                                                   : spr_pattern_text(&accept->pattern, text));
+        fprintf(file, " %s", spr_accept_text(accept, text));
         if (accept->as.kind) {
             fprintf(file, " (run as %s)", spr_pattern_text(&accept->as, text));
         }
@@ -141,7 +138,7 @@ static enum spr_status show_machine(struct cli *cli, const char *name, struct sp
     }
     fprintf(cli->out, "%s: %s\n", machine.name,
             machine.description ? machine.description : "no description");
-    if (machine.path) {
+    if (!machine.host) {
         fprintf(cli->out, "  from %s\n", machine.path);
     } else {
         fputs("  NOTHING WAS MEASURED: declared from CPUID and sysfs, bandwidth guessed\n",

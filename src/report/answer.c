@@ -53,7 +53,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
         const struct spr_machine_change *change = &a->options.changes[i];
         fprintf(file, "set %s: %.4g -> %.4g\n", change->path, change->before, change->after);
     }
-    if (!a->machine->probed && strcmp(a->machine->name, "host") == 0) {
+    if (!a->machine->probed && a->machine->host) {
         fprintf(file, "NOTHING WAS MEASURED on this machine: its rates are guesses from CPUID\n"
                       "(%.3g GFLOP/s %s, DRAM %.3g GB/s). Do not trust absolute times.\n",
                 a->model.flops_per_s[a->model.dense_engine] / 1e9,
