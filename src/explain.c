@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why: reasons in plain words. */
-#include "sproof/explain.h"
+#include "padding.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,26 +74,65 @@ static double activation_share(const struct spr_prediction *run)
     return run->bytes > 0 ? (run->bytes_x + run->bytes_y) / run->bytes : 0;
 }
 
-static const char *slower_reason(const struct why *w, char *text)
+const char *spr_padding_text(const struct spr_analysis *a, const struct spr_layer *layer,
+                             const struct spr_layer_result *r, char *text)
 {
-    char even[64], fraction[32];
-    if (isnan(w->r->break_even_sparsity)) {
-        snprintf(even, sizeof even, "slower than dense at any sparsity");
+    const struct spr_pattern *pattern = &r->choice.pattern;
+    const struct spr_engine *engine = &a->machine->engines[r->run.engine];
+    char as[SPR_PATTERN_TEXT];
+    bool block = pattern->kind->pattern_class == SPR_CLASS_BLOCK;
+    if (r->run.executed_as.kind) {
+        snprintf(text, SPR_REASON_TEXT, "it is run as %s",
+                 spr_pattern_text(&r->run.executed_as, as));
+    } else if (block && !a->model.ideal_tiles && pattern->a % engine->tile_rows != 0) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "%.40s works on %lld rows at once: use blocks of a multiple of %lld rows",
+                 engine->name, (long long)engine->tile_rows, (long long)engine->tile_rows);
+    } else if (block && (layer->m % pattern->a != 0 || layer->k % pattern->b != 0)) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "blocks at the edge are stored whole: use a block that divides the layer");
     } else {
-        snprintf(even, sizeof even, "below break-even (%.1f %%)",
+        snprintf(text, SPR_REASON_TEXT, "rows are padded to the longest: balance them");
+    }
+    return text;
+}
+
+static void even_text(const struct why *w, char *text, size_t size)
+{
+    if (!isnan(spr_pattern_fixed_sparsity(&w->r->choice.pattern))) {
+        snprintf(text, size, "slower than dense at its fixed sparsity");
+    } else if (isnan(w->r->break_even_sparsity)) {
+        snprintf(text, size, "slower than dense at any sparsity");
+    } else {
+        snprintf(text, size, "below break-even (%.1f %%)",
                  percent(w->r->break_even_sparsity));
     }
-    if (w->r->run.bound == SPR_BOUND_COMPUTE &&
-        engine_rate(w->a, w->r->run.engine) < engine_rate(w->a, w->a->model.dense_engine)) {
-        engine_fraction(w->a, w->r->run.engine, fraction, sizeof fraction);
-        snprintf(text, SPR_REASON_TEXT, "%s: the engine that takes %s (%.40s) has %s the dense peak",
-                 even, w->pattern, engine_name(w->a, w->r->run.engine), fraction);
-    } else if (w->r->run.bound == SPR_BOUND_COMPUTE) {
-        snprintf(text, SPR_REASON_TEXT, "%s: padding issues %.2fx the useful FLOPs", even,
-                 w->r->run.flops_issued / w->r->run.flops_useful);
+}
+
+static double padding(const struct spr_prediction *run)
+{
+    return run->flops_useful > 0 ? run->flops_issued / run->flops_useful : 1;
+}
+
+static const char *slower_reason(const struct why *w, char *text)
+{
+    char even[64], fraction[32], cause[SPR_REASON_TEXT];
+    const struct spr_prediction *run = &w->r->run;
+    even_text(w, even, sizeof even);
+    if (run->bound == SPR_BOUND_COMPUTE &&
+        engine_rate(w->a, run->engine) < engine_rate(w->a, w->a->model.dense_engine)) {
+        engine_fraction(w->a, run->engine, fraction, sizeof fraction);
+        snprintf(text, SPR_REASON_TEXT,
+                 "%s: the engine that takes %s (%.40s) has %s the dense peak", even,
+                 w->pattern, engine_name(w->a, run->engine), fraction);
+    } else if (padding(run) > PADDING && (run->bound == SPR_BOUND_COMPUTE ||
+                                          index_share(run) < INDEX_SHARE)) {
+        snprintf(text, SPR_REASON_TEXT, "%s: %.2fx the useful weights are stored and issued: %.150s",
+                 even, padding(run),
+                 spr_padding_text(w->a, w->layer, w->r, cause));
     } else {
         snprintf(text, SPR_REASON_TEXT, "%s: index bytes are %.0f %% of traffic", even,
-                 percent(index_share(&w->r->run)));
+                 percent(index_share(run)));
     }
     return text;
 }
@@ -101,25 +140,18 @@ static const char *slower_reason(const struct why *w, char *text)
 static const char *compute_reason(const struct why *w, char *text)
 {
     const struct spr_prediction *run = &w->r->run;
-    char fraction[32];
-    double padding = run->flops_useful > 0 ? run->flops_issued / run->flops_useful : 1;
+    char fraction[32], cause[SPR_REASON_TEXT];
     if (engine_rate(w->a, run->engine) < engine_rate(w->a, w->a->model.dense_engine)) {
         engine_fraction(w->a, run->engine, fraction, sizeof fraction);
         snprintf(text, SPR_REASON_TEXT,
                  "FLOPs bind: the engine that takes %s (%.40s) has %s the dense peak",
                  w->pattern, engine_name(w->a, run->engine), fraction);
-    } else if (run->executed_as.kind && padding > PADDING) {
-        char as[SPR_PATTERN_TEXT];
-        snprintf(text, SPR_REASON_TEXT, "FLOPs bind: run as %s, %.2fx the useful FLOPs are issued",
-                 spr_pattern_text(&run->executed_as, as), padding);
-    } else if (padding > PADDING) {
-        snprintf(text, SPR_REASON_TEXT,
-                 "FLOPs bind: padding issues %.2fx the useful FLOPs (%.40s works on %lld rows): "
-                 "taller blocks would help",
-                 padding, engine_name(w->a, run->engine),
-                 (long long)w->a->machine->engines[run->engine].tile_rows);
+    } else if (padding(run) > PADDING) {
+        snprintf(text, SPR_REASON_TEXT, "FLOPs bind, %.2fx the useful ones are issued: %.200s",
+                 padding(run), spr_padding_text(w->a, w->layer, w->r, cause));
     } else {
-        snprintf(text, SPR_REASON_TEXT, "FLOPs bind: time follows density, more zeros still help");
+        snprintf(text, SPR_REASON_TEXT,
+                 "FLOPs bind: time follows density, more zeros still help");
     }
     return text;
 }
@@ -164,14 +196,14 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
     if (spr_pattern_is_dense(&r->choice.pattern)) {
         return unpruned_reason(&w, text);
     }
-    if (r->speedup < 1) {
-        return slower_reason(&w, text);
-    }
     if (r->run.bound == SPR_BOUND_OVERHEAD) {
         snprintf(text, SPR_REASON_TEXT,
                  "call overhead is %.0f %% of the time: larger batches or fused calls would help",
                  percent(a->model.overhead_s / r->run.time_s));
         return text;
+    }
+    if (r->speedup < 1) {
+        return slower_reason(&w, text);
     }
     return r->run.bound == SPR_BOUND_COMPUTE ? compute_reason(&w, text)
                                              : memory_reason(&w, text);

@@ -167,8 +167,9 @@ static void set_times(const struct spr_model *model, double rate, double weights
     if (model->overhead_s > longest) {
         out->bound = SPR_BOUND_OVERHEAD;
     }
-    out->ceiling_time_s =
-        memory_time(model, 0, out->bytes - weights, &level) + model->overhead_s;
+    /* X and Y alone; subtracting W from the sum would cancel digits. */
+    double activations = isnan(out->bytes_x) ? out->bytes : out->bytes_x + out->bytes_y;
+    out->ceiling_time_s = memory_time(model, 0, activations, &level) + model->overhead_s;
 }
 
 static void predict_other(const struct spr_model *model, const struct spr_layer *layer,

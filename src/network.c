@@ -84,8 +84,8 @@ static double break_even(struct evaluation *e, size_t batch_index, size_t layer_
     return known->sparsity;
 }
 
-static enum spr_status evaluate_layer(struct evaluation *e, size_t batch_index,
-                                      const struct spr_choice *choice,
+static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_model *model,
+                                      size_t batch_index, const struct spr_choice *choice,
                                       struct spr_layer_result *out)
 {
     const struct spr_analysis *a = e->analysis;
@@ -99,13 +99,38 @@ static enum spr_status evaluate_layer(struct evaluation *e, size_t batch_index,
         out->speedup = 1;
         return SPR_OK;
     }
-    if (!spr_model_sparse(&a->model, layer, a->options.batches[batch_index], &choice->pattern,
+    if (!spr_model_sparse(model, layer, a->options.batches[batch_index], &choice->pattern,
                           kept_cells(layer, choice), &choice->counted, &out->run)) {
         return no_engine(e, &choice->pattern);
     }
     out->speedup = out->run.time_s > 0 ? dense->time_s / out->run.time_s : 1;
     out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
     return SPR_OK;
+}
+
+/* Every operator of a variant. The bytes of its pass are those of the storage chosen when
+ * the dense network's pass decides what stays in the caches. */
+static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *result)
+{
+    struct spr_analysis *a = e->analysis;
+    struct spr_model model = a->model;
+    int passes = model.residency == SPR_RESIDENCY_NETWORK ? 2 : 1;
+    enum spr_status status = SPR_OK;
+    for (int pass = 0; pass < passes && status == SPR_OK; pass++) {
+        size_t hint = 0;
+        double bytes = 0;
+        for (size_t i = 0; i < a->network->layer_count && status == SPR_OK; i++) {
+            struct spr_layer_result *out = &result->layers[i];
+            struct spr_choice choice =
+                spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
+            status = evaluate_layer(e, &model, result->batch_index, &choice, out);
+            bytes += (double)a->network->layers[i].count * out->run.bytes;
+        }
+        if (pass == 0) {
+            model.network_bytes = result->network_bytes = bytes;
+        }
+    }
+    return status;
 }
 
 static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
@@ -132,23 +157,33 @@ static void add_layer(const struct spr_layer *layer, const struct spr_prediction
     }
 }
 
-/* Network time of a variant at a corner of the rates. */
-static double corner_time(const struct evaluation *e, const struct spr_model *model,
-                          const struct spr_result *result)
+/* One operator of a result, at other rates than the nominal ones. */
+static void predict_again(const struct spr_model *model, const struct spr_layer *layer,
+                          const struct spr_result *result, const struct spr_choice *choice,
+                          struct spr_prediction *run)
 {
-    const struct spr_network *network = e->analysis->network;
+    if (spr_pattern_is_dense(&choice->pattern)) {
+        spr_model_dense(model, layer, result->batch, run);
+    } else {
+        (void)spr_model_sparse(model, layer, result->batch, &choice->pattern,
+                               kept_cells(layer, choice), &choice->counted, run);
+    }
+}
+
+/* Network time of a variant at a corner of the rates. Unpruned operators keep their dense
+ * time, which belongs to the dense network's pass. */
+static double corner_time(const struct spr_model *dense_pass, const struct spr_result *result,
+                          const struct spr_network *network)
+{
+    struct spr_model model = *dense_pass;
     double sum = 0;
+    model.network_bytes = result->network_bytes;
     for (size_t i = 0; i < network->layer_count; i++) {
-        const struct spr_layer *layer = &network->layers[i];
         const struct spr_choice *choice = &result->layers[i].choice;
         struct spr_prediction run;
-        if (spr_pattern_is_dense(&choice->pattern)) {
-            spr_model_dense(model, layer, result->batch, &run);
-        } else {
-            (void)spr_model_sparse(model, layer, result->batch, &choice->pattern,
-                                   kept_cells(layer, choice), &choice->counted, &run);
-        }
-        sum += (double)layer->count * run.time_s;
+        predict_again(spr_pattern_is_dense(&choice->pattern) ? dense_pass : &model,
+                      &network->layers[i], result, choice, &run);
+        sum += (double)network->layers[i].count * run.time_s;
     }
     return sum;
 }
@@ -164,7 +199,8 @@ static void set_interval(const struct evaluation *e, struct spr_result *result)
     result->speedup_low = result->speedup_high = result->speedup;
     for (size_t c = 0; c < e->corner_count; c++) {
         double dense_s = e->corner_dense_s[c * batches + result->batch_index];
-        double speedup = ratio(dense_s, corner_time(e, &e->corners[c], result));
+        double speedup = ratio(
+            dense_s, corner_time(&e->corners[c], result, e->analysis->network));
         result->speedup_low = fmin(result->speedup_low, speedup);
         result->speedup_high = fmax(result->speedup_high, speedup);
     }
@@ -216,18 +252,16 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
 {
     struct spr_analysis *a = e->analysis;
     struct sums sums = {0};
-    size_t hint = 0;
+    enum spr_status status = evaluate_layers(e, result);
+    if (status != SPR_OK) {
+        return status;
+    }
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
-        struct spr_layer_result *out = &result->layers[i];
-        struct spr_choice choice =
-            spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
-        enum spr_status status = evaluate_layer(e, result->batch_index, &choice, out);
-        if (status != SPR_OK) {
-            return status;
-        }
+        const struct spr_layer_result *out = &result->layers[i];
         add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out, &sums);
-        if (!spr_pattern_is_dense(&choice.pattern)) {
+        a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
+        if (!spr_pattern_is_dense(&out->choice.pattern)) {
             result->layers_pruned += (size_t)layer->count;
             result->layers_slower += out->speedup < 1 ? (size_t)layer->count : 0;
         }
@@ -313,13 +347,33 @@ static enum spr_status prepare(struct evaluation *e)
 
 static void note_network(struct spr_analysis *a)
 {
-    a->shortest_layer_s = (double)INFINITY;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         enum spr_op op = a->network->layers[i].op;
         a->other_counted = a->other_counted || op == SPR_OP_OTHER;
         a->has_attention = a->has_attention || op == SPR_OP_ATTENTION;
-        a->shortest_layer_s = fmin(a->shortest_layer_s, a->dense[i].time_s);
     }
+}
+
+/* Entries a result set may have: each takes about 300 bytes here and 800 in the record. */
+#define ENTRIES_MAX 2e7
+
+static enum spr_status check_size(const struct spr_network *network, size_t batches,
+                                  struct spr_error *err)
+{
+    double results = (double)network->variant_count * (double)batches;
+    if (network->variant_count == 0) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: no variant to evaluate: expected variants in the table, "
+                        "--accuracy, or patterns that the machine has an engine for",
+                        network->path);
+    }
+    if (results * (double)network->layer_count > ENTRIES_MAX) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: %zu layers x %.0f results: expected at most %.0f together: "
+                        "restrict --pattern, --sparsity or --batch",
+                        network->path, network->layer_count, results, ENTRIES_MAX);
+    }
+    return SPR_OK;
 }
 
 static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
@@ -355,9 +409,10 @@ enum spr_status spr_analyze(struct spr_network *network, const struct spr_machin
                             struct spr_error *err)
 {
     *analysis = (struct spr_analysis){.network = network, .machine = machine,
-                                      .options = *options};
+                                      .options = *options, .shortest_layer_s = INFINITY};
     struct evaluation e = {.analysis = analysis, .err = err};
-    enum spr_status status = prepare(&e);
+    enum spr_status status = check_size(network, options->batch_count, err);
+    status = status ? status : prepare(&e);
     for (size_t b = 0; status == SPR_OK && b < options->batch_count; b++) {
         status = evaluate_batch(&e, b);
     }

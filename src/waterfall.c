@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "sproof/explain.h"
+#include "padding.h"
 
 /* Times of one operator after each step of the waterfall, one occurrence. */
 enum { AFTER_UNPRUNED, AFTER_TRAFFIC, AFTER_ENGINE, AFTER_LEFT_DENSE, AFTER_COUNT };
@@ -21,11 +21,7 @@ static void chain_init(struct chain *c, const struct spr_analysis *a,
     c->a = a;
     c->result = result;
     c->model = a->model;
-    c->model.network_bytes = 0;
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        c->model.network_bytes += (double)a->network->layers[i].count *
-                                  spr_analysis_dense(a, result->batch_index, i)->bytes;
-    }
+    c->model.network_bytes = result->network_bytes;
 }
 
 static void chain_times(const struct chain *c, size_t index, double *times)
@@ -134,9 +130,10 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
     }
 }
 
-static double speedup_of(const struct chain_sums *sums, int after)
+/* Speedup after a step; `before` where nothing takes time any more. */
+static double speedup_of(const struct chain_sums *sums, int after, double before)
 {
-    return sums->after[after] > 0 ? sums->dense_s / sums->after[after] : 1;
+    return sums->after[after] > 0 ? sums->dense_s / sums->after[after] : before;
 }
 
 void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result *result,
@@ -156,11 +153,11 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
                                               : ideal;
     add_step(w, SPR_STEP_IDEAL, ideal);
     add_step(w, SPR_STEP_PLACEMENT, placed);
-    add_step(w, SPR_STEP_UNPRUNED, speedup_of(&sums, AFTER_UNPRUNED));
+    add_step(w, SPR_STEP_UNPRUNED, speedup_of(&sums, AFTER_UNPRUNED, placed));
     find_worst(&c, AFTER_UNPRUNED, &w->steps[w->count - 1]);
-    add_step(w, SPR_STEP_TRAFFIC, speedup_of(&sums, AFTER_TRAFFIC));
+    add_step(w, SPR_STEP_TRAFFIC, speedup_of(&sums, AFTER_TRAFFIC, placed));
     find_worst(&c, AFTER_TRAFFIC, &w->steps[w->count - 1]);
-    add_step(w, SPR_STEP_ENGINE, speedup_of(&sums, AFTER_ENGINE));
+    add_step(w, SPR_STEP_ENGINE, speedup_of(&sums, AFTER_ENGINE, placed));
     find_worst(&c, AFTER_ENGINE, &w->steps[w->count - 1]);
     add_step(w, SPR_STEP_LEFT_DENSE, result->speedup);
     find_worst(&c, AFTER_LEFT_DENSE, &w->steps[w->count - 1]);
@@ -197,8 +194,8 @@ static const char *engine_remedy(const struct spr_analysis *a,
                  engines[run].name, a->model.flops_per_s[run] / 1e12, engines[dense].name,
                  a->model.flops_per_s[dense] / 1e12, engines[dense].name);
     } else {
-        snprintf(text, SPR_REASON_TEXT, "%.40s pads blocks to %lld rows: use taller blocks",
-                 engines[dense].name, (long long)engines[run].tile_rows);
+        spr_padding_text(a, &a->network->layers[step->worst_layer],
+                         &result->layers[step->worst_layer], text);
     }
     return text;
 }
@@ -209,8 +206,12 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
     text[0] = '\0';
     switch (step->kind) {
     case SPR_STEP_IDEAL:
-        snprintf(text, SPR_REASON_TEXT, "%.1f %% of the prunable weights are kept",
-                 100 * result->density);
+        if (isnan(result->density)) {
+            snprintf(text, SPR_REASON_TEXT, "nothing is prunable");
+        } else {
+            snprintf(text, SPR_REASON_TEXT, "%.1f %% of the prunable weights are kept",
+                     100 * result->density);
+        }
         break;
     case SPR_STEP_PLACEMENT:
         snprintf(text, SPR_REASON_TEXT, "%s",

@@ -52,6 +52,7 @@ struct spr_result {
     double activation_ceiling;
     double time_s, dense_time_s;
     double mixed_time_s;
+    double network_bytes;    /* of one pass of this variant: U of residency network */
     double density;          /* NAN: nothing prunable */
     double efficiency_kept;  /* NAN: nothing prunable */
     double weight_bytes, dense_weight_bytes;
@@ -75,7 +76,7 @@ struct spr_analysis {
     size_t result_count;
     bool other_counted;   /* the network carries op=other rows */
     bool has_attention;
-    double shortest_layer_s; /* shortest dense layer time, for the overhead warning */
+    double shortest_layer_s; /* shortest operator of any result, for the overhead warning */
 };
 
 /* Evaluates every variant at every batch. network and machine are borrowed and must outlive

@@ -28,7 +28,7 @@ struct spr_model {
     double value_bytes;
     bool ideal_tiles;             /* ignore tile_rows */
     enum spr_residency residency;
-    double network_bytes;         /* U of residency network: bytes of one dense pass */
+    double network_bytes;         /* U of residency network: bytes of one pass */
     double flops_per_s[SPR_ENGINES_MAX]; /* 0: unusable for this dtype */
     int dense_engine;             /* index of the fastest engine that accepts dense */
     size_t level_count;
@@ -38,8 +38,8 @@ struct spr_model {
 };
 
 /* Prepares *model. threads: cores whose private caches count (at least 1).
- * Errors: SPR_EINPUT when no engine takes dense work in this dtype or the last memory level
- * has no bandwidth. */
+ * Errors: SPR_EINPUT when no engine takes dense work in this dtype. The reader of machines
+ * sees to it that the last memory level has a bandwidth. */
 enum spr_status spr_model_prepare(struct spr_model *model, const struct spr_machine *machine,
                                   enum spr_dtype dtype, enum spr_corner engines,
                                   enum spr_corner memory, struct spr_error *err);

@@ -610,7 +610,8 @@ class Model:
         self.residency, self.ideal_tiles = residency, ideal_tiles
         self.engines = [e for e in machine.engines
                         if dtype in e.dtypes and e.rate.value is not None]
-        self.pass_bytes = {}              # batch -> U
+        self.pass_bytes = {}              # batch -> U of the dense network
+        self.variant_bytes = None         # U of the variant at hand
         self.break_even_cache = {}
         self.dense_cache = {}
 
@@ -643,7 +644,8 @@ class Model:
             elif self.residency == "cold":
                 crossing = qw + max(0.0, q - qw - capacity)
             else:
-                crossing = (qw * max(0.0, 1.0 - capacity / self.network_bytes(batch))
+                u = self.variant_bytes or self.network_bytes(batch)
+                crossing = (qw * max(0.0, 1.0 - capacity / u)
                             + max(0.0, q - qw - capacity))
             if level.rate.value is not None:
                 terms.append((level.name, crossing / level.rate.at(corner)))
@@ -732,6 +734,26 @@ class Model:
             raise OracleError("no engine accepts %s %s" % (p.name, self.dtype))
         return best
 
+    def pass_of(self, variant, batch):
+        """U of a variant: all bytes of one pass with the storage chosen when the dense
+        network's pass decides what stays in the caches; None unless it matters."""
+        if self.residency != "network":
+            return None
+        total = 0.0
+        for layer in self.layers:
+            c = variant.choices.get(layer.name)
+            total += layer.count * (self.sparse(layer, c, batch) if c
+                                    else self.dense(layer, batch)).q
+        return total
+
+    def sparse_in_pass(self, layer, c, batch, u):
+        """The pruned layer in its variant's own pass of u bytes."""
+        self.variant_bytes = u
+        try:
+            return self.sparse(layer, c, batch)
+        finally:
+            self.variant_bytes = None
+
     def sparse(self, layer, c, batch, corner="value"):
         """The layer pruned as chosen, with counted values where there are any."""
         p = c.pattern
@@ -782,24 +804,25 @@ class Model:
 
     # ---- network ---------------------------------------------------------
 
-    def speedup(self, variant, batch, corner):
+    def speedup(self, variant, batch, corner, u):
         before = after = 0.0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
             d = self.dense(layer, batch, corner).time
             before += layer.count * d
-            after += layer.count * (self.sparse(layer, c, batch, corner).time if c else d)
+            after += layer.count * (self.sparse_in_pass(layer, c, batch, u).time if c else d)
         return ratio(before, after)
 
     def evaluate(self, variant, batch):
         """The record's entry for one variant at one batch."""
         entries = []
+        u = self.pass_of(variant, batch)
         total = dict.fromkeys(("before", "after", "mixed", "rest", "ceiling", "prunable_before",
                                "prunable_after", "nnz", "weights", "wb", "dense_wb"), 0.0)
         for layer in self.layers:
             c = variant.choices.get(layer.name)
             d = self.dense(layer, batch)
-            r = self.sparse(layer, c, batch) if c else d
+            r = self.sparse_in_pass(layer, c, batch, u) if c else d
             be, detail = self.break_even(layer, c.pattern, batch) if c else (None, None)
             n = layer.count
             total["before"] += n * d.time
@@ -837,7 +860,7 @@ class Model:
         corners = [nominal]
         for engine_corner in ("low", "high"):
             for memory_corner in ("low", "high"):
-                corners.append(self.corner_speedup(variant, batch, engine_corner, memory_corner))
+                corners.append(self.corner_speedup(variant, batch, engine_corner, memory_corner, u))
         corners = [x for x in corners if x is not None]
         density = total["nnz"] / total["weights"] if total["weights"] else None
         prunable = (ratio(total["prunable_before"], total["prunable_after"])
@@ -861,7 +884,7 @@ class Model:
             "layers": entries, "_pareto_ok": {None}, "_variant": variant,
         }
 
-    def corner_speedup(self, variant, batch, engine_corner, memory_corner):
+    def corner_speedup(self, variant, batch, engine_corner, memory_corner, u):
         """The whole model again with all engine rates and all memory rates at an end."""
         machine = Machine.__new__(Machine)
         machine.overhead_s = self.machine.overhead_s
@@ -881,7 +904,7 @@ class Model:
         if key not in models:
             models[key] = Model(machine, self.layers, self.dtype, self.residency,
                                 self.ideal_tiles)
-        return models[key].speedup(variant, batch, "value")
+        return models[key].speedup(variant, batch, "value", u)
 
 
 def mark_pareto(entries):
