@@ -46,7 +46,11 @@ static enum spr_status out_of_memory(struct spr_error *err)
 static enum spr_status read_text(struct reading *r, struct spr_csv *csv, size_t column,
                                  const char **text)
 {
-    const char *cell = spr_csv_cell(csv, column);
+    const char *cell;
+    enum spr_status status = spr_csv_name(csv, column, &cell);
+    if (status != SPR_OK) {
+        return status;
+    }
     size_t count = r->accuracy->point_count;
     /* Methods and sources repeat from row to row: keep one copy. */
     const struct spr_accuracy_point *last =
@@ -66,7 +70,11 @@ static enum spr_status read_text(struct reading *r, struct spr_csv *csv, size_t 
 static enum spr_status read_metric(struct reading *r, struct spr_csv *csv)
 {
     struct spr_accuracy *accuracy = r->accuracy;
-    const char *metric = spr_csv_cell(csv, METRIC);
+    const char *metric;
+    enum spr_status status = spr_csv_name(csv, METRIC, &metric);
+    if (status != SPR_OK) {
+        return status;
+    }
     if (!accuracy->metric) {
         accuracy->metric = spr_arena_text(&accuracy->arena, metric, strlen(metric));
         return accuracy->metric ? SPR_OK : out_of_memory(r->err);
@@ -142,10 +150,18 @@ static enum spr_status read_numbers(struct spr_csv *csv, struct spr_accuracy_poi
                                    &point->dense_accuracy);
 }
 
+static bool same_series(const struct spr_accuracy_point *a, const struct spr_accuracy_point *b)
+{
+    return spr_pattern_equal(&a->pattern, &b->pattern) && strcmp(a->method, b->method) == 0;
+}
+
+/* The same variant named twice, or the same pattern, sparsity and method without a name. */
 static bool same_point(const struct spr_accuracy_point *a, const struct spr_accuracy_point *b)
 {
-    bool same_variant = a->variant && b->variant ? strcmp(a->variant, b->variant) == 0
-                                                 : a->variant == b->variant;
+    if (a->variant && b->variant) {
+        return strcmp(a->variant, b->variant) == 0;
+    }
+    bool same_variant = a->variant == b->variant;
     return spr_pattern_equal(&a->pattern, &b->pattern) && a->sparsity == b->sparsity &&
            same_variant && strcmp(a->method, b->method) == 0;
 }
@@ -167,12 +183,17 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     status = status ? status : read_allocation(csv, &point.layerwise);
     status = status ? status : read_text(r, csv, METHOD, &point.method);
     status = status ? status : read_text(r, csv, SOURCE, &point.source);
-    const char *variant = spr_csv_cell(csv, VARIANT);
+    const char *variant = "";
+    status = status ? status : spr_csv_name(csv, VARIANT, &variant);
     if (status == SPR_OK && *variant) {
         point.variant = spr_arena_text(&accuracy->arena, variant, strlen(variant));
         status = point.variant ? SPR_OK : out_of_memory(r->err);
     }
+    point.series = accuracy->point_count;
     for (size_t i = 0; status == SPR_OK && i < accuracy->point_count; i++) {
+        if (point.series == accuracy->point_count && same_series(&accuracy->points[i], &point)) {
+            point.series = accuracy->points[i].series;
+        }
         if (same_point(&accuracy->points[i], &point)) {
             char expected[80];
             snprintf(expected, sizeof expected, "a point given once; first given in line %zu",

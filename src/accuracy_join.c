@@ -20,22 +20,6 @@ struct answer {
     bool layerwise, interpolated;
 };
 
-static bool same_series(const struct spr_accuracy_point *a, const struct spr_accuracy_point *b)
-{
-    return spr_pattern_equal(&a->pattern, &b->pattern) && strcmp(a->method, b->method) == 0;
-}
-
-/* The first point of its pattern and method: stands for the series. */
-static bool leads_series(const struct spr_accuracy *accuracy, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (same_series(&accuracy->points[i], &accuracy->points[index])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static struct answer interpolate(const struct spr_accuracy_point *below,
                                  const struct spr_accuracy_point *above, double sparsity)
 {
@@ -48,55 +32,89 @@ static struct answer interpolate(const struct spr_accuracy_point *below,
         .interpolated = true};
 }
 
-/* The series of points[lead] at `sparsity`: nearest point within SPR_SAME_SPARSITY, else between
- * its neighbours when `between` allows it. */
-static bool ask_series(const struct spr_accuracy *accuracy, size_t lead, double sparsity,
-                       bool between, struct answer *answer)
+/* What the walk over one series found around a sparsity. */
+struct around {
+    const struct spr_accuracy_point *below, *above, *nearest;
+    const struct spr_accuracy_point *rival; /* as near as the nearest */
+};
+
+static void look_around(const struct spr_accuracy *accuracy, size_t lead, double sparsity,
+                        struct around *found)
 {
-    const struct spr_accuracy_point *below = NULL, *above = NULL, *nearest = NULL;
+    *found = (struct around){0};
     for (size_t i = lead; i < accuracy->point_count; i++) {
         const struct spr_accuracy_point *point = &accuracy->points[i];
-        if (!same_series(point, &accuracy->points[lead])) {
+        double distance = fabs(point->sparsity - sparsity);
+        double best = found->nearest ? fabs(found->nearest->sparsity - sparsity) : INFINITY;
+        if (point->series != lead) {
             continue;
         }
-        double distance = fabs(point->sparsity - sparsity);
-        if (distance <= SPR_SAME_SPARSITY &&
-            (!nearest || distance < fabs(nearest->sparsity - sparsity))) {
-            nearest = point;
+        if (distance <= SPR_SAME_SPARSITY && distance <= best) {
+            found->rival = distance == best ? point : NULL;
+            found->nearest = distance == best ? found->nearest : point;
         }
-        if (point->sparsity < sparsity && (!below || point->sparsity > below->sparsity)) {
-            below = point;
+        if (point->sparsity < sparsity &&
+            (!found->below || point->sparsity > found->below->sparsity)) {
+            found->below = point;
         }
-        if (point->sparsity > sparsity && (!above || point->sparsity < above->sparsity)) {
-            above = point;
+        if (point->sparsity > sparsity &&
+            (!found->above || point->sparsity < found->above->sparsity)) {
+            found->above = point;
         }
     }
-    if (nearest) {
-        *answer = (struct answer){nearest->accuracy, nearest->dense_accuracy, nearest->method,
-                                  nearest->layerwise, false};
-        return true;
-    }
-    if (between && below && above) {
-        *answer = interpolate(below, above, sparsity);
-        return true;
-    }
-    return false;
 }
 
 #define ANSWERS_MAX 64
 
-static size_t ask(const struct spr_accuracy *accuracy, const struct spr_pattern *pattern,
-                  double sparsity, bool between, struct answer *answers)
+/* A question to the table: who asks, at which point, and whether to interpolate. */
+struct question {
+    const struct spr_accuracy *accuracy;
+    const char *variant;
+    const struct spr_pattern *pattern;
+    double sparsity;
+    bool between;
+    struct spr_error *err;
+};
+
+static enum spr_status ask_series(const struct question *q, size_t lead,
+                                  struct answer *answers, size_t *count)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < accuracy->point_count && count < ANSWERS_MAX; i++) {
-        if (spr_pattern_equal(&accuracy->points[i].pattern, pattern) &&
-            leads_series(accuracy, i) &&
-            ask_series(accuracy, i, sparsity, between, &answers[count])) {
-            count++;
+    struct around found;
+    look_around(q->accuracy, lead, q->sparsity, &found);
+    const struct spr_accuracy_point *point = found.nearest;
+    if (found.rival && found.rival->accuracy != point->accuracy) {
+        return spr_fail(q->err, SPR_EINPUT,
+                        "%s:%zu: accuracy %.10g, but %.10g in line %zu, both for variant "
+                        "'%.80s': expected one, or a column 'method' that tells them apart",
+                        q->accuracy->path, found.rival->line, found.rival->accuracy,
+                        point->accuracy, point->line, q->variant);
+    }
+    if (!point && !(q->between && found.below && found.above)) {
+        return SPR_OK;
+    }
+    if (*count == ANSWERS_MAX) {
+        return spr_fail(q->err, SPR_EINPUT, "%s: more than %d methods for variant '%.80s'",
+                        q->accuracy->path, ANSWERS_MAX, q->variant);
+    }
+    answers[(*count)++] =
+        point ? (struct answer){point->accuracy, point->dense_accuracy, point->method,
+                                point->layerwise, false}
+              : interpolate(found.below, found.above, q->sparsity);
+    return SPR_OK;
+}
+
+/* One answer per method that knows the point. */
+static enum spr_status ask(const struct question *q, struct answer *answers, size_t *count)
+{
+    enum spr_status status = SPR_OK;
+    *count = 0;
+    for (size_t i = 0; i < q->accuracy->point_count && status == SPR_OK; i++) {
+        if (q->accuracy->points[i].series == i &&
+            spr_pattern_equal(&q->accuracy->points[i].pattern, q->pattern)) {
+            status = ask_series(q, i, answers, count);
         }
     }
-    return count;
+    return status;
 }
 
 /* false when out of memory. */
@@ -191,32 +209,50 @@ static const struct spr_accuracy_point *by_name(const struct spr_accuracy *accur
     return NULL;
 }
 
+static enum spr_status join_by_name(const struct spr_accuracy *accuracy,
+                                    const struct spr_accuracy_point *named,
+                                    struct spr_network *network,
+                                    struct spr_variant *variant, struct spr_error *err)
+{
+    char table[SPR_PATTERN_TEXT], here[SPR_PATTERN_TEXT];
+    if (variant->pattern.kind && !spr_pattern_equal(&variant->pattern, &named->pattern)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s:%zu: column 'pattern': '%s': expected %s, the pattern of variant "
+                        "'%.80s'",
+                        accuracy->path, named->line, spr_pattern_text(&named->pattern, table),
+                        spr_pattern_text(&variant->pattern, here), variant->name);
+    }
+    struct answer answer = {named->accuracy, named->dense_accuracy, named->method,
+                            named->layerwise, false};
+    return apply(network, variant, &answer, false) ? SPR_OK : out_of_memory(err);
+}
+
 static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                                           struct spr_network *network,
                                           struct spr_variant *variant, struct spr_error *err)
 {
     struct answer answers[ANSWERS_MAX];
     const struct spr_accuracy_point *named = by_name(accuracy, variant->name);
+    size_t count = 0;
     if (named) {
-        struct answer answer = {named->accuracy, named->dense_accuracy, named->method,
-                                named->layerwise, false};
-        return apply(network, variant, &answer, false) ? SPR_OK : out_of_memory(err);
+        return join_by_name(accuracy, named, network, variant, err);
     }
     /* A 2:4 variant that leaves layers dense averages below 0.5, yet its point says 0.5. */
     double fixed = spr_pattern_fixed_sparsity(&variant->pattern);
-    double sparsity = isnan(fixed) ? variant->sparsity : fixed;
-    size_t count = variant->pattern.kind
-                       ? ask(accuracy, &variant->pattern, sparsity, false, answers)
-                       : 0;
-    if (count > 1) {
+    struct question question = {accuracy, variant->name, &variant->pattern,
+                                isnan(fixed) ? variant->sparsity : fixed, false, err};
+    enum spr_status status = variant->pattern.kind ? ask(&question, answers, &count) : SPR_OK;
+    if (status == SPR_OK && count > 1) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: variant '%.80s' matches %zu methods ('%.40s', '%.40s'): expected "
                         "a column 'variant' that says which",
                         accuracy->path, variant->name, count, answers[0].method,
                         answers[1].method);
     }
-    return count == 0 || apply(network, variant, &answers[0], false) ? SPR_OK
-                                                                     : out_of_memory(err);
+    if (status == SPR_OK && count == 1 && !apply(network, variant, &answers[0], false)) {
+        return out_of_memory(err);
+    }
+    return status;
 }
 
 static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assume_uniform,
@@ -227,7 +263,14 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
     for (size_t i = 0; i < network->variant_count; i++) {
         const struct spr_variant *old = &network->variants[i];
         struct answer answers[ANSWERS_MAX];
-        size_t found = ask(accuracy, &old->pattern, old->sparsity, true, answers);
+        struct question question = {accuracy, old->name, &old->pattern, old->sparsity, true,
+                                    err};
+        size_t found;
+        enum spr_status status = ask(&question, answers, &found);
+        if (status != SPR_OK) {
+            spr_free(joined);
+            return status;
+        }
         size_t copies = found > 0 ? found : 1;
         if (!spr_grow(&joined, &capacity, count + copies, sizeof *joined)) {
             spr_free(joined);

@@ -12,8 +12,8 @@
 
 #include "mem.h"
 
-/* Longest physical line and most cells of a row: far above any real table, low enough that
- * a hostile file cannot make the parser buffer without bound. */
+/* Longest physical line, longest quoted cell and most cells of a row: far above any real
+ * table, low enough that a hostile file cannot make the parser buffer without bound. */
 #define LINE_MAX_BYTES ((size_t)1 << 20)
 #define CELLS_MAX 1024
 
@@ -31,6 +31,7 @@ struct reader {
     size_t cell_count;
     bool row_open; /* between the first cell and the end of its row */
     bool header_seen;
+    size_t header_cells;
     enum spr_status status;
 };
 
@@ -100,6 +101,7 @@ static void read_header(struct reader *r)
 {
     const char *const *columns = r->table.columns;
     r->header_seen = true;
+    r->header_cells = r->cell_count;
     for (size_t i = 0; i < r->cell_count && r->status == SPR_OK; i++) {
         size_t column = find_column(columns, r->cells[i]);
         if (!columns[column]) {
@@ -121,11 +123,27 @@ static void read_header(struct reader *r)
     }
 }
 
+/* A decimal comma makes one cell too many: taken as it stands it would change figures. */
+static enum spr_status check_width(struct reader *r)
+{
+    for (size_t i = r->header_cells; i < r->cell_count; i++) {
+        if (r->cells[i][0] != '\0') {
+            return spr_fail_more(r->table.err, SPR_EINPUT,
+                                 "%s:%zu: %zu cells, the header has %zu: expected a cell that "
+                                 "holds a comma in quotes",
+                                 r->table.path, r->table.line, r->cell_count,
+                                 r->header_cells);
+        }
+    }
+    return SPR_OK;
+}
+
 static void read_row(struct reader *r)
 {
     r->table.cells = r->cells;
     r->table.cell_count = r->cell_count;
-    enum spr_status status = r->row(&r->table, r->context);
+    enum spr_status status = check_width(r);
+    status = status ? status : r->row(&r->table, r->context);
     if (status == SPR_EINPUT) {
         r->table.bad_rows++;
         if (r->table.bad_rows < SPR_BAD_ROWS_MAX) {
@@ -183,6 +201,9 @@ static void feed_line(struct reader *r, char *line, size_t size)
     }
     /* libcsv reports no event while a quoted cell goes on; state 0 is "row not begun". */
     r->row_open = r->parser.pstate != 0;
+    if (r->row_open && csv_get_buffer_size(&r->parser) > LINE_MAX_BYTES) {
+        fail_line(r, "a quoted cell longer than 1 MiB starts here: is its quote closed?");
+    }
 }
 
 static void feed_file(struct reader *r, FILE *file)
@@ -405,6 +426,18 @@ enum spr_status spr_csv_fraction(struct spr_csv *csv, size_t column, double *val
     }
     if (!spr_parse_fraction(text, value)) {
         return spr_csv_bad(csv, column, "a fraction 0..1 or a percentage 0%..100%");
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_csv_name(struct spr_csv *csv, size_t column, const char **text)
+{
+    *text = spr_csv_cell(csv, column);
+    for (const char *c = *text; *c; c++) {
+        /* Names are printed: a terminal must not act on them. */
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
+            return spr_csv_bad(csv, column, "a name without control characters");
+        }
     }
     return SPR_OK;
 }

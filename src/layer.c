@@ -46,7 +46,11 @@ static enum spr_status out_of_memory(struct spr_error *err)
 static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t *index)
 {
     struct spr_network *network = r->network;
-    const char *name = spr_csv_cell(csv, LAYER);
+    const char *name;
+    enum spr_status named = spr_csv_name(csv, LAYER, &name);
+    if (named != SPR_OK) {
+        return named;
+    }
     if (*name == '\0') {
         return spr_csv_bad(csv, LAYER, "a layer name");
     }
@@ -158,6 +162,34 @@ static enum spr_status read_counted(struct spr_csv *csv, const struct spr_layer 
                                    &counted->longest_row);
 }
 
+/* Counts that contradict each other or the pattern would give more useful than issued
+ * FLOPs. */
+static enum spr_status check_counted(struct spr_csv *csv, const struct spr_layer *layer,
+                                     const struct spr_choice *choice)
+{
+    const struct spr_counted *counted = &choice->counted;
+    struct spr_shape shape = spr_layer_shape(layer);
+    struct spr_weight_cost cost;
+    double kept = spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
+    if (isnan(counted->nnz)) {
+        return SPR_OK;
+    }
+    choice->pattern.kind->cost(&choice->pattern, &shape, kept, counted, 1, &cost);
+    if (counted->nnz > cost.issued) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "at most %.10g, what the pattern stores at this sparsity",
+                 cost.issued);
+        return spr_csv_bad(csv, NNZ, expected);
+    }
+    if (counted->touched_columns * (double)layer->m < counted->nnz) {
+        return spr_csv_bad(csv, TOUCHED_COLUMNS, "enough columns to hold the nnz");
+    }
+    if (counted->longest_row * (double)layer->m < counted->nnz) {
+        return spr_csv_bad(csv, LONGEST_ROW, "a row long enough for the nnz");
+    }
+    return SPR_OK;
+}
+
 static enum spr_status check_fit(struct reading *r, struct spr_csv *csv,
                                  const struct spr_layer *layer,
                                  const struct spr_choice *choice)
@@ -193,6 +225,7 @@ static enum spr_status read_choice(struct reading *r, struct spr_csv *csv, size_
     enum spr_status status = read_pattern(r, csv, &choice->pattern);
     status = status ? status : read_counted(csv, layer, &choice->counted);
     status = status ? status : read_sparsity(csv, layer, choice);
+    status = status ? status : check_counted(csv, layer, choice);
     status =
         status ? status
                : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &choice->activation_sparsity);
@@ -254,11 +287,13 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     struct reading *r = context;
     struct spr_network *network = r->network;
     bool named = csv->position[VARIANT] >= 0;
-    const char *variant_name = named ? spr_csv_cell(csv, VARIANT) : network->name;
+    const char *variant_name = network->name;
     bool describes = *spr_csv_cell(csv, PATTERN) || *spr_csv_cell(csv, SPARSITY) ||
                      *spr_csv_cell(csv, NNZ);
     size_t layer = 0, variant = 0;
-    enum spr_status status = find_layer(r, csv, &layer);
+    enum spr_status status =
+        named ? spr_csv_name(csv, VARIANT, &variant_name) : SPR_OK;
+    status = status ? status : find_layer(r, csv, &layer);
     if (status == SPR_OK && (!named || *variant_name == '\0')) {
         status = base_row(r, csv, layer);
     }
@@ -269,7 +304,8 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
         return describes ? spr_csv_bad(csv, VARIANT, "a variant name beside a pattern")
                          : read_accuracy(csv, &network->dense_accuracy);
     }
-    if (!named && csv->position[PATTERN] < 0 && csv->position[SPARSITY] < 0) {
+    if (!named && csv->position[PATTERN] < 0 && csv->position[SPARSITY] < 0 &&
+        csv->position[NNZ] < 0) {
         return read_accuracy(csv, &network->dense_accuracy);
     }
     status = find_variant(r, variant_name, &variant);
@@ -380,7 +416,12 @@ static char *name_of_path(struct spr_arena *arena, const char *path)
     const char *slash = strrchr(path, '/');
     const char *start = slash ? slash + 1 : path;
     const char *dot = strrchr(start, '.');
-    return spr_arena_text(arena, start, dot && dot > start ? (size_t)(dot - start) : strlen(start));
+    char *name = spr_arena_text(arena, start,
+                                dot && dot > start ? (size_t)(dot - start) : strlen(start));
+    for (char *c = name; c && *c; c++) {
+        *c = (char)((unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c);
+    }
+    return name;
 }
 
 enum spr_status spr_network_read(const char *path, struct spr_network *network,

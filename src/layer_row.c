@@ -145,9 +145,35 @@ static enum spr_status same_integer(struct spr_csv *csv, size_t column, int64_t 
     enum spr_status status = spr_csv_integer(csv, column, low, SPR_DIMENSION_MAX, &value);
     if (status == SPR_OK && value != known) {
         char expected[96];
-        snprintf(expected, sizeof expected, "%lld, as in the other rows of this layer",
+        snprintf(expected, sizeof expected, "%lld, as in the first row of this layer",
                  (long long)known);
         status = spr_csv_bad(csv, column, expected);
+    }
+    return status;
+}
+
+static enum spr_status same_number(struct spr_csv *csv, size_t column, double known)
+{
+    double value = known;
+    enum spr_status status =
+        spr_csv_number(csv, column, 0, 1e300, "a number of 0 or more", &value);
+    if (status == SPR_OK && value != known && !(isnan(value) && isnan(known))) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "%.17g, as in the first row of this layer", known);
+        status = spr_csv_bad(csv, column, expected);
+    }
+    return status;
+}
+
+static enum spr_status same_prunable(struct spr_csv *csv, const struct spr_layer *known)
+{
+    struct spr_layer here = {.op = known->op};
+    bool given = *spr_csv_cell(csv, PRUNABLE) != '\0';
+    enum spr_status status = read_prunable(csv, &here);
+    if (status == SPR_OK && given && here.prunable != known->prunable) {
+        status = spr_csv_bad(csv, PRUNABLE,
+                             known->prunable ? "1, as in the first row of this layer"
+                                             : "0, as in the first row of this layer");
     }
     return status;
 }
@@ -158,7 +184,7 @@ enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer 
     enum spr_status status = read_op(csv, &op);
     if (status == SPR_OK && op != known->op) {
         char expected[64];
-        snprintf(expected, sizeof expected, "%s, as in the other rows of this layer",
+        snprintf(expected, sizeof expected, "%s, as in the first row of this layer",
                  op_names[known->op]);
         status = spr_csv_bad(csv, OP, expected);
     }
@@ -168,5 +194,11 @@ enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer 
         status = status ? status : same_integer(csv, N, known->n, 1);
     }
     status = status ? status : same_integer(csv, COUNT, known->count, 1);
-    return status ? status : same_integer(csv, GROUPS, known->groups, 1);
+    status = status ? status : same_integer(csv, GROUPS, known->groups, 1);
+    status = status ? status : same_number(csv, X_ELEMENTS, known->x_elements);
+    if (known->op == SPR_OP_OTHER) {
+        status = status ? status : same_number(csv, FLOPS, known->other_flops);
+        status = status ? status : same_number(csv, BYTES, known->other_bytes);
+    }
+    return status ? status : same_prunable(csv, known);
 }

@@ -96,10 +96,15 @@ static enum spr_status copy_text(struct place *at, const spr_json *item, const c
     const char *source = spr_json_text(item);
     *text = NULL;
     if (source) {
-        *text = spr_arena_text(&at->machine->arena, source, strlen(source));
-        if (!*text) {
+        char *copy = spr_arena_text(&at->machine->arena, source, strlen(source));
+        if (!copy) {
             return spr_fail(at->err, SPR_ENOMEM, "out of memory");
         }
+        /* Texts are printed: a terminal must not act on them. */
+        for (char *c = copy; *c; c++) {
+            *c = (char)((unsigned char)*c < 0x20 || *c == 0x7F ? ' ' : *c);
+        }
+        *text = copy;
     }
     return SPR_OK;
 }
@@ -134,6 +139,9 @@ static enum spr_status read_interval(struct place *at, const char *key, const sp
     const spr_json *low = spr_json_get(item, "low");
     const spr_json *high = spr_json_get(item, "high");
     enum spr_status status = SPR_OK;
+    if (!value) {
+        return bad(at, key, item, "a key 'value' (null when unknown)");
+    }
     if (!spr_json_is_null(value)) {
         status = positive(at, key, value, &number->value);
         number->low = number->high = number->value;
@@ -391,7 +399,12 @@ static enum spr_status read_rest(struct place *at, const spr_json *root)
          spr_dtype_parse(spr_json_text(dtype), &machine->default_dtype, NULL) != SPR_OK)) {
         return bad(at, "default_dtype", dtype, "f64, f32, tf32, f16, bf16, fp8 or i8");
     }
-    if (spr_json_number(spr_json_get(root, "cores"), &cores) && cores >= 1 && cores < 1e6) {
+    const spr_json *count = spr_json_get(root, "cores");
+    if (!spr_json_is_null(count)) {
+        if (!spr_json_number(count, &cores) || cores < 1 || cores > 1e6 ||
+            cores != floor(cores)) {
+            return bad(at, "cores", count, "an integer 1..10^6");
+        }
         machine->cores = (int64_t)cores;
     }
     (void)spr_json_bool(probed, &machine->probed);

@@ -409,7 +409,7 @@ enum spr_status spr_analyze(struct spr_network *network, const struct spr_machin
                             struct spr_error *err)
 {
     *analysis = (struct spr_analysis){.network = network, .machine = machine,
-                                      .options = *options, .shortest_layer_s = INFINITY};
+                                      .options = *options, .shortest_layer_s = (double)INFINITY};
     struct evaluation e = {.analysis = analysis, .err = err};
     enum spr_status status = check_size(network, options->batch_count, err);
     status = status ? status : prepare(&e);

@@ -39,8 +39,13 @@ static enum spr_status text_of(struct reading *r, const spr_json *object, const 
     const char *source = spr_json_text(spr_json_get(object, key));
     *text = NULL;
     if (source) {
-        *text = spr_arena_text(&r->record->network.arena, source, strlen(source));
-        return *text ? SPR_OK : out_of_memory(r);
+        char *copy = spr_arena_text(&r->record->network.arena, source, strlen(source));
+        /* Texts are printed: a terminal must not act on them. */
+        for (char *c = copy; c && *c; c++) {
+            *c = (char)((unsigned char)*c < 0x20 || *c == 0x7F ? '?' : *c);
+        }
+        *text = copy;
+        return copy ? SPR_OK : out_of_memory(r);
     }
     return needed ? bad(r, key, "a text") : SPR_OK;
 }
@@ -366,7 +371,11 @@ static enum spr_status read_head(struct reading *r, const spr_json *root)
                         "\", a record made by sproof analyze",
                         r->path);
     }
-    if (!(version >= 1 && version <= SPR_ANALYSIS_VERSION)) {
+    if (!(version >= 1)) {
+        return spr_fail(r->err, SPR_EINPUT, "%s: schema_version: missing: expected %d", r->path,
+                        SPR_ANALYSIS_VERSION);
+    }
+    if (version > SPR_ANALYSIS_VERSION) {
         return spr_fail(r->err, SPR_EINPUT,
                         "%s: schema_version: %g: expected at most %d: made by a newer sproof",
                         r->path, version, SPR_ANALYSIS_VERSION);

@@ -34,6 +34,7 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, size_t 
     struct spr_error why = {0};
     double sparsity = choice->sparsity, n = (double)l->n * r->result->batch, given = n;
     enum spr_dtype dtype = r->analysis->options.dtype;
+    int64_t threads = r->analysis->options.threads, ran = threads;
     if (*text && spr_pattern_parse(text, &pattern, &why) != SPR_OK) {
         return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column 'pattern': %s", csv->path,
                              csv->line, why.text);
@@ -42,13 +43,14 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, size_t 
     status = status ? status
                     : spr_csv_number(csv, N, 1, 1e15, "a number of columns of 1 or more",
                                      &given);
+    status = status ? status : spr_csv_integer(csv, THREADS, 1, 1048576, &ran);
     text = spr_csv_cell(csv, DTYPE);
     if (status == SPR_OK && *text && spr_dtype_parse(text, &dtype, NULL) != SPR_OK) {
         status = spr_csv_bad(csv, DTYPE, "f64, f32, tf32, f16, bf16, fp8 or i8");
     }
     *same = spr_pattern_equal(&pattern, &choice->pattern) &&
             fabs(sparsity - choice->sparsity) <= SPR_SAME_SPARSITY && given == n &&
-            dtype == r->analysis->options.dtype;
+            dtype == r->analysis->options.dtype && (threads == 0 || ran == threads);
     return status;
 }
 

@@ -19,6 +19,7 @@ struct spr_accuracy_point {
     const char *method;    /* "" when not given */
     const char *source;    /* "" when not given */
     bool layerwise;        /* allocation=layerwise */
+    size_t series;         /* first point of its pattern and method */
     size_t line;
 };
 
@@ -48,7 +49,8 @@ enum spr_status spr_accuracy_make_variants(const struct spr_accuracy *accuracy,
  * sparsity within 5e-4; grid variants also by linear interpolation between two points of the
  * same pattern and method. A grid variant with several methods becomes several variants.
  * assume_uniform: layerwise points count as if allocated uniformly.
- * Errors: SPR_EINPUT when a table variant matches several methods. */
+ * Errors: SPR_EINPUT when a table variant matches several methods, when two accuracies of one
+ * method are as good for one variant, and when a named variant has another pattern. */
 enum spr_status spr_accuracy_join(const struct spr_accuracy *accuracy, bool assume_uniform,
                                   struct spr_network *network, struct spr_error *err);
 

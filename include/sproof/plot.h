@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 enum spr_plot_kind {
-    SPR_PLOT_ROOFLINE,  /* FLOP/byte against FLOP/s, roofs, dense points and their pruned ones */
+    SPR_PLOT_ROOFLINE,  /* FLOP/byte against FLOP/s under the roofs, dense and pruned */
     SPR_PLOT_SPARSITY,  /* accuracy against speedup, a curve per pattern */
     SPR_PLOT_SPEEDUP,   /* speedup against sparsity, the ideal and the ceilings */
     SPR_PLOT_LAYERS,    /* time per layer before and after, coloured by what limits it */

@@ -129,7 +129,7 @@ static enum spr_status add_sparsity(const char *part, void *context, struct spr_
         }
     }
     if (pieces == 1) {
-        return add_sparsity_value(list, value[0], err);
+        return add_sparsity_value(list, spr_round12(value[0]), err);
     }
     if (pieces == 2 || value[2] <= 0 || value[1] < value[0] ||
         (value[1] - value[0]) / value[2] > LIST_MAX) {
@@ -220,7 +220,16 @@ enum spr_status cli_batches(const char *text, struct spr_options *options,
                             struct spr_error *err)
 {
     options->batch_count = 0;
-    return for_parts("batch", text, add_batch, options, err);
+    enum spr_status status = for_parts("batch", text, add_batch, options, err);
+    for (size_t i = 1; i < options->batch_count; i++) {
+        double moving = options->batches[i];
+        size_t j = i;
+        for (; j > 0 && options->batches[j - 1] > moving; j--) {
+            options->batches[j] = options->batches[j - 1];
+        }
+        options->batches[j] = moving;
+    }
+    return status;
 }
 
 enum spr_status cli_batch_index(const struct spr_options *options, const char *text,

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "csv_read.h"
+#include "limits.h"
 #include "mem.h"
 
 static void check_input(struct cli *cli, const char *record,
@@ -74,9 +75,7 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
     }
     check_input(cli, name, &record->head.model);
     check_input(cli, name, &record->head.accuracy);
-    if (record->options.change_count == 0) {
-        check_input(cli, name, &record->head.machine);
-    }
+    check_input(cli, name, &record->head.machine);
     status = add_missing(&record->network, patterns, pattern_count, err);
     status = status ? status
                     : spr_analyze(&record->network, &record->machine, &record->options,
@@ -106,8 +105,12 @@ static bool parse_point(const char *name, struct spr_pattern *pattern, double *s
     if (spr_pattern_parse(text, pattern, NULL) != SPR_OK) {
         return false;
     }
-    *sparsity = spr_pattern_fixed_sparsity(pattern);
-    return at ? spr_parse_fraction(at + 1, sparsity) : true;
+    double fixed = spr_pattern_fixed_sparsity(pattern);
+    *sparsity = fixed;
+    if (at && !spr_parse_fraction(at + 1, sparsity)) {
+        return false;
+    }
+    return isnan(fixed) || fabs(*sparsity - fixed) <= SPR_SPARSITY_SLACK;
 }
 
 static bool has_variant(const struct spr_network *network, const char *name)
@@ -174,9 +177,12 @@ static const struct spr_result *best_of(const struct spr_analysis *a,
     const struct spr_result *best = NULL;
     for (size_t i = 0; i < a->result_count; i++) {
         const struct spr_result *r = &a->results[i];
-        if (r->batch_index == batch && spr_pattern_equal(&r->variant->pattern, pattern) &&
-            (!a->options.has_max_drop || r->within_drop) &&
-            (!best || r->speedup > best->speedup)) {
+        if (r->batch_index != batch || !spr_pattern_equal(&r->variant->pattern, pattern)) {
+            continue;
+        }
+        /* Within --max-drop first, the faster among equals. */
+        if (!best || r->within_drop > best->within_drop ||
+            (r->within_drop == best->within_drop && r->speedup > best->speedup)) {
             best = r;
         }
     }

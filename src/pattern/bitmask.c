@@ -31,7 +31,7 @@ static void cost(const struct spr_pattern *pattern, const struct spr_shape *shap
 SPR_DEFINE_PATTERN(bitmask) = {
     {.name = "bitmask",
      .spelling = "bitmask",
-     .summary = "single non-zeros anywhere, one mask bit per weight",
+     .summary = "single non-zeros anywhere, a mask bit per weight",
      .storage = "nnz*v + ceil(m*k/8) + (m+1)*4",
      .pattern_class = SPR_CLASS_CSR,
      .parse = parse,

@@ -43,7 +43,7 @@ static void cost(const struct spr_pattern *pattern, const struct spr_shape *shap
 SPR_DEFINE_PATTERN(ell) = {
     {.name = "ell",
      .spelling = "ell",
-     .summary = "every row padded to the longest, 4-byte column indices",
+     .summary = "rows padded to the longest, 4-byte column indices",
      .storage = "m*w*(v+4), w the longest row",
      .pattern_class = SPR_CLASS_CSR,
      .parse = parse,

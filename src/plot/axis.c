@@ -65,7 +65,8 @@ static void add_tick(struct ticks *ticks, double value, bool named)
     } else if (named) {
         snprintf(text, sizeof text, "%.6g", fabs(value) < slack ? 0.0 : value);
     }
-    spr_text_add(ticks->settings, "%s'%s' %.10g%s", ticks->count++ ? ", " : "", text, value,
+    spr_text_add(ticks->settings, "%s'%s' %.10g%s", ticks->count++ ? ", " : "", text,
+                 value + 0.0, /* never -0 */
                  named ? "" : " 1");
 }
 
@@ -85,9 +86,9 @@ static void log_ticks(struct ticks *ticks, double length, double apart)
         double ten = pow(10, e);
         bool decades = ((e % every) + every) % every == 0;
         for (int digit = 1; digit <= 9; digit++) {
-            bool named = digit == 1   ? decades
-                         : fifths     ? digit == 2 || digit == 5
-                                      : thirds && digit == 3;
+            bool named = digit == 1 ? decades
+                         : fifths   ? digit == 2 || digit == 5
+                                    : thirds && digit == 3;
             if (named || (every == 1 && decade > 60) || digit == 1) {
                 add_tick(ticks, digit * ten, named);
             }
@@ -118,7 +119,8 @@ void spr_axis_settings(const struct spr_axis *axis, char name, double length, do
         spr_text_add(settings, "set logscale %c\n", name);
     }
     spr_text_add(settings, "set %crange [%.10g:%.10g]\n", name,
-                 axis->flipped ? axis->high : axis->low, axis->flipped ? axis->low : axis->high);
+                 axis->flipped ? axis->high : axis->low,
+                 axis->flipped ? axis->low : axis->high);
     if (axis->label[0]) {
         spr_text_add(settings, "set %clabel ", name);
         spr_text_add_quoted(settings, axis->label);

@@ -5,8 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-static void fill_with_letters(struct spr_figure *figure, const struct spr_bar *bar)
+/* Returns how many. */
+static size_t fill_with_letters(struct spr_figure *figure, const struct spr_bar *bar)
 {
+    size_t letters = 0;
     double from[2], to[2], at[2];
     const double ends[2][2] = {{bar->from, (bar->bottom + bar->top) / 2},
                                {bar->to, (bar->bottom + bar->top) / 2}};
@@ -16,7 +18,9 @@ static void fill_with_letters(struct spr_figure *figure, const struct spr_bar *b
         const double here[2] = {x, from[1]};
         spr_figure_unpixel(figure, here, at);
         spr_text_add(&figure->data, "%.10g\t%.10g\n", at[0], at[1]);
+        letters++;
     }
+    return letters;
 }
 
 void spr_bars_draw(struct spr_figure *figure, const struct spr_bar *bars, size_t count,
@@ -25,21 +29,22 @@ void spr_bars_draw(struct spr_figure *figure, const struct spr_bar *bars, size_t
     if (count == 0) {
         return;
     }
-    size_t block = spr_figure_block(figure, figure->dumb ? "x\ty" : "from\tto\tbottom\ttop");
+    size_t letters = figure->dumb ? 0 : count,
+           block = spr_figure_block(figure, figure->dumb ? "x\ty" : "from\tto\tbottom\ttop");
     for (size_t i = 0; i < count; i++) {
         const struct spr_bar *bar = &bars[i];
         if (figure->dumb) {
-            fill_with_letters(figure, bar);
+            letters += fill_with_letters(figure, bar);
         } else {
             spr_text_add(&figure->data, "%.10g\t%.10g\t%.10g\t%.10g\n", bar->from, bar->to,
                          bar->bottom, bar->top);
         }
     }
-    /* A block without points is an error of gnuplot: bars too short for a character. */
-    if (figure->dumb) {
-        spr_text_add(&figure->data, "NaN\tNaN\n");
-    }
     spr_figure_block_end(figure);
+    /* Bars too short for a character leave an empty block, which gnuplot refuses to plot. */
+    if (letters == 0) {
+        return;
+    }
     spr_figure_plot(figure, block);
     if (figure->dumb) {
         spr_text_add(&figure->plots, "using 1:2 with points pt '%c'", paint->letter);
@@ -64,7 +69,7 @@ void spr_bars_text(struct spr_figure *figure, const struct spr_bar *bar, const c
     double gap = figure->dumb ? 2 : 6;
     if (to[0] + gap + length <= figure->area.right) {
         to[0] += gap;
-    } else if (length + 2 * gap < to[0] - from[0] && !figure->dumb) {
+    } else if (length + 2 * gap < to[0] - from[0]) {
         to[0] -= gap;
         lettering.align = "right";
         lettering.color = "#FFFFFF";

@@ -87,10 +87,10 @@ static enum spr_status no_variant(const struct spr_analysis *analysis, const cha
         names[i] = network->variants[i].name;
     }
     const char *near = spr_nearest(name, names);
-    enum spr_status status = spr_fail(
-        err, SPR_EINPUT, "no variant '%s'%s%s%s", spr_text_clean(name, 120, clean[0]),
-        near ? ": did you mean '" : "", near ? spr_text_clean(near, 120, clean[1]) : "",
-        near ? "'?" : "");
+    enum spr_status status =
+        spr_fail(err, SPR_EINPUT, "no variant '%s'%s%s%s", spr_text_clean(name, 120, clean[0]),
+                 near ? ": did you mean '" : "",
+                 near ? spr_text_clean(near, 120, clean[1]) : "", near ? "'?" : "");
     spr_free(names);
     return status;
 }
@@ -143,7 +143,8 @@ enum spr_status spr_draw_focus(const struct spr_analysis *analysis,
         *count = results[0] ? 1 : 0;
     }
     if (*count == 0) {
-        return spr_fail(err, SPR_EINPUT, "nothing to draw: no pruned variant of %s at batch %g",
+        return spr_fail(err, SPR_EINPUT,
+                        "nothing to draw: no pruned variant of %s at batch %g",
                         request->pattern_count ? "the patterns asked for" : "the network",
                         batch_of(analysis, request));
     }

@@ -13,14 +13,23 @@ struct spr_style spr_figure_style(size_t i)
     static const char *const colors[] = {SPR_BLUE,   SPR_VERMILLION, SPR_GREEN, SPR_PURPLE,
                                          SPR_ORANGE, SPR_SKY,        SPR_BLACK, SPR_GREY};
     static const int shapes[][2] = {{7, 6}, {5, 4}, {9, 8}, {13, 12}, {11, 10}, {15, 14}};
-    static const char *const dashes[] = {"1", "(12,4)", "(4,4)", "(12,4,3,4)", "(20,5)",
-                                         "(2,3)"};
+    static const char *const dashes[] = {"1",          "(12,4)", "(4,4)",
+                                         "(12,4,3,4)", "(20,5)", "(2,3)"};
     static const char letters[] = "abcdefghijklmnpqrstuvwyz";
     return (struct spr_style){.color = colors[i % 8],
                               .point = shapes[i % 6][0],
                               .hollow = shapes[i % 6][1],
                               .dash = dashes[i % 6],
                               .letter = letters[i % (sizeof letters - 1)]};
+}
+
+void spr_figure_screen(const struct spr_figure *figure, const double pixel[2],
+                       double screen[2])
+{
+    /* The last of n characters is at 1, not the end of it. */
+    double last = figure->dumb ? 1 : 0;
+    screen[0] = pixel[0] / (figure->width - last);
+    screen[1] = pixel[1] / (figure->height - last);
 }
 
 bool spr_figure_pixel(const struct spr_figure *figure, const double at[2], double pixel[2])
@@ -200,10 +209,20 @@ bool spr_figure_label(struct spr_figure *figure, const double at[2], double gap,
 void spr_figure_text(struct spr_figure *figure, const double pixel[2],
                      const struct spr_lettering *lettering, const char *text)
 {
+    const struct spr_box *area = &figure->area;
+    double at[2];
+    /* Characters are whole, and gnuplot rounds screen coordinates unlike those of data. */
+    bool in_data = figure->dumb && pixel[1] > area->bottom && pixel[1] < area->top;
+    if (in_data) {
+        spr_figure_unpixel(figure, pixel, at);
+    } else {
+        spr_figure_screen(figure, pixel, at);
+    }
+    const char *system = in_data ? "first" : "screen";
     spr_text_add(&figure->settings, "set label ");
     spr_text_add_quoted(&figure->settings, text);
-    spr_text_add(&figure->settings, " at screen %.5f, screen %.5f %s", pixel[0] / figure->width,
-                 pixel[1] / figure->height, lettering->align);
+    spr_text_add(&figure->settings, " at %s %.8g, %s %.8g %s", system, at[0], system, at[1],
+                 lettering->align);
     if (!figure->dumb) {
         spr_text_add(&figure->settings, " tc rgb '%s' font ',%g'", lettering->color,
                      lettering->size > 0 ? lettering->size : 11);
@@ -277,8 +296,10 @@ void spr_figure_arrows(struct spr_figure *figure, const double (*ends)[4], size_
     }
     spr_figure_block_end(figure);
     spr_figure_plot(figure, block);
-    spr_text_add(&figure->plots, "using 1:($5 == 0 ? $2 : NaN):($3-$1):($4-$2) "
-                                 "with vectors nohead lc rgb '%s' lw 1 notitle", color);
+    spr_text_add(&figure->plots,
+                 "using 1:($5 == 0 ? $2 : NaN):($3-$1):($4-$2) "
+                 "with vectors nohead lc rgb '%s' lw 1 notitle",
+                 color);
     spr_figure_plot(figure, block);
     spr_text_add(&figure->plots,
                  "using 1:($5 == 1 ? $2 : NaN):($3-$1):($4-$2) with vectors head filled "

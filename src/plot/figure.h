@@ -49,8 +49,8 @@ struct spr_figure {
     struct spr_box area;            /* of the axes */
     struct spr_axis x, y;
     struct spr_placer placer;
-    const char *file;   /* the picture the script makes when run by hand */
-    const char *script; /* name of the script itself */
+    const char *file;                      /* the picture the script makes when run by hand */
+    const char *script;                    /* name of the script itself */
     struct spr_text title, facts, caption; /* set these before the frame */
     struct spr_text data, settings, plots;
     struct spr_text labels, hovers; /* lines of their data blocks */
@@ -66,6 +66,10 @@ void spr_figure_free(struct spr_figure *figure);
 
 /* Series style number i; they repeat after 24. */
 struct spr_style spr_figure_style(size_t i);
+
+/* gnuplot's screen coordinates of pixels. */
+void spr_figure_screen(const struct spr_figure *figure, const double pixel[2],
+                       double screen[2]);
 
 /* Data units to pixels, and whether that is inside the frame. */
 bool spr_figure_pixel(const struct spr_figure *figure, const double at[2], double pixel[2]);

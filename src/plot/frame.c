@@ -87,7 +87,8 @@ void spr_figure_frame(struct spr_figure *figure, double panel, double names)
     figure->area = (struct spr_box){
         names, space.below + (double)captions * space.caption + (figure->dumb ? 1 : 8),
         figure->width - panel - (figure->dumb ? 1 : 25),
-        figure->height - space.title - (double)facts * space.facts - space.above};
+        figure->height - (figure->dumb ? 1 : 0) - space.title - (double)facts * space.facts -
+            space.above};
     figure->placer.area = figure->area;
     double y = figure->height - (figure->dumb ? 1 : 24);
     struct spr_lettering large = {"left", SPR_BLACK, 17, 0};
@@ -95,7 +96,7 @@ void spr_figure_frame(struct spr_figure *figure, double panel, double names)
     spr_figure_text(figure, at, &large, figure->title.data ? figure->title.data : "");
     y -= space.title;
     wrapped(figure, figure->facts.data, space.facts_characters, &y, space.facts);
-    y = (double)captions * space.caption - (figure->dumb ? 1 : 3);
+    y = (double)captions * space.caption - (figure->dumb ? 1.0 : 3.0);
     wrapped(figure, figure->caption.data, space.caption_characters, &y, space.caption);
 }
 
@@ -124,11 +125,15 @@ static void terminal_settings(const struct spr_figure *figure, struct spr_text *
                  "\nif (exists('ARG1') && strlen(ARG1) > 0) { output = ARG1 }\n"
                  "ending = strlen(output) > 4 ? output[strlen(output)-3:*] : ''\n"
                  "if (ending eq '.pdf') {\n"
-                 "    set terminal pdfcairo size 16.667in,11.111in noenhanced font '" FONT ",12'\n"
+                 "    set terminal pdfcairo size 16.667in,11.111in noenhanced font '" FONT
+                 ",13' "
+                 "fontscale 0.8 pointscale 1.6\n"
                  "} else { if (ending eq '.png' && strstrt(GPVAL_TERMINALS, 'pngcairo')) {\n"
-                 "    set terminal pngcairo size %d,%d noenhanced font '" FONT ",10'\n"
+                 "    set terminal pngcairo size %d,%d noenhanced font '" FONT ",13' "
+                 "fontscale 0.75 pointscale 1.6\n"
                  "} else { if (ending eq '.png') {\n"
-                 "    set terminal png truecolor size %d,%d noenhanced font '" FONT ",10'\n"
+                 "    set terminal png truecolor size %d,%d noenhanced font '" FONT ",13' "
+                 "fontscale 0.75\n"
                  "} else {\n"
                  "    set terminal svg size %d,%d noenhanced font '" FONT ",13' "
                  "background 'white'\n"
@@ -141,14 +146,22 @@ static void terminal_settings(const struct spr_figure *figure, struct spr_text *
 static void frame_settings(const struct spr_figure *figure, struct spr_text *script)
 {
     const struct spr_box *area = &figure->area;
-    double w = figure->width, h = figure->height;
+    /* gnuplot cuts fractions of a character off. */
+    double up = figure->dumb ? 0.1 : 0;
+    const double low[2] = {area->left + up, area->bottom + up};
+    const double high[2] = {area->right + up, area->top + up};
+    const double key[2] = {area->right + (figure->dumb ? 1 : 12),
+                           area->top + (figure->dumb ? 0 : 6)};
+    double from[2], to[2], at[2];
+    spr_figure_screen(figure, low, from);
+    spr_figure_screen(figure, high, to);
+    spr_figure_screen(figure, key, at);
     spr_text_add(script,
-                 "set lmargin at screen %.5f\nset rmargin at screen %.5f\n"
-                 "set bmargin at screen %.5f\nset tmargin at screen %.5f\n",
-                 area->left / w, area->right / w, area->bottom / h, area->top / h);
+                 "set lmargin at screen %.6f\nset rmargin at screen %.6f\n"
+                 "set bmargin at screen %.6f\nset tmargin at screen %.6f\n",
+                 from[0], to[0], from[1], to[1]);
     spr_text_add(script, "set key at screen %.5f, screen %.5f left top Left reverse %s\n",
-                 (area->right + (figure->dumb ? 1 : 12)) / w,
-                 (area->top + (figure->dumb ? 0 : 6)) / h,
+                 at[0], at[1],
                  figure->dumb ? "samplen 1" : "samplen 3 spacing 1.3 font ',11.5'");
     if (!figure->dumb) {
         spr_text_add(script, "set border 3 lc rgb '" SPR_DARK "'\n"
@@ -201,10 +214,13 @@ bool spr_figure_script(struct spr_figure *figure, struct spr_text *script)
     spr_text_add(script, "set datafile separator \"\\t\"\n");
     spr_text_add_bytes(script, figure->data.data ? figure->data.data : "", figure->data.used);
     frame_settings(figure, script);
-    spr_axis_settings(&figure->x, 'x', area->right - area->left, figure->dumb ? 8 : 62, script);
-    spr_axis_settings(&figure->y, 'y', area->top - area->bottom, figure->dumb ? 3 : 44, script);
+    spr_axis_settings(&figure->x, 'x', area->right - area->left, figure->dumb ? 8 : 50,
+                      script);
+    spr_axis_settings(&figure->y, 'y', area->top - area->bottom, figure->dumb ? 3 : 44,
+                      script);
     spr_text_add_bytes(script, figure->settings.data ? figure->settings.data : "",
                        figure->settings.used);
-    spr_text_add(script, "plot %s\nset output\n", figure->plots.data ? figure->plots.data : "NaN");
+    spr_text_add(script, "plot %s\nset output\n",
+                 figure->plots.data ? figure->plots.data : "NaN");
     return !script->failed && !out_of_memory(figure);
 }

@@ -100,6 +100,7 @@ static enum spr_status complain(const char *what, const struct spr_text *words,
         }
         space = blank;
     }
+    used -= used > 0 && line[used - 1] == ' ';
     line[used] = '\0';
     return spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s%s%s", what, used ? ": " : "", line);
 }
@@ -168,7 +169,7 @@ enum spr_status spr_gnuplot_draw(const char *script, const char *picture,
     if (failed) {
         status = spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
     } else if (exit_status != 0) {
-        status = complain("cannot draw", &words, err);
+        status = complain(exit_status >= 128 ? "crashed" : "cannot draw", &words, err);
     }
     spr_text_free(&words);
     return status;

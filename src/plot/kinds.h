@@ -51,10 +51,10 @@ struct spr_point {
 /* The variants of one pattern, and of one method where a pattern has several. */
 struct spr_series {
     struct spr_pattern pattern;
-    const char *method; /* NULL: all methods of the pattern are one, or none is known */
-    size_t first, count;     /* its points, in rising sparsity */
-    struct spr_style style;  /* the same in every picture of an analysis */
-    bool curve;              /* its points lie on one curve */
+    const char *method;     /* NULL: all methods of the pattern are one, or none is known */
+    size_t first, count;    /* its points, in rising sparsity */
+    struct spr_style style; /* the same in every picture of an analysis */
+    bool curve;             /* its points lie on one curve */
     char name[SPR_CLEAN_TEXT];
 };
 
@@ -66,11 +66,17 @@ struct spr_series_set {
     size_t left_out; /* variants with nothing that can be drawn */
 };
 
-/* Groups the results of the request's batch and patterns. need_accuracy leaves out those
- * without. Errors: SPR_EINPUT when none is left, SPR_ENOMEM. */
+struct spr_grouping {
+    bool need_accuracy; /* leave out variants without */
+    bool by_method;     /* a series for each method of a pattern */
+};
+
+/* Groups the results of the request's batch and patterns. Errors: SPR_EINPUT when none is
+ * left, SPR_ENOMEM. */
 enum spr_status spr_series_collect(const struct spr_analysis *analysis,
-                                   const struct spr_plot_request *request, bool need_accuracy,
-                                   struct spr_series_set *set, struct spr_error *err);
+                                   const struct spr_plot_request *request,
+                                   struct spr_grouping grouping, struct spr_series_set *set,
+                                   struct spr_error *err);
 
 void spr_series_free(struct spr_series_set *set);
 

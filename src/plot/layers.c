@@ -2,149 +2,38 @@
 /* Time per operator before and after pruning, coloured by what limits it. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../mem.h"
 #include "bars.h"
 #include "kinds.h"
-
-#define ROWS_MAX 18
-/* Compute, overhead, and the memory levels. */
-#define LIMITS_MAX (SPR_MEMORIES_MAX + 2)
-#define LIMIT_COMPUTE 0
-#define LIMIT_OVERHEAD 1
-#define LIMIT_MEMORY 2
-
-/* Operators of one shape and one fate. */
-struct row {
-    size_t layer;    /* the first of them; layer_count: the rest of the network */
-    double occurrences;
-    bool pruned;
-    double before_s, after_s; /* of all of them */
-    double before[LIMITS_MAX], after[LIMITS_MAX];
-};
+#include "rows.h"
 
 struct scene {
     const struct spr_analysis *analysis;
     const struct spr_plot_request *request;
     const struct spr_result *result;
     struct spr_figure *figure;
-    struct row *rows;
-    size_t row_count, capacity;
-    size_t merged;      /* rows summed in the last one; 0: none */
-    double unit;        /* of the x axis, in seconds */
+    struct spr_rows rows;
+    double unit; /* of the x axis, in seconds */
     const char *unit_name;
-    double slot;        /* height of a row, in units of y */
-    double height;      /* of all, in units of y */
+    double slot;   /* height of a row, in units of y */
+    double height; /* of all, in units of y */
     struct spr_bar *bars;
 };
-
-static void add_time(const struct spr_model *model, const struct spr_prediction *run,
-                     double count, double parts[LIMITS_MAX])
-{
-    double overhead = fmin(model->overhead_s, run->time_s);
-    int main = run->compute_s >= run->memory_s ? LIMIT_COMPUTE
-                                               : LIMIT_MEMORY + run->memory_level;
-    parts[LIMIT_OVERHEAD] += count * overhead;
-    parts[main] += count * (run->time_s - overhead);
-}
-
-static bool same_layer(const struct spr_layer *a, const struct spr_layer *b)
-{
-    return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n &&
-           a->groups == b->groups;
-}
-
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-9 * fmax(fabs(a), fabs(b));
-}
-
-/* The row of earlier operators that looks the same, or NULL. */
-static struct row *twin(struct scene *scene, size_t layer, const double times[2], bool pruned)
-{
-    const struct spr_layer *layers = scene->analysis->network->layers;
-    for (size_t i = 0; i < scene->row_count; i++) {
-        struct row *row = &scene->rows[i];
-        if (row->pruned == pruned && same_layer(&layers[row->layer], &layers[layer]) &&
-            near(row->before_s, times[0] * row->occurrences) &&
-            near(row->after_s, times[1] * row->occurrences)) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
-static bool gather_layer(struct scene *scene, size_t layer)
-{
-    const struct spr_analysis *a = scene->analysis;
-    const struct spr_layer_result *after = &scene->result->layers[layer];
-    const struct spr_prediction *before =
-        spr_analysis_dense(a, scene->request->batch_index, layer);
-    double count = (double)a->network->layers[layer].count;
-    bool pruned = !spr_pattern_is_dense(&after->choice.pattern);
-    const double times[2] = {before->time_s, after->run.time_s};
-    struct row *row = twin(scene, layer, times, pruned);
-    if (!row) {
-        if (!spr_grow(&scene->rows, &scene->capacity, scene->row_count + 1,
-                      sizeof *scene->rows)) {
-            return false;
-        }
-        row = &scene->rows[scene->row_count++];
-        *row = (struct row){.layer = layer, .pruned = pruned};
-    }
-    row->occurrences += count;
-    row->before_s += count * times[0];
-    row->after_s += count * times[1];
-    add_time(&a->model, before, count, row->before);
-    add_time(&a->model, &after->run, count, row->after);
-    return true;
-}
-
-static int by_time(const void *left, const void *right)
-{
-    const struct row *a = left, *b = right;
-    if (a->before_s < b->before_s || a->before_s > b->before_s) {
-        return a->before_s < b->before_s ? 1 : -1;
-    }
-    return a->layer < b->layer ? -1 : 1;
-}
-
-/* Sums all rows past the most that are shown into the last of these. */
-static void merge_rest(struct scene *scene, size_t most)
-{
-    if (scene->row_count <= most) {
-        return;
-    }
-    struct row *rest = &scene->rows[most - 1];
-    for (size_t i = most; i < scene->row_count; i++) {
-        const struct row *row = &scene->rows[i];
-        rest->occurrences += row->occurrences;
-        rest->before_s += row->before_s;
-        rest->after_s += row->after_s;
-        for (size_t p = 0; p < LIMITS_MAX; p++) {
-            rest->before[p] += row->before[p];
-            rest->after[p] += row->after[p];
-        }
-    }
-    scene->merged = scene->row_count - most + 1;
-    rest->layer = scene->analysis->network->layer_count;
-    rest->pruned = true;
-    scene->row_count = most;
-}
 
 static void set_axes(struct scene *scene)
 {
     static const struct {
         double seconds;
         const char *name, *ascii;
-    } units[] = {{1, "s", "s"}, {1e-3, "ms", "ms"}, {1e-6, "\xc2\xb5s", "us"}, {1e-9, "ns", "ns"}};
+    } units[] = {
+        {1, "s", "s"}, {1e-3, "ms", "ms"}, {1e-6, "\xc2\xb5s", "us"}, {1e-9, "ns", "ns"}};
     struct spr_figure *figure = scene->figure;
     char label[96];
     double most = 0;
-    for (size_t i = 0; i < scene->row_count; i++) {
-        most = fmax(most, fmax(scene->rows[i].before_s, scene->rows[i].after_s));
+    for (size_t i = 0; i < scene->rows.count; i++) {
+        most = fmax(most, fmax(scene->rows.row[i].before_s, scene->rows.row[i].after_s));
     }
     size_t u = 0;
     while (u < 3 && most < units[u].seconds) {
@@ -153,11 +42,12 @@ static void set_axes(struct scene *scene)
     scene->unit = units[u].seconds;
     scene->unit_name = figure->dumb ? units[u].ascii : units[u].name;
     snprintf(label, sizeof label, "time of all operators of the row (%s)", scene->unit_name);
-    figure->x = spr_axis_make(false, 0, most > 0 ? most / scene->unit : 1, SPR_TICK_PLAIN, label);
+    figure->x =
+        spr_axis_make(false, 0, most > 0 ? most / scene->unit : 1, SPR_TICK_PLAIN, label);
     figure->x.low = 0;
     figure->x.high *= 1.2; /* room for the numbers at the ends of the bars */
     double length = figure->area.top - figure->area.bottom;
-    scene->height = figure->dumb ? length : (double)scene->row_count;
+    scene->height = figure->dumb ? length : (double)scene->rows.count;
     scene->slot = figure->dumb ? 2 : 1;
     figure->y = (struct spr_axis){.high = scene->height, .form = SPR_TICK_NONE};
 }
@@ -169,7 +59,8 @@ static struct spr_bar place(const struct scene *scene, size_t row, int half)
     double top = scene->height - (double)row * scene->slot - 0.1 * scene->slot;
     double part = 0.4 * scene->slot;
     if (scene->figure->dumb) {
-        top = scene->height - (double)row * scene->slot;
+        /* Characters are whole: the first line below the frame is at one. */
+        top = scene->height - (double)row * scene->slot - 0.5;
         part = 1;
         half = half == 2 ? 0 : half;
     }
@@ -180,8 +71,8 @@ static struct spr_bar place(const struct scene *scene, size_t row, int half)
 }
 
 /* The segment of one limit in the stack of a row. */
-static bool segment(const struct scene *scene, const double parts[LIMITS_MAX], size_t limit,
-                    struct spr_bar *bar)
+static bool segment(const struct scene *scene, const double parts[SPR_LIMITS_MAX],
+                    size_t limit, struct spr_bar *bar)
 {
     double from = 0;
     for (size_t i = 0; i < limit; i++) {
@@ -206,33 +97,34 @@ static struct spr_paint paint_of(const struct scene *scene, size_t limit, bool p
     static const char *const compute[] = {SPR_ORANGE, "#F8DFA8"};
     static const char *const overhead[] = {SPR_GREY, "#D0D0D0"};
     char letter = 'c';
-    if (limit >= LIMIT_MEMORY) {
-        size_t level = limit - LIMIT_MEMORY;
+    if (limit >= SPR_LIMIT_MEMORY) {
+        size_t level = limit - SPR_LIMIT_MEMORY;
         colors = levels[(last - level) % 4];
         /* 'm' for the last level, digits for nearer ones. */
         letter = level == last ? 'm' : (char)('1' + (int)(level % 9));
         spr_text_clean(machine->memory[level].level, 20, title);
         strncat(title, " bytes", 8);
     } else {
-        colors = limit == LIMIT_COMPUTE ? compute : overhead;
-        letter = limit == LIMIT_COMPUTE ? 'c' : 'o';
-        snprintf(title, SPR_CLEAN_TEXT, "%s", limit == LIMIT_COMPUTE ? "FLOPs" : "overhead");
+        colors = limit == SPR_LIMIT_COMPUTE ? compute : overhead;
+        letter = limit == SPR_LIMIT_COMPUTE ? 'c' : 'o';
+        snprintf(title, SPR_CLEAN_TEXT, "%s",
+                 limit == SPR_LIMIT_COMPUTE ? "FLOPs" : "overhead");
     }
     return (struct spr_paint){colors[pale ? 1 : 0], colors[0], letter, title};
 }
 
 static void draw_limit(struct scene *scene, size_t limit)
 {
-    size_t before = 0, after = 0, rows = scene->row_count;
+    size_t before = 0, after = 0, rows = scene->rows.count;
     struct spr_bar *bars = scene->bars;
     char title[SPR_CLEAN_TEXT];
     for (size_t i = 0; i < rows; i++) {
-        const struct row *row = &scene->rows[i];
+        const struct spr_row *row = &scene->rows.row[i];
         bars[before] = place(scene, i, 0);
         before += row->pruned && segment(scene, row->before, limit, &bars[before]);
     }
     for (size_t i = 0; i < rows; i++) {
-        const struct row *row = &scene->rows[i];
+        const struct spr_row *row = &scene->rows.row[i];
         bars[before + after] = place(scene, i, row->pruned ? 1 : 2);
         after += segment(scene, row->after, limit, &bars[before + after]);
     }
@@ -244,21 +136,24 @@ static void draw_limit(struct scene *scene, size_t limit)
     spr_bars_draw(scene->figure, bars + before, after, &solid);
 }
 
-static void name_row(const struct scene *scene, const struct row *row, char *text, size_t size)
+static void name_row(const struct scene *scene, const struct spr_row *row, char *text,
+                     size_t size)
 {
     char shape[SPR_CLEAN_TEXT], clean[SPR_CLEAN_TEXT];
     if (row->layer >= scene->analysis->network->layer_count) {
-        snprintf(text, size, "%gx other operators", row->occurrences);
+        snprintf(text, size, "%g other operators", row->occurrences);
     } else {
         snprintf(shape, sizeof shape, "%gx ", row->occurrences);
         size_t used = strlen(shape);
         spr_draw_shape(&scene->analysis->network->layers[row->layer], clean);
         snprintf(shape + used, sizeof shape - used, "%.400s", clean);
-        snprintf(text, size, "%s", spr_text_clean(shape, scene->figure->dumb ? 27 : 36, clean));
+        snprintf(text, size, "%s",
+                 spr_text_clean(shape, scene->figure->dumb ? 29 : 36, clean));
     }
 }
 
-static void describe(const struct scene *scene, const struct row *row, const struct spr_bar *bar)
+static void describe(const struct scene *scene, const struct spr_row *row,
+                     const struct spr_bar *bar)
 {
     char name[SPR_CLEAN_TEXT], reason[SPR_REASON_TEXT] = "", clean[SPR_CLEAN_TEXT];
     char text[3 * SPR_CLEAN_TEXT], time[2][SPR_SHORT_TEXT], row_name[SPR_CLEAN_TEXT];
@@ -276,7 +171,7 @@ static void describe(const struct scene *scene, const struct row *row, const str
     spr_figure_hover(scene->figure, at, 9, text);
 }
 
-static void write_row(struct scene *scene, const struct row *row, const char *name)
+static void write_row(struct scene *scene, const struct spr_row *row, const char *name)
 {
     const struct spr_network *network = scene->analysis->network;
     const struct spr_machine *machine = scene->analysis->model.machine;
@@ -286,12 +181,12 @@ static void write_row(struct scene *scene, const struct row *row, const char *na
     spr_text_add_csv(csv, name);
     spr_text_add(csv, ",");
     spr_text_add_csv(csv, row->layer < network->layer_count ? network->layers[row->layer].name
-                                                           : NULL);
+                                                            : NULL);
     spr_text_add_csv_number(csv, row->occurrences);
     spr_text_add(csv, ",%d", row->pruned);
     spr_text_add_csv_number(csv, row->before_s);
     spr_text_add_csv_number(csv, row->after_s);
-    for (size_t p = 0; p < LIMIT_MEMORY + machine->memory_count; p++) {
+    for (size_t p = 0; p < SPR_LIMIT_MEMORY + machine->memory_count; p++) {
         spr_text_add_csv_number(csv, row->before[p]);
         spr_text_add_csv_number(csv, row->after[p]);
     }
@@ -321,8 +216,8 @@ static void write_rows(struct scene *scene)
     struct spr_text names = {0};
     bool ascii = scene->figure->dumb;
     write_header(scene);
-    for (size_t i = 0; i < scene->row_count; i++) {
-        const struct row *row = &scene->rows[i];
+    for (size_t i = 0; i < scene->rows.count; i++) {
+        const struct spr_row *row = &scene->rows.row[i];
         struct spr_bar before = place(scene, i, 0);
         struct spr_bar after = place(scene, i, row->pruned ? 1 : 2);
         char name[SPR_CLEAN_TEXT], text[2 * SPR_SHORT_TEXT], time[SPR_SHORT_TEXT];
@@ -335,7 +230,7 @@ static void write_rows(struct scene *scene)
         }
         spr_text_time(row->after_s, ascii, time);
         snprintf(text, sizeof text, "%s  %s", time,
-                 !row->pruned        ? "not pruned"
+                 !row->pruned       ? "not pruned"
                  : row->after_s > 0 ? spr_text_factor(row->before_s / row->after_s, factor)
                                     : "");
         spr_bars_text(scene->figure, &after, text);
@@ -358,9 +253,10 @@ static void write_texts(struct scene *scene)
     snprintf(question, sizeof question, "where does the time go with %.200s?", variant);
     spr_draw_heading(figure, scene->analysis, scene->request, question);
     spr_draw_note(figure, "%s Network: %s -> %s, %s.",
-                  figure->dumb ? "Upper: dense, lower: pruned."
-                               : "Upper, pale bar: dense; lower: pruned. Colour: what limits "
-                                 "the operator. Operators alike share a row.",
+                  figure->dumb
+                      ? "Upper: dense, lower: pruned; m: memory, c: FLOPs, o: overhead."
+                      : "Upper, pale bar: dense; lower: pruned. Colour: what limits "
+                        "the operator. Operators alike share a row.",
                   spr_text_time(result->dense_time_s, figure->dumb, time[0]),
                   spr_text_time(result->time_s, figure->dumb, time[1]),
                   spr_text_factor(result->speedup, factor));
@@ -369,20 +265,27 @@ static void write_texts(struct scene *scene)
 static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
 {
     struct spr_figure *figure = scene->figure;
-    qsort(scene->rows, scene->row_count, sizeof *scene->rows, by_time);
     write_texts(scene);
-    spr_figure_frame(figure, figure->dumb ? 0 : 125, figure->dumb ? 28 : 230);
-    double lines = (figure->area.top - figure->area.bottom) / 2;
-    merge_rest(scene, figure->dumb ? (size_t)fmax(lines, 2) : ROWS_MAX);
+    spr_figure_frame(figure, figure->dumb ? 0 : 125, figure->dumb ? 30 : 230);
+    double lines = floor((figure->area.top - figure->area.bottom - 1) / 2);
+    size_t most = figure->dumb ? (size_t)fmax(lines, 2) : SPR_ROWS_MAX;
+    enum spr_status status =
+        spr_rows_gather(scene->analysis, scene->result, most, &scene->rows, err);
+    if (status != SPR_OK) {
+        return status;
+    }
     set_axes(scene);
-    scene->bars = spr_calloc(2 * scene->row_count + 2, sizeof *scene->bars);
+    scene->bars = spr_calloc(2 * scene->rows.count + 2, sizeof *scene->bars);
     if (!scene->bars) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    for (size_t limit = 0; limit < LIMITS_MAX; limit++) {
+    for (size_t limit = 0; limit < SPR_LIMITS_MAX; limit++) {
         draw_limit(scene, limit);
     }
     write_rows(scene);
+    if (figure->dumb) {
+        spr_text_add(&figure->settings, "unset key\n");
+    }
     return SPR_OK;
 }
 
@@ -393,13 +296,8 @@ enum spr_status spr_draw_layers(const struct spr_analysis *analysis,
     struct scene scene = {.analysis = analysis, .request = request, .figure = figure};
     size_t count = 0;
     enum spr_status status = spr_draw_focus(analysis, request, &scene.result, 1, &count, err);
-    for (size_t i = 0; i < analysis->network->layer_count && status == SPR_OK; i++) {
-        if (!gather_layer(&scene, i)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
-        }
-    }
     status = status ? status : draw_scene(&scene, err);
-    spr_free(scene.rows);
+    spr_free(scene.rows.row);
     spr_free(scene.bars);
     return status;
 }

@@ -66,16 +66,15 @@ static bool inside(const struct spr_box *box, const struct spr_box *area)
 
 bool spr_place_is_free(const struct spr_placer *placer, const struct spr_box *box)
 {
-    return inside(box, &placer->area) &&
-           hits(placer->taken, placer->taken_count, box, 1) == 0;
+    return inside(box, &placer->area) && hits(placer->taken, placer->taken_count, box, 1) == 0;
 }
 
 bool spr_place_label(struct spr_placer *placer, const double at[2], double gap,
                      const double size[2], struct spr_box *box)
 {
     /* Right and above first: where a reader looks for the name of a point. */
-    static const signed char sides[][2] = {{1, 0},  {0, 1},  {-1, 0}, {0, -1},
-                                           {1, 1},  {1, -1}, {-1, 1}, {-1, -1}};
+    static const signed char sides[][2] = {{1, 0}, {0, 1},  {-1, 0}, {0, -1},
+                                           {1, 1}, {1, -1}, {-1, 1}, {-1, -1}};
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < sizeof sides / sizeof *sides && best > 0; i++) {
         bool diagonal = sides[i][0] != 0 && sides[i][1] != 0;

@@ -39,10 +39,11 @@ enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
         }
     }
     const char *near = spr_nearest(text, names);
-    return spr_fail(err, SPR_EINPUT,
-                    "unknown kind '%.60s'%s%s%s: expected roofline, sparsity, speedup, layers, "
-                    "waterfall or all",
-                    text, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail(
+        err, SPR_EINPUT,
+        "unknown kind '%.60s'%s%s%s: expected roofline, sparsity, speedup, layers, "
+        "waterfall or all",
+        text, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* One call of spr_plot. */
@@ -61,8 +62,8 @@ static enum spr_status make_script(const struct job *job, enum spr_plot_kind kin
                                    struct spr_text *title)
 {
     const struct spr_plot_request *request = job->request;
-    struct spr_figure figure = {.kind = kind, .dumb = dumb, .file = names->picture,
-                                .script = names->script};
+    struct spr_figure figure = {
+        .kind = kind, .dumb = dumb, .file = names->picture, .script = names->script};
     figure.width = request->dumb_columns >= 40 ? request->dumb_columns : 80;
     figure.height = request->dumb_rows >= 16 ? request->dumb_rows : 24;
     enum spr_status status = kinds[kind].draw(job->analysis, request, &figure, job->err);
@@ -87,7 +88,7 @@ static void record(struct spr_plot_files *written, const char *name)
 
 static bool can_draw(const struct spr_gnuplot *gnuplot, enum spr_picture form, bool dumb)
 {
-    return dumb                       ? gnuplot->dumb
+    return dumb                      ? gnuplot->dumb
            : form == SPR_PICTURE_SVG ? gnuplot->svg
            : form == SPR_PICTURE_PNG ? gnuplot->png
                                      : gnuplot->pdf;
@@ -159,16 +160,24 @@ static enum spr_status draw_picture(const struct job *job,
     return status;
 }
 
+/* The drawing without the blanks that fill gnuplot's lines. */
 static enum spr_status copy_out(const struct job *job, const char *name)
 {
     struct spr_text drawing = {0};
     enum spr_status status = spr_file_read(name, &drawing, job->err);
-    if (status == SPR_OK && drawing.used > 0) {
-        size_t put = fwrite(drawing.data, 1, drawing.used, job->request->out);
-        if (put != drawing.used) {
-            status = spr_fail(job->err, SPR_EENVIRONMENT, "cannot write the drawing: %s",
-                              strerror(errno));
+    const char *line = status == SPR_OK && drawing.data ? drawing.data : "";
+    int failed = 0;
+    while (*line && !failed) {
+        size_t length = strcspn(line, "\n"), kept = length;
+        while (kept > 0 && line[kept - 1] == ' ') {
+            kept--;
         }
+        failed = fprintf(job->request->out, "%.*s\n", (int)kept, line) < 0;
+        line += length + (line[length] == '\n');
+    }
+    if (failed) {
+        status = spr_fail(job->err, SPR_EENVIRONMENT, "cannot write the drawing: %s",
+                          strerror(errno));
     }
     spr_text_free(&drawing);
     return status;
@@ -225,7 +234,8 @@ enum spr_status spr_plot(const struct spr_analysis *analysis,
                          const struct spr_plot_request *request,
                          struct spr_plot_files *written, struct spr_error *err)
 {
-    struct job job = {.analysis = analysis, .request = request, .written = written, .err = err};
+    struct job job = {
+        .analysis = analysis, .request = request, .written = written, .err = err};
     bool all = request->kind == SPR_PLOT_ALL;
     *written = (struct spr_plot_files){0};
     if (request->batch_index >= analysis->options.batch_count) {
@@ -247,6 +257,7 @@ enum spr_status spr_plot(const struct spr_analysis *analysis,
     /* Scripts and points are there: an error only when a picture was asked for. */
     if (status == SPR_OK && written->note[0] && (request->output || request->dumb)) {
         status = spr_fail(err, SPR_EENVIRONMENT, "%s", written->note);
+        written->note[0] = '\0';
     }
     return status;
 }

@@ -18,12 +18,12 @@
 /* Operators at one position. */
 struct dot {
     double at[2];
-    double share;      /* time of all of them over the dense network's time */
+    double share; /* time of all of them over the dense network's time */
     double occurrences;
-    size_t layer;      /* the first of them */
-    size_t layers;     /* rows of the table */
-    size_t dense;      /* where its arrow begins; SIZE_MAX for a dense dot */
-    bool named;        /* in the panel */
+    size_t layer;  /* the first of them */
+    size_t layers; /* rows of the table */
+    size_t dense;  /* where its arrow begins; SIZE_MAX for a dense dot */
+    bool named;    /* in the panel */
 };
 
 struct dots {
@@ -79,7 +79,10 @@ static bool gather_layer(struct scene *scene, size_t layer)
     size_t batch = scene->request->batch_index;
     double total = a->dense_time_s[batch], count = (double)a->network->layers[layer].count;
     const struct spr_prediction *run = spr_analysis_dense(a, batch, layer);
-    struct dot dot = {.layer = layer, .layers = 1, .dense = SIZE_MAX, .occurrences = count,
+    struct dot dot = {.layer = layer,
+                      .layers = 1,
+                      .dense = SIZE_MAX,
+                      .occurrences = count,
                       .share = total > 0 ? count * run->time_s / total : 0};
     if (!position(run, dot.at)) {
         scene->left_out++;
@@ -121,13 +124,13 @@ static void set_axes(struct scene *scene)
     scene->figure->x = spr_axis_make(true, range.left, range.right * 4, SPR_TICK_SI,
                                      "operational intensity (useful FLOP / byte)");
     scene->figure->x.form = SPR_TICK_PLAIN;
-    scene->figure->y = spr_axis_make(true, range.bottom, range.top * 1.3, SPR_TICK_SI,
-                                     "useful FLOP/s");
+    scene->figure->y =
+        spr_axis_make(true, range.bottom, range.top * 1.3, SPR_TICK_SI, "useful FLOP/s");
 }
 
 static double radius_of(double share)
 {
-    return fmax(2.5, 36 * sqrt(share));
+    return fmax(2.5, 30 * sqrt(share));
 }
 
 static void describe(const struct scene *scene, const struct dot *dot,
@@ -177,8 +180,8 @@ static bool draw_markers(struct scene *scene, const struct dots *dots,
     struct spr_marker *markers = spr_calloc(dots->count, sizeof *markers);
     for (size_t i = 0; markers && i < dots->count; i++) {
         const struct dot *dot = &dots->dot[i];
-        markers[i] = (struct spr_marker){
-            {dot->at[0], dot->at[1]}, radius_of(dot->share), hollow};
+        markers[i] =
+            (struct spr_marker){{dot->at[0], dot->at[1]}, radius_of(dot->share), hollow};
     }
     if (markers) {
         spr_figure_markers(scene->figure, markers, dots->count, style, NULL);
@@ -216,8 +219,8 @@ static enum spr_status style_of(const struct scene *scene, const struct spr_resu
 {
     struct spr_series_set set;
     struct spr_plot_request everything = {.batch_index = scene->request->batch_index};
-    enum spr_status status =
-        spr_series_collect(scene->analysis, &everything, false, &set, err);
+    enum spr_status status = spr_series_collect(
+        scene->analysis, &everything, (struct spr_grouping){.by_method = true}, &set, err);
     for (size_t i = 0; status == SPR_OK && i < set.point_count; i++) {
         if (set.points[i].result == result) {
             *style = set.series[set.points[i].series].style;
@@ -239,8 +242,8 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
         return status;
     }
     spr_text_clean(result->variant->name, scene->figure->dumb ? 12 : 30, title);
-    if (!draw_arrows(scene, r, style.color) ||
-        !draw_markers(scene, &scene->sparse[r], &style, false, title)) {
+    if (!draw_markers(scene, &scene->sparse[r], &style, false, title) ||
+        !draw_arrows(scene, r, style.color)) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < scene->sparse[r].count; i++) {
@@ -270,15 +273,23 @@ static bool draw_dense(struct scene *scene)
 /* Beside its marker, else a little away at the end of a line. */
 static void number_dot(struct spr_figure *figure, const struct dot *dot, const char *label)
 {
-    double ends[1][4] = {{dot->at[0], dot->at[1], 0, 0}};
+    double place[2], from[2], to[2], ends[1][4], radius = radius_of(dot->share);
     for (int away = 0; away < 5; away++) {
-        double gap = radius_of(dot->share) + 2 + 18 * away;
-        if (spr_figure_label(figure, dot->at, gap, label, &ends[0][2])) {
-            if (away > 0) {
-                spr_figure_links(figure, (const double(*)[4])ends, 1, SPR_GREY);
-            }
-            return;
+        if (!spr_figure_label(figure, dot->at, radius + 4 + 18 * away, label, place)) {
+            continue;
         }
+        spr_figure_pixel(figure, dot->at, from);
+        spr_figure_pixel(figure, place, to);
+        double dx = to[0] - from[0], dy = to[1] - from[1], length = hypot(dx, dy);
+        const double start[2] = {from[0] + dx / length * radius,
+                                 from[1] + dy / length * radius};
+        const double end[2] = {to[0] - dx / length * 8, to[1] - dy / length * 8};
+        spr_figure_unpixel(figure, start, &ends[0][0]);
+        spr_figure_unpixel(figure, end, &ends[0][2]);
+        if (away > 0) {
+            spr_figure_links(figure, (const double(*)[4])ends, 1, SPR_GREY);
+        }
+        return;
     }
 }
 
@@ -326,6 +337,10 @@ static void write_texts(struct scene *scene)
                               "dense network's. Arrows lead from an operator's dense point to "
                               "its pruned one.");
     }
+    if (scene->analysis->options.residency != SPR_RESIDENCY_DRAM && !figure->dumb) {
+        spr_draw_note(figure, "Bytes that stay in a cache do not cross the levels behind it: "
+                              "points may lie above these levels' roofs.");
+    }
     if (scene->left_out) {
         spr_draw_note(figure, "%zu operators without FLOPs are not shown.", scene->left_out);
     }
@@ -340,14 +355,14 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
                      scene->figure->dumb ? 8 : 96);
     set_axes(scene);
     spr_roofs_draw(scene->figure, &scene->analysis->model);
-    if (!draw_dense(scene)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
-    }
     for (size_t r = 0; r < scene->result_count; r++) {
         enum spr_status status = draw_result(scene, r, err);
         if (status != SPR_OK) {
             return status;
         }
+    }
+    if (!draw_dense(scene)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     spr_roofs_name(scene->figure, &scene->analysis->model);
     name_biggest(scene);

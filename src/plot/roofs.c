@@ -47,8 +47,9 @@ static bool roof_name(const struct spr_model *model, size_t engine, char *text, 
             return false;
         }
         if (same && used + 40 < size) {
-            used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
-                                     spr_text_clean(model->machine->engines[i].name, 24, clean));
+            used +=
+                (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+                                 spr_text_clean(model->machine->engines[i].name, 24, clean));
         }
     }
     snprintf(text + used, size - used, "  %sFLOP/s", spr_text_si(height, peak));
@@ -162,7 +163,8 @@ static bool slope(const struct spr_figure *figure, const struct spr_model *model
     return line[1][0] > line[0][0];
 }
 
-static void slanted_roof(struct spr_figure *figure, const struct spr_model *model, size_t level)
+static void slanted_roof(struct spr_figure *figure, const struct spr_model *model,
+                         size_t level)
 {
     bool last = level + 1 == model->level_count;
     struct spr_stroke stroke = {SPR_BLACK, last ? "1" : "(8,5)", last ? 1.6 : 1.1, '.', NULL};
@@ -172,7 +174,8 @@ static void slanted_roof(struct spr_figure *figure, const struct spr_model *mode
     }
 }
 
-static void name_slanted(struct spr_figure *figure, const struct spr_model *model, size_t level)
+static void name_slanted(struct spr_figure *figure, const struct spr_model *model,
+                         size_t level)
 {
     char text[SPR_CLEAN_TEXT + 64], clean[SPR_CLEAN_TEXT];
     double line[2][2], from[2], to[2];

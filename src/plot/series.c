@@ -54,6 +54,16 @@ static int by_series(const void *left, const void *right)
     return 0;
 }
 
+/* The first series of the pattern of this one. */
+static size_t first_of_pattern(const struct spr_series_set *set, size_t series)
+{
+    size_t first = 0;
+    while (!same_pattern(&set->series[first].pattern, &set->series[series].pattern)) {
+        first++;
+    }
+    return first;
+}
+
 /* A method is told only where a pattern has several. */
 static void name_series(struct spr_series_set *set, size_t index)
 {
@@ -71,15 +81,17 @@ static void name_series(struct spr_series_set *set, size_t index)
 }
 
 /* Networks of different layers under `mixed`, or two at one sparsity, are no curve. */
-static void finish_series(struct spr_series_set *set)
+static void finish_series(struct spr_series_set *set, bool by_method)
 {
     for (size_t i = 0; i < set->point_count; i++) {
-        struct spr_series *series = &set->series[set->points[i].series];
+        const struct spr_point *point = &set->points[i];
+        struct spr_series *series = &set->series[point->series];
         if (series->count++ == 0) {
             series->first = i;
             series->curve = series->pattern.kind != NULL;
-        } else if (set->points[i].sparsity - set->points[i - 1].sparsity < 1e-9) {
-            series->curve = false;
+        } else if (point->sparsity - point[-1].sparsity < 1e-9) {
+            bool same = fabs(point->speedup - point[-1].speedup) < 1e-9 * point->speedup;
+            series->curve = series->curve && same && !by_method;
         }
     }
     for (size_t i = 0; i < set->count; i++) {
@@ -95,8 +107,9 @@ static bool drawable(const struct spr_result *result, bool need_accuracy)
 }
 
 enum spr_status spr_series_collect(const struct spr_analysis *analysis,
-                                   const struct spr_plot_request *request, bool need_accuracy,
-                                   struct spr_series_set *set, struct spr_error *err)
+                                   const struct spr_plot_request *request,
+                                   struct spr_grouping grouping, struct spr_series_set *set,
+                                   struct spr_error *err)
 {
     size_t capacity = 0;
     *set = (struct spr_series_set){0};
@@ -113,12 +126,13 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
             !spr_draw_wants(request, &variant->pattern)) {
             continue;
         }
-        if (!drawable(result, need_accuracy)) {
+        if (!drawable(result, grouping.need_accuracy)) {
             set->left_out++;
             continue;
         }
-        set->points[set->point_count++] = (struct spr_point){
-            result, variant->sparsity, result->speedup, variant->accuracy, series};
+        set->points[set->point_count++] =
+            (struct spr_point){result, variant->sparsity, result->speedup, variant->accuracy,
+                               grouping.by_method ? series : first_of_pattern(set, series)};
     }
     if (failed) {
         spr_series_free(set);
@@ -130,7 +144,7 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
                         request->pattern_count ? "the patterns asked for" : "the network");
     }
     qsort(set->points, set->point_count, sizeof *set->points, by_series);
-    finish_series(set);
+    finish_series(set, grouping.by_method);
     return SPR_OK;
 }
 

@@ -38,8 +38,7 @@ static bool hollow(const struct scene *scene, const struct spr_point *point)
 {
     const struct spr_result *result = point->result;
     return scene->accuracy &&
-           (!result->counted ||
-            result->variant->accuracy_source == SPR_ACCURACY_INTERPOLATED);
+           (!result->counted || result->variant->accuracy_source == SPR_ACCURACY_INTERPOLATED);
 }
 
 static double dense_of(const struct scene *scene, const struct spr_point *point)
@@ -91,7 +90,7 @@ static void set_axes(struct scene *scene)
         widen(height_of(scene, &scene->set.points[i]), &y[0], &y[1]);
     }
     /* A ceiling far away would squeeze the points; it is named at the edge instead. */
-    if (scene->amdahl < x[1] * 1.8) {
+    if (scene->amdahl < x[1] * 1.4) {
         widen(scene->amdahl, &x[0], &x[1]);
     }
     widen(scene->dense_accuracy, &y[0], &y[1]);
@@ -101,7 +100,6 @@ static void set_axes(struct scene *scene)
     spr_text_clean(name && name[0] ? name : "accuracy", 60, metric);
     if (!scene->accuracy) {
         snprintf(label, sizeof label, "sparsity (%%); no accuracy was given");
-        widen(0, &y[0], &y[1]);
     } else {
         snprintf(label, sizeof label, "%.100s%s", metric,
                  better_is_lower(scene) ? " (lower is better: axis upside down)" : "");
@@ -132,10 +130,10 @@ static void vertical(struct scene *scene, double x, const struct spr_stroke *str
     }
     spr_figure_text(figure, pixel, &lettering, name);
     double length = (double)strlen(name) * figure->char_width;
-    spr_place_take(&figure->placer, (struct spr_box){pixel[0] - (right ? length : 0),
-                                                     figure->area.bottom,
-                                                     pixel[0] + (right ? 0 : length),
-                                                     pixel[1] + figure->line_height / 2});
+    spr_place_take(&figure->placer,
+                   (struct spr_box){pixel[0] - (right ? length : 0), figure->area.bottom,
+                                    pixel[0] + (right ? 0 : length),
+                                    pixel[1] + figure->line_height / 2});
 }
 
 static void draw_limits(struct scene *scene)
@@ -228,12 +226,14 @@ static void describe(struct scene *scene, const struct spr_point *point)
     }
     spr_text_clean(variant->method, 80, method);
     spr_explain_limit(scene->analysis, result, limit);
-    snprintf(text, sizeof text, "%s | %.4g %% zeros, speedup %.3gx (%.3gx to %.3gx)%s%s%s%s | "
-                                "limited by %s%s",
+    snprintf(text, sizeof text,
+             "%s | %.4g %% zeros, speedup %.3gx (%.3gx to %.3gx)%s%s%s%s | "
+             "limited by %s%s",
              spr_text_clean(variant->name, 80, name), 100 * point->sparsity, point->speedup,
-             result->speedup_low, result->speedup_high, accuracy, method[0] ? " | " : "", method,
-             variant->layerwise ? " | accuracy of a network with uneven sparsity" : "",
-             spr_text_clean(limit, 120, clean), result->pareto ? " | on the Pareto front" : "");
+             result->speedup_low, result->speedup_high, accuracy, method[0] ? " | " : "",
+             method, variant->layerwise ? " | accuracy of a network with uneven sparsity" : "",
+             spr_text_clean(limit, 120, clean),
+             result->pareto ? " | on the Pareto front" : "");
     spr_figure_hover(scene->figure, at, 8, text);
 }
 
@@ -255,6 +255,21 @@ static void write_point(struct scene *scene, const struct spr_point *point)
                  point->result->within_drop);
 }
 
+/* Networks of a table need not lie on one curve: a line is drawn where more zeros never come
+ * with a better accuracy. A grid is one network pruned further and further. */
+static bool falls(const struct scene *scene, const struct spr_series *series)
+{
+    double sign = better_is_lower(scene) ? -1 : 1;
+    const struct spr_point *points = &scene->set.points[series->first];
+    for (size_t i = 1; i < series->count && scene->accuracy; i++) {
+        bool grid = points[i].result->variant->grid;
+        if (!grid && sign * points[i].accuracy > sign * points[i - 1].accuracy) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
     double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
@@ -264,18 +279,19 @@ static bool draw_series(struct scene *scene, const struct spr_series *series)
         const struct spr_point *point = &scene->set.points[series->first + i];
         curve[i][0] = point->speedup;
         curve[i][1] = height_of(scene, point);
-        markers[i] = (struct spr_marker){
-            {curve[i][0], curve[i][1]}, 6.5, hollow(scene, point)};
+        markers[i] =
+            (struct spr_marker){{curve[i][0], curve[i][1]}, 6.5, hollow(scene, point)};
         describe(scene, point);
         write_point(scene, point);
     }
     if (done) {
         struct spr_stroke stroke = {series->style.color, series->style.dash, 1.8, 0, NULL};
-        if (series->curve) {
+        bool connect = series->curve && falls(scene, series);
+        if (connect) {
             spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &stroke);
         }
         spr_figure_markers(scene->figure, markers, series->count, &series->style, NULL);
-        spr_figure_key(scene->figure, &series->style, series->curve && series->count > 1,
+        spr_figure_key(scene->figure, &series->style, connect && series->count > 1,
                        series->name);
     }
     spr_free(curve);
@@ -316,7 +332,8 @@ static void write_notes(struct scene *scene)
         spr_draw_note(figure, "Dotted: dense, %.5g.", scene->dense_accuracy);
     }
     if (isfinite(scene->limit)) {
-        spr_draw_note(figure, "%s within %.4g%s of dense.", figure->dumb ? "Limit:" : "Shaded:",
+        spr_draw_note(figure, "%s within %.4g%s of dense.",
+                      figure->dumb ? "Limit:" : "Shaded:",
                       options->max_drop * (options->max_drop_relative ? 100 : 1),
                       options->max_drop_relative ? " %" : "");
     }
@@ -370,8 +387,9 @@ enum spr_status spr_draw_sparsity(const struct spr_analysis *analysis,
         scene.accuracy = scene.accuracy || (isfinite(variant->accuracy) &&
                                             spr_draw_wants(request, &variant->pattern));
     }
-    enum spr_status status =
-        spr_series_collect(analysis, request, scene.accuracy, &scene.set, err);
+    enum spr_status status = spr_series_collect(
+        analysis, request, (struct spr_grouping){scene.accuracy, scene.accuracy}, &scene.set,
+        err);
     status = status ? status : draw_scene(&scene, err);
     spr_series_free(&scene.set);
     return status;

@@ -16,9 +16,9 @@ struct scene {
     const struct spr_plot_request *request;
     struct spr_figure *figure;
     struct spr_series_set set;
-    double amdahl;         /* the highest; NAN unknown */
-    double highest;        /* speedup */
-    double (*ceiling)[2];  /* activation ceiling against sparsity in percent */
+    double amdahl;        /* the highest; NAN unknown */
+    double highest;       /* speedup */
+    double (*ceiling)[2]; /* activation ceiling against sparsity in percent */
     size_t ceiling_count;
 };
 
@@ -44,10 +44,15 @@ static bool find_ceiling(struct scene *scene)
     if (count > 0) {
         qsort(scene->ceiling, count, sizeof *scene->ceiling, by_first);
     }
-    for (size_t i = 1; i < count; i++) {
-        scene->ceiling[i][1] = fmax(scene->ceiling[i][1], scene->ceiling[i - 1][1]);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        double sparsity = scene->ceiling[i][0], ceiling = scene->ceiling[i][1];
+        double before = kept ? scene->ceiling[kept - 1][1] : ceiling;
+        kept += kept == 0 || sparsity - scene->ceiling[kept - 1][0] > 1e-7;
+        scene->ceiling[kept - 1][0] = sparsity;
+        scene->ceiling[kept - 1][1] = fmax(ceiling, before);
     }
-    scene->ceiling_count = count;
+    scene->ceiling_count = kept;
     return scene->ceiling != NULL;
 }
 
@@ -106,15 +111,16 @@ static void draw_ideal(struct scene *scene)
     double ideal[IDEAL_POINTS][2];
     size_t count = 0;
     for (int i = 0; i < IDEAL_POINTS; i++) {
-        double sparsity = figure->x.low + (figure->x.high - figure->x.low) * i /
-                                              (IDEAL_POINTS - 1);
+        double sparsity =
+            figure->x.low + (figure->x.high - figure->x.low) * i / (IDEAL_POINTS - 1);
         double speedup = sparsity < 100 ? 1 / (1 - sparsity / 100) : HUGE_VAL;
         if (speedup <= figure->y.high) {
             ideal[count][0] = sparsity;
             ideal[count++][1] = speedup;
         }
     }
-    struct spr_stroke stroke = {SPR_BLACK, "(10,5)", 1.6, '.', "ideal: 1/density"};
+    struct spr_stroke stroke = {SPR_BLACK, "(10,5)", 1.6, '.',
+                                figure->dumb ? "ideal" : "ideal: 1/density"};
     spr_figure_line(figure, (const double(*)[2])ideal, count, &stroke);
 }
 
@@ -239,8 +245,9 @@ static void write_notes(struct scene *scene)
     struct spr_figure *figure = scene->figure;
     char factor[SPR_SHORT_TEXT];
     if (!figure->dumb) {
-        spr_draw_note(figure, "Crosses: break-even, between two points. Activation ceiling: W "
-                              "costs nothing, X and Y remain%s.",
+        spr_draw_note(figure,
+                      "Crosses: break-even, between two points. Activation ceiling: W "
+                      "costs nothing, X and Y remain%s.",
                       scene->set.count > 1 ? " (the highest of the patterns)" : "");
     }
     if (isfinite(scene->amdahl) && !(scene->amdahl <= figure->y.high)) {
@@ -283,7 +290,8 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
                                  struct spr_figure *figure, struct spr_error *err)
 {
     struct scene scene = {.analysis = analysis, .request = request, .figure = figure};
-    enum spr_status status = spr_series_collect(analysis, request, false, &scene.set, err);
+    enum spr_status status =
+        spr_series_collect(analysis, request, (struct spr_grouping){0}, &scene.set, err);
     if (status != SPR_OK) {
         return status;
     }

@@ -22,6 +22,10 @@ struct scene {
 static struct spr_bar bar_of(const struct scene *scene, size_t row, double from, double to)
 {
     double middle = scene->rows - ((double)row + 0.5) * scene->row_height;
+    if (scene->figure->dumb) {
+        /* Characters are whole: the first line below the frame is at one. */
+        middle = scene->rows - 1 - (double)row * scene->row_height;
+    }
     double half = scene->row_height * THICKNESS / 2;
     return (struct spr_bar){fmin(from, to), fmax(from, to), middle - half, middle + half};
 }
@@ -33,8 +37,9 @@ static void set_axes(struct scene *scene)
         low = fmin(low, scene->waterfall.steps[i].speedup);
         high = fmax(high, scene->waterfall.steps[i].speedup);
     }
-    scene->figure->x = spr_axis_make(true, low, high, SPR_TICK_PLAIN,
-                                     "speedup of the network over dense (x), factors multiply");
+    scene->figure->x =
+        spr_axis_make(true, low, high, SPR_TICK_PLAIN,
+                      "speedup of the network over dense (x), factors multiply");
     if (low >= 1) {
         /* Bars of the ideal and of the answer begin at 1x: nothing lies left of it. */
         scene->figure->x.low = 1;
@@ -64,8 +69,8 @@ static void describe(const struct scene *scene, const struct spr_step *step,
                      const struct spr_bar *bar)
 {
     char remedy[SPR_REASON_TEXT], clean[SPR_CLEAN_TEXT], text[2 * SPR_CLEAN_TEXT];
-    double middle = scene->figure->x.log ? sqrt(bar->from * bar->to)
-                                         : (bar->from + bar->to) / 2;
+    double middle =
+        scene->figure->x.log ? sqrt(bar->from * bar->to) : (bar->from + bar->to) / 2;
     const double at[2] = {middle, (bar->bottom + bar->top) / 2};
     spr_step_remedy(scene->analysis, scene->result, step, remedy);
     snprintf(text, sizeof text, "%s: x%.4g, then %.4gx | %zu operators lose time here | %s",
@@ -125,8 +130,8 @@ static void draw_connectors(struct scene *scene)
 {
     for (size_t i = 0; i < scene->waterfall.count; i++) {
         double x = scene->waterfall.steps[i].speedup;
-        const double ends[1][4] = {{x, bar_of(scene, i, 1, x).bottom, x,
-                                    bar_of(scene, i + 1, 1, x).top}};
+        const double ends[1][4] = {
+            {x, bar_of(scene, i, 1, x).bottom, x, bar_of(scene, i + 1, 1, x).top}};
         spr_figure_links(scene->figure, ends, 1, SPR_GREY);
     }
     const double one[2][2] = {{1, 0}, {1, scene->rows}};
@@ -163,7 +168,7 @@ static void draw_scene(struct scene *scene, const struct spr_plot_request *reque
     scene->row_height = 1;
     if (figure->dumb) {
         double lines = figure->area.top - figure->area.bottom;
-        scene->row_height = fmax(1, floor(lines / scene->rows));
+        scene->row_height = fmax(1, floor((lines - 1) / scene->rows));
         scene->rows = lines;
     }
     set_axes(scene);
@@ -190,7 +195,8 @@ enum spr_status spr_draw_waterfall(const struct spr_analysis *analysis,
     spr_explain_waterfall(analysis, scene.result,
                           request->measured ? request->measured : &nothing, &scene.waterfall);
     if (!drawable(&scene.waterfall)) {
-        return spr_fail(err, SPR_EINPUT, "no waterfall: nothing is left of the pruned weights");
+        return spr_fail(err, SPR_EINPUT,
+                        "no waterfall: nothing is left of the pruned weights");
     }
     draw_scene(&scene, request);
     return SPR_OK;

@@ -16,7 +16,7 @@
 static void put_break_even(struct spr_table *table, size_t column,
                            const struct spr_analysis *a, const struct spr_result *result)
 {
-    double low = INFINITY, high = -INFINITY;
+    double low = (double)INFINITY, high = -(double)INFINITY;
     size_t never = 0;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];

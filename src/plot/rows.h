@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operators of a network as rows: those alike together, the least of them summed. */
+#ifndef SPROOF_PLOT_ROWS_H
+#define SPROOF_PLOT_ROWS_H
+
+#include "sproof/analysis.h"
+
+#define SPR_ROWS_MAX 18
+
+/* Compute, overhead, and the memory levels. */
+#define SPR_LIMITS_MAX (SPR_MEMORIES_MAX + 2)
+#define SPR_LIMIT_COMPUTE 0
+#define SPR_LIMIT_OVERHEAD 1
+#define SPR_LIMIT_MEMORY 2
+
+/* Operators of one shape and one fate. */
+struct spr_row {
+    size_t layer; /* the first of them; layer_count: the rest of the network */
+    double occurrences;
+    bool pruned;
+    double before_s, after_s; /* of all of them */
+    double before[SPR_LIMITS_MAX], after[SPR_LIMITS_MAX];
+};
+
+struct spr_rows {
+    struct spr_row *row;
+    size_t count, capacity;
+    bool by_shape; /* rows join whatever their time after pruning */
+};
+
+/* One row for each fate of each shape, or for each shape where these would be too many; the
+ * longest dense time first, at most `most` with the rest summed in the last. Errors:
+ * SPR_ENOMEM. */
+enum spr_status spr_rows_gather(const struct spr_analysis *analysis,
+                                const struct spr_result *result, size_t most,
+                                struct spr_rows *rows, struct spr_error *err);
+
+#endif
