@@ -45,7 +45,7 @@ static void look_around(const struct spr_accuracy *accuracy, size_t lead, double
     for (size_t i = lead; i < accuracy->point_count; i++) {
         const struct spr_accuracy_point *point = &accuracy->points[i];
         double distance = fabs(point->sparsity - sparsity);
-        double best = found->nearest ? fabs(found->nearest->sparsity - sparsity) : INFINITY;
+        double best = found->nearest ? fabs(found->nearest->sparsity - sparsity) : (double)INFINITY;
         if (point->series != lead) {
             continue;
         }

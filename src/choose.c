@@ -108,7 +108,9 @@ size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
             best = i;
         }
     }
-    return best < a->result_count && a->results[best].speedup > 1 ? best : a->result_count;
+    /* A gain that rounds to 1.00x is none. */
+    return best < a->result_count && a->results[best].speedup >= 1.005 ? best
+                                                                      : a->result_count;
 }
 
 const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,

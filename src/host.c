@@ -143,6 +143,21 @@ static double clock_hz(const char **source)
     return GUESSED_HZ;
 }
 
+/* Physical cores among the first `cpus`: those that lead their list of siblings. */
+static int64_t count_cores(int64_t cpus)
+{
+    int64_t cores = 0;
+    for (int64_t i = 0; i < cpus; i++) {
+        char path[128], list[64];
+        snprintf(path, sizeof path,
+                 "/sys/devices/system/cpu/cpu%lld/topology/thread_siblings_list", (long long)i);
+        if (!read_line(path, list, sizeof list) || strtoll(list, NULL, 10) == i) {
+            cores++;
+        }
+    }
+    return cores > 0 ? cores : 1;
+}
+
 static enum spr_status set_engine(struct spr_machine *machine, int64_t threads,
                                   struct spr_error *err)
 {
@@ -177,7 +192,7 @@ enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
                                  struct spr_error *err)
 {
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t cores = online > 0 ? online : 1;
+    int64_t cores = count_cores(online > 0 ? online : 1);
     *machine = (struct spr_machine){
         .name = "host", .kind = "cpu", .default_dtype = SPR_F32, .host = true};
     machine->cores = cores;

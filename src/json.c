@@ -160,9 +160,3 @@ bool spr_json_bool(const spr_json *item, bool *value)
     *value = cJSON_IsTrue(item);
     return true;
 }
-
-const char *spr_json_key(const spr_json *item)
-{
-    return item->string;
-}
-

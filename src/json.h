@@ -35,7 +35,4 @@ bool spr_json_number(const spr_json *item, double *value);
 /* true and *value for true or false. */
 bool spr_json_bool(const spr_json *item, bool *value);
 
-/* Key of a member. */
-const char *spr_json_key(const spr_json *item);
-
 #endif

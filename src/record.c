@@ -35,7 +35,7 @@ static void put_input(struct spr_emit *out, const char *key,
     }
     spr_emit_open(out, key, '{');
     spr_emit_text(out, "path", input->path);
-    spr_emit_text(out, "sha256", input->sha256);
+    spr_emit_text(out, "sha256", input->sha256[0] ? input->sha256 : NULL);
     spr_emit_close(out, '}');
 }
 

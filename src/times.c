@@ -137,19 +137,24 @@ void spr_times_free(struct spr_times *times)
     *times = (struct spr_times){0};
 }
 
-struct spr_measured spr_times_total(const struct spr_times *times,
-                                    const struct spr_analysis *analysis,
-                                    const struct spr_result *result)
+void spr_times_sum(const struct spr_times *times, const struct spr_analysis *analysis,
+                   const struct spr_result *result, struct spr_times_sums *sums)
 {
-    struct spr_measured total = {0, 0};
+    *sums = (struct spr_times_sums){0};
     for (size_t i = 0; i < analysis->network->layer_count; i++) {
         double count = (double)analysis->network->layers[i].count;
+        double dense_s =
+            count * spr_analysis_dense(analysis, result->batch_index, i)->time_s;
+        double sparse_s = count * result->layers[i].run.time_s;
         bool measured = !isnan(times->dense_s[i]);
-        total.dense_s +=
-            count * (measured ? times->dense_s[i]
-                              : spr_analysis_dense(analysis, result->batch_index, i)->time_s);
-        total.sparse_s +=
-            count * (measured ? times->sparse_s[i] : result->layers[i].run.time_s);
+        if (measured) {
+            sums->bound.dense_s += dense_s;
+            sums->bound.sparse_s += sparse_s;
+            sums->measured.dense_s += count * times->dense_s[i];
+            sums->measured.sparse_s += count * times->sparse_s[i];
+        }
+        sums->network.dense_s += measured ? count * times->dense_s[i] : dense_s;
+        sums->network.sparse_s += measured ? count * times->sparse_s[i] : sparse_s;
     }
-    return total;
+    sums->share = result->dense_time_s > 0 ? sums->bound.dense_s / result->dense_time_s : 0;
 }

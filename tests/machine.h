@@ -7,15 +7,15 @@
 #include "sproof/machine.h"
 #include "test.h"
 
-#define TEST_MACHINE                                                                         \
-    "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"reference\","            \
-    "\"default_dtype\":\"f16\",\"engines\":["                                                \
-    "{\"name\":\"tensor\",\"dtypes\":[\"f16\"],\"flops_per_s\":312e12,"                      \
-    "\"accepts\":[\"dense\",\"block\"]},"                                                    \
-    "{\"name\":\"sparse-tensor\",\"dtypes\":[\"f16\"],\"flops_per_s\":312e12,"               \
-    "\"accepts\":[\"2:4\",{\"pattern\":\"1:4\",\"as\":\"2:4\"}]},"                           \
-    "{\"name\":\"simt\",\"dtypes\":[\"f16\"],\"flops_per_s\":19.5e12,"                       \
-    "\"accepts\":[\"csr\",\"comp\"]}],"                                                      \
+#define TEST_MACHINE                                                                          \
+    "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"reference\","             \
+    "\"default_dtype\":\"f16\",\"engines\":["                                                 \
+    "{\"name\":\"tensor\",\"dtypes\":[\"f16\"],\"flops_per_s\":312e12,"                       \
+    "\"accepts\":[\"dense\",\"block\"]},"                                                     \
+    "{\"name\":\"sparse-tensor\",\"dtypes\":[\"f16\"],\"flops_per_s\":312e12,"                \
+    "\"accepts\":[\"2:4\",{\"pattern\":\"1:4\",\"as\":\"2:4\"}]},"                            \
+    "{\"name\":\"simt\",\"dtypes\":[\"f16\"],\"flops_per_s\":19.5e12,"                        \
+    "\"accepts\":[\"csr\",\"comp\"]}],"                                                       \
     "\"memory\":[{\"level\":\"DRAM\",\"bytes_per_s\":1555e9}],\"overhead_s\":null}"
 
 static inline struct spr_machine test_machine_of(const char *json)

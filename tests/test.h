@@ -61,15 +61,15 @@ static inline void test_status(enum spr_status expected, enum spr_status actual,
 }
 
 #define CHECK(condition) (void)test_note((condition), __FILE__, __LINE__, #condition)
-#define CHECK_INT(expected, actual)                                                          \
+#define CHECK_INT(expected, actual)                                                           \
     test_number((double)(expected), (double)(actual), 0, __FILE__, __LINE__, #actual)
-#define CHECK_EXACT(expected, actual)                                                        \
+#define CHECK_EXACT(expected, actual)                                                         \
     test_number((expected), (actual), 0, __FILE__, __LINE__, #actual)
-#define CHECK_NEAR(expected, actual, relative)                                               \
+#define CHECK_NEAR(expected, actual, relative)                                                \
     test_number((expected), (actual), (relative), __FILE__, __LINE__, #actual)
-#define CHECK_TEXT(expected, actual)                                                         \
+#define CHECK_TEXT(expected, actual)                                                          \
     test_text((expected), (actual), __FILE__, __LINE__, #actual)
-#define CHECK_STATUS(expected, actual, err)                                                  \
+#define CHECK_STATUS(expected, actual, err)                                                   \
     test_status((expected), (actual), (err), __FILE__, __LINE__, #actual)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))

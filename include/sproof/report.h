@@ -53,8 +53,9 @@ void spr_report_waterfall(FILE *file, const struct spr_analysis *analysis,
 struct spr_explanation {
     const struct spr_result *result;
     struct spr_waterfall waterfall;
-    const struct spr_measured *measured; /* NULL: nothing was measured */
+    const struct spr_measured *measured; /* of the network; NULL: nothing was measured */
     const struct spr_times *times;       /* NULL: no times per layer */
+    struct spr_times_sums sums;          /* of times */
 };
 
 /* Writes an explanation. Errors: SPR_ENOMEM. */

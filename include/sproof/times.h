@@ -25,10 +25,16 @@ enum spr_status spr_times_read(const char *path, const struct spr_analysis *anal
 
 void spr_times_free(struct spr_times *times);
 
-/* Network times with the bound for layers that were not measured. */
-struct spr_measured spr_times_total(const struct spr_times *times,
-                                    const struct spr_analysis *analysis,
-                                    const struct spr_result *result);
+/* Sums over the measured layers alone, and over the network with the bound for the others. */
+struct spr_times_sums {
+    struct spr_measured measured; /* of the measured layers */
+    struct spr_measured bound;    /* of the same layers */
+    struct spr_measured network;  /* measured layers, the others at their bound */
+    double share;                 /* of the dense network's bound that was measured, 0..1 */
+};
+
+void spr_times_sum(const struct spr_times *times, const struct spr_analysis *analysis,
+                   const struct spr_result *result, struct spr_times_sums *sums);
 
 #ifdef __cplusplus
 }

@@ -98,7 +98,10 @@ enum spr_status cli_batches(const char *text, struct spr_options *options,
 enum spr_status cli_batch_index(const struct spr_options *options, const char *text,
                                 size_t *index, struct spr_error *err);
 
-/* files.c: a file written under a temporary name, renamed when complete. */
+/* files.c: after SIGINT, SIGTERM or SIGHUP no temporary file stays; exit 128 + number. */
+void cli_catch_signals(void);
+
+/* A file written under a temporary name, renamed when complete. */
 struct cli_output {
     FILE *file;
     char path[1024], temporary[1056];

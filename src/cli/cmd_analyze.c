@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "csv_read.h"
@@ -239,8 +240,23 @@ static enum spr_status read_inputs(struct work *w)
 static enum spr_status note_input(struct spr_record_input *input, const char *path,
                                   struct spr_error *err)
 {
+    struct stat info;
     input->path = path;
-    return path ? spr_sha256_file(path, input->sha256, err) : SPR_OK;
+    /* A pipe was read once and cannot be read again. */
+    bool regular = path && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    return regular ? spr_sha256_file(path, input->sha256, err) : SPR_OK;
+}
+
+/* Writing over an input would lose it. */
+static enum spr_status refuse_input(const char *path, const char *input, struct spr_error *err)
+{
+    struct stat output, given;
+    if (input && stat(path, &output) == 0 && stat(input, &given) == 0 &&
+        output.st_dev == given.st_dev && output.st_ino == given.st_ino) {
+        return spr_fail(err, SPR_EINPUT, "--output %s: is an input: expected another file",
+                        path);
+    }
+    return SPR_OK;
 }
 
 static enum spr_status save(const char *path, const struct spr_analysis *a,
@@ -282,7 +298,10 @@ static enum spr_status output(struct work *w, const struct spr_analysis *a)
     status = status ? status : note_input(&head.machine, w->machine.path, w->err);
     if (status == SPR_OK && !w->args->value[OPT_NO_SAVE]) {
         report.saved = path ? path : CLI_DEFAULT_RECORD;
-        status = save(report.saved, a, &head, w->err);
+        status = refuse_input(report.saved, head.model.path, w->err);
+        status = status ? status : refuse_input(report.saved, head.accuracy.path, w->err);
+        status = status ? status : refuse_input(report.saved, head.machine.path, w->err);
+        status = status ? status : save(report.saved, a, &head, w->err);
     }
     cli_flush_notes(w->cli);
     return status ? status : spr_report_write(w->cli->out, a, &head, &report, w->err);

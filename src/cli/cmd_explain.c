@@ -19,6 +19,9 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
     status = status ? status
                     : cli_choose_result(e, args->positional_count ? args->positional[0] : NULL,
                                         batch, &explanation.result, err);
+    if (status == SPR_OK && value[OPT_MEASURED] && value[OPT_TIMES]) {
+        status = spr_fail(err, SPR_EINPUT, "expected --measured or --times, not both");
+    }
     if (status == SPR_OK && value[OPT_MEASURED]) {
         status = cli_measured(value[OPT_MEASURED], &measured, err);
         explanation.measured = &measured;
@@ -27,9 +30,9 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         status = spr_times_read(value[OPT_TIMES], &e->analysis, explanation.result, &times,
                                 &cli->notes, err);
         explanation.times = &times;
-        if (status == SPR_OK && !explanation.measured) {
-            measured = spr_times_total(&times, &e->analysis, explanation.result);
-            explanation.measured = &measured;
+        if (status == SPR_OK) {
+            spr_times_sum(&times, &e->analysis, explanation.result, &explanation.sums);
+            explanation.measured = &explanation.sums.network;
         }
     }
     if (status == SPR_OK) {

@@ -136,8 +136,8 @@ static enum spr_status show_machine(struct cli *cli, const char *name, struct sp
     if (status != SPR_OK) {
         return status;
     }
-    fprintf(cli->out, "%s: %s\n", machine.name,
-            machine.description ? machine.description : "no description");
+    fprintf(cli->out, "%s\n", machine.name);
+    spr_text_wrapped(cli->out, machine.description ? machine.description : "no description", 2);
     if (!machine.host) {
         fprintf(cli->out, "  from %s\n", machine.path);
     } else {

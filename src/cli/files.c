@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Output files that are complete or not there. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+
+/* The temporary file a signal would leave behind; "" when there is none. */
+static char pending[1056];
+
+static void on_signal(int number)
+{
+    if (pending[0]) {
+        unlink(pending);
+    }
+    _exit(128 + number);
+}
+
+void cli_catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        sigaction(signals[i], &action, NULL);
+    }
+}
 
 enum spr_status cli_output_open(struct cli_output *output, const char *path,
                                 struct spr_error *err)
@@ -25,6 +47,7 @@ enum spr_status cli_output_open(struct cli_output *output, const char *path,
         snprintf(output->temporary, sizeof output->temporary, "%s.%ld.tmp", path,
                  (long)getpid());
     }
+    memcpy(pending, output->temporary, sizeof pending);
     output->file = fopen(special ? path : output->temporary, "wb");
     if (!output->file) {
         return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
@@ -46,6 +69,7 @@ enum spr_status cli_output_close(struct cli_output *output, enum spr_status stat
         status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", output->path,
                           errno ? strerror(errno) : "cannot be written");
     }
+    pending[0] = '\0';
     if (output->temporary[0] && status != SPR_OK) {
         unlink(output->temporary);
     } else if (output->temporary[0] && rename(output->temporary, output->path) != 0) {

@@ -159,6 +159,7 @@ int main(int argc, char **argv)
 {
     struct spr_error err = {0};
     struct cli cli = {.out = stdout, .err = stderr};
+    cli_catch_signals();
     enum spr_status status = run(&cli, argc, argv, &err);
     cli_flush_notes(&cli);
     errno = 0;

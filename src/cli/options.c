@@ -16,7 +16,8 @@ static const struct {
     [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE", "accuracy table: pattern,sparsity,accuracy"},
     [OPT_ASSUME_UNIFORM] = {"assume-uniform", 0, FLAG, "",
                             "count layerwise accuracies on a uniform grid"},
-    [OPT_BATCH] = {"batch", 'b', VALUE, "LIST", "batch sizes, such as 1,8,64 (default 1)"},
+    [OPT_BATCH] = {"batch", 'b', VALUE, "LIST", "batch sizes, such as 1,8,64 (default 1);\n"
+                                         "explain and plot: one of the record's"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "D", "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},

@@ -106,8 +106,10 @@ static void linear_ticks(struct ticks *ticks, double least)
     for (size_t i = 3; i-- > 0;) {
         step = steps[i] * ten >= least ? steps[i] * ten : step;
     }
-    for (double i = ceil(axis->low / step - 1e-9); i * step <= axis->high + step * 1e-9; i++) {
-        add_tick(ticks, i * step, true);
+    double first = ceil(axis->low / step - 1e-9);
+    int count = (int)((axis->high - first * step) / step + 1e-9) + 1;
+    for (int i = 0; i < count; i++) {
+        add_tick(ticks, (first + i) * step, true);
     }
 }
 

@@ -8,17 +8,17 @@
 /* Returns how many. */
 static size_t fill_with_letters(struct spr_figure *figure, const struct spr_bar *bar)
 {
-    size_t letters = 0;
     double from[2], to[2], at[2];
     const double ends[2][2] = {{bar->from, (bar->bottom + bar->top) / 2},
                                {bar->to, (bar->bottom + bar->top) / 2}};
     spr_figure_pixel(figure, ends[0], from);
     spr_figure_pixel(figure, ends[1], to);
-    for (double x = fmax(ceil(from[0]), figure->area.left + 1); x <= to[0]; x++) {
-        const double here[2] = {x, from[1]};
+    double first = fmax(ceil(from[0]), figure->area.left + 1);
+    size_t letters = to[0] >= first ? (size_t)(to[0] - first) + 1 : 0;
+    for (size_t i = 0; i < letters; i++) {
+        const double here[2] = {first + (double)i, from[1]};
         spr_figure_unpixel(figure, here, at);
         spr_text_add(&figure->data, "%.10g\t%.10g\n", at[0], at[1]);
-        letters++;
     }
     return letters;
 }

@@ -55,7 +55,8 @@ struct spr_figure {
     struct spr_text data, settings, plots;
     struct spr_text labels, hovers; /* lines of their data blocks */
     struct spr_text csv;
-    size_t blocks; /* data blocks named so far */
+    size_t blocks;       /* data blocks named so far */
+    const char *subject; /* what the next ones show, for who edits the script; NULL: nothing */
 };
 
 /* Sets the frame, and leaves `panel` pixels (with dumb: characters) for a key at the right

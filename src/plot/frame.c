@@ -61,7 +61,8 @@ static void wrapped(struct spr_figure *figure, const char *text, double room, do
 {
     struct spr_lettering small = {"left", SPR_DARK, step > 17 ? 12.5 : 11, 0};
     char line[SPR_CLEAN_TEXT];
-    for (text = text ? text : ""; *text; *y -= step) {
+    text = text ? text : "";
+    while (*text) {
         size_t bytes = line_length(text, room);
         size_t kept = bytes < sizeof line ? bytes : sizeof line - 1;
         double at[2] = {spacing_of(figure).side, *y};
@@ -70,6 +71,7 @@ static void wrapped(struct spr_figure *figure, const char *text, double room, do
         spr_figure_text(figure, at, &small, line);
         text += bytes;
         text += *text == ' ';
+        *y -= step;
     }
 }
 
@@ -102,12 +104,15 @@ void spr_figure_frame(struct spr_figure *figure, double panel, double names)
 
 void spr_figure_free(struct spr_figure *figure)
 {
-    struct spr_text *texts[] = {&figure->title,  &figure->facts,    &figure->caption,
-                                &figure->data,   &figure->settings, &figure->plots,
-                                &figure->labels, &figure->hovers,   &figure->csv};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        spr_text_free(texts[i]);
-    }
+    spr_text_free(&figure->title);
+    spr_text_free(&figure->facts);
+    spr_text_free(&figure->caption);
+    spr_text_free(&figure->data);
+    spr_text_free(&figure->settings);
+    spr_text_free(&figure->plots);
+    spr_text_free(&figure->labels);
+    spr_text_free(&figure->hovers);
+    spr_text_free(&figure->csv);
     spr_placer_free(&figure->placer);
 }
 

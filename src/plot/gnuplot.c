@@ -41,7 +41,7 @@ static int start(const char *const arguments[], const int pipes[2], pid_t *pid)
     posix_spawn_file_actions_t actions;
     char *argv[8];
     size_t count = 0;
-    for (; arguments[count] && count < 7; count++) {
+    for (; count < 7 && arguments[count]; count++) {
         /* posix_spawnp wants char *, and writes to none of them. */
         memcpy(&argv[count], &arguments[count], sizeof *argv);
     }
@@ -100,7 +100,9 @@ static enum spr_status complain(const char *what, const struct spr_text *words,
         }
         space = blank;
     }
-    used -= used > 0 && line[used - 1] == ' ';
+    if (used > 0 && line[used - 1] == ' ') {
+        used--;
+    }
     line[used] = '\0';
     return spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s%s%s", what, used ? ": " : "", line);
 }

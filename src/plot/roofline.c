@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The roofline: each operator's useful FLOP/byte against its useful FLOP/s, under the roofs. */
+/* The roofline: each operator's useful FLOP/byte against its useful FLOP/s. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -242,8 +242,11 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
         return status;
     }
     spr_text_clean(result->variant->name, scene->figure->dumb ? 12 : 30, title);
-    if (!draw_markers(scene, &scene->sparse[r], &style, false, title) ||
-        !draw_arrows(scene, r, style.color)) {
+    scene->figure->subject = title;
+    bool done = draw_markers(scene, &scene->sparse[r], &style, false, title) &&
+                draw_arrows(scene, r, style.color);
+    scene->figure->subject = NULL;
+    if (!done) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     for (size_t i = 0; i < scene->sparse[r].count; i++) {
@@ -259,7 +262,9 @@ static bool draw_dense(struct scene *scene)
 {
     static const struct spr_style style = {SPR_DARK, 7, 6, "1", 'o'};
     struct spr_pattern dense = spr_pattern_dense();
+    scene->figure->subject = "dense";
     bool done = draw_markers(scene, &scene->dense, &style, true, "dense");
+    scene->figure->subject = NULL;
     for (size_t i = 0; i < scene->dense.count; i++) {
         const struct dot *dot = &scene->dense.dot[i];
         const struct spr_prediction *run =

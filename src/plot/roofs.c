@@ -107,7 +107,9 @@ static bool slope_is_free(struct spr_figure *figure, const double center[2], dou
                           double length, bool take)
 {
     double half = figure->line_height / 2;
-    for (double s = -length / 2; s <= length / 2; s += half) {
+    int steps = (int)(length / half);
+    for (int i = 0; i <= steps; i++) {
+        double s = -length / 2 + i * half;
         double x = center[0] + s * cos(angle), y = center[1] + s * sin(angle);
         struct spr_box box = {x - half, y - half, x + half, y + half};
         if (take) {
@@ -133,7 +135,9 @@ static void name_slope(struct spr_figure *figure, const double from[2], const do
     bool found = false;
     for (int side = 0; side < 2 && !found; side++) {
         double off = side == 0 ? reach : -reach;
-        for (double s = length * 0.6; s < run - length * 0.6 && !found; s += 12) {
+        int steps = (int)((run - 1.2 * length) / 12);
+        for (int i = 0; i <= steps && !found; i++) {
+            double s = length * 0.6 + i * 12.0;
             center[0] = from[0] + s * cos(angle) - off * sin(angle);
             center[1] = from[1] + s * sin(angle) + off * cos(angle);
             found = slope_is_free(figure, center, angle, length, false);

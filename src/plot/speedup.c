@@ -214,6 +214,7 @@ static bool draw_series(struct scene *scene, const struct spr_series *series)
         describe(scene, point);
         write_point(scene, point);
     }
+    scene->figure->subject = series->name;
     if (done) {
         struct spr_stroke stroke = {series->style.color, series->style.dash, 1.8, 0, NULL};
         if (series->curve) {
@@ -223,6 +224,7 @@ static bool draw_series(struct scene *scene, const struct spr_series *series)
         spr_figure_key(scene->figure, &series->style, series->curve && series->count > 1,
                        series->name);
     }
+    scene->figure->subject = NULL;
     spr_free(curve);
     spr_free(markers);
     return done;

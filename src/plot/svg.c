@@ -8,6 +8,7 @@
 
 #define HOVER " onmousemove=\"gnuplot_svg.showHypertext(evt,'"
 #define HOVER_END "')\""
+#define UNNAMED "<title>gnuplot_plot_"
 #define FONT " font-family=\"Arial\""
 
 static void add_escaped(struct spr_text *out, const char *text)
@@ -60,6 +61,10 @@ void spr_svg_finish(const struct spr_text *drawn, const char *title, struct spr_
         } else if (strncmp(at, FONT, strlen(FONT)) == 0) {
             spr_text_add(out, " font-family=\"Arial,Helvetica,sans-serif\"");
             next = at + strlen(FONT);
+        } else if (strncmp(at, UNNAMED, strlen(UNNAMED)) == 0) {
+            /* It would cover the hover texts around it. */
+            const char *close = strstr(at, "</title>");
+            next = close ? close + strlen("</title>") : NULL;
         } else if (!titled && strncmp(at, "<title>Gnuplot<", 15) == 0) {
             spr_text_add(out, "<title>");
             add_escaped(out, title);

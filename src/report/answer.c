@@ -22,11 +22,14 @@ const char *spr_format_seconds(double seconds, char *text)
     return text;
 }
 
-static void put_batches(FILE *file, const struct spr_options *options)
+/* "1, 8, 64"; a space behind each comma lets the line be broken. */
+static void list_batches(const struct spr_options *options, char *text, size_t size)
 {
-    fprintf(file, "batch ");
-    for (size_t i = 0; i < options->batch_count; i++) {
-        fprintf(file, "%s%.0f", i ? "," : "", options->batches[i]);
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < options->batch_count && used + 16 < size; i++) {
+        used += (size_t)snprintf(text + used, size - used, "%s%.0f", i ? ", " : "",
+                                 options->batches[i]);
     }
 }
 
@@ -37,18 +40,17 @@ static const char *dense_engine_name(const struct spr_analysis *a)
 
 void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
-    char name[SPR_TABLE_CELL];
-    fprintf(file, "%s on %s, %s, ", spr_text_short(a->network->name, 40, name),
-            a->machine->name, spr_dtype_name(a->options.dtype));
-    put_batches(file, &a->options);
-    fprintf(file, ", dense on %s", dense_engine_name(a));
-    if (a->options.residency != SPR_RESIDENCY_DRAM) {
-        fprintf(file, ", residency %s", spr_residency_name(a->options.residency));
-    }
-    if (a->options.ideal_tiles) {
-        fprintf(file, ", ideal tiles");
-    }
-    fprintf(file, "\n");
+    char name[SPR_TABLE_CELL], line[1600], batches[800];
+    list_batches(&a->options, batches, sizeof batches);
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s",
+             spr_text_short(a->network->name, 40, name), a->machine->name,
+             spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
+             a->options.residency == SPR_RESIDENCY_DRAM ? "" : ", residency ",
+             a->options.residency == SPR_RESIDENCY_DRAM
+                 ? ""
+                 : spr_residency_name(a->options.residency),
+             a->options.ideal_tiles ? ", ideal tiles" : "");
+    spr_text_wrapped(file, line, 0);
     for (size_t i = 0; i < a->options.change_count; i++) {
         const struct spr_machine_change *change = &a->options.changes[i];
         fprintf(file, "set %s: %.4g -> %.4g\n", change->path, change->before, change->after);
@@ -104,7 +106,9 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
     fprintf(file, "\n");
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
-        if (!isnan(result->drop)) {
+        if (result->drop == 0) {
+            fprintf(file, ", as dense");
+        } else if (!isnan(result->drop)) {
             fprintf(file, ", %.3g %s than dense", fabs(result->drop),
                     result->drop > 0 ? "worse" : "better");
         }
@@ -124,7 +128,7 @@ static void put_none_pays(FILE *file, const struct spr_analysis *a)
     if (a->options.has_max_drop) {
         fprintf(file, "None pays: no pattern is faster than dense within ");
         put_limit(file, a);
-        fprintf(file, " of its %s\n", metric_name(a));
+        fprintf(file, "\nof its %s\n", metric_name(a));
     } else {
         fprintf(file, "None pays: no pattern here is faster than dense\n");
     }
@@ -139,8 +143,8 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
         if (layer->op == SPR_OP_OTHER) {
             snprintf(text, size, "most %.0f%%: op=other rows", 100 * step->worst_share);
         } else {
-            snprintf(text, size, "most %.0f%%: %lldx%lld, n %.10g", 100 * step->worst_share,
-                     (long long)layer->m, (long long)layer->k, (double)layer->n);
+            snprintf(text, size, "most %.0f%%: %lldx%lld", 100 * step->worst_share,
+                     (long long)layer->m, (long long)layer->k);
         }
     }
 }
@@ -194,7 +198,15 @@ static void put_not_counted(FILE *file, const struct spr_analysis *a)
             a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
 }
 
-/* What a reader would do next, as commands. */
+/* Names that a shell takes as they are, whole. */
+static bool plain_word(const char *text)
+{
+    return strlen(text) <= 60 &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@:._/+-") ==
+               strlen(text);
+}
+
+/* What a reader would do next, as commands. Without a name explain takes the recommended. */
 static void put_next(FILE *file, const struct spr_analysis *a, size_t best,
                      const struct spr_report *report)
 {
@@ -202,12 +214,12 @@ static void put_next(FILE *file, const struct spr_analysis *a, size_t best,
         return;
     }
     bool standard = strcmp(report->saved, "sproof.json") == 0;
-    char name[SPR_TABLE_CELL];
+    const char *name = best < a->result_count ? a->results[best].variant->name : "";
     fprintf(file, "\nSaved %s. Next:\n", report->saved);
     if (best < a->result_count) {
-        fprintf(file, "  sproof explain '%s'%s%s\n",
-                spr_text_short(a->results[best].variant->name, 60, name),
-                standard ? "" : " -i ", standard ? "" : report->saved);
+        fprintf(file, "  sproof explain%s%s%s%s\n", plain_word(name) ? " " : "",
+                plain_word(name) ? name : "", standard ? "" : " -i ",
+                standard ? "" : report->saved);
     }
     fprintf(file, "  sproof plot %s%s--kind sparsity\n", standard ? "" : report->saved,
             standard ? "" : " ");

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "table.h"
 
@@ -176,8 +177,14 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     }
 }
 
-/* Results at one pattern and up to five sparsities of the grid side by side. */
+/* Results at one pattern and a few sparsities of the grid side by side. */
 #define MATRIX_MAX 6
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return a < b ? -1 : a > b;
+}
 
 static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
                               double *sparsities)
@@ -194,6 +201,9 @@ static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
         if (!known && count < sizeof all / sizeof *all) {
             all[count++] = variant->sparsity;
         }
+    }
+    if (count > 1) {
+        qsort(all, count, sizeof *all, by_value);
     }
     size_t picked = count < MATRIX_MAX ? count : MATRIX_MAX;
     for (size_t i = 0; i < picked; i++) {
@@ -252,17 +262,31 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     spr_table_free(&table);
 }
 
-/* Smallest batch from which a result's variant pays; SIZE_MAX when it never does. */
-static size_t pays_from(const struct spr_analysis *a, size_t variant)
+/* The batches at which a variant pays: "from 8", "1-64", "1, 64" or "never". */
+static void put_pays(struct spr_table *table, size_t column, const struct spr_analysis *a,
+                     size_t variant)
 {
-    size_t batches = a->options.batch_count, from = SIZE_MAX;
-    for (size_t b = batches; b-- > 0;) {
-        if (a->results[variant * batches + b].speedup <= 1) {
-            break;
+    const struct spr_result *results = &a->results[variant * a->options.batch_count];
+    size_t batches = a->options.batch_count, first = batches, last = 0, count = 0;
+    for (size_t b = 0; b < batches; b++) {
+        if (results[b].speedup > 1) {
+            first = first < b ? first : b;
+            last = b;
+            count++;
         }
-        from = b;
     }
-    return from;
+    double low = count ? a->options.batches[first] : 0, high = a->options.batches[last];
+    if (count == 0) {
+        spr_table_cell(table, column, "never");
+    } else if (count != last - first + 1) {
+        spr_table_cell(table, column, "some %.0f-%.0f", low, high);
+    } else if (last + 1 == batches) {
+        spr_table_cell(table, column, "from %.0f", low);
+    } else if (first == 0) {
+        spr_table_cell(table, column, "up to %.0f", high);
+    } else {
+        spr_table_cell(table, column, "%.0f-%.0f", low, high);
+    }
 }
 
 void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
@@ -277,24 +301,23 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
     for (size_t b = 0; b < shown; b++) {
         spr_table_cell(&table, b + 1, "%.0f", a->options.batches[b]);
     }
-    spr_table_cell(&table, shown + 1, "pays from batch");
+    spr_table_cell(&table, shown + 1, "pays");
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
-        size_t variant = indices[i] / batches, from = pays_from(a, variant);
+        size_t variant = indices[i] / batches;
         char text[SPR_TABLE_CELL];
         spr_table_row(&table);
         spr_table_cell(&table, 0, "%s",
-                       spr_text_short(a->results[indices[i]].variant->name, 24, text));
+                       spr_text_short(a->results[indices[i]].variant->name, 20, text));
         for (size_t b = 0; b < shown; b++) {
             spr_table_cell(&table, b + 1, "%.2fx", a->results[variant * batches + b].speedup);
         }
-        if (from == SIZE_MAX) {
-            spr_table_cell(&table, shown + 1, "never");
-        } else {
-            spr_table_cell(&table, shown + 1, "%.0f", a->options.batches[from]);
-        }
+        put_pays(&table, shown + 1, a, variant);
     }
     fputs("\n", file);
     spr_table_write(&table, file, 0);
+    if (batches > shown) {
+        fprintf(file, "and %zu more batches: --format csv lists all\n", batches - shown);
+    }
     spr_table_free(&table);
 }
 
@@ -329,8 +352,10 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
 void spr_answer_layers(FILE *file, const struct spr_analysis *a,
                        const struct spr_result *result, bool markdown)
 {
+    char name[SPR_TABLE_CELL];
     fprintf(file, "\nLayers of %s, batch %.0f (one occurrence, dense -> pruned):\n%s",
-            result->variant->name, result->batch, markdown ? "\n" : "");
+            spr_text_short(result->variant->name, 60, name), result->batch,
+            markdown ? "\n" : "");
     for (size_t i = 0; i < a->network->layer_count; i++) {
         put_layer(file, a, result, i, markdown);
     }

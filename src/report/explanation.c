@@ -2,6 +2,7 @@
 /* The explanation of one variant: waterfall, ceilings, where the time goes, the runtime. */
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "emit.h"
@@ -18,58 +19,70 @@
 
 #define GROUPS_MAX 8
 
-/* Layers of one shape and fate. */
+/* Layers of one shape and pattern. */
 struct group {
-    size_t layer; /* the first */
-    double count, seconds, dense_seconds;
+    size_t layer; /* the slowest of them stands for all */
+    double count, seconds, dense_seconds, slowest;
 };
 
-static bool same_fate(const struct spr_analysis *a, const struct spr_result *result, size_t i,
-                      size_t j)
+/* The key of a layer's group. */
+static void group_key(const struct spr_analysis *a, const struct spr_result *result,
+                      size_t index, char *key, size_t size)
 {
-    const struct spr_layer *left = &a->network->layers[i], *right = &a->network->layers[j];
-    const struct spr_choice *p = &result->layers[i].choice, *q = &result->layers[j].choice;
-    if (left->op == SPR_OP_OTHER || right->op == SPR_OP_OTHER) {
-        return left->op == right->op;
+    const struct spr_layer *layer = &a->network->layers[index];
+    char pattern[SPR_PATTERN_TEXT];
+    if (layer->op == SPR_OP_OTHER) {
+        snprintf(key, size, "other");
+        return;
     }
-    return left->op == right->op && left->m == right->m && left->k == right->k &&
-           left->n == right->n && spr_pattern_equal(&p->pattern, &q->pattern);
+    snprintf(key, size, "%s %lld %lld %lld %s", spr_op_name(layer->op), (long long)layer->m,
+             (long long)layer->k, (long long)layer->n,
+             spr_pattern_text(&result->layers[index].choice.pattern, pattern));
 }
 
+static void add_to_group(const struct spr_analysis *a, const struct spr_result *result,
+                         size_t index, struct group *group)
+{
+    double times = (double)a->network->layers[index].count;
+    double seconds = result->layers[index].run.time_s;
+    if (group->count == 0 || seconds > group->slowest) {
+        group->layer = index;
+        group->slowest = seconds;
+    }
+    group->count += times;
+    group->seconds += times * seconds;
+    group->dense_seconds +=
+        times * spr_analysis_dense(a, result->batch_index, index)->time_s;
+}
+
+/* Fills groups[layer_count]; SIZE_MAX when out of memory. */
 static size_t make_groups(const struct spr_analysis *a, const struct spr_result *result,
-                          struct group *groups, size_t size)
+                          struct group *groups)
 {
+    struct spr_names names = {0};
+    struct spr_arena arena = {0};
     size_t count = 0;
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        double times = (double)a->network->layers[i].count;
-        size_t g = 0;
-        while (g < count && !same_fate(a, result, groups[g].layer, i)) {
-            g++;
+    bool complete = true;
+    for (size_t i = 0; i < a->network->layer_count && complete; i++) {
+        char key[128];
+        group_key(a, result, i, key, sizeof key);
+        size_t g = spr_names_find(&names, key);
+        if (g == SIZE_MAX) {
+            const char *kept = spr_arena_text(&arena, key, strlen(key));
+            g = count++;
+            complete = kept && spr_names_add(&names, kept, g);
         }
-        if (g == size) {
-            continue;
-        }
-        if (g == count) {
-            groups[count++] = (struct group){.layer = i};
-        }
-        groups[g].count += times;
-        groups[g].seconds += times * result->layers[i].run.time_s;
-        groups[g].dense_seconds +=
-            times * spr_analysis_dense(a, result->batch_index, i)->time_s;
+        add_to_group(a, result, i, &groups[g]);
     }
-    return count;
+    spr_names_free(&names);
+    spr_arena_free(&arena);
+    return complete ? count : SIZE_MAX;
 }
 
-static void sort_groups(struct group *groups, size_t count)
+static int by_seconds(const void *left, const void *right)
 {
-    for (size_t i = 1; i < count; i++) {
-        struct group moving = groups[i];
-        size_t j = i;
-        for (; j > 0 && groups[j - 1].seconds < moving.seconds; j--) {
-            groups[j] = groups[j - 1];
-        }
-        groups[j] = moving;
-    }
+    const struct group *a = left, *b = right;
+    return a->seconds > b->seconds ? -1 : a->seconds < b->seconds;
 }
 
 static void put_group(FILE *file, const struct spr_analysis *a,
@@ -91,29 +104,34 @@ static void put_group(FILE *file, const struct spr_analysis *a,
     spr_text_wrapped(file, spr_explain_layer(a, result, group->layer, reason), 10);
 }
 
-static void put_groups(FILE *file, const struct spr_analysis *a,
-                       const struct spr_result *result)
+static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
+                                  const struct spr_result *result, struct spr_error *err)
 {
-    struct group groups[512];
-    size_t count = make_groups(a, result, groups, sizeof groups / sizeof *groups);
-    double rest = result->time_s;
-    sort_groups(groups, count);
+    struct group *groups = spr_calloc(a->network->layer_count, sizeof *groups);
+    size_t count = groups ? make_groups(a, result, groups) : SIZE_MAX;
+    double rest = result->time_s, whole = result->time_s > 0 ? result->time_s : 1;
+    if (count == SIZE_MAX) {
+        spr_free(groups);
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    qsort(groups, count, sizeof *groups, by_seconds);
     fprintf(file, "\nWhere the time goes (dense -> this variant):\n");
     for (size_t i = 0; i < count && i < GROUPS_MAX; i++) {
         put_group(file, a, result, &groups[i]);
         rest -= groups[i].seconds;
     }
     if (count > GROUPS_MAX) {
-        fprintf(file, "  %4.0f%%  other shapes\n",
-                100 * rest / (result->time_s > 0 ? result->time_s : 1));
+        fprintf(file, "  %4.0f%%  other shapes\n", 100 * rest / whole);
     }
+    spr_free(groups);
+    return SPR_OK;
 }
 
 static void put_ceilings(FILE *file, const struct spr_result *result)
 {
     fprintf(file, "\nCeilings: ");
     if (isnan(result->amdahl_ceiling)) {
-        fprintf(file, "none from other operators; ");
+        fprintf(file, "none from other operators;\n          ");
     } else {
         fprintf(file, "%.2fx if all prunable operators were free;\n          ",
                 result->amdahl_ceiling);
@@ -124,6 +142,35 @@ static void put_ceilings(FILE *file, const struct spr_result *result)
         fprintf(file, "%.2fx if W were free and X and Y still had to move\n",
                 result->activation_ceiling);
     }
+}
+
+/* What was measured beside the bound of the same operators. */
+struct judged {
+    struct spr_measured measured, bound;
+    double allowed; /* speedup the model allows for them */
+};
+
+static struct judged judge(const struct spr_explanation *e)
+{
+    struct judged j = {.measured = *e->measured,
+                       .bound = {e->result->dense_time_s, e->result->time_s}};
+    if (e->times) {
+        j.measured = e->sums.measured;
+        j.bound = e->sums.bound;
+    }
+    j.allowed = j.bound.sparse_s > 0 ? j.bound.dense_s / j.bound.sparse_s : 1;
+    return j;
+}
+
+static bool alike(double dense_s, double sparse_s)
+{
+    return fabs(sparse_s / dense_s - 1) <= ALIKE;
+}
+
+/* Alike times although there are zeros to skip. */
+static bool not_skipped(const struct spr_explanation *e, const struct judged *j)
+{
+    return e->result->density < 1 && alike(j->measured.dense_s, j->measured.sparse_s);
 }
 
 /* Percent of the bound a measured time reaches, with a warning when it beats it. */
@@ -141,58 +188,66 @@ static void put_fraction(FILE *file, const char *what, double bound_s, double me
     }
 }
 
-static bool alike(double dense_s, double sparse_s)
+/* The answer to "why is my sparse model not faster?", in plain words. */
+static void verdict(const struct spr_explanation *e, const struct judged *j, char *text,
+                    size_t size)
 {
-    return fabs(sparse_s / dense_s - 1) <= ALIKE;
-}
-
-/* Dense and sparse alike: the answer to "why is my sparse model not faster?". */
-static void not_skipped(const struct spr_result *result, double speedup, char *text,
-                        size_t size)
-{
-    snprintf(text, size,
-             "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
-             "prunable weights are zeros. That is consistent with zeros not being skipped: the "
-             "runtime multiplies them like any other weight. Check that it stores the weights "
-             "in a sparse format and has a kernel for this pattern; a mask alone changes no "
-             "time. %s %.2fx.",
-             speedup, 100 * (1 - result->density),
-             result->speedup > 1 + ALIKE ? "The hardware allows"
-                                         : "Skipping them would not help much here: the "
-                                           "hardware allows only",
-             result->speedup);
-}
-
-static void put_verdict(FILE *file, const struct spr_result *result,
-                        const struct spr_measured *measured)
-{
-    char text[640];
-    double speedup = measured->dense_s / measured->sparse_s;
-    double dense_fraction = result->dense_time_s / measured->dense_s;
-    double sparse_fraction = result->time_s / measured->sparse_s;
-    if (alike(measured->dense_s, measured->sparse_s)) {
-        not_skipped(result, speedup, text, sizeof text);
-    } else if (sparse_fraction < MATCHED * dense_fraction) {
-        snprintf(text, sizeof text,
+    double speedup = j->measured.dense_s / j->measured.sparse_s;
+    double dense = 100 * j->bound.dense_s / j->measured.dense_s;
+    double sparse = 100 * j->bound.sparse_s / j->measured.sparse_s;
+    if (not_skipped(e, j)) {
+        snprintf(text, size,
+                 "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
+                 "prunable weights are zeros. That is consistent with zeros not being skipped: "
+                 "the runtime multiplies them like any other weight. Check that it stores the "
+                 "weights in a sparse format and has a kernel for this pattern; a mask alone "
+                 "changes no time. %s %.2fx.",
+                 speedup, 100 * (1 - e->result->density),
+                 j->allowed > 1 + ALIKE ? "The hardware allows"
+                                        : "Skipping them would not help much here: the "
+                                          "hardware allows only",
+                 j->allowed);
+    } else if (speedup < 1) {
+        snprintf(text, size,
+                 "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
+                 "than the zeros save. It reaches %.1f %% of its bound, the dense one %.1f %%; "
+                 "the hardware allows %.2fx.",
+                 speedup, sparse, dense, j->allowed);
+    } else if (sparse < MATCHED * dense) {
+        snprintf(text, size,
                  "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.1f %% of "
                  "its bound and the dense one %.1f %%: a sparse kernel as good as the dense "
                  "one would bring %.2fx.",
-                 speedup, 100 * sparse_fraction, 100 * dense_fraction, result->speedup);
-    } else if (dense_fraction < MATCHED * sparse_fraction) {
-        snprintf(text, sizeof text,
+                 speedup, sparse, dense, j->allowed);
+    } else if (dense < MATCHED * sparse) {
+        snprintf(text, size,
                  "Verdict: %.2fx was measured against a dense kernel that reaches only %.1f %% "
                  "of its bound, while the sparse one reaches %.1f %%: part of the speedup is a "
                  "slow baseline.",
-                 speedup, 100 * dense_fraction, 100 * sparse_fraction);
+                 speedup, dense, sparse);
     } else {
-        snprintf(text, sizeof text,
+        snprintf(text, size,
                  "Verdict: %.2fx measured, %.2fx allowed: both kernels reach about the same "
                  "share of their bounds, so the model's ratio holds.",
-                 speedup, result->speedup);
+                 speedup, j->allowed);
     }
+}
+
+static void put_measured(FILE *file, const struct spr_explanation *e)
+{
+    char text[640];
+    if (!e->measured) {
+        return;
+    }
+    struct judged j = judge(e);
+    fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
+    put_fraction(file, "dense", j.bound.dense_s, j.measured.dense_s);
+    put_fraction(file, "sparse", j.bound.sparse_s, j.measured.sparse_s);
+    verdict(e, &j, text, sizeof text);
     fputc('\n', file);
     spr_text_wrapped(file, text, 0);
-    if (dense_fraction < FAR && sparse_fraction < FAR) {
+    if (j.bound.dense_s < FAR * j.measured.dense_s &&
+        j.bound.sparse_s < FAR * j.measured.sparse_s) {
         spr_text_wrapped(file,
                          "Both times are far above their bounds: another machine or batch than "
                          "analysed here, few threads, or the runtime's own overhead.",
@@ -200,21 +255,11 @@ static void put_verdict(FILE *file, const struct spr_result *result,
     }
 }
 
-static void put_measured(FILE *file, const struct spr_result *result,
-                         const struct spr_measured *measured)
-{
-    if (!measured) {
-        return;
-    }
-    fprintf(file, "\nYour runtime:\n");
-    put_fraction(file, "dense", result->dense_time_s, measured->dense_s);
-    put_fraction(file, "sparse", result->time_s, measured->sparse_s);
-    put_verdict(file, result, measured);
-}
-
 static void put_times(FILE *file, const struct spr_analysis *a,
-                      const struct spr_result *result, const struct spr_times *times)
+                      const struct spr_explanation *e)
 {
+    const struct spr_result *result = e->result;
+    const struct spr_times *times = e->times;
     static const char *const heads[] = {"layer", "measured", "bound", "dense at", "sparse at",
                                         "remark"};
     struct spr_table table = {.column_count = 6};
@@ -244,14 +289,14 @@ static void put_times(FILE *file, const struct spr_analysis *a,
                            ? "zeros not skipped?"
                            : "");
     }
-    fprintf(file, "\nYour layers (%zu measured; the others count with their bound):\n",
-            times->rows_used);
+    fprintf(file, "\nYour layers (%zu measured, %.0f %% of the dense bound):\n",
+            times->rows_used, 100 * e->sums.share);
     spr_table_write(&table, file, 2);
     spr_table_free(&table);
 }
 
-static void put_text(FILE *file, const struct spr_analysis *a,
-                     const struct spr_explanation *e)
+static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
+                                const struct spr_explanation *e, struct spr_error *err)
 {
     char name[SPR_TABLE_CELL], dense[24], now[24];
     const struct spr_result *result = e->result;
@@ -265,13 +310,16 @@ static void put_text(FILE *file, const struct spr_analysis *a,
             spr_format_seconds(result->time_s, now), result->speedup);
     spr_report_waterfall(file, a, result, &e->waterfall, false);
     fprintf(file, "  =%-8.3g %s\n", e->waterfall.speedup,
-            e->measured ? "measured speedup" : "speedup the hardware allows");
+            e->times      ? "with your layers, the others at their bound"
+            : e->measured ? "measured speedup"
+                          : "speedup the hardware allows");
     put_ceilings(file, result);
-    put_groups(file, a, result);
+    enum spr_status status = put_groups(file, a, result, err);
     if (e->times) {
-        put_times(file, a, result, e->times);
+        put_times(file, a, e);
     }
-    put_measured(file, result, e->measured);
+    put_measured(file, e);
+    return status;
 }
 
 static void put_step(struct spr_emit *out, const struct spr_analysis *a,
@@ -306,14 +354,15 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "dense_time_s", r->dense_time_s);
     spr_emit_number(out, "time_s", r->time_s);
     if (e->measured) {
+        struct judged j = judge(e);
         spr_emit_open(out, "measured", '{');
-        spr_emit_number(out, "dense_s", e->measured->dense_s);
-        spr_emit_number(out, "sparse_s", e->measured->sparse_s);
-        spr_emit_number(out, "dense_fraction_of_bound",
-                        r->dense_time_s / e->measured->dense_s);
-        spr_emit_number(out, "sparse_fraction_of_bound", r->time_s / e->measured->sparse_s);
-        spr_emit_bool(out, "zeros_not_skipped",
-                      alike(e->measured->dense_s, e->measured->sparse_s));
+        spr_emit_number(out, "dense_s", j.measured.dense_s);
+        spr_emit_number(out, "sparse_s", j.measured.sparse_s);
+        spr_emit_number(out, "dense_fraction_of_bound", j.bound.dense_s / j.measured.dense_s);
+        spr_emit_number(out, "sparse_fraction_of_bound",
+                        j.bound.sparse_s / j.measured.sparse_s);
+        spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
+        spr_emit_bool(out, "zeros_not_skipped", not_skipped(e, &j));
         spr_emit_close(out, '}');
     } else {
         spr_emit_null(out, "measured");
@@ -346,9 +395,13 @@ enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *a,
                                        const struct spr_explanation *explanation,
                                        enum spr_format format, struct spr_error *err)
 {
+    if (format == SPR_FORMAT_MD) {
+        fputs("```\n", file);
+    }
     if (format == SPR_FORMAT_TABLE || format == SPR_FORMAT_MD) {
-        put_text(file, a, explanation);
-        return SPR_OK;
+        enum spr_status status = put_text(file, a, explanation, err);
+        fputs(format == SPR_FORMAT_MD ? "```\n" : "", file);
+        return status;
     }
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {

@@ -37,22 +37,38 @@ size_t spr_text_width(const char *text)
     return width;
 }
 
+/* Bytes of the character at text: 1, or a whole UTF-8 sequence. */
+static size_t character(const char *text)
+{
+    size_t size = 1;
+    if (((unsigned char)*text & 0xC0) == 0xC0) {
+        while (((unsigned char)text[size] & 0xC0) == 0x80 && size < 4) {
+            size++;
+        }
+    }
+    return size;
+}
+
 const char *spr_text_short(const char *text, size_t width, char *cell)
 {
-    size_t length = strlen(text), used = 0;
-    size_t head = width > 3 ? (width - 2) / 2 : width, tail = width > 3 ? width - 2 - head : 0;
-    bool cut = length > width;
-    for (size_t i = 0; i < length && used + 1 < SPR_TABLE_CELL; i++) {
-        if (cut && i == head) {
-            cell[used++] = '.';
-            if (used + 1 < SPR_TABLE_CELL) {
-                cell[used++] = '.';
-            }
-            i = length - tail - 1;
-            continue;
+    size_t length = spr_text_width(text), used = 0, at = 0;
+    size_t head = width > 3 ? (width - 2) / 2 : width;
+    size_t skip_to = length > width && width > 3 ? length - (width - 2 - head) : head;
+    while (*text && used + 5 < SPR_TABLE_CELL) {
+        size_t size = character(text);
+        bool shown = length <= width || at < head || at >= skip_to;
+        if (shown && size == 1) {
+            unsigned char c = (unsigned char)*text;
+            cell[used++] = c < 0x20 || c >= 0x7F ? '?' : (char)c;
+        } else if (shown) {
+            memcpy(cell + used, text, size);
+            used += size;
+        } else if (at == head) {
+            memcpy(cell + used, "..", 2);
+            used += 2;
         }
-        unsigned char c = (unsigned char)text[i];
-        cell[used++] = c < 0x20 || c >= 0x7F ? '?' : (char)c;
+        at++;
+        text += size;
     }
     cell[used] = '\0';
     return cell;
@@ -76,7 +92,7 @@ static void write_cell(const struct spr_table *table, FILE *file, size_t row, si
 static void write_rule(const struct spr_table *table, FILE *file, const size_t *widths)
 {
     for (size_t c = 0; c < table->column_count; c++) {
-        fputs(c ? "|" : "|", file);
+        fputc('|', file);
         for (size_t i = 0; i < widths[c] + 2; i++) {
             bool colon = !table->left[c] && i + 1 == widths[c] + 2;
             fputc(colon ? ':' : '-', file);
@@ -104,6 +120,9 @@ void spr_table_write(const struct spr_table *table, FILE *file, int indent)
         if (table->markdown && r == 0) {
             write_rule(table, file, widths);
         }
+    }
+    if (table->lost) {
+        fputs("(out of memory: rows are missing)\n", file);
     }
 }
 

@@ -119,7 +119,7 @@ struct spr_network fuzz_network(void)
 
 void fuzz_add_grid(struct spr_network *network)
 {
-    static const char *const texts[] = {"dense", "csr", "csr16",  "4x4", "1x7",   "32x1",
+    static const char *const texts[] = {"dense", "csr", "csr16",   "4x4", "1x7",   "32x1",
                                         "2:4",   "1:4", "bitmask", "ell", "comp:3"};
     static const double sparsities[] = {0, 0.5, 0.97, 1};
     struct spr_pattern patterns[sizeof texts / sizeof *texts];
@@ -196,7 +196,8 @@ static void check_record(const struct spr_analysis *analysis)
     scratch_fill(&scratch, "", 0);
     FILE *file = fopen(scratch.path, "wb");
     fuzz_require(file != NULL, "the scratch file opens");
-    fuzz_require(spr_record_write(file, analysis, &head, NULL) == SPR_OK, "records are written");
+    fuzz_require(spr_record_write(file, analysis, &head, NULL) == SPR_OK,
+                 "records are written");
     fuzz_require(fclose(file) == 0, "records are written whole");
     if (spr_record_read(scratch.path, &record, &err) != SPR_OK) {
         fprintf(stderr, "%s\n", err.text);

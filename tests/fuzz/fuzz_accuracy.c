@@ -6,8 +6,11 @@ static void analyze_points(const struct spr_accuracy *accuracy, bool join)
 {
     struct spr_network network = fuzz_network();
     struct spr_machine machine = fuzz_machine();
-    struct spr_options options = {.dtype = SPR_F16, .batches = {1}, .batch_count = 1,
-                                  .has_max_drop = true, .max_drop = 1};
+    struct spr_options options = {.dtype = SPR_F16,
+                                  .batches = {1},
+                                  .batch_count = 1,
+                                  .has_max_drop = true,
+                                  .max_drop = 1};
     enum spr_status status;
     if (join) {
         fuzz_add_grid(&network);

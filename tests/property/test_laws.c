@@ -9,8 +9,9 @@
 #define ROUNDS 400
 #define SLACK 1e-9
 
-static const char *const pattern_texts[] = {"csr", "csr16", "bitmask", "ell", "4x4", "1x7", "32x1",
-                                            "8x16", "2:4", "1:4", "3:8", "comp:4", "comp:16"};
+static const char *const pattern_texts[] = {"csr", "csr16",  "bitmask", "ell", "4x4",
+                                            "1x7", "32x1",   "8x16",    "2:4", "1:4",
+                                            "3:8", "comp:4", "comp:16"};
 #define PATTERN_COUNT (sizeof pattern_texts / sizeof *pattern_texts)
 
 struct world {
@@ -54,11 +55,13 @@ static struct spr_layer random_layer(unsigned long long *state, const char *name
     return layer;
 }
 
-static struct spr_number rate(unsigned long long *state, double low, double high, bool interval)
+static struct spr_number rate(unsigned long long *state, double low, double high,
+                              bool interval)
 {
     double value = low * pow(high / low, uniform(state));
     double width = interval ? 0.2 * uniform(state) : 0;
-    return (struct spr_number){value, value * (1 - width), value * (1 + width), NULL, NULL, NULL};
+    return (struct spr_number){value, value * (1 - width), value * (1 + width), NULL, NULL,
+                               NULL};
 }
 
 static void random_machine(struct world *w)
@@ -82,14 +85,16 @@ static void random_machine(struct world *w)
     w->machine.engines[1].accepts[0] =
         (struct spr_accept){.form = SPR_ACCEPT_CLASS, .pattern_class = SPR_CLASS_BLOCK};
     w->machine.memory_count = 2;
-    w->machine.memory[0] = (struct spr_memory){.level = "L2",
-                                               .shared = true,
-                                               .bytes = rate(state, 1e3, 1e7, false),
-                                               .bytes_per_s = rate(state, 1e9, 1e12, interval)};
+    w->machine.memory[0] =
+        (struct spr_memory){.level = "L2",
+                            .shared = true,
+                            .bytes = rate(state, 1e3, 1e7, false),
+                            .bytes_per_s = rate(state, 1e9, 1e12, interval)};
     w->machine.memory[1] =
         (struct spr_memory){.level = "DRAM", .bytes_per_s = rate(state, 1e8, 1e12, interval)};
     w->machine.memory[1].bytes.value = (double)NAN;
-    w->machine.overhead_s.value = test_between(state, 0, 1) ? 1e-6 * uniform(state) : (double)NAN;
+    w->machine.overhead_s.value =
+        test_between(state, 0, 1) ? 1e-6 * uniform(state) : (double)NAN;
     w->machine.overhead_s.low = w->machine.overhead_s.high = w->machine.overhead_s.value;
 }
 
@@ -143,14 +148,15 @@ static void layer_laws(const struct world *w, const struct spr_analysis *a,
     CHECK(run->ceiling_time_s <= run->time_s * (1 + SLACK));
     /* Bytes are the sum of their parts. */
     if (w->layers[index].op != SPR_OP_OTHER) {
-        CHECK_NEAR(run->bytes_weight_values + run->bytes_weight_index + run->bytes_x + run->bytes_y,
+        CHECK_NEAR(run->bytes_weight_values + run->bytes_weight_index + run->bytes_x +
+                       run->bytes_y,
                    run->bytes, 1e-12);
     }
     CHECK(isnan(run->tau) || (run->tau >= 0 && run->tau <= 1));
     CHECK(run->flops_issued >= run->flops_useful * (1 - SLACK) ||
           r->choice.pattern.kind->pattern_class == SPR_CLASS_CSR); /* ell rounds its row */
-    CHECK_NEAR(spr_analysis_dense(a, result->batch_index, index)->time_s / run->time_s, r->speedup,
-               1e-12);
+    CHECK_NEAR(spr_analysis_dense(a, result->batch_index, index)->time_s / run->time_s,
+               r->speedup, 1e-12);
 }
 
 static void result_laws(const struct world *w, const struct spr_analysis *a,
@@ -238,7 +244,8 @@ static void density_one(void)
         "\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1e9,\"accepts\":[\"any\"]}],"
         "\"memory\":[{\"level\":\"DRAM\",\"bytes_per_s\":1e8}]}");
     struct spr_model model;
-    CHECK_INT(SPR_OK, spr_model_prepare(&model, &machine, SPR_F32, SPR_NOMINAL, SPR_NOMINAL, NULL));
+    CHECK_INT(SPR_OK,
+              spr_model_prepare(&model, &machine, SPR_F32, SPR_NOMINAL, SPR_NOMINAL, NULL));
     unsigned long long state = 3;
     for (int i = 0; i < ROUNDS; i++) {
         struct spr_layer layer = random_layer(&state, "a");
@@ -268,8 +275,8 @@ static void density_one(void)
         }
         test_row = "";
         struct spr_pattern itself = spr_pattern_dense();
-        CHECK(spr_model_sparse(&model, &layer, 1, &itself, (double)layer.m * (double)layer.k, NULL,
-                               &run));
+        CHECK(spr_model_sparse(&model, &layer, 1, &itself, (double)layer.m * (double)layer.k,
+                               NULL, &run));
         CHECK_EXACT(dense.time_s, run.time_s);
     }
     spr_machine_free(&machine);
@@ -287,10 +294,10 @@ static void break_even_is_the_last(void)
         struct spr_layer layer = random_layer(&w.state, "a");
         struct spr_prediction dense, run;
         struct spr_pattern pattern;
-        CHECK_INT(SPR_OK, spr_pattern_parse(
-                              pattern_texts[test_between(&w.state, 0, 7)], &pattern, NULL));
-        CHECK_INT(SPR_OK, spr_model_prepare(&model, &w.machine, SPR_F32, SPR_NOMINAL, SPR_NOMINAL,
-                                            NULL));
+        CHECK_INT(SPR_OK, spr_pattern_parse(pattern_texts[test_between(&w.state, 0, 7)],
+                                            &pattern, NULL));
+        CHECK_INT(SPR_OK, spr_model_prepare(&model, &w.machine, SPR_F32, SPR_NOMINAL,
+                                            SPR_NOMINAL, NULL));
         layer.m = layer.m % 40 + 1;
         layer.k = layer.k % 40 + 1;
         if (!spr_op_has_weights(layer.op)) {

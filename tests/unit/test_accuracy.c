@@ -29,7 +29,8 @@ static struct spr_network network_of(const char *text)
     return network;
 }
 
-static struct spr_network grid_of(const char *pattern_text, const double *sparsities, size_t count)
+static struct spr_network grid_of(const char *pattern_text, const double *sparsities,
+                                  size_t count)
 {
     struct spr_network network = network_of("layer,m,k,n,accuracy\na,64,64,8,90\n");
     struct spr_pattern pattern;
@@ -41,10 +42,10 @@ static struct spr_network grid_of(const char *pattern_text, const double *sparsi
 
 static void reading(void)
 {
-    struct spr_accuracy acc =
-        good("sparsity,pattern,accuracy,metric,better,dense_accuracy,method,allocation,source,variant\n"
-             "50%,csr,70,top1,lower,76,magnitude,layerwise,a paper,v1\n"
-             ",2:4,71,top1,lower,,magnitude,uniform,a paper,\n");
+    struct spr_accuracy acc = good("sparsity,pattern,accuracy,metric,better,dense_accuracy,"
+                                   "method,allocation,source,variant\n"
+                                   "50%,csr,70,top1,lower,76,magnitude,layerwise,a paper,v1\n"
+                                   ",2:4,71,top1,lower,,magnitude,uniform,a paper,\n");
     CHECK_TEXT("top1", acc.metric);
     CHECK(acc.lower_is_better);
     CHECK_INT(2, acc.point_count);
@@ -68,9 +69,10 @@ static void refused(void)
     } rows[] = {
         {"pattern,sparsity\n",
          "acc.csv:1: column 'accuracy' is missing: expected a header row with 'accuracy'"},
-        {"pattern,sparsity,accuracy\n", "acc.csv: no rows below the header: expected accuracy points"},
-        {"pattern,sparsity,accuracy\ncsr,,1\n",
-         "acc.csv:2: column 'sparsity': '': expected a fraction 0..1 or a percentage 0%..100%"},
+        {"pattern,sparsity,accuracy\n",
+         "acc.csv: no rows below the header: expected accuracy points"},
+        {"pattern,sparsity,accuracy\ncsr,,1\n", "acc.csv:2: column 'sparsity': '': expected a "
+                                                "fraction 0..1 or a percentage 0%..100%"},
         {"pattern,sparsity,accuracy\ncsr,0.5,\n",
          "acc.csv:2: column 'accuracy': '': expected a finite number"},
         {"pattern,sparsity,accuracy\ncsr,0.5,inf\n",
@@ -86,7 +88,8 @@ static void refused(void)
         {"pattern,sparsity,accuracy,allocation\ncsr,0.5,1,global\n",
          "acc.csv:2: column 'allocation': 'global': expected uniform or layerwise"},
         {"pattern,sparsity,accuracy\ncsr,0.5,1\ncsr,0.5,2\n",
-         "acc.csv:3: column 'accuracy': '2': expected a point given once; first given in line 2"},
+         "acc.csv:3: column 'accuracy': '2': expected a point given once; first given in line "
+         "2"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_accuracy accuracy;
@@ -106,13 +109,10 @@ static void grid_join(void)
         double sparsity, accuracy;
         enum spr_accuracy_source source;
     } rows[] = {
-        {0.4, (double)NAN, SPR_ACCURACY_NONE},
-        {0.4994, (double)NAN, SPR_ACCURACY_NONE},
+        {0.4, (double)NAN, SPR_ACCURACY_NONE},  {0.4994, (double)NAN, SPR_ACCURACY_NONE},
         {0.4996, 80, SPR_ACCURACY_TABLE}, /* within 5e-4 */
-        {0.5, 80, SPR_ACCURACY_TABLE},
-        {0.6, 75, SPR_ACCURACY_INTERPOLATED},
-        {0.8, 65, SPR_ACCURACY_INTERPOLATED},
-        {0.9, 60, SPR_ACCURACY_TABLE},
+        {0.5, 80, SPR_ACCURACY_TABLE},          {0.6, 75, SPR_ACCURACY_INTERPOLATED},
+        {0.8, 65, SPR_ACCURACY_INTERPOLATED},   {0.9, 60, SPR_ACCURACY_TABLE},
         {0.95, (double)NAN, SPR_ACCURACY_NONE}, /* never extrapolated */
     };
     double sparsities[COUNT_OF(rows)];
@@ -166,8 +166,9 @@ static void methods(void)
 static void own_points(void)
 {
     struct spr_network net = network_of("layer,m,k,n\na,64,64,8\n");
-    struct spr_accuracy acc = good("pattern,sparsity,accuracy,method,variant\n"
-                                   "csr,0.5,80,A,\ncsr,0.5,81,B,\n4x4,0.7,82,A,\n2:4,,83,A,mine\n");
+    struct spr_accuracy acc =
+        good("pattern,sparsity,accuracy,method,variant\n"
+             "csr,0.5,80,A,\ncsr,0.5,81,B,\n4x4,0.7,82,A,\n2:4,,83,A,mine\n");
     CHECK_INT(SPR_OK, spr_accuracy_make_variants(&acc, false, &net, NULL));
     static const char *const names[] = {"csr@0.5/A", "csr@0.5/B", "4x4@0.7", "mine"};
     CHECK_INT(4, net.variant_count);
@@ -186,9 +187,9 @@ static void table_join(void)
                         "a,,,,x,4x4,0.5\na,,,,y,csr,0.9\na,,,,z,csr,0.7\n";
     struct spr_network net = network_of(table);
     struct spr_accuracy acc = good("pattern,sparsity,accuracy,variant,method\n"
-                                   "csr,0.1,70,x,A\ncsr,0.9,71,,A\ncsr,0.5,90,,A\n");
+                                   "4x4,0.1,70,x,A\ncsr,0.9,71,,A\ncsr,0.5,90,,A\n");
     CHECK_INT(SPR_OK, spr_accuracy_join(&acc, false, &net, NULL));
-    CHECK_EXACT(70, net.variants[0].accuracy); /* by name, whatever its pattern */
+    CHECK_EXACT(70, net.variants[0].accuracy); /* by name, whatever its sparsity */
     CHECK_EXACT(71, net.variants[1].accuracy); /* by pattern and sparsity */
     CHECK(isnan(net.variants[2].accuracy));    /* no interpolation for a table variant */
     spr_accuracy_free(&acc);
@@ -198,8 +199,18 @@ static void table_join(void)
     net = network_of(table);
     acc = good("pattern,sparsity,accuracy,method\ncsr,0.9,71,A\ncsr,0.9,72,B\n");
     CHECK_STATUS(SPR_EINPUT, spr_accuracy_join(&acc, false, &net, &err), &err);
-    CHECK_TEXT("acc.csv: variant 'y' matches 2 methods ('A', 'B'): expected a column 'variant' "
-               "that says which",
+    CHECK_TEXT(
+        "acc.csv: variant 'y' matches 2 methods ('A', 'B'): expected a column 'variant' "
+        "that says which",
+        err.text);
+    spr_accuracy_free(&acc);
+    spr_network_free(&net);
+
+    net = network_of(table);
+    acc = good("pattern,sparsity,accuracy,variant\ncsr,0.5,70,x\n");
+    err = (struct spr_error){0};
+    CHECK_STATUS(SPR_EINPUT, spr_accuracy_join(&acc, false, &net, &err), &err);
+    CHECK_TEXT("acc.csv:2: column 'pattern': 'csr': expected 4x4, the pattern of variant 'x'",
                err.text);
     spr_accuracy_free(&acc);
     spr_network_free(&net);

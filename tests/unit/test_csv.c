@@ -11,15 +11,33 @@ static void numbers(void)
         bool valid;
         double value;
     } rows[] = {
-        {"0", true, 0},        {"-0", true, 0},          {"1", true, 1},
-        {"0.5", true, 0.5},    {".5", true, 0.5},        {"5.", true, 5},
-        {"1e3", true, 1000},   {"1E-3", true, 0.001},    {"-2.5", true, -2.5},
-        {"+7", true, 7},       {"1e308", true, 1e308},   {"1e309", false, 0},
-        {"", false, 0},        {" 1", false, 0},         {"1 ", false, 0},
-        {"nan", false, 0},     {"inf", false, 0},        {"infinity", false, 0},
-        {"0x10", false, 0},    {"1,5", false, 0},        {"1e", false, 0},
-        {"--1", false, 0},     {"1.2.3", false, 0},      {"e5", false, 0},
-        {"1_000", false, 0},   {".", false, 0},          {"9007199254740993", true, 9007199254740992.0},
+        {"0", true, 0},
+        {"-0", true, 0},
+        {"1", true, 1},
+        {"0.5", true, 0.5},
+        {".5", true, 0.5},
+        {"5.", true, 5},
+        {"1e3", true, 1000},
+        {"1E-3", true, 0.001},
+        {"-2.5", true, -2.5},
+        {"+7", true, 7},
+        {"1e308", true, 1e308},
+        {"1e309", false, 0},
+        {"", false, 0},
+        {" 1", false, 0},
+        {"1 ", false, 0},
+        {"nan", false, 0},
+        {"inf", false, 0},
+        {"infinity", false, 0},
+        {"0x10", false, 0},
+        {"1,5", false, 0},
+        {"1e", false, 0},
+        {"--1", false, 0},
+        {"1.2.3", false, 0},
+        {"e5", false, 0},
+        {"1_000", false, 0},
+        {".", false, 0},
+        {"9007199254740993", true, 9007199254740992.0},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         double value = -1;
@@ -37,11 +55,25 @@ static void fractions(void)
         bool valid;
         double value;
     } rows[] = {
-        {"0", true, 0},      {"1", true, 1},       {"0.9", true, 0.9},   {"90%", true, 0.9},
-        {"100%", true, 1},   {"0%", true, 0},      {"62.5%", true, 0.625}, {"-0", true, 0},
-        {"1.5", false, 0},   {"150%", false, 0},   {"-0.1", false, 0},   {"-1%", false, 0},
-        {"90", false, 0},    {"%", false, 0},      {"", false, 0},       {"90%%", false, 0},
-        {"9 0%", false, 0},  {"nan", false, 0},    {"1e400", false, 0},
+        {"0", true, 0},
+        {"1", true, 1},
+        {"0.9", true, 0.9},
+        {"90%", true, 0.9},
+        {"100%", true, 1},
+        {"0%", true, 0},
+        {"62.5%", true, 0.625},
+        {"-0", true, 0},
+        {"1.5", false, 0},
+        {"150%", false, 0},
+        {"-0.1", false, 0},
+        {"-1%", false, 0},
+        {"90", false, 0},
+        {"%", false, 0},
+        {"", false, 0},
+        {"90%%", false, 0},
+        {"9 0%", false, 0},
+        {"nan", false, 0},
+        {"1e400", false, 0},
         {"0.0000000000000000000000000000000000000000000000000000000000000001", false, 0},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -92,21 +124,21 @@ static void good_tables(void)
         const char *text, *rows;
     } rows[] = {
         {"name,size\na,1\nb,2\n", "2:a=1;3:b=2;"},
-        {"name,size\na,1\nb,2", "2:a=1;3:b=2;"},        /* no last newline */
-        {"size,name\n1,a\n", "2:a=1;"},                  /* any order */
-        {"name,size\r\na,1\r\n", "2:a=1;"},              /* CRLF */
-        {"\xEF\xBB\xBFname,size\na,1\n", "2:a=1;"},      /* BOM */
+        {"name,size\na,1\nb,2", "2:a=1;3:b=2;"},    /* no last newline */
+        {"size,name\n1,a\n", "2:a=1;"},             /* any order */
+        {"name,size\r\na,1\r\n", "2:a=1;"},         /* CRLF */
+        {"\xEF\xBB\xBFname,size\na,1\n", "2:a=1;"}, /* BOM */
         {"# made by hand\nname,size\n# more\na,1\n", "4:a=1;"},
-        {"\n\nname,size\n\na,1\n\n", "5:a=1;"},          /* empty lines */
+        {"\n\nname,size\n\na,1\n\n", "5:a=1;"}, /* empty lines */
         {"name,size\n\"a, b\",1\n", "2:a, b=1;"},
         {"name,size\n\"say \"\"a\"\"\",1\n", "2:say \"a\"=1;"},
         {"name,size\n\"two\nlines\",1\nc,2\n", "2:two\nlines=1;4:c=2;"},
         {"name,size\n\"# no comment\",1\n", "2:# no comment=1;"},
         {"name,size\n\"a\n# inside\",1\n", "2:a\n# inside=1;"},
-        {"name,size\na\n", "2:a=-1;"},                   /* a short row: cells missing */
-        {"name,size\na,1,,\n", "2:a=1;"},                /* a long row */
-        {"name,size,\na,1,\n", "2:a=1;"},                /* trailing commas */
-        {"name,size\n  a  ,1\n", "2:a=1;"},              /* blanks around a cell */
+        {"name,size\na\n", "2:a=-1;"},      /* a short row: cells missing */
+        {"name,size\na,1,,\n", "2:a=1;"},   /* a long row */
+        {"name,size,\na,1,\n", "2:a=1;"},   /* trailing commas */
+        {"name,size\n  a  ,1\n", "2:a=1;"}, /* blanks around a cell */
         {"name,size\na,1099511627776\n", "2:a=1099511627776;"},
     };
     struct seen seen;
@@ -122,7 +154,10 @@ static void good_tables(void)
 
 static void bad_tables(void)
 {
-#define ROW(text, message) {text, sizeof(text) - 1, message}
+#define ROW(text, message)                                                                    \
+    {                                                                                         \
+        text, sizeof(text) - 1, message                                                       \
+    }
     static const struct {
         const char *text;
         size_t size;
@@ -130,23 +165,27 @@ static void bad_tables(void)
     } rows[] = {
         ROW("", "t.csv: empty file: expected a header row with 'name'"),
         ROW("# only a comment\n", "t.csv: empty file: expected a header row with 'name'"),
-        ROW("name\na\n", "t.csv:1: column 'size' is missing: expected a header row with 'size'"),
+        ROW("name\na\n",
+            "t.csv:1: column 'size' is missing: expected a header row with 'size'"),
         ROW("name,size,name\na,1,b\n", "t.csv:1: column 'name' appears twice"),
         ROW("name,size\na,0\n", "t.csv:2: column 'size': '0': expected an integer 1..2^40"),
         ROW("name,size\na,-1\n", "t.csv:2: column 'size': '-1': expected an integer 1..2^40"),
-        ROW("name,size\na,1.5\n", "t.csv:2: column 'size': '1.5': expected an integer 1..2^40"),
+        ROW("name,size\na,1.5\n",
+            "t.csv:2: column 'size': '1.5': expected an integer 1..2^40"),
         ROW("name,size\na,x\n", "t.csv:2: column 'size': 'x': expected an integer 1..2^40"),
         ROW("name,size\na,9223372036854775808\n",
             "t.csv:2: column 'size': '9223372036854775808': expected an integer 1..2^40"),
         ROW("name,size\na,1099511627777\n",
             "t.csv:2: column 'size': '1099511627777': expected an integer 1..2^40"),
         ROW("name,size,share\na,1,1.5\nb,x,\n",
-            "t.csv:2: column 'share': '1.5': expected a fraction 0..1 or a percentage 0%..100%\n"
+            "t.csv:2: column 'share': '1.5': expected a fraction 0..1 or a percentage "
+            "0%..100%\n"
             "t.csv:3: column 'size': 'x': expected an integer 1..2^40"),
-        ROW("name,size\n\"a,1\nb,2\n", "t.csv:2: a quoted cell that starts here is never closed"),
-        ROW("name,size\na\"b,1\n",
-            "t.csv:2: a quote in the wrong place: expected RFC 4180 CSV, quotes around a whole "
-            "cell and doubled inside it"),
+        ROW("name,size\n\"a,1\nb,2\n",
+            "t.csv:2: a quoted cell that starts here is never closed"),
+        ROW("name,size\na\"b,1\n", "t.csv:2: a quote in the wrong place: expected RFC 4180 "
+                                   "CSV, quotes around a whole "
+                                   "cell and doubled inside it"),
         ROW("name,size\na\0b,1\n", "t.csv:2: a NUL byte: expected a text file in CSV"),
     };
 #undef ROW
@@ -154,7 +193,8 @@ static void bad_tables(void)
     struct spr_error err;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         test_row = rows[i].text;
-        CHECK_STATUS(SPR_EINPUT, read_text(rows[i].text, rows[i].size, &seen, NULL, &err), &err);
+        CHECK_STATUS(SPR_EINPUT, read_text(rows[i].text, rows[i].size, &seen, NULL, &err),
+                     &err);
         CHECK_TEXT(rows[i].message, err.text);
     }
     test_row = "";

@@ -53,8 +53,9 @@ static void values(void)
     spr_json *root;
     double number = -1;
     bool flag = false;
-    test_write("t.json", "\xEF\xBB\xBF{\"text\":\"a\\u00e9\",\"Text\":1,\"n\":2.5,\"yes\":true,"
-                         "\"none\":null,\"huge\":1e999,\"list\":[1,2]}\n");
+    test_write("t.json",
+               "\xEF\xBB\xBF{\"text\":\"a\\u00e9\",\"Text\":1,\"n\":2.5,\"yes\":true,"
+               "\"none\":null,\"huge\":1e999,\"list\":[1,2]}\n");
     CHECK_STATUS(SPR_OK, spr_json_read("t.json", &root, &err), &err);
     CHECK_TEXT("a\xC3\xA9", spr_json_text(spr_json_get(root, "text")));
     CHECK(spr_json_text(spr_json_get(root, "n")) == NULL);
@@ -115,14 +116,19 @@ static void written(void)
         {SPR_EMIT_JSON, NULL, (double)NAN,
          "{\"text\":null,\"n\":null,\"yes\":true,\"list\":[1,null],\"none\":null}\n"},
         {SPR_EMIT_JSON, "\"\\\n\t\x01", (double)INFINITY,
-         "{\"text\":\"\\\"\\\\\\u000a\\u0009\\u0001\",\"n\":null,\"yes\":true,\"list\":[1,null],"
+         "{\"text\":\"\\\"\\\\\\u000a\\u0009\\u0001\",\"n\":null,\"yes\":true,\"list\":[1,"
+         "null],"
          "\"none\":null}\n"},
         {SPR_EMIT_JSON, "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 0,
          "{\"text\":\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80\",\"n\":0,\"yes\":true,"
          "\"list\":[1,null],\"none\":null}\n"},
         /* not UTF-8: stray, cut short, overlong, surrogate, beyond U+10FFFF */
-        {SPR_EMIT_JSON, "a\xFF" "b", 0,
-         "{\"text\":\"a\xEF\xBF\xBD" "b\",\"n\":0,\"yes\":true,\"list\":[1,null],\"none\":null}\n"},
+        {SPR_EMIT_JSON,
+         "a\xFF"
+         "b",
+         0,
+         "{\"text\":\"a\xEF\xBF\xBD"
+         "b\",\"n\":0,\"yes\":true,\"list\":[1,null],\"none\":null}\n"},
         {SPR_EMIT_JSON, "\xC3", 0,
          "{\"text\":\"\xEF\xBF\xBD\",\"n\":0,\"yes\":true,\"list\":[1,null],\"none\":null}\n"},
         {SPR_EMIT_JSON, "\xC0\x80", 0,
@@ -164,10 +170,18 @@ static void numbers(void)
         double value;
         const char *text;
     } rows[] = {
-        {0, "0"},          {-0.0, "0"},        {1, "1"},          {-17, "-17"},
-        {0.1, "0.1"},      {0.5, "0.5"},       {1e-9, "1e-09"},   {1.0 / 3, "0.3333333333333333"},
-        {312e12, "312000000000000"},           {9007199254740991.0, "9007199254740991"},
-        {1e300, "1e+300"}, {5e-324, "4.94065645841247e-324"},
+        {0, "0"},
+        {-0.0, "0"},
+        {1, "1"},
+        {-17, "-17"},
+        {0.1, "0.1"},
+        {0.5, "0.5"},
+        {1e-9, "1e-09"},
+        {1.0 / 3, "0.3333333333333333"},
+        {312e12, "312000000000000"},
+        {9007199254740991.0, "9007199254740991"},
+        {1e300, "1e+300"},
+        {5e-324, "4.94065645841247e-324"},
         {0.1 + 0.2, "0.30000000000000004"},
     };
     char text[32];

@@ -68,12 +68,11 @@ static void given_values(void)
 
 static void variants(void)
 {
-    struct spr_network net =
-        good("layer,m,k,n,count,variant,pattern,sparsity,nnz,accuracy\n"
-             "a,10,10,5,,,,,,0.95\nb,10,20,5,2,,,,,\n"
-             "b,,,,,v1,4x4,0.9,,\na,,,,,v1,4x4,50%,,0.91\n"
-             "a,,,,,v2,csr,,30,0.92\nb,,,,,v2,2:4,0.505,,0.92\n"
-             "a,,,,,v3,,,,\n");
+    struct spr_network net = good("layer,m,k,n,count,variant,pattern,sparsity,nnz,accuracy\n"
+                                  "a,10,10,5,,,,,,0.95\nb,10,20,5,2,,,,,\n"
+                                  "b,,,,,v1,4x4,0.9,,\na,,,,,v1,4x4,50%,,0.91\n"
+                                  "a,,,,,v2,csr,,30,0.92\nb,,,,,v2,2:4,0.505,,0.92\n"
+                                  "a,,,,,v3,,,,\n");
     const struct spr_variant *v = net.variants;
     char text[SPR_PATTERN_TEXT];
     CHECK_INT(2, net.layer_count);
@@ -103,7 +102,8 @@ static void variants(void)
 /* Columns pattern and sparsity without variant: one variant, named after the file. */
 static void one_variant(void)
 {
-    struct spr_network net = good("layer,m,k,n,pattern,sparsity\na,8,8,5,4x4,0.5\nb,8,8,5,,\n");
+    struct spr_network net =
+        good("layer,m,k,n,pattern,sparsity\na,8,8,5,4x4,0.5\nb,8,8,5,,\n");
     CHECK_INT(1, net.variant_count);
     CHECK_TEXT("t", net.variants[0].name);
     CHECK_INT(1, net.variants[0].choice_count);
@@ -111,7 +111,8 @@ static void one_variant(void)
     spr_network_free(&net);
     struct spr_notes notes = {0};
     struct spr_error err;
-    CHECK_STATUS(SPR_OK, read_table("layer,m,k,n,sparsity\na,8,8,5,0.5\n", &net, &notes, &err), &err);
+    CHECK_STATUS(SPR_OK, read_table("layer,m,k,n,sparsity\na,8,8,5,0.5\n", &net, &notes, &err),
+                 &err);
     CHECK_INT(1, notes.count);
     CHECK_TEXT("t.csv:2: a sparsity without a pattern is taken as csr", notes.line[0]);
     spr_notes_free(&notes);
@@ -120,7 +121,8 @@ static void one_variant(void)
 
 static void grid(void)
 {
-    struct spr_network net = good("layer,m,k,n,prunable\na,8,8,5,\nsmall,2,8,5,\nfixed,8,8,5,0\n");
+    struct spr_network net =
+        good("layer,m,k,n,prunable\na,8,8,5,\nsmall,2,8,5,\nfixed,8,8,5,0\n");
     struct spr_pattern patterns[2];
     const double sparsities[] = {0.5, 0.9};
     CHECK_INT(SPR_OK, spr_pattern_parse("4x4", &patterns[0], NULL));
@@ -174,61 +176,73 @@ static void refused(void)
         {"layer,m,k,n\na,1,1,1\nb,1,1,1\na,1,1,1\n",
          "t.csv:4: column 'layer': 'a': expected a name used once; first used in line 2"},
         {"layer,m,k,n\na,1099511627776,8193,1\n",
-         "t.csv:2: column 'm': '1099511627776': expected a product of two dimensions of at most 2^53"},
+         "t.csv:2: column 'm': '1099511627776': expected a product of two dimensions of at "
+         "most 2^53"},
         {"layer,m,k,n\na,1,1099511627776,8193\n",
-         "t.csv:2: column 'k': '1099511627776': expected a product of two dimensions of at most 2^53"},
+         "t.csv:2: column 'k': '1099511627776': expected a product of two dimensions of at "
+         "most 2^53"},
         {"layer,m,k,n,op\na,1,1,1,cnov\n",
          "t.csv:2: column 'op': 'cnov': expected linear, conv, depthwise, attention or other"},
         {"layer,m,k,n,prunable\na,1,1,1,maybe\n",
          "t.csv:2: column 'prunable': 'maybe': expected 1, 0, yes or no"},
         {"layer,m,k,n,op,prunable\na,1,1,1,attention,1\n",
          "t.csv:2: column 'prunable': '1': expected 0 for an operator without weights"},
-        {"layer,m,k,n,count\na,1,1,1,0\n", "t.csv:2: column 'count': '0': expected an integer 1..2^40"},
+        {"layer,m,k,n,count\na,1,1,1,0\n",
+         "t.csv:2: column 'count': '0': expected an integer 1..2^40"},
         {"layer,m,k,n,x_elements\na,1,1,1,0\n",
          "t.csv:2: column 'x_elements': '0': expected a number of elements 1..1e300"},
-        {"layer,m,k,n,op\na,,,,other\n",
-         "t.csv:2: column 'bytes': '': expected bytes, or x_elements (read and written), for op=other"},
+        {"layer,m,k,n,op\na,,,,other\n", "t.csv:2: column 'bytes': '': expected bytes, or "
+                                         "x_elements (read and written), for op=other"},
         {"layer,m,k,n,op,bytes\na,1,,,other,5\n",
          "t.csv:2: column 'm': '1': expected nothing: op=other is given by flops and bytes"},
         {"layer,m,k,n,op,bytes\na,,,,other,0\n",
          "t.csv:2: column 'flops': '': expected flops or bytes above 0 for op=other"},
         {"layer,m,k,n,activation_sparsity\na,1,1,1,2\n",
-         "t.csv:2: column 'activation_sparsity': '2': expected a fraction 0..1 or a percentage 0%..100%"},
+         "t.csv:2: column 'activation_sparsity': '2': expected a fraction 0..1 or a "
+         "percentage 0%..100%"},
         {"layer,m,k,n,accuracy\na,1,1,1,nan\n",
          "t.csv:2: column 'accuracy': 'nan': expected a finite number"},
         {"layer,m,k,n,pattern,sparsity\na,8,8,1,4x4,\n",
          "t.csv:2: column 'sparsity': '': expected a fraction 0..1 or a percentage 0%..100%"},
         {"layer,m,k,n,pattern,sparsity\na,8,8,1,2:4,0.6\n",
-         "t.csv:2: column 'sparsity': '0.6': expected 0.5, the sparsity that 2:4 fixes, within 0.01"},
+         "t.csv:2: column 'sparsity': '0.6': expected 0.5, the sparsity that 2:4 fixes, "
+         "within 0.01"},
         {"layer,m,k,n,pattern,sparsity\na,8,8,1,4y4,0.6\n",
-         "t.csv:2: column 'pattern': unknown pattern '4y4': expected dense, csr, csr16, bitmask, "
+         "t.csv:2: column 'pattern': unknown pattern '4y4': expected dense, csr, csr16, "
+         "bitmask, "
          "ell, RxC, N:M with N < M, or comp:P with P > 1; did you mean '4x4'?"},
         {"layer,m,k,n,pattern,sparsity\na,2,8,1,comp:4,0.75\n",
          "t.csv:2: column 'pattern': 'comp:4': expected a pattern that fits layer 'a': it has "
          "fewer rows than are packed together"},
         {"layer,m,k,n,pattern,sparsity\na,1,65537,1,csr16,0.75\n",
-         "t.csv:2: column 'pattern': 'csr16': expected a pattern that fits layer 'a': k is above "
+         "t.csv:2: column 'pattern': 'csr16': expected a pattern that fits layer 'a': k is "
+         "above "
          "65536, more than 16-bit indices reach"},
         {"layer,m,k,n,pattern,nnz\na,8,8,1,csr,65\n",
          "t.csv:2: column 'nnz': '65': expected a count 0..m*k"},
         {"layer,m,k,n,pattern,sparsity,touched_columns\na,8,8,1,csr,0.5,9\n",
          "t.csv:2: column 'touched_columns': '9': expected a count 0..k"},
         {"layer,m,k,n,pattern,sparsity,prunable\na,8,8,1,csr,0.5,0\n",
-         "t.csv:2: column 'pattern': 'csr': expected nothing or dense: the layer's rows say prunable=0"},
+         "t.csv:2: column 'pattern': 'csr': expected nothing or dense: the layer's rows say "
+         "prunable=0"},
         {"layer,m,k,n,pattern,sparsity,op\na,8,8,1,csr,0.5,attention\n",
-         "t.csv:2: column 'pattern': 'csr': expected nothing or dense: this operator has no weights"},
+         "t.csv:2: column 'pattern': 'csr': expected nothing or dense: this operator has no "
+         "weights"},
         {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,csr,0.5\n",
          "t.csv:2: column 'variant': '': expected a variant name beside a pattern"},
         {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,8,9,1,v,csr,0.5\n",
-         "t.csv:3: column 'k': '9': expected 8, as in the other rows of this layer"},
-        {"layer,m,k,n,op,variant,pattern,sparsity\na,8,8,1,conv,,,\na,8,8,1,linear,v,csr,0.5\n",
-         "t.csv:3: column 'op': 'linear': expected conv, as in the other rows of this layer"},
+         "t.csv:3: column 'k': '9': expected 8, as in the first row of this layer"},
+        {"layer,m,k,n,op,variant,pattern,sparsity\na,8,8,1,conv,,,\na,8,8,1,linear,v,csr,0."
+         "5\n",
+         "t.csv:3: column 'op': 'linear': expected conv, as in the first row of this layer"},
         {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,,,,v,csr,0.5\na,,,,v,csr,0.9\n",
-         "t.csv:4: column 'layer': 'a': expected a layer listed once in variant 'v'; first listed "
+         "t.csv:4: column 'layer': 'a': expected a layer listed once in variant 'v'; first "
+         "listed "
          "in line 3"},
         {"layer,m,k,n,variant,pattern,sparsity,accuracy\na,8,8,1,,,,\nb,8,8,1,,,,\n"
          "a,,,,v,csr,0.5,0.9\nb,,,,v,csr,0.5,0.8\n",
-         "t.csv:5: column 'accuracy': '0.8': expected 0.9, as in an earlier row of this variant"},
+         "t.csv:5: column 'accuracy': '0.8': expected 0.9, as in an earlier row of this "
+         "variant"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_network network;

@@ -5,19 +5,24 @@
 #include "machine.h"
 
 #define HEAD "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"m\","
-#define ENGINE "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1e12,\"accepts\":[\"any\"]}]"
+#define ENGINE                                                                                \
+    "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1e12,\"accepts\":["    \
+    "\"any\"]}]"
 #define MEMORY "\"memory\":[{\"level\":\"DRAM\",\"bytes_per_s\":1e9}]"
 
 static void good(void)
 {
     struct spr_machine m = test_machine_of(
-        HEAD "\"default_dtype\":\"bf16\",\"cores\":8,\"kind\":\"cpu\",\"unknown\":[1],"
+        HEAD
+        "\"default_dtype\":\"bf16\",\"cores\":8,\"kind\":\"cpu\",\"unknown\":[1],"
         "\"engines\":[{\"name\":\"a\",\"dtypes\":[\"bf16\",\"f32\"],\"tile_rows\":16,"
         "\"flops_per_s\":{\"value\":10,\"low\":8,\"high\":11,\"kind\":\"measured\","
         "\"source\":\"probe\",\"date\":\"2026-01-01\"},"
-        "\"accepts\":[\"dense\",\"block\",\"csr\",{\"pattern\":\"1:4\",\"as\":\"2:4\"},\"any\"]},"
+        "\"accepts\":[\"dense\",\"block\",\"csr\",{\"pattern\":\"1:4\",\"as\":\"2:4\"},"
+        "\"any\"]},"
         "{\"name\":\"b\",\"dtypes\":[\"f64\"],\"flops_per_s\":null,\"accepts\":[\"nm\"]}],"
-        "\"memory\":[{\"level\":\"L2\",\"bytes\":1048576,\"shared\":true,\"bytes_per_s\":null},"
+        "\"memory\":[{\"level\":\"L2\",\"bytes\":1048576,\"shared\":true,\"bytes_per_s\":null}"
+        ","
         "{\"level\":\"DRAM\",\"bytes_per_s\":5e9}],\"overhead_s\":0}");
     CHECK_TEXT("m", m.name);
     CHECK_TEXT("cpu", m.kind);
@@ -81,7 +86,8 @@ static void refused(void)
         {HEAD "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":0}]}",
          "m.json: engines[0].flops_per_s: 0: expected a number above 0 or null"},
         {HEAD "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1e400}]}",
-         "m.json: engines[0].flops_per_s: a number out of range: expected a number above 0 or null"},
+         "m.json: engines[0].flops_per_s: a number out of range: expected a number above 0 or "
+         "null"},
         {HEAD "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":"
               "{\"value\":5,\"low\":6,\"high\":7}}]}",
          "m.json: engines[0].flops_per_s: an object: expected low <= value <= high"},
@@ -97,14 +103,15 @@ static void refused(void)
         {HEAD "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1,"
               "\"accepts\":[\"any\"],\"tile_rows\":2.5}]}",
          "m.json: engines[0].tile_rows: 2.5: expected an integer 1..2^20"},
-        {HEAD ENGINE "}", "m.json: memory: missing: expected a list of memory levels, nearest first"},
+        {HEAD ENGINE "}",
+         "m.json: memory: missing: expected a list of memory levels, nearest first"},
         {HEAD ENGINE ",\"memory\":[{\"level\":\"DRAM\",\"bytes_per_s\":null}]}",
          "m.json: memory[0].bytes_per_s: missing: expected a number above 0: the last memory "
          "level bounds every layer"},
         {HEAD ENGINE ",\"memory\":[{\"level\":\"DRAM\",\"bytes_per_s\":1,\"shared\":1}]}",
          "m.json: memory[0].shared: 1: expected true or false"},
         {HEAD ENGINE ",\"memory\":[{\"level\":\"A\",\"bytes_per_s\":1},{\"level\":\"A\","
-              "\"bytes_per_s\":1}]}",
+                     "\"bytes_per_s\":1}]}",
          "m.json: memory[1].level: 'A': expected a level named once"},
         {HEAD "\"overhead_s\":-1," ENGINE "," MEMORY "}",
          "m.json: overhead_s: -1: expected a number of 0 or more, or null"},
@@ -139,11 +146,14 @@ static void set_one_number(void)
          "--set: 'memory.DRAM.bytes_per_s': expected PATH=NUMBER or PATH=FACTORx, for example "
          "memory.DRAM.bytes_per_s=2x"},
         {"memory.DRAM.bytes_per_s=fast", 0, (double)NAN,
-         "--set memory.DRAM.bytes_per_s: 'fast': expected a number above 0, or a factor such as 2x"},
+         "--set memory.DRAM.bytes_per_s: 'fast': expected a number above 0, or a factor such "
+         "as 2x"},
         {"memory.DRAM.bytes_per_s=0", 0, (double)NAN,
-         "--set memory.DRAM.bytes_per_s: '0': expected a number above 0, or a factor such as 2x"},
+         "--set memory.DRAM.bytes_per_s: '0': expected a number above 0, or a factor such as "
+         "2x"},
         {"memory.DRAM.bytes_per_s=x", 0, (double)NAN,
-         "--set memory.DRAM.bytes_per_s: 'x': expected a number above 0, or a factor such as 2x"},
+         "--set memory.DRAM.bytes_per_s: 'x': expected a number above 0, or a factor such as "
+         "2x"},
         {"memory.DRM.bytes_per_s=1", 0, (double)NAN,
          "--set: machine reference has no 'memory.DRM.bytes_per_s': expected for example "
          "'memory.DRAM.bytes_per_s'"},
@@ -171,8 +181,8 @@ static void set_moves_the_interval(void)
 {
     struct spr_machine m = test_machine_of(
         HEAD "\"engines\":[{\"name\":\"e\",\"dtypes\":[\"f32\"],\"accepts\":[\"any\"],"
-        "\"flops_per_s\":{\"value\":10,\"low\":8,\"high\":12,\"kind\":\"measured\","
-        "\"source\":\"x\",\"date\":\"y\"}}]," MEMORY "}");
+             "\"flops_per_s\":{\"value\":10,\"low\":8,\"high\":12,\"kind\":\"measured\","
+             "\"source\":\"x\",\"date\":\"y\"}}]," MEMORY "}");
     struct spr_machine_change change;
     CHECK_INT(SPR_OK, spr_machine_set(&m, "engine.e.flops_per_s=2x", &change, NULL));
     CHECK_EXACT(16, m.engines[0].flops_per_s.low);
@@ -190,7 +200,8 @@ static void dtypes(void)
     static const struct {
         const char *name;
         double bytes;
-    } rows[] = {{"f64", 8}, {"f32", 4}, {"tf32", 4}, {"f16", 2}, {"bf16", 2}, {"fp8", 1}, {"i8", 1}};
+    } rows[] = {{"f64", 8},  {"f32", 4}, {"tf32", 4}, {"f16", 2},
+                {"bf16", 2}, {"fp8", 1}, {"i8", 1}};
     enum spr_dtype dtype;
     struct spr_error err = {0};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

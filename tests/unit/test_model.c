@@ -29,7 +29,8 @@ static struct spr_model model_of(const struct spr_machine *machine, enum spr_dty
     struct spr_model model;
     struct spr_error err = {0};
     CHECK_STATUS(SPR_OK,
-                 spr_model_prepare(&model, machine, dtype, SPR_NOMINAL, SPR_NOMINAL, &err), &err);
+                 spr_model_prepare(&model, machine, dtype, SPR_NOMINAL, SPR_NOMINAL, &err),
+                 &err);
     return model;
 }
 
@@ -52,18 +53,24 @@ static void reference_table(void)
         int64_t n;
         const char *dense_us, *bound, *speedups[8];
     } rows[] = {
-        {197, "4.007", "DRAM",
+        {197,
+         "4.007",
+         "DRAM",
          {"0.420", "2.417", "2.534", "0.841", "3.044", "3.139", "1.495", "1.495"}},
-        {12608, "190.680", "compute",
+        {12608,
+         "190.680",
+         "compute",
          {"0.313", "3.029", "3.033", "0.625", "3.045", "3.047", "2.000", "2.000"}},
-        {50432, "762.718", "compute",
+        {50432,
+         "762.718",
+         "compute",
          {"0.313", "3.054", "3.055", "0.625", "3.058", "3.058", "2.000", "2.000"}},
     };
     static const struct {
         const char *pattern;
         double sparsity;
-    } variants[8] = {{"csr", 0.8}, {"4x4", 0.8}, {"32x32", 0.8}, {"csr", 0.9},
-                     {"4x4", 0.9}, {"32x32", 0.9}, {"2:4", 0.5}, {"1:4", 0.75}};
+    } variants[8] = {{"csr", 0.8}, {"4x4", 0.8},   {"32x32", 0.8}, {"csr", 0.9},
+                     {"4x4", 0.9}, {"32x32", 0.9}, {"2:4", 0.5},   {"1:4", 0.75}};
     struct spr_machine machine = test_machine();
     struct spr_model model = model_of(&machine, SPR_F16);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -120,7 +127,8 @@ static void other_and_attention(void)
 {
     struct spr_machine machine = test_machine();
     struct spr_model model = model_of(&machine, SPR_F16);
-    struct spr_layer layer = {.op = SPR_OP_ATTENTION, .m = 10, .k = 4, .n = 6, .count = 1, .groups = 1};
+    struct spr_layer layer = {
+        .op = SPR_OP_ATTENTION, .m = 10, .k = 4, .n = 6, .count = 1, .groups = 1};
     struct spr_prediction out;
     spr_model_dense(&model, &layer, 5, &out);
     CHECK_EXACT(2.0 * 10 * 4 * 6 * 5, out.flops_issued);
@@ -128,8 +136,8 @@ static void other_and_attention(void)
     CHECK_EXACT(5.0 * 60 * 2, out.bytes_y);
     CHECK_EXACT(0, out.bytes_weight_values);
     CHECK(isnan(out.nnz) && isnan(out.tau));
-    layer = (struct spr_layer){.op = SPR_OP_OTHER, .count = 1, .groups = 1, .other_flops = 7,
-                               .other_bytes = 1000};
+    layer = (struct spr_layer){
+        .op = SPR_OP_OTHER, .count = 1, .groups = 1, .other_flops = 7, .other_bytes = 1000};
     spr_model_dense(&model, &layer, 5, &out);
     CHECK_EXACT(35, out.flops_issued);
     CHECK_EXACT(5000, out.bytes);
@@ -145,8 +153,8 @@ static void other_and_attention(void)
     spr_machine_free(&machine);
 }
 
-#define TILED(rows)                                                                          \
-    "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"t\",\"engines\":[{"      \
+#define TILED(rows)                                                                           \
+    "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"t\",\"engines\":[{"       \
     "\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1e6,\"accepts\":[\"any\"],"          \
     "\"tile_rows\":" #rows "}],\"memory\":[{\"level\":\"DRAM\",\"bytes_per_s\":1e30}]}"
 
@@ -170,11 +178,13 @@ static void tiles(void)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         test_row = rows[i].pattern;
         model.ideal_tiles = false;
-        CHECK_EXACT(rows[i].issued,
-                    predict(&model, &layer, 1, rows[i].pattern, rows[i].sparsity).flops_issued);
+        CHECK_EXACT(
+            rows[i].issued,
+            predict(&model, &layer, 1, rows[i].pattern, rows[i].sparsity).flops_issued);
         model.ideal_tiles = true;
-        CHECK_EXACT(rows[i].ideal,
-                    predict(&model, &layer, 1, rows[i].pattern, rows[i].sparsity).flops_issued);
+        CHECK_EXACT(
+            rows[i].ideal,
+            predict(&model, &layer, 1, rows[i].pattern, rows[i].sparsity).flops_issued);
     }
     test_row = "";
     model.ideal_tiles = false;
@@ -205,10 +215,10 @@ static void executed_as(void)
     spr_machine_free(&machine);
 }
 
-#define CACHED                                                                               \
-    "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"c\",\"engines\":[{"      \
+#define CACHED                                                                                \
+    "{\"schema\":\"sproof/machine\",\"schema_version\":1,\"name\":\"c\",\"engines\":[{"       \
     "\"name\":\"e\",\"dtypes\":[\"f32\"],\"flops_per_s\":1e30,\"accepts\":[\"any\"]}],"       \
-    "\"memory\":[{\"level\":\"L1\",\"bytes\":500,\"bytes_per_s\":10},"                       \
+    "\"memory\":[{\"level\":\"L1\",\"bytes\":500,\"bytes_per_s\":10},"                        \
     "{\"level\":\"DRAM\",\"bytes_per_s\":1}]}"
 
 /* W, X and Y of 400 bytes each; 1000 bytes of cache in two cores. */
@@ -225,7 +235,8 @@ static void residencies(void)
         {SPR_RESIDENCY_WARM, 1, 700, 557, "DRAM"},
         {SPR_RESIDENCY_COLD, 2, 400, 257, "DRAM"},
         {SPR_RESIDENCY_COLD, 1, 400 + 300, 257 + 300, "DRAM"},
-        {SPR_RESIDENCY_NETWORK, 2, 400 * (1 - 1000 / 3000.0), 257 * (1 - 1000 / 3000.0), "DRAM"},
+        {SPR_RESIDENCY_NETWORK, 2, 400 * (1 - 1000 / 3000.0), 257 * (1 - 1000 / 3000.0),
+         "DRAM"},
     };
     struct spr_machine machine = test_machine_of(CACHED);
     struct spr_model model = model_of(&machine, SPR_F32);
@@ -284,7 +295,8 @@ static void break_even(void)
     struct spr_model model = model_of(&machine, SPR_F16);
     struct spr_layer layer = linear(64, 64, 100000);
     struct spr_prediction dense;
-    struct spr_pattern nm = pattern_of("2:4"), csr = pattern_of("csr"), block = pattern_of("64x64");
+    struct spr_pattern nm = pattern_of("2:4"), csr = pattern_of("csr"),
+                       block = pattern_of("64x64");
     spr_model_dense(&model, &layer, 1, &dense);
     CHECK(isnan(spr_model_break_even(&model, &layer, 1, &nm, dense.time_s)));
     CHECK(isnan(spr_model_break_even(&model, &layer, 1, &csr, 0)));

@@ -35,8 +35,9 @@ static void stop(struct setup *s)
     spr_machine_free(&s->machine);
 }
 
-#define BASE "layer,m,k,n,op,count,bytes,prunable,variant,pattern,sparsity,accuracy\n"             \
-             "a,256,128,64,,3,,,,,,90\nb,128,128,64,,1,,0,,,,\nsoft,,,,other,2,4000,,,,,\n"
+#define BASE                                                                                  \
+    "layer,m,k,n,op,count,bytes,prunable,variant,pattern,sparsity,accuracy\n"                 \
+    "a,256,128,64,,3,,,,,,90\nb,128,128,64,,1,,0,,,,\nsoft,,,,other,2,4000,,,,,\n"
 
 static void sums(void)
 {
@@ -111,7 +112,8 @@ static void batches(void)
     CHECK_INT(2, s.analysis.result_count);
     CHECK_EXACT(1, s.analysis.results[0].batch);
     CHECK_EXACT(64, s.analysis.results[1].batch);
-    CHECK(spr_analysis_dense(&s.analysis, 1, 0)->time_s > spr_analysis_dense(&s.analysis, 0, 0)->time_s);
+    CHECK(spr_analysis_dense(&s.analysis, 1, 0)->time_s >
+          spr_analysis_dense(&s.analysis, 0, 0)->time_s);
     CHECK_EXACT(64 * spr_analysis_dense(&s.analysis, 0, 0)->flops_issued,
                 spr_analysis_dense(&s.analysis, 1, 0)->flops_issued);
     stop(&s);

@@ -9,19 +9,42 @@ static void spellings(void)
     static const struct {
         const char *text, *canonical; /* NULL: refused */
     } rows[] = {
-        {"dense", "dense"},     {"csr", "csr"},         {"unstructured", "csr"},
-        {"1x1", "csr"},         {"bsr:1x1", "csr"},     {"csr16", "csr16"},
-        {"bitmask", "bitmask"}, {"ell", "ell"},         {"4x4", "4x4"},
-        {"bsr:4x4", "4x4"},     {"32x1", "32x1"},       {"1x8", "1x8"},
-        {"2:4", "2:4"},         {"1:16", "1:16"},       {"comp:16", "comp:16"},
+        {"dense", "dense"},
+        {"csr", "csr"},
+        {"unstructured", "csr"},
+        {"1x1", "csr"},
+        {"bsr:1x1", "csr"},
+        {"csr16", "csr16"},
+        {"bitmask", "bitmask"},
+        {"ell", "ell"},
+        {"4x4", "4x4"},
+        {"bsr:4x4", "4x4"},
+        {"32x1", "32x1"},
+        {"1x8", "1x8"},
+        {"2:4", "2:4"},
+        {"1:16", "1:16"},
+        {"comp:16", "comp:16"},
         {"1099511627776x1", "1099511627776x1"},
-        {"", NULL},             {"CSR", NULL},          {" csr", NULL},
-        {"4x", NULL},           {"x4", NULL},           {"4x4x4", NULL},
-        {"0x4", NULL},          {"04x4", NULL},         {"-4x4", NULL},
-        {"4X4", NULL},          {"4:2", NULL},          {"4:4", NULL},
-        {"0:4", NULL},          {"2:4:8", NULL},        {"comp:1", NULL},
-        {"comp:", NULL},        {"comp", NULL},         {"1099511627777x1", NULL},
-        {"99999999999999999999x1", NULL},               {"2:4 ", NULL},
+        {"", NULL},
+        {"CSR", NULL},
+        {" csr", NULL},
+        {"4x", NULL},
+        {"x4", NULL},
+        {"4x4x4", NULL},
+        {"0x4", NULL},
+        {"04x4", NULL},
+        {"-4x4", NULL},
+        {"4X4", NULL},
+        {"4:2", NULL},
+        {"4:4", NULL},
+        {"0:4", NULL},
+        {"2:4:8", NULL},
+        {"comp:1", NULL},
+        {"comp:", NULL},
+        {"comp", NULL},
+        {"1099511627777x1", NULL},
+        {"99999999999999999999x1", NULL},
+        {"2:4 ", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_pattern pattern = {0}, again;
@@ -43,8 +66,10 @@ static void refusals(void)
     static const struct {
         const char *text, *near;
     } rows[] = {
-        {"crs", "did you mean 'csr'?"},       {"bitmaks", "did you mean 'bitmask'?"},
-        {"unstructred", "did you mean 'unstructured'?"}, {"wombat", NULL},
+        {"crs", "did you mean 'csr'?"},
+        {"bitmaks", "did you mean 'bitmask'?"},
+        {"unstructred", "did you mean 'unstructured'?"},
+        {"wombat", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_error err = {0};
@@ -75,7 +100,15 @@ static void costs(void)
         {"csr16", 1, NONE, 30, 30, 30, 60, 30 * 2 + 7 * 4, 1 - 1.0 / 64},
         {"bitmask", 1, NONE, 30, 30, 30, 60, 8 + 7 * 4, 1 - 1.0 / 64},
         {"ell", 1, NONE, 30, 30, 30, 60, 30 * 4, 1 - 1.0 / 64},
-        {"ell", 1, {30, (double)NAN, 8}, 30, 30, 48, 96, 48 * 4, 1 - 0.2 * 0.2 * 0.2 * 0.2 * 0.2 * 0.2},
+        {"ell",
+         1,
+         {30, (double)NAN, 8},
+         30,
+         30,
+         48,
+         96,
+         48 * 4,
+         1 - 0.2 * 0.2 * 0.2 * 0.2 * 0.2 * 0.2},
         /* 2 x 3 blocks, 3 kept, stored whole: 16 weights each; edge blocks hold less */
         {"4x4", 1, NONE, 3, 30, 48, 96, 3 * 4 + 3 * 4, 1 - 0.25},
         {"4x4", 3, NONE, 3, 30, 48, 96, 3 * 4 + 3 * 4, 0.5},
@@ -115,10 +148,18 @@ static void kept_cells(void)
         int64_t m, k;
         double sparsity, kept;
     } rows[] = {
-        {"csr", 1, 1, 0.5, 1},       {"csr", 1, 5, 0.5, 3},      {"csr", 4, 1, 0.875, 1},
-        {"csr", 3072, 768, 0.8, 471859}, {"csr", 10, 10, 1, 0},  {"csr", 10, 10, 0, 100},
-        {"4x4", 3072, 768, 0.9, 14746}, {"4x4", 5, 5, 0.5, 2},   {"ell", 3, 3, 0.5, 4.5},
-        {"2:4", 1, 3, 0, 2},         {"2:4", 1, 5, 0, 3},        {"csr", 1 << 26, 1 << 27, 0.5, 4503599627370496.0},
+        {"csr", 1, 1, 0.5, 1},
+        {"csr", 1, 5, 0.5, 3},
+        {"csr", 4, 1, 0.875, 1},
+        {"csr", 3072, 768, 0.8, 471859},
+        {"csr", 10, 10, 1, 0},
+        {"csr", 10, 10, 0, 100},
+        {"4x4", 3072, 768, 0.9, 14746},
+        {"4x4", 5, 5, 0.5, 2},
+        {"ell", 3, 3, 0.5, 4.5},
+        {"2:4", 1, 3, 0, 2},
+        {"2:4", 1, 5, 0, 3},
+        {"csr", 1 << 26, 1 << 27, 0.5, 4503599627370496.0},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_pattern pattern;
@@ -136,9 +177,16 @@ static void fixed_sparsities(void)
         const char *text;
         double sparsity;
     } rows[] = {
-        {"dense", 0},  {"2:4", 0.5},       {"1:4", 0.75}, {"1:3", 0.666666666667},
-        {"comp:3", 0.666666666667}, {"comp:16", 0.9375}, {"csr", (double)NAN},
-        {"4x4", (double)NAN}, {"ell", (double)NAN}, {"bitmask", (double)NAN},
+        {"dense", 0},
+        {"2:4", 0.5},
+        {"1:4", 0.75},
+        {"1:3", 0.666666666667},
+        {"comp:3", 0.666666666667},
+        {"comp:16", 0.9375},
+        {"csr", (double)NAN},
+        {"4x4", (double)NAN},
+        {"ell", (double)NAN},
+        {"bitmask", (double)NAN},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_pattern pattern;

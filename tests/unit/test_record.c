@@ -15,8 +15,8 @@ static void write_record(const char *path, const struct spr_analysis *analysis,
     CHECK_INT(0, fclose(file));
 }
 
-static void analyze_into(const char *path, const char *table, const struct spr_options *options,
-                         const char *pattern_text)
+static void analyze_into(const char *path, const char *table,
+                         const struct spr_options *options, const char *pattern_text)
 {
     struct spr_record_head head = {.command = "sproof analyze \"net.csv\"",
                                    .created = "2026-01-31T12:00:00Z",
@@ -57,22 +57,23 @@ static void write_again(const char *from, const char *to)
     struct spr_analysis analysis = {0};
     struct spr_error err = {0};
     CHECK_STATUS(SPR_OK, spr_record_read(from, &record, &err), &err);
-    CHECK_STATUS(SPR_OK,
-                 spr_analyze(&record.network, &record.machine, &record.options, &analysis, &err),
-                 &err);
+    CHECK_STATUS(
+        SPR_OK,
+        spr_analyze(&record.network, &record.machine, &record.options, &analysis, &err), &err);
     write_record(to, &analysis, &record.head);
     spr_analysis_free(&analysis);
     spr_record_free(&record);
 }
 
-#define TABLE                                                                                \
-    "layer,m,k,n,op,count,groups,prunable,x_elements,flops,bytes,variant,pattern,sparsity,nnz," \
-    "touched_columns,longest_row,activation_sparsity,accuracy\n"                             \
+#define TABLE                                                                                 \
+    "layer,m,k,n,op,count,groups,prunable,x_elements,flops,bytes,variant,pattern,sparsity,"   \
+    "nnz,"                                                                                    \
+    "touched_columns,longest_row,activation_sparsity,accuracy\n"                              \
     "\"a, \"\"q\"\"\",64,32,7,,2,,,,,,,,,,,,0.5,76.1\nb,12,9,49,conv,1,3,yes,300,,,,,,,,,,\n" \
     "c,7,9,49,depthwise,,7,,,,,,,,,,,,\nd,5,6,7,attention,,,,,,,,,,,,,,\n"                    \
     "e,,,,other,3,,,,10,20,,,,,,,,\nf,,,,other,,,,77,1,,,,,,,,,\n"
-#define VARIANTS                                                                             \
-    "\"a, \"\"q\"\"\",,,,,,,,,,,v1,4x4,90%,,,,,75.2\nb,,,,,,,,,,,v1,csr,,30,5,9,0.25,\n"        \
+#define VARIANTS                                                                              \
+    "\"a, \"\"q\"\"\",,,,,,,,,,,v1,4x4,90%,,,,,75.2\nb,,,,,,,,,,,v1,csr,,30,5,9,0.25,\n"      \
     "b,,,,,,,,,,,v2,ell,0.3333333333333333,,,4,,\n\"a, \"\"q\"\"\",,,,,,,,,,,v2,1:4,,,,,,\n"
 
 static void same_bytes(void)
@@ -82,15 +83,33 @@ static void same_bytes(void)
         struct spr_options options;
     } rows[] = {
         {"table", TABLE VARIANTS, NULL, {.dtype = SPR_F16, .batches = {1}, .batch_count = 1}},
-        {"batches", TABLE VARIANTS, NULL,
-         {.dtype = SPR_F32, .batches = {1, 8, 64}, .batch_count = 3, .ideal_tiles = true,
-          .residency = SPR_RESIDENCY_NETWORK, .threads = 4}},
-        {"grid", TABLE, "4x4", {.dtype = SPR_F16, .batches = {3}, .batch_count = 1,
-                                .has_max_drop = true, .max_drop = 0.02, .max_drop_relative = true,
-                                .assume_uniform = true}},
-        {"fixed", TABLE, "1:4", {.dtype = SPR_F16, .batches = {1}, .batch_count = 1,
-                                 .changes = {{"memory.DRAM.bytes_per_s", 5e8, 1.1e9}},
-                                 .change_count = 1}},
+        {"batches",
+         TABLE VARIANTS,
+         NULL,
+         {.dtype = SPR_F32,
+          .batches = {1, 8, 64},
+          .batch_count = 3,
+          .ideal_tiles = true,
+          .residency = SPR_RESIDENCY_NETWORK,
+          .threads = 4}},
+        {"grid",
+         TABLE,
+         "4x4",
+         {.dtype = SPR_F16,
+          .batches = {3},
+          .batch_count = 1,
+          .has_max_drop = true,
+          .max_drop = 0.02,
+          .max_drop_relative = true,
+          .assume_uniform = true}},
+        {"fixed",
+         TABLE,
+         "1:4",
+         {.dtype = SPR_F16,
+          .batches = {1},
+          .batch_count = 1,
+          .changes = {{"memory.DRAM.bytes_per_s", 5e8, 1.1e9}},
+          .change_count = 1}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         size_t first_size, second_size;
@@ -125,8 +144,10 @@ static void refused(void)
         {"\"op\":\"linear\"", "\"op\":\"lin\"",
          "r.json: layers[0].op: expected linear, conv, depthwise, attention or other"},
         {"\"m\":64", "\"m\":0", "r.json: layers[0].m: expected an integer 1..2^40"},
-        {"\"x_elements\":224", "\"x_elements\":-1", "r.json: layers[0].x_elements: expected a number above 0"},
-        {"\"layer\":\"b\"", "\"layer\":\"c\"", "r.json: layers[2].layer: expected a name used once"},
+        {"\"x_elements\":224", "\"x_elements\":-1",
+         "r.json: layers[0].x_elements: expected a number above 0"},
+        {"\"layer\":\"b\"", "\"layer\":\"c\"",
+         "r.json: layers[2].layer: expected a name used once"},
     };
     struct spr_options options = {.dtype = SPR_F16, .batches = {1}, .batch_count = 1};
     analyze_into("good.json", TABLE VARIANTS, &options, NULL);

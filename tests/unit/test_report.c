@@ -10,8 +10,9 @@ static void seconds(void)
     static const struct {
         double value;
         const char *text;
-    } rows[] = {{1.234, "1.23 s"},    {42, "42 s"},      {0.999, "999 ms"}, {1e-3, "1 ms"},
-                {183.4e-6, "183 us"}, {42.1e-9, "42.1 ns"}, {0, "0 ns"},    {3e-12, "0.003 ns"}};
+    } rows[] = {{1.234, "1.23 s"}, {42, "42 s"},         {0.999, "999 ms"},
+                {1e-3, "1 ms"},    {183.4e-6, "183 us"}, {42.1e-9, "42.1 ns"},
+                {0, "0 ns"},       {3e-12, "0.003 ns"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char text[24];
         CHECK_TEXT(rows[i].text, spr_format_seconds(rows[i].value, text));

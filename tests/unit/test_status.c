@@ -7,7 +7,8 @@
 static void first_cause_wins(void)
 {
     static struct spr_error err;
-    CHECK_STATUS(SPR_EINPUT, spr_fail(&err, SPR_EINPUT, "%s:%d: %s", "a.csv", 7, "wrong"), &err);
+    CHECK_STATUS(SPR_EINPUT, spr_fail(&err, SPR_EINPUT, "%s:%d: %s", "a.csv", 7, "wrong"),
+                 &err);
     CHECK_TEXT("a.csv:7: wrong", err.text);
     CHECK_INT(SPR_EINPUT, err.status);
     /* The later status is returned, the first text is kept. */
@@ -46,9 +47,9 @@ static void exit_codes(void)
     static const struct {
         enum spr_status status;
         int code;
-    } rows[] = {{SPR_OK, 0},           {SPR_EGATE, 1},        {SPR_EINPUT, 2},
-                {SPR_EINCONCLUSIVE, 3}, {SPR_EENVIRONMENT, 4}, {SPR_ENOMEM, 4},
-                {SPR_EINTERRUPTED, 130}};
+    } rows[] = {
+        {SPR_OK, 0},           {SPR_EGATE, 1},  {SPR_EINPUT, 2},        {SPR_EINCONCLUSIVE, 3},
+        {SPR_EENVIRONMENT, 4}, {SPR_ENOMEM, 4}, {SPR_EINTERRUPTED, 130}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         CHECK_INT(rows[i].code, spr_exit_code(rows[i].status));
     }
@@ -63,14 +64,21 @@ static void nearest(void)
         const char *word, *best;
         const char *const *candidates;
     } rows[] = {
-        {"analyse", "analyze", verbs},   {"anlayze", "analyze", verbs}, /* letters swapped */
-        {"ANALYZE", "analyze", verbs},   {"explian", "explain", verbs},
-        {"plt", "plot", verbs},          {"ana", "analyze", verbs}, /* cut short */
+        {"analyse", "analyze", verbs},
+        {"anlayze", "analyze", verbs}, /* letters swapped */
+        {"ANALYZE", "analyze", verbs},
+        {"explian", "explain", verbs},
+        {"plt", "plot", verbs},
+        {"ana", "analyze", verbs},    /* cut short */
         {"mach", "machine", options}, /* cut short, not a mistyped batch */
-        {"x", NULL, verbs},              {"wombat", NULL, verbs},
-        {"", NULL, verbs},               {"sparcity", "sparsity", columns},
-        {"spars", "sparsity", columns},  {"Layer", "layer", columns},
-        {"layers", "layer", columns},    {"q", NULL, columns}, /* one letter: any would do */
+        {"x", NULL, verbs},
+        {"wombat", NULL, verbs},
+        {"", NULL, verbs},
+        {"sparcity", "sparsity", columns},
+        {"spars", "sparsity", columns},
+        {"Layer", "layer", columns},
+        {"layers", "layer", columns},
+        {"q", NULL, columns}, /* one letter: any would do */
         {"a_word_of_more_than_sixty_four_letters_cannot_be_a_typing_mistake_", NULL, columns},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -1,0 +1,3 @@
+# A picture format nobody draws.
+sproof analyze model.csv --machine machine.json -p csr -s 0.9 -o r.json -q >/dev/null
+sproof plot r.json -o picture.bmp

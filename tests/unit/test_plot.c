@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pictures: what a name may do to a script, where labels lie, which files are left behind.
+ * What needs gnuplot is checked where there is one. */
+#include "test.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "machine.h"
+#include "mem.h"
+#include "plot/figure.h"
+#include "plot/files.h"
+#include "plot/gnuplot.h"
+
+static void kinds(void)
+{
+    static const char *const names[] = {"roofline", "sparsity",  "speedup",
+                                        "layers",   "waterfall", "all"};
+    enum spr_plot_kind kind;
+    struct spr_error err = {0};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        CHECK_INT(SPR_OK, spr_plot_kind_parse(names[i], &kind, NULL));
+        CHECK_INT(i, kind);
+        CHECK_TEXT(names[i], spr_plot_kind_name(kind));
+    }
+    CHECK_STATUS(SPR_EINPUT, spr_plot_kind_parse("rofline", &kind, &err), &err);
+    CHECK(strstr(err.text, "did you mean 'roofline'?") != NULL);
+}
+
+static void clean_names(void)
+{
+    static const struct {
+        const char *source, *clean;
+    } rows[] = {{"layer.0", "layer.0"},
+                {"it's", "it\xe2\x80\x99s"},
+                {"`id` \"x\"", "\xe2\x80\x99id\xe2\x80\x99 \xe2\x80\x9dx\xe2\x80\x9d"},
+                {"a\\n", "a\xe2\x88\x96n"},
+                {"a\tb\nEOD", "a b EOD"},
+                {"\xc3\xa9\xe2\x82\xac", "\xc3\xa9\xe2\x82\xac"},
+                {"\xff\xc3", "??"},
+                {"\xed\xa0\x80", "???"},
+                {"\xef\xbf\xbf", "???"},
+                {"\x7f", "?"},
+                {"0123456789abc", "01234567.."},
+                {NULL, ""}};
+    char clean[SPR_CLEAN_TEXT], many[3 * SPR_CLEAN_TEXT];
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        test_row = rows[i].clean;
+        CHECK_TEXT(rows[i].clean, spr_text_clean(rows[i].source, 10, clean));
+    }
+    test_row = "";
+    memset(many, '\'', sizeof many - 1);
+    many[sizeof many - 1] = '\0';
+    CHECK(strlen(spr_text_clean(many, SIZE_MAX, clean)) < SPR_CLEAN_TEXT);
+}
+
+static void quoting(void)
+{
+    struct spr_text text = {0};
+    spr_text_add_quoted(&text, "a'b\nc\"`$");
+    CHECK_TEXT("'a''b'.\"\\012\".'c\"`$'", text.data);
+    spr_text_free(&text);
+    spr_text_add_csv(&text, "plain");
+    spr_text_add_csv_number(&text, 0.1);
+    spr_text_add_csv_number(&text, (double)NAN);
+    spr_text_add(&text, ",");
+    spr_text_add_csv(&text, "say \"x\", y");
+    CHECK_TEXT("plain,0.1,,\"say \"\"x\"\", y\"", text.data);
+    spr_text_free(&text);
+}
+
+static void short_numbers(void)
+{
+    char text[SPR_SHORT_TEXT];
+    CHECK_TEXT("312 T", spr_text_si(312e12, text));
+    CHECK_TEXT("19.5 T", spr_text_si(19.5e12, text));
+    CHECK_TEXT("0.5 ", spr_text_si(0.5, text));
+    CHECK_TEXT("183 us", spr_text_time(183e-6, true, text));
+    CHECK_TEXT("9.21 ms", spr_text_time(9.21e-3, true, text));
+    CHECK_TEXT("1.62x", spr_text_factor(1.62, text));
+    CHECK_TEXT("20.0x", spr_text_factor(20, text));
+    CHECK_TEXT("0.050x", spr_text_factor(0.05, text));
+}
+
+static bool apart(const struct spr_box *a, const struct spr_box *b)
+{
+    return a->right <= b->left || b->right <= a->left || a->top <= b->bottom ||
+           b->top <= a->bottom;
+}
+
+static void labels_lie_apart(void)
+{
+    struct spr_placer placer = {.area = {0, 0, 400, 300}};
+    struct spr_box boxes[200];
+    const double size[2] = {30, 12};
+    unsigned long long state = 1;
+    size_t placed = 0;
+    for (size_t i = 0; i < COUNT_OF(boxes); i++) {
+        const double at[2] = {(double)test_between(&state, 0, 400),
+                              (double)test_between(&state, 0, 300)};
+        if (!spr_place_label(&placer, at, 8, size, &boxes[placed])) {
+            continue;
+        }
+        CHECK(boxes[placed].left >= 0 && boxes[placed].right <= 400);
+        CHECK(boxes[placed].bottom >= 0 && boxes[placed].top <= 300);
+        for (size_t j = 0; j < placed; j++) {
+            CHECK(apart(&boxes[placed], &boxes[j]));
+        }
+        placed++;
+    }
+    CHECK(placed > 60 && placed < COUNT_OF(boxes));
+    CHECK(!placer.failed);
+    spr_placer_free(&placer);
+}
+
+static void labels_avoid_lines(void)
+{
+    struct spr_placer placer = {.area = {0, 0, 200, 200}};
+    const double from[2] = {100, 100}, to[2] = {200, 100}, size[2] = {30, 12};
+    struct spr_box box = {0};
+    spr_place_line(&placer, from, to, 5);
+    CHECK(spr_place_label(&placer, from, 5, size, &box));
+    CHECK(box.bottom >= 100 || box.left < 100);
+    spr_placer_free(&placer);
+}
+
+static void ticks(void)
+{
+    static const struct {
+        bool log;
+        double low, high;
+        enum spr_tick_form form;
+        double length;
+        const char *expected;
+    } rows[] = {
+        {false, 0, 1, SPR_TICK_PLAIN, 250,
+         "set xtics ('0' 0, '0.2' 0.2, '0.4' 0.4, '0.6' 0.6, '0.8' 0.8, '1' 1) nomirror\n"},
+        {true, 0.15, 12, SPR_TICK_PLAIN, 400,
+         "'0.5' 0.5, '' 0.6 1, '' 0.7 1, '' 0.8 1, '' 0.9 1, '1' 1, '2' 2, '' 3 1"},
+        {true, 1.2, 3.1, SPR_TICK_PLAIN, 400, "('1.5' 1.5, '2' 2, '2.5' 2.5, '3' 3)"},
+        {true, 5e8, 2e12, SPR_TICK_SI, 160, "'10 G' 1e+10, '' 1e+11 1, '1 T' 1e+12)"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_axis axis = {.log = rows[i].log,
+                                .low = rows[i].low,
+                                .high = rows[i].high,
+                                .form = rows[i].form};
+        struct spr_text text = {0};
+        spr_axis_settings(&axis, 'x', rows[i].length, 45, &text);
+        test_row = rows[i].expected;
+        CHECK(text.data && strstr(text.data, rows[i].expected) != NULL);
+        if (text.data && !strstr(text.data, rows[i].expected)) {
+            printf("%s", text.data);
+        }
+        spr_text_free(&text);
+    }
+    test_row = "";
+}
+
+static void axes(void)
+{
+    struct spr_axis axis = spr_axis_make(true, 1, 100, SPR_TICK_PLAIN, "x");
+    CHECK_NEAR(0.5, spr_axis_fraction(&axis, 10), 1e-12);
+    CHECK_NEAR(10, spr_axis_value(&axis, 0.5), 1e-12);
+    axis = spr_axis_make(false, 3, 3, SPR_TICK_PLAIN, "x");
+    CHECK(axis.low < 3 && axis.high > 3);
+    axis = spr_axis_make(false, HUGE_VAL, -HUGE_VAL, SPR_TICK_PLAIN, "x");
+    CHECK(axis.low < axis.high);
+    axis.flipped = true;
+    CHECK_NEAR(1, spr_axis_fraction(&axis, axis.low), 1e-12);
+    CHECK_NEAR(axis.high, spr_axis_value(&axis, 0), 1e-12);
+}
+
+static void file_names(void)
+{
+    static const struct {
+        const char *output;
+        bool many;
+        const char *script, *picture; /* NULL: refused */
+    } rows[] = {
+        {NULL, false, "sproof-speedup.gp", "sproof-speedup.svg"},
+        {"a.png", false, "a.gp", "a.png"},
+        {"d.x/a b.pdf", false, "d.x/a b.gp", "d.x/a b.pdf"},
+        {"run1", true, "run1-speedup.gp", "run1-speedup.svg"},
+        {"run1.png", true, "run1-speedup.gp", "run1-speedup.png"},
+        {"out/", true, "out/speedup.gp", "out/speedup.svg"},
+        {"a.jpg", false, NULL, NULL},
+        {"a", false, NULL, NULL},
+        {"", false, NULL, NULL},
+        {".svg", false, NULL, NULL},
+        {"d/.svg", false, NULL, NULL},
+    };
+    struct spr_names_of_plot names;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_error err = {0};
+        enum spr_status status =
+            spr_plot_names(SPR_PLOT_SPEEDUP, rows[i].output, rows[i].many, &names, &err);
+        test_row = rows[i].output ? rows[i].output : "none";
+        CHECK_STATUS(rows[i].script ? SPR_OK : SPR_EINPUT, status, &err);
+        if (rows[i].script && status == SPR_OK) {
+            CHECK_TEXT(rows[i].script, names.script);
+            CHECK_TEXT(rows[i].picture, names.picture);
+        }
+    }
+    test_row = "";
+    char longest[SPR_PLOT_PATH + 8];
+    memset(longest, 'a', sizeof longest);
+    memcpy(longest + sizeof longest - 5, ".svg", 5);
+    CHECK_INT(SPR_EINPUT, spr_plot_names(SPR_PLOT_SPEEDUP, longest, false, &names, NULL));
+}
+
+static void svg_without_scripts(void)
+{
+    struct spr_text in = {0}, out = {0};
+    spr_text_add(&in,
+                 "<title>Gnuplot</title><g onmousemove=\"gnuplot_svg.showHypertext(evt,'a "
+                 "&lt; b | second')\" onmouseout=\"gnuplot_svg.hideHypertext()\"><title> "
+                 "</title><use/></g><text font-family=\"Arial\">x</text></svg>");
+    spr_svg_finish(&in, "a & b", &out);
+    CHECK_TEXT("<title>a &amp; b</title><g><title>a &lt; b\nsecond</title><use/></g><text "
+               "font-family=\"Arial,Helvetica,sans-serif\">x</text></svg>",
+               out.data);
+    spr_text_free(&in);
+    spr_text_free(&out);
+}
+
+/* A small analysis whose names try what names can. */
+struct fixture {
+    struct spr_machine machine;
+    struct spr_network network;
+    struct spr_analysis analysis;
+};
+
+#define EVIL "`touch pwned`'\"\\ <script>alert(1)</script> $data_1 @x % {/Bold y}_z^2 # EOD"
+
+static void set_up(struct fixture *fixture)
+{
+    struct spr_options options = {.dtype = SPR_F16,
+                                  .batches = {1, 8},
+                                  .batch_count = 2,
+                                  .has_max_drop = true,
+                                  .max_drop = 1};
+    char quoted[256] = "\"", table[4096];
+    size_t used = 1;
+    for (const char *c = EVIL; *c; c++) {
+        quoted[used++] = *c;
+        if (*c == '"') {
+            quoted[used++] = '"';
+        }
+    }
+    snprintf(quoted + used, sizeof quoted - used, "\"");
+    snprintf(table, sizeof table,
+             "layer,op,m,k,n,count,flops,bytes,variant,pattern,sparsity,accuracy\n"
+             "%s,linear,512,256,128,2,,,,,,90\n"
+             "broken,conv,64,576,784,1,,,,,,90\n"
+             "bad,attention,64,64,64,4,,,,,,90\n"
+             "no flops,other,,,,1,0,1000,,,,90\n"
+             "%s,,,,,,,,%s,4x4,0.5,89.5\n"
+             "%s,,,,,,,,w,4x4,0.9,80\n"
+             "%s,,,,,,,,u,2:4,0.5,89\n",
+             quoted, quoted, quoted, quoted, quoted);
+    test_write("evil net.csv", table);
+    struct spr_error err = {0};
+    fixture->machine = test_machine();
+    CHECK_STATUS(SPR_OK, spr_network_read("evil net.csv", &fixture->network, NULL, &err),
+                 &err);
+    /* The reader refuses these, but the library may be given them. */
+    fixture->network.layers[1].name = "line\nEOD\nbreak";
+    fixture->network.layers[2].name = "bad\xff utf8";
+    CHECK_STATUS(
+        SPR_OK,
+        spr_analyze(&fixture->network, &fixture->machine, &options, &fixture->analysis, &err),
+        &err);
+}
+
+static void tear_down(struct fixture *fixture)
+{
+    spr_analysis_free(&fixture->analysis);
+    spr_network_free(&fixture->network);
+    spr_machine_free(&fixture->machine);
+}
+
+static bool exists(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+static bool any_temporary(void)
+{
+    DIR *directory = opendir(".");
+    bool found = false;
+    for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
+        found = found || strstr(entry->d_name, ".tmp") != NULL;
+    }
+    if (directory) {
+        closedir(directory);
+    }
+    return found;
+}
+
+static void remove_files(struct spr_plot_files *files)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        unlink(files->name[i]);
+    }
+}
+
+static void check_svg(const char *name)
+{
+    char *text = test_read(name, NULL);
+    test_row = name;
+    CHECK(strstr(text, "</svg>") != NULL);
+    CHECK(strstr(text, "<script") == NULL);
+    CHECK(strstr(text, "onmouse") == NULL);
+    CHECK(strstr(text, "href='http") == NULL && strstr(text, "href=\"http") == NULL);
+    CHECK(strstr(text, "<title>") != NULL);
+    test_row = "";
+    free(text);
+}
+
+static void every_kind(struct fixture *fixture)
+{
+    static struct spr_plot_files files;
+    struct spr_error err = {0};
+    for (size_t batch = 0; batch < 2; batch++) {
+        struct spr_plot_request request = {.kind = SPR_PLOT_ALL, .batch_index = batch};
+        CHECK_STATUS(SPR_OK, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+        CHECK_INT(15, files.count);
+        CHECK_TEXT("", files.note);
+        for (size_t i = 0; i < files.count; i++) {
+            CHECK(exists(files.name[i]));
+            if (strstr(files.name[i], ".svg")) {
+                check_svg(files.name[i]);
+            }
+        }
+        remove_files(&files);
+    }
+    CHECK(!exists("pwned"));
+    CHECK(!any_temporary());
+}
+
+static void odd_file_names(struct fixture *fixture)
+{
+    static const char *const names[] = {"a b.svg",       "it's.svg",      "`touch pwned`.png",
+                                        "|touch x.svg",  "-e.svg",        "~.svg",
+                                        "new\nline.svg", "$HOME\"\\.pdf", "<x.svg"};
+    static struct spr_plot_files files;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct spr_error err = {0};
+        struct spr_plot_request request = {.kind = SPR_PLOT_SPEEDUP, .output = names[i]};
+        test_row = names[i];
+        CHECK_STATUS(SPR_OK, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+        CHECK_INT(3, files.count);
+        CHECK(exists(names[i]));
+        remove_files(&files);
+    }
+    test_row = "";
+    CHECK(!exists("pwned") && !exists("x.svg"));
+}
+
+static void with_characters(struct fixture *fixture)
+{
+    static struct spr_plot_files files;
+    for (int kind = 0; kind < SPR_PLOT_ALL; kind++) {
+        struct spr_error err = {0};
+        FILE *out = fopen("drawing", "w+b");
+        struct spr_plot_request request = {.kind = (enum spr_plot_kind)kind,
+                                           .dumb = true,
+                                           .dumb_columns = 90,
+                                           .dumb_rows = 30,
+                                           .out = out};
+        char line[1024];
+        int lines = 0;
+        test_row = spr_plot_kind_name(request.kind);
+        CHECK_STATUS(SPR_OK, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+        CHECK_INT(2, files.count);
+        rewind(out);
+        while (fgets(line, sizeof line, out)) {
+            lines++;
+        }
+        CHECK_INT(30, lines);
+        fclose(out);
+        remove_files(&files);
+    }
+    test_row = "";
+    CHECK(!any_temporary());
+}
+
+static void choices(struct fixture *fixture)
+{
+    static struct spr_plot_files files;
+    struct spr_pattern pattern;
+    struct spr_error err = {0};
+    CHECK_INT(SPR_OK, spr_pattern_parse("8x8", &pattern, NULL));
+    struct spr_plot_request request = {.kind = SPR_PLOT_LAYERS, .variant = "ww"};
+    CHECK_STATUS(SPR_EINPUT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK(strstr(err.text, "no variant 'ww'") != NULL);
+    CHECK_INT(0, files.count);
+    request = (struct spr_plot_request){.patterns = &pattern, .pattern_count = 1};
+    for (int kind = 0; kind < SPR_PLOT_ALL; kind++) {
+        request.kind = (enum spr_plot_kind)kind;
+        err = (struct spr_error){0};
+        CHECK_STATUS(SPR_EINPUT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+        CHECK(strstr(err.text, "nothing to draw") != NULL);
+    }
+    request = (struct spr_plot_request){.batch_index = 2};
+    CHECK_INT(SPR_EINPUT, spr_plot(&fixture->analysis, &request, &files, NULL));
+    CHECK(!exists("sproof-layers.gp"));
+}
+
+/* Without gnuplot the script and the points are there all the same. */
+static void no_gnuplot(struct fixture *fixture)
+{
+    static struct spr_plot_files files;
+    struct spr_error err = {0};
+    struct spr_plot_request request = {.kind = SPR_PLOT_WATERFALL, .variant = "w"};
+    setenv("PATH", "/nonexistent", 1);
+    CHECK_STATUS(SPR_OK, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK_INT(2, files.count);
+    CHECK(strstr(files.note, "gnuplot sproof-waterfall.gp") != NULL);
+    CHECK(exists("sproof-waterfall.gp") && exists("sproof-waterfall.csv"));
+    remove_files(&files);
+    request.output = "a.svg";
+    CHECK_STATUS(SPR_EENVIRONMENT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK(strstr(err.text, "install gnuplot-nox") != NULL);
+    CHECK(exists("a.gp") && exists("a.csv") && !exists("a.svg"));
+    remove_files(&files);
+    request.output = "no such directory/a.svg";
+    err = (struct spr_error){0};
+    CHECK_STATUS(SPR_EENVIRONMENT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK_INT(0, files.count);
+}
+
+/* Whichever allocation fails, the call says so and leaves nothing half done. */
+static void out_of_memory(struct fixture *fixture)
+{
+    static struct spr_plot_files files;
+    struct spr_plot_request request = {.kind = SPR_PLOT_ALL};
+    enum spr_status status = SPR_ENOMEM;
+    size_t fail = 1;
+    for (; status != SPR_OK && fail < 5000; fail++) {
+        struct spr_error err = {0};
+        spr_mem_fail_from(fail);
+        status = spr_plot(&fixture->analysis, &request, &files, &err);
+        spr_mem_fail_from(0);
+        if (status != SPR_OK) {
+            CHECK_STATUS(SPR_ENOMEM, status, &err);
+        }
+        remove_files(&files);
+    }
+    CHECK_INT(SPR_OK, status);
+    CHECK(fail > 100 && !any_temporary());
+}
+
+/* A gnuplot that complains, and one that writes half a picture. */
+static void bad_gnuplot(struct fixture *fixture)
+{
+    static struct spr_plot_files files;
+    struct spr_plot_request request = {.kind = SPR_PLOT_SPARSITY, .output = "b.svg"};
+    struct spr_error err = {0};
+    mkdir("bin", 0755);
+    setenv("PATH", "bin", 1);
+    test_write("bin/gnuplot", "#!/bin/sh\nif [ $2 = -e ]; then echo ' svg dumb '; exit 0; fi\n"
+                              "echo 'line 3: no' >&2\nexit 1\n");
+    chmod("bin/gnuplot", 0755);
+    CHECK_STATUS(SPR_EENVIRONMENT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK_TEXT("gnuplot: cannot draw: line 3: no", err.text);
+    CHECK(!exists("b.svg"));
+    test_write("bin/gnuplot", "#!/bin/sh\nif [ $2 = -e ]; then echo ' svg dumb '; exit 0; fi\n"
+                              "echo '<svg>' >\"$4\"\n");
+    err = (struct spr_error){0};
+    CHECK_STATUS(SPR_EENVIRONMENT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK(!exists("b.svg"));
+    request.output = "b.png";
+    err = (struct spr_error){0};
+    CHECK_STATUS(SPR_EENVIRONMENT, spr_plot(&fixture->analysis, &request, &files, &err), &err);
+    CHECK(strstr(err.text, "no terminal 'pngcairo'") != NULL);
+    remove_files(&files);
+    CHECK(!any_temporary());
+}
+
+int main(void)
+{
+    struct fixture fixture;
+    struct spr_gnuplot gnuplot;
+    kinds();
+    clean_names();
+    quoting();
+    short_numbers();
+    labels_lie_apart();
+    labels_avoid_lines();
+    ticks();
+    axes();
+    file_names();
+    svg_without_scripts();
+    set_up(&fixture);
+    choices(&fixture);
+    CHECK_INT(SPR_OK, spr_gnuplot_ask(&gnuplot, NULL));
+    if (gnuplot.svg && gnuplot.png && gnuplot.pdf && gnuplot.dumb) {
+        every_kind(&fixture);
+        odd_file_names(&fixture);
+        with_characters(&fixture);
+    } else {
+        printf("no gnuplot with svg, png, pdf and dumb: pictures not checked\n");
+    }
+    no_gnuplot(&fixture);
+    out_of_memory(&fixture);
+    bad_gnuplot(&fixture);
+    tear_down(&fixture);
+    return test_end();
+}
