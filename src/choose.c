@@ -8,14 +8,6 @@
 
 #include "mem.h"
 
-static bool beats(const struct spr_analysis *a, const struct spr_result *left,
-                  const struct spr_result *right)
-{
-    double l = left->variant->accuracy, r = right->variant->accuracy;
-    bool as_accurate = a->network->lower_is_better ? l <= r : l >= r;
-    return as_accurate && left->speedup > right->speedup;
-}
-
 struct ranked {
     size_t index;
     double accuracy, speedup;
@@ -59,14 +51,15 @@ enum spr_status spr_analysis_mark_pareto(struct spr_analysis *a, size_t batch_in
     return SPR_OK;
 }
 
-/* A better answer at equal accuracy: faster; the higher accuracy and the first on a tie. */
+/* The faster; of two as fast the more accurate, by the metric's direction. */
 static bool preferred(const struct spr_analysis *a, const struct spr_result *left,
                       const struct spr_result *right)
 {
+    double l = left->variant->accuracy, r = right->variant->accuracy;
     if (left->speedup != right->speedup) {
         return left->speedup > right->speedup;
     }
-    return beats(a, left, right);
+    return a->network->lower_is_better ? l < r : l > r;
 }
 
 static bool eligible(const struct spr_analysis *a, const struct spr_result *result,

@@ -52,7 +52,8 @@ size_t spr_figure_block(struct spr_figure *figure, const char *columns)
 {
     figure->blocks++;
     spr_text_add(&figure->data, "$data_%zu << EOD\n# %s%s%s\n", figure->blocks,
-                 figure->subject ? figure->subject : "", figure->subject ? ":\t" : "", columns);
+                 figure->subject ? figure->subject : "", figure->subject ? ":\t" : "",
+                 columns);
     return figure->blocks;
 }
 

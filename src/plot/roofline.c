@@ -335,8 +335,7 @@ static void name_biggest(struct scene *scene)
 static void write_texts(struct scene *scene)
 {
     struct spr_figure *figure = scene->figure;
-    char question[SPR_CLEAN_TEXT] = "what limits each operator?";
-    spr_draw_heading(figure, scene->analysis, scene->request, question);
+    spr_draw_heading(figure, scene->analysis, scene->request, "what limits each operator?");
     if (!figure->dumb) {
         spr_draw_note(figure, "Marker area: time of all operators there, as a share of the "
                               "dense network's. Arrows lead from an operator's dense point to "

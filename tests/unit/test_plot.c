@@ -128,18 +128,19 @@ static void labels_avoid_lines(void)
 static void ticks(void)
 {
     static const struct {
-        bool log;
-        double low, high;
-        enum spr_tick_form form;
-        double length;
+        double low, high, length;
         const char *expected;
+        enum spr_tick_form form;
+        bool log;
     } rows[] = {
-        {false, 0, 1, SPR_TICK_PLAIN, 250,
-         "set xtics ('0' 0, '0.2' 0.2, '0.4' 0.4, '0.6' 0.6, '0.8' 0.8, '1' 1) nomirror\n"},
-        {true, 0.15, 12, SPR_TICK_PLAIN, 400,
-         "'0.5' 0.5, '' 0.6 1, '' 0.7 1, '' 0.8 1, '' 0.9 1, '1' 1, '2' 2, '' 3 1"},
-        {true, 1.2, 3.1, SPR_TICK_PLAIN, 400, "('1.5' 1.5, '2' 2, '2.5' 2.5, '3' 3)"},
-        {true, 5e8, 2e12, SPR_TICK_SI, 160, "'10 G' 1e+10, '' 1e+11 1, '1 T' 1e+12)"},
+        {0, 1, 250,
+         "set xtics ('0' 0, '0.2' 0.2, '0.4' 0.4, '0.6' 0.6, '0.8' 0.8, '1' 1) nomirror\n",
+         SPR_TICK_PLAIN, false},
+        {0.15, 12, 400,
+         "'0.5' 0.5, '' 0.6 1, '' 0.7 1, '' 0.8 1, '' 0.9 1, '1' 1, '2' 2, '' 3 1",
+         SPR_TICK_PLAIN, true},
+        {1.2, 3.1, 400, "('1.5' 1.5, '2' 2, '2.5' 2.5, '3' 3)", SPR_TICK_PLAIN, true},
+        {5e8, 2e12, 160, "'10 G' 1e+10, '' 1e+11 1, '1 T' 1e+12)", SPR_TICK_SI, true},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_axis axis = {.log = rows[i].log,
