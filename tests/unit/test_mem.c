@@ -12,6 +12,7 @@ static void calloc_refuses_overflow(void)
     CHECK(spr_calloc(SIZE_MAX, 2) == NULL);
     CHECK(spr_calloc(SIZE_MAX / 2 + 1, 2) == NULL);
     CHECK(spr_reallocarray(NULL, SIZE_MAX / 8, 16) == NULL);
+    CHECK(spr_reallocarray(NULL, SIZE_MAX / 16 + 2, 16) == NULL); /* wraps to 16 bytes */
     void *empty = spr_calloc(0, 16), *shrunk = spr_reallocarray(NULL, 0, 8);
     CHECK(empty != NULL);
     CHECK(shrunk != NULL);

@@ -140,6 +140,18 @@ static void costs(void)
     test_row = "";
 }
 
+/* 0.3 of 10 columns are 3.0000000000000004 in binary: still 3 in a row of ell. */
+static void ell_row(void)
+{
+    struct spr_pattern ell;
+    struct spr_shape shape = {6, 10, 1};
+    struct spr_counted none = {(double)NAN, (double)NAN, (double)NAN};
+    struct spr_weight_cost cost;
+    CHECK_INT(SPR_OK, spr_pattern_parse("ell", &ell, NULL));
+    ell.kind->cost(&ell, &shape, spr_pattern_kept(&ell, &shape, 0.7), &none, 2, &cost);
+    CHECK_EXACT(18, cost.issued);
+}
+
 /* Halves go up, never to even; the product of the dimensions comes first. */
 static void kept_cells(void)
 {
@@ -264,6 +276,7 @@ int main(void)
     spellings();
     refusals();
     costs();
+    ell_row();
     kept_cells();
     fixed_sparsities();
     misfits();
