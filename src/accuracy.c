@@ -27,9 +27,9 @@ enum column {
 /* Every point is compared with every other; far above any published table. */
 #define POINTS_MAX 10000
 
-static const char *const columns[] = {"pattern",        "sparsity", "accuracy",   "variant",
-                                      "metric",         "better",   "dense_accuracy",
-                                      "method",         "allocation", "source", NULL};
+static const char *const columns[] = {
+    "pattern",        "sparsity", "accuracy",   "variant", "metric", "better",
+    "dense_accuracy", "method",   "allocation", "source",  NULL};
 
 struct reading {
     struct spr_accuracy *accuracy;
@@ -53,8 +53,7 @@ static enum spr_status read_text(struct reading *r, struct spr_csv *csv, size_t 
     }
     size_t count = r->accuracy->point_count;
     /* Methods and sources repeat from row to row: keep one copy. */
-    const struct spr_accuracy_point *last =
-        count > 0 ? &r->accuracy->points[count - 1] : NULL;
+    const struct spr_accuracy_point *last = count > 0 ? &r->accuracy->points[count - 1] : NULL;
     if (last && last->method && strcmp(last->method, cell) == 0) {
         *text = last->method;
         return SPR_OK;
@@ -191,7 +190,8 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     }
     point.series = accuracy->point_count;
     for (size_t i = 0; status == SPR_OK && i < accuracy->point_count; i++) {
-        if (point.series == accuracy->point_count && same_series(&accuracy->points[i], &point)) {
+        if (point.series == accuracy->point_count &&
+            same_series(&accuracy->points[i], &point)) {
             point.series = accuracy->points[i].series;
         }
         if (same_point(&accuracy->points[i], &point)) {

@@ -24,12 +24,12 @@ static struct answer interpolate(const struct spr_accuracy_point *below,
                                  const struct spr_accuracy_point *above, double sparsity)
 {
     double share = (sparsity - below->sparsity) / (above->sparsity - below->sparsity);
-    return (struct answer){
-        .accuracy = below->accuracy + share * (above->accuracy - below->accuracy),
-        .dense_accuracy = below->dense_accuracy,
-        .method = below->method,
-        .layerwise = below->layerwise || above->layerwise,
-        .interpolated = true};
+    return (struct answer){.accuracy =
+                               below->accuracy + share * (above->accuracy - below->accuracy),
+                           .dense_accuracy = below->dense_accuracy,
+                           .method = below->method,
+                           .layerwise = below->layerwise || above->layerwise,
+                           .interpolated = true};
 }
 
 /* What the walk over one series found around a sparsity. */
@@ -45,7 +45,8 @@ static void look_around(const struct spr_accuracy *accuracy, size_t lead, double
     for (size_t i = lead; i < accuracy->point_count; i++) {
         const struct spr_accuracy_point *point = &accuracy->points[i];
         double distance = fabs(point->sparsity - sparsity);
-        double best = found->nearest ? fabs(found->nearest->sparsity - sparsity) : (double)INFINITY;
+        double best =
+            found->nearest ? fabs(found->nearest->sparsity - sparsity) : (double)INFINITY;
         if (point->series != lead) {
             continue;
         }
@@ -96,10 +97,9 @@ static enum spr_status ask_series(const struct question *q, size_t lead,
         return spr_fail(q->err, SPR_EINPUT, "%s: more than %d methods for variant '%.80s'",
                         q->accuracy->path, ANSWERS_MAX, q->variant);
     }
-    answers[(*count)++] =
-        point ? (struct answer){point->accuracy, point->dense_accuracy, point->method,
-                                point->layerwise, false}
-              : interpolate(found.below, found.above, q->sparsity);
+    answers[(*count)++] = point ? (struct answer){point->accuracy, point->dense_accuracy,
+                                                  point->method, point->layerwise, false}
+                                : interpolate(found.below, found.above, q->sparsity);
     return SPR_OK;
 }
 
@@ -169,9 +169,10 @@ enum spr_status spr_accuracy_make_variants(const struct spr_accuracy *accuracy,
         const struct spr_accuracy_point *point = &accuracy->points[i];
         bool several = false;
         for (size_t j = 0; j < accuracy->point_count; j++) {
-            several = several ||
-                      (j != i && spr_pattern_equal(&point->pattern, &accuracy->points[j].pattern) &&
-                       point->sparsity == accuracy->points[j].sparsity);
+            several =
+                several ||
+                (j != i && spr_pattern_equal(&point->pattern, &accuracy->points[j].pattern) &&
+                 point->sparsity == accuracy->points[j].sparsity);
         }
         variants[i] = (struct spr_variant){.pattern = point->pattern,
                                            .sparsity = point->sparsity,
@@ -211,8 +212,8 @@ static const struct spr_accuracy_point *by_name(const struct spr_accuracy *accur
 
 static enum spr_status join_by_name(const struct spr_accuracy *accuracy,
                                     const struct spr_accuracy_point *named,
-                                    struct spr_network *network,
-                                    struct spr_variant *variant, struct spr_error *err)
+                                    struct spr_network *network, struct spr_variant *variant,
+                                    struct spr_error *err)
 {
     char table[SPR_PATTERN_TEXT], here[SPR_PATTERN_TEXT];
     if (variant->pattern.kind && !spr_pattern_equal(&variant->pattern, &named->pattern)) {
@@ -239,8 +240,12 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
     }
     /* A 2:4 variant that leaves layers dense averages below 0.5, yet its point says 0.5. */
     double fixed = spr_pattern_fixed_sparsity(&variant->pattern);
-    struct question question = {accuracy, variant->name, &variant->pattern,
-                                isnan(fixed) ? variant->sparsity : fixed, false, err};
+    struct question question = {accuracy,
+                                variant->name,
+                                &variant->pattern,
+                                isnan(fixed) ? variant->sparsity : fixed,
+                                false,
+                                err};
     enum spr_status status = variant->pattern.kind ? ask(&question, answers, &count) : SPR_OK;
     if (status == SPR_OK && count > 1) {
         return spr_fail(err, SPR_EINPUT,
@@ -263,8 +268,8 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
     for (size_t i = 0; i < network->variant_count; i++) {
         const struct spr_variant *old = &network->variants[i];
         struct answer answers[ANSWERS_MAX];
-        struct question question = {accuracy, old->name, &old->pattern, old->sparsity, true,
-                                    err};
+        struct question question = {accuracy,      old->name, &old->pattern,
+                                    old->sparsity, true,      err};
         size_t found;
         enum spr_status status = ask(&question, answers, &found);
         if (status != SPR_OK) {

@@ -103,7 +103,7 @@ size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
     }
     /* A gain that rounds to 1.00x is none. */
     return best < a->result_count && a->results[best].speedup >= 1.005 ? best
-                                                                      : a->result_count;
+                                                                       : a->result_count;
 }
 
 const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,

@@ -89,7 +89,8 @@ static void unknown_column(struct reader *r, const char *name)
         return; /* a trailing comma */
     }
     if (near) {
-        spr_note(r->table.notes, "%s:%zu: unknown column '%.60s' is ignored; did you mean '%s'?",
+        spr_note(r->table.notes,
+                 "%s:%zu: unknown column '%.60s' is ignored; did you mean '%s'?",
                  r->table.path, r->table.line, name, near);
     } else {
         spr_note(r->table.notes, "%s:%zu: unknown column '%.60s' is ignored", r->table.path,
@@ -131,8 +132,7 @@ static enum spr_status check_width(struct reader *r)
             return spr_fail_more(r->table.err, SPR_EINPUT,
                                  "%s:%zu: %zu cells, the header has %zu: expected a cell that "
                                  "holds a comma in quotes",
-                                 r->table.path, r->table.line, r->cell_count,
-                                 r->header_cells);
+                                 r->table.path, r->table.line, r->cell_count, r->header_cells);
         }
     }
     return SPR_OK;
@@ -189,8 +189,7 @@ static void feed_line(struct reader *r, char *line, size_t size)
     if (!r->row_open) {
         r->table.line = r->physical_line;
     }
-    if (csv_parse(&r->parser, line, size, on_cell, on_row, r) != size &&
-        r->status == SPR_OK) {
+    if (csv_parse(&r->parser, line, size, on_cell, on_row, r) != size && r->status == SPR_OK) {
         r->status =
             csv_error(&r->parser) == CSV_ENOMEM
                 ? spr_fail(r->table.err, SPR_ENOMEM, "out of memory")
@@ -236,8 +235,8 @@ static void feed_file(struct reader *r, FILE *file)
         }
     }
     if (r->status == SPR_OK && ferror(file)) {
-        r->status = spr_fail(r->table.err, SPR_EINPUT, "%s: %s", r->table.path,
-                             strerror(errno));
+        r->status =
+            spr_fail(r->table.err, SPR_EINPUT, "%s: %s", r->table.path, strerror(errno));
     }
     if (r->status == SPR_OK && used > 0) {
         feed_line(r, line, used);
@@ -261,8 +260,8 @@ static void finish(struct reader *r)
     }
     if (r->status == SPR_OK && !r->header_seen) {
         r->status = spr_fail(r->table.err, SPR_EINPUT,
-                             "%s: empty file: expected a header row with '%s'",
-                             r->table.path, r->table.columns[0]);
+                             "%s: empty file: expected a header row with '%s'", r->table.path,
+                             r->table.columns[0]);
     }
 }
 
@@ -308,11 +307,8 @@ enum spr_status spr_csv_read(const char *path, const char *const *columns, size_
     for (size_t i = 0; i < column_count; i++) {
         position[i] = -1;
     }
-    r->table = (struct spr_csv){.path = path,
-                                .columns = columns,
-                                .position = position,
-                                .notes = notes,
-                                .err = err};
+    r->table = (struct spr_csv){
+        .path = path, .columns = columns, .position = position, .notes = notes, .err = err};
     r->row = row;
     r->context = context;
     r->needed = needed;
@@ -337,8 +333,8 @@ const char *spr_csv_cell(const struct spr_csv *csv, size_t column)
 enum spr_status spr_csv_bad(struct spr_csv *csv, size_t column, const char *expected)
 {
     return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column '%s': '%.80s': expected %s",
-                         csv->path, csv->line, csv->columns[column],
-                         spr_csv_cell(csv, column), expected);
+                         csv->path, csv->line, csv->columns[column], spr_csv_cell(csv, column),
+                         expected);
 }
 
 enum spr_status spr_csv_integer(struct spr_csv *csv, size_t column, int64_t low, int64_t high,

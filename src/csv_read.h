@@ -19,8 +19,8 @@ struct spr_csv {
     int *position;              /* [known column] cell index or -1 */
     struct spr_notes *notes;
     struct spr_error *err;
-    size_t line;     /* line of the row at hand, from 1 */
-    char **cells;    /* cells of the row at hand, NUL-terminated */
+    size_t line;  /* line of the row at hand, from 1 */
+    char **cells; /* cells of the row at hand, NUL-terminated */
     size_t cell_count;
     size_t bad_rows;
 };

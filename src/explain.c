@@ -104,8 +104,7 @@ static void even_text(const struct why *w, char *text, size_t size)
     } else if (isnan(w->r->break_even_sparsity)) {
         snprintf(text, size, "slower than dense at any sparsity");
     } else {
-        snprintf(text, size, "below break-even (%.1f %%)",
-                 percent(w->r->break_even_sparsity));
+        snprintf(text, size, "below break-even (%.1f %%)", percent(w->r->break_even_sparsity));
     }
 }
 
@@ -125,11 +124,11 @@ static const char *slower_reason(const struct why *w, char *text)
         snprintf(text, SPR_REASON_TEXT,
                  "%s: the engine that takes %s (%.40s) has %s the dense peak", even,
                  w->pattern, engine_name(w->a, run->engine), fraction);
-    } else if (padding(run) > PADDING && (run->bound == SPR_BOUND_COMPUTE ||
-                                          index_share(run) < INDEX_SHARE)) {
-        snprintf(text, SPR_REASON_TEXT, "%s: %.2fx the useful weights are stored and issued: %.150s",
-                 even, padding(run),
-                 spr_padding_text(w->a, w->layer, w->r, cause));
+    } else if (padding(run) > PADDING &&
+               (run->bound == SPR_BOUND_COMPUTE || index_share(run) < INDEX_SHARE)) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "%s: %.2fx the useful weights are stored and issued: %.150s", even,
+                 padding(run), spr_padding_text(w->a, w->layer, w->r, cause));
     } else {
         snprintf(text, SPR_REASON_TEXT, "%s: index bytes are %.0f %% of traffic", even,
                  percent(index_share(run)));
@@ -197,9 +196,10 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
         return unpruned_reason(&w, text);
     }
     if (r->run.bound == SPR_BOUND_OVERHEAD) {
-        snprintf(text, SPR_REASON_TEXT,
-                 "call overhead is %.0f %% of the time: larger batches or fused calls would help",
-                 percent(a->model.overhead_s / r->run.time_s));
+        snprintf(
+            text, SPR_REASON_TEXT,
+            "call overhead is %.0f %% of the time: larger batches or fused calls would help",
+            percent(a->model.overhead_s / r->run.time_s));
         return text;
     }
     if (r->speedup < 1) {
@@ -210,8 +210,15 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
 }
 
 /* Where the time of a variant goes. */
-enum { GOES_UNPRUNED, GOES_FLOPS, GOES_ACTIVATIONS, GOES_VALUES, GOES_INDEX, GOES_OVERHEAD,
-       GOES_COUNT };
+enum {
+    GOES_UNPRUNED,
+    GOES_FLOPS,
+    GOES_ACTIVATIONS,
+    GOES_VALUES,
+    GOES_INDEX,
+    GOES_OVERHEAD,
+    GOES_COUNT
+};
 
 static void where_time_goes(const struct spr_analysis *a, const struct spr_result *result,
                             double *seconds)
@@ -246,8 +253,8 @@ const char *spr_explain_limit(const struct spr_analysis *a, const struct spr_res
         total += seconds[i];
         worst = seconds[i] > seconds[worst] ? i : worst;
     }
-    static const char *const names[GOES_COUNT] = {"not pruned",  "FLOPs",      "X, Y bytes",
-                                                  "W bytes",     "index", "overhead"};
+    static const char *const names[GOES_COUNT] = {"not pruned", "FLOPs", "X, Y bytes",
+                                                  "W bytes",    "index", "overhead"};
     double share = total > 0 ? percent(seconds[worst] / total) : 0;
     snprintf(text, SPR_REASON_TEXT, "%s %.0f%%", names[worst], share);
     return text;

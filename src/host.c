@@ -150,7 +150,8 @@ static int64_t count_cores(int64_t cpus)
     for (int64_t i = 0; i < cpus; i++) {
         char path[128], list[64];
         snprintf(path, sizeof path,
-                 "/sys/devices/system/cpu/cpu%lld/topology/thread_siblings_list", (long long)i);
+                 "/sys/devices/system/cpu/cpu%lld/topology/thread_siblings_list",
+                 (long long)i);
         if (!read_line(path, list, sizeof list) || strtoll(list, NULL, 10) == i) {
             cores++;
         }

@@ -15,11 +15,16 @@
 
 #define NEEDED_COLUMNS 4
 
-static const char *const columns[] = {
-    "layer",       "m",        "k",       "n",          "op",
-    "count",       "groups",   "prunable", "x_elements", "flops",
-    "bytes",       "variant",  "pattern", "sparsity",   "nnz",
-    "touched_columns", "longest_row", "activation_sparsity", "accuracy", NULL};
+static const char *const columns[] = {"layer",       "m",
+                                      "k",           "n",
+                                      "op",          "count",
+                                      "groups",      "prunable",
+                                      "x_elements",  "flops",
+                                      "bytes",       "variant",
+                                      "pattern",     "sparsity",
+                                      "nnz",         "touched_columns",
+                                      "longest_row", "activation_sparsity",
+                                      "accuracy",    NULL};
 
 /* A choice while its variant is still an index. */
 struct row_choice {
@@ -157,9 +162,9 @@ static enum spr_status read_counted(struct spr_csv *csv, const struct spr_layer 
     status = status ? status
                     : spr_csv_number(csv, TOUCHED_COLUMNS, 0, k, "a count 0..k",
                                      &counted->touched_columns);
-    return status ? status
-                  : spr_csv_number(csv, LONGEST_ROW, 0, k, "a count 0..k",
-                                   &counted->longest_row);
+    return status
+               ? status
+               : spr_csv_number(csv, LONGEST_ROW, 0, k, "a count 0..k", &counted->longest_row);
 }
 
 /* Counts that contradict each other or the pattern would give more useful than issued
@@ -177,8 +182,8 @@ static enum spr_status check_counted(struct spr_csv *csv, const struct spr_layer
     choice->pattern.kind->cost(&choice->pattern, &shape, kept, counted, 1, &cost);
     if (counted->nnz > cost.issued) {
         char expected[96];
-        snprintf(expected, sizeof expected, "at most %.10g, what the pattern stores at this sparsity",
-                 cost.issued);
+        snprintf(expected, sizeof expected,
+                 "at most %.10g, what the pattern stores at this sparsity", cost.issued);
         return spr_csv_bad(csv, NNZ, expected);
     }
     if (counted->touched_columns * (double)layer->m < counted->nnz) {
@@ -226,9 +231,8 @@ static enum spr_status read_choice(struct reading *r, struct spr_csv *csv, size_
     status = status ? status : read_counted(csv, layer, &choice->counted);
     status = status ? status : read_sparsity(csv, layer, choice);
     status = status ? status : check_counted(csv, layer, choice);
-    status =
-        status ? status
-               : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &choice->activation_sparsity);
+    status = status ? status
+                    : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &choice->activation_sparsity);
     if (status != SPR_OK) {
         return status;
     }
@@ -288,11 +292,10 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     struct spr_network *network = r->network;
     bool named = csv->position[VARIANT] >= 0;
     const char *variant_name = network->name;
-    bool describes = *spr_csv_cell(csv, PATTERN) || *spr_csv_cell(csv, SPARSITY) ||
-                     *spr_csv_cell(csv, NNZ);
+    bool describes =
+        *spr_csv_cell(csv, PATTERN) || *spr_csv_cell(csv, SPARSITY) || *spr_csv_cell(csv, NNZ);
     size_t layer = 0, variant = 0;
-    enum spr_status status =
-        named ? spr_csv_name(csv, VARIANT, &variant_name) : SPR_OK;
+    enum spr_status status = named ? spr_csv_name(csv, VARIANT, &variant_name) : SPR_OK;
     status = status ? status : find_layer(r, csv, &layer);
     if (status == SPR_OK && (!named || *variant_name == '\0')) {
         status = base_row(r, csv, layer);
@@ -344,8 +347,8 @@ static void summarize_variant(const struct spr_network *network, double weights,
         mixed = mixed || (!first && !spr_pattern_equal(&variant->pattern, &choice->pattern));
         variant->pattern = choice->pattern;
         first = false;
-        zeros += (double)layer->count * ((double)layer->m * (double)layer->k) *
-                 choice->sparsity;
+        zeros +=
+            (double)layer->count * ((double)layer->m * (double)layer->k) * choice->sparsity;
     }
     if (first) {
         variant->pattern = spr_pattern_dense();
@@ -458,4 +461,3 @@ void spr_network_free(struct spr_network *network)
     spr_arena_free(&network->arena);
     *network = (struct spr_network){0};
 }
-

@@ -8,8 +8,8 @@
 
 #include "limits.h"
 
-static const char *const op_names[] = {"linear", "conv", "depthwise", "attention", "other",
-                                       NULL};
+static const char *const op_names[] = {"linear",    "conv",  "depthwise",
+                                       "attention", "other", NULL};
 
 const char *spr_op_name(enum spr_op op)
 {
@@ -92,7 +92,8 @@ static enum spr_status read_other(struct spr_csv *csv, struct spr_layer *layer)
         return status;
     }
     if (isnan(bytes) && isnan(elements)) {
-        return spr_csv_bad(csv, BYTES, "bytes, or x_elements (read and written), for op=other");
+        return spr_csv_bad(csv, BYTES,
+                           "bytes, or x_elements (read and written), for op=other");
     }
     if (flops <= 0 && !(bytes > 0) && !(elements > 0)) {
         return spr_csv_bad(csv, FLOPS, "flops or bytes above 0 for op=other");
@@ -126,12 +127,13 @@ enum spr_status spr_layer_read_row(struct spr_csv *csv, struct spr_layer *layer)
 {
     *layer = (struct spr_layer){.count = 1, .groups = 1};
     enum spr_status status = read_op(csv, &layer->op);
-    status = status ? status : spr_csv_integer(csv, COUNT, 1, SPR_DIMENSION_MAX, &layer->count);
-    status = status ? status : spr_csv_integer(csv, GROUPS, 1, SPR_DIMENSION_MAX, &layer->groups);
+    status =
+        status ? status : spr_csv_integer(csv, COUNT, 1, SPR_DIMENSION_MAX, &layer->count);
+    status =
+        status ? status : spr_csv_integer(csv, GROUPS, 1, SPR_DIMENSION_MAX, &layer->groups);
     status = status ? status : read_prunable(csv, layer);
-    status = status
-                 ? status
-                 : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &layer->activation_sparsity);
+    status = status ? status
+                    : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &layer->activation_sparsity);
     if (status != SPR_OK) {
         return status;
     }

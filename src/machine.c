@@ -16,8 +16,8 @@ static const struct {
     const char *name;
     double bytes;
 } dtypes[SPR_DTYPE_COUNT] = {
-    [SPR_F64] = {"f64", 8},   [SPR_F32] = {"f32", 4}, [SPR_TF32] = {"tf32", 4},
-    [SPR_F16] = {"f16", 2},   [SPR_BF16] = {"bf16", 2}, [SPR_FP8] = {"fp8", 1},
+    [SPR_F64] = {"f64", 8}, [SPR_F32] = {"f32", 4},   [SPR_TF32] = {"tf32", 4},
+    [SPR_F16] = {"f16", 2}, [SPR_BF16] = {"bf16", 2}, [SPR_FP8] = {"fp8", 1},
     [SPR_I8] = {"i8", 1},
 };
 
@@ -41,8 +41,7 @@ const char *spr_accept_text(const struct spr_accept *accept, char *text)
     return text;
 }
 
-enum spr_status spr_dtype_parse(const char *text, enum spr_dtype *dtype,
-                                struct spr_error *err)
+enum spr_status spr_dtype_parse(const char *text, enum spr_dtype *dtype, struct spr_error *err)
 {
     const char *names[SPR_DTYPE_COUNT + 1] = {NULL};
     for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
@@ -56,8 +55,7 @@ enum spr_status spr_dtype_parse(const char *text, enum spr_dtype *dtype,
     return spr_fail(err, SPR_EINPUT,
                     "unknown dtype '%.40s': expected f64, f32, tf32, f16, bf16, fp8 or "
                     "i8%s%s%s",
-                    text, near ? "; did you mean '" : "", near ? near : "",
-                    near ? "'?" : "");
+                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* Where in the file we are, for messages. */
@@ -127,7 +125,8 @@ static enum spr_status positive(struct place *at, const char *key, const spr_jso
     if (!spr_json_number(item, value) || *value > 1e30 || *value < 0 ||
         (*value == 0 && !zero_allowed)) {
         return bad(at, key, item,
-                   zero_allowed ? "a number of 0 or more, or null" : "a number above 0 or null");
+                   zero_allowed ? "a number of 0 or more, or null"
+                                : "a number above 0 or null");
     }
     return SPR_OK;
 }
@@ -166,7 +165,8 @@ static enum spr_status read_number(struct place *at, const spr_json *object, con
                                    struct spr_number *number)
 {
     const spr_json *item = spr_json_get(object, key);
-    *number = (struct spr_number){.value = (double)NAN, .low = (double)NAN, .high = (double)NAN};
+    *number =
+        (struct spr_number){.value = (double)NAN, .low = (double)NAN, .high = (double)NAN};
     if (spr_json_is_null(item)) {
         return SPR_OK;
     }
@@ -206,8 +206,7 @@ static enum spr_status parse_accept(struct place *at, const spr_json *item,
     }
     accept->form = SPR_ACCEPT_PATTERN;
     if (spr_pattern_parse(text, &accept->pattern, NULL) != SPR_OK) {
-        return bad(at, "", item,
-                   "any, a class (dense, csr, block, nm, comp) or a pattern");
+        return bad(at, "", item, "any, a class (dense, csr, block, nm, comp) or a pattern");
     }
     return SPR_OK;
 }

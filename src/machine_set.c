@@ -74,7 +74,8 @@ enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignm
     bool zero_allowed = strcmp(path, "overhead_s") == 0;
     if (!spr_parse_number(value, &number) || number > 1e30 || number < 0 ||
         (number < 1e-30 && !(number == 0 && zero_allowed))) {
-        return spr_fail(err, SPR_EINPUT, "--set %s: '%.60s': expected a number above 0, or a factor such as 2x",
+        return spr_fail(err, SPR_EINPUT,
+                        "--set %s: '%.60s': expected a number above 0, or a factor such as 2x",
                         path, equals + 1);
     }
     for (size_t i = 0; i < count; i++) {
@@ -89,8 +90,8 @@ enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignm
         }
         double after = factor ? target->value * number : number;
         if (after > 1e30 || (after < 1e-30 && !zero_allowed)) {
-            return spr_fail(err, SPR_EINPUT, "--set %s: gives %.4g: expected 1e-30..1e30", path,
-                            after);
+            return spr_fail(err, SPR_EINPUT, "--set %s: gives %.4g: expected 1e-30..1e30",
+                            path, after);
         }
         memcpy(change->path, path, sizeof path);
         change->before = target->value;

@@ -4,8 +4,7 @@
 
 #include "machine_json.h"
 
-static void put_number(struct spr_emit *out, const char *key,
-                       const struct spr_number *number)
+static void put_number(struct spr_emit *out, const char *key, const struct spr_number *number)
 {
     bool plain = !number->kind && !number->source && !number->date;
     if (plain && number->low == number->high) {
@@ -67,8 +66,7 @@ void spr_machine_to_json(struct spr_emit *out, const char *key,
     spr_emit_text(out, "description", machine->description);
     spr_emit_text(out, "kind", machine->kind);
     spr_emit_text(out, "default_dtype", spr_dtype_name(machine->default_dtype));
-    spr_emit_number(out, "cores",
-                        machine->cores ? (double)machine->cores : (double)NAN);
+    spr_emit_number(out, "cores", machine->cores ? (double)machine->cores : (double)NAN);
     spr_emit_bool(out, "host", machine->host);
     spr_emit_bool(out, "probed", machine->probed);
     spr_emit_open(out, "engines", '[');
@@ -90,4 +88,3 @@ void spr_machine_to_json(struct spr_emit *out, const char *key,
     put_number(out, "overhead_s", &machine->overhead_s);
     spr_emit_close(out, '}');
 }
-

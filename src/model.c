@@ -109,8 +109,7 @@ void spr_model_set_residency(struct spr_model *model, enum spr_residency residen
 }
 
 /* Bytes that cross beyond level r when `bytes` are touched, `weights` of them W. */
-static double beyond(const struct spr_model *model, size_t level, double weights,
-                     double bytes)
+static double beyond(const struct spr_model *model, size_t level, double weights, double bytes)
 {
     double room = model->capacity[level];
     double rest = fmax(0, bytes - weights - room);
@@ -122,9 +121,8 @@ static double beyond(const struct spr_model *model, size_t level, double weights
     case SPR_RESIDENCY_COLD:
         return weights + rest;
     case SPR_RESIDENCY_NETWORK:
-        return (model->network_bytes > 0
-                    ? weights * fmax(0, 1 - room / model->network_bytes)
-                    : 0) +
+        return (model->network_bytes > 0 ? weights * fmax(0, 1 - room / model->network_bytes)
+                                         : 0) +
                rest;
     }
     return bytes;
@@ -162,8 +160,7 @@ static void set_times(const struct spr_model *model, double rate, double weights
     out->memory_s = memory_time(model, weights, out->bytes, &out->memory_level);
     double longest = out->compute_s >= out->memory_s ? out->compute_s : out->memory_s;
     out->time_s = longest + model->overhead_s;
-    out->bound =
-        out->compute_s >= out->memory_s ? SPR_BOUND_COMPUTE : out->memory_level;
+    out->bound = out->compute_s >= out->memory_s ? SPR_BOUND_COMPUTE : out->memory_level;
     if (model->overhead_s > longest) {
         out->bound = SPR_BOUND_OVERHEAD;
     }
@@ -276,8 +273,8 @@ static void predict_on(const struct spr_model *model, const struct spr_layer *la
         stored.issued = tiled_elements(model, engine, pattern, own->issued);
     }
     set_sparse(model, layer, batch, own->nnz, &stored, out);
-    set_times(model, model->flops_per_s[engine_index],
-              stored.value_bytes + stored.index_bytes, out);
+    set_times(model, model->flops_per_s[engine_index], stored.value_bytes + stored.index_bytes,
+              out);
 }
 
 bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *layer,
@@ -286,8 +283,8 @@ bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *lay
 {
     struct spr_weight_cost own;
     bool found = false;
-    weight_cost(layer, pattern, kept, counted ? counted : &nothing_counted,
-                model->value_bytes, &own);
+    weight_cost(layer, pattern, kept, counted ? counted : &nothing_counted, model->value_bytes,
+                &own);
     for (size_t i = 0; i < model->machine->engine_count; i++) {
         const struct spr_accept *accept =
             model->flops_per_s[i] > 0 ? find_accept(&model->machine->engines[i], pattern)

@@ -33,7 +33,7 @@ struct evaluation {
     struct spr_analysis *analysis;
     struct spr_model corners[4]; /* engine low/high x memory low/high */
     size_t corner_count;
-    double *corner_dense_s; /* [corner][batch] */
+    double *corner_dense_s;        /* [corner][batch] */
     struct break_even *break_even; /* [batch][layer] */
     struct spr_error *err;
 };
@@ -90,8 +90,7 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
 {
     const struct spr_analysis *a = e->analysis;
     const struct spr_layer *layer = &a->network->layers[choice->layer];
-    const struct spr_prediction *dense =
-        spr_analysis_dense(a, batch_index, choice->layer);
+    const struct spr_prediction *dense = spr_analysis_dense(a, batch_index, choice->layer);
     out->choice = *choice;
     out->break_even_sparsity = (double)NAN;
     if (spr_pattern_is_dense(&choice->pattern)) {
@@ -199,8 +198,8 @@ static void set_interval(const struct evaluation *e, struct spr_result *result)
     result->speedup_low = result->speedup_high = result->speedup;
     for (size_t c = 0; c < e->corner_count; c++) {
         double dense_s = e->corner_dense_s[c * batches + result->batch_index];
-        double speedup = ratio(
-            dense_s, corner_time(&e->corners[c], result, e->analysis->network));
+        double speedup =
+            ratio(dense_s, corner_time(&e->corners[c], result, e->analysis->network));
         result->speedup_low = fmin(result->speedup_low, speedup);
         result->speedup_high = fmax(result->speedup_high, speedup);
     }
@@ -212,8 +211,8 @@ static void set_drop(const struct spr_analysis *a, struct spr_result *result)
     double lost = a->network->lower_is_better ? variant->accuracy - variant->dense_accuracy
                                               : variant->dense_accuracy - variant->accuracy;
     double scale = fabs(variant->dense_accuracy);
-    double limit = a->options.max_drop_relative ? a->options.max_drop * scale
-                                                : a->options.max_drop;
+    double limit =
+        a->options.max_drop_relative ? a->options.max_drop * scale : a->options.max_drop;
     result->drop = lost;
     result->within_drop =
         a->options.has_max_drop && lost <= limit + ACCURACY_SLACK * fmax(1, scale);
@@ -227,8 +226,8 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         if (!layer->prunable) {
-            other_s += (double)layer->count *
-                       spr_analysis_dense(a, result->batch_index, i)->time_s;
+            other_s +=
+                (double)layer->count * spr_analysis_dense(a, result->batch_index, i)->time_s;
         }
     }
     result->dense_time_s = sums->dense_s;
@@ -325,8 +324,7 @@ static enum spr_status prepare(struct evaluation *e)
 {
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
-    enum spr_status status =
-        prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err);
+    enum spr_status status = prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err);
     a->result_count = a->network->variant_count * batches;
     a->dense = spr_calloc(batches * layers, sizeof *a->dense);
     a->dense_time_s = spr_calloc(batches, sizeof *a->dense_time_s);
@@ -408,8 +406,10 @@ enum spr_status spr_analyze(struct spr_network *network, const struct spr_machin
                             const struct spr_options *options, struct spr_analysis *analysis,
                             struct spr_error *err)
 {
-    *analysis = (struct spr_analysis){.network = network, .machine = machine,
-                                      .options = *options, .shortest_layer_s = (double)INFINITY};
+    *analysis = (struct spr_analysis){.network = network,
+                                      .machine = machine,
+                                      .options = *options,
+                                      .shortest_layer_s = (double)INFINITY};
     struct evaluation e = {.analysis = analysis, .err = err};
     enum spr_status status = check_size(network, options->batch_count, err);
     status = status ? status : prepare(&e);

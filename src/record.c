@@ -68,13 +68,11 @@ static void put_options(struct spr_emit *out, const struct spr_options *options)
         spr_emit_number(out, NULL, options->batches[i]);
     }
     spr_emit_close(out, ']');
-    spr_emit_number(out, "threads",
-                        options->threads ? (double)options->threads : (double)NAN);
+    spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
     spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
     spr_emit_bool(out, "assume_uniform", options->assume_uniform);
-    spr_emit_number(out, "max_drop",
-                        options->has_max_drop ? options->max_drop : (double)NAN);
+    spr_emit_number(out, "max_drop", options->has_max_drop ? options->max_drop : (double)NAN);
     spr_emit_bool(out, "max_drop_relative", options->max_drop_relative);
     spr_emit_open(out, "set", '[');
     for (size_t i = 0; i < options->change_count; i++) {
@@ -191,8 +189,7 @@ static void put_variant(struct spr_emit *out, const struct spr_variant *variant)
     spr_emit_bool(out, "grid", variant->grid);
     spr_emit_text(out, "method", variant->method);
     spr_emit_number(out, "accuracy", variant->accuracy);
-    spr_emit_text(out, "accuracy_source",
-                      spr_accuracy_source_name(variant->accuracy_source));
+    spr_emit_text(out, "accuracy_source", spr_accuracy_source_name(variant->accuracy_source));
     spr_emit_number(out, "dense_accuracy", variant->dense_accuracy);
     spr_emit_bool(out, "layerwise_accuracy", variant->layerwise);
 }

@@ -372,8 +372,8 @@ static enum spr_status read_head(struct reading *r, const spr_json *root)
                         r->path);
     }
     if (!(version >= 1)) {
-        return spr_fail(r->err, SPR_EINPUT, "%s: schema_version: missing: expected %d", r->path,
-                        SPR_ANALYSIS_VERSION);
+        return spr_fail(r->err, SPR_EINPUT, "%s: schema_version: missing: expected %d",
+                        r->path, SPR_ANALYSIS_VERSION);
     }
     if (version > SPR_ANALYSIS_VERSION) {
         return spr_fail(r->err, SPR_EINPUT,

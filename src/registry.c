@@ -30,8 +30,8 @@ const struct spr_pattern_kind *spr_pattern_kind_at(size_t index)
 enum spr_status spr_pattern_parse(const char *text, struct spr_pattern *pattern,
                                   struct spr_error *err)
 {
-    static const char *const known[] = {"dense", "csr", "csr16", "unstructured", "1x1",
-                                        "bitmask", "ell", "4x4", "32x1", "2:4",
+    static const char *const known[] = {"dense",   "csr",     "csr16", "unstructured", "1x1",
+                                        "bitmask", "ell",     "4x4",   "32x1",         "2:4",
                                         "comp:16", "bsr:4x4", NULL};
     const struct spr_pattern_kind *kind;
     for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
@@ -48,8 +48,7 @@ enum spr_status spr_pattern_parse(const char *text, struct spr_pattern *pattern,
     return spr_fail(err, SPR_EINPUT,
                     "unknown pattern '%.60s': expected dense, csr, csr16, bitmask, ell, RxC, "
                     "N:M with N < M, or comp:P with P > 1%s%s%s",
-                    text, near ? "; did you mean '" : "", near ? near : "",
-                    near ? "'?" : "");
+                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 const char *spr_pattern_text(const struct spr_pattern *pattern, char *text)

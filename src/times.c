@@ -40,9 +40,9 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, size_t 
                              csv->line, why.text);
     }
     enum spr_status status = spr_csv_fraction(csv, SPARSITY, &sparsity);
-    status = status ? status
-                    : spr_csv_number(csv, N, 1, 1e15, "a number of columns of 1 or more",
-                                     &given);
+    status = status
+                 ? status
+                 : spr_csv_number(csv, N, 1, 1e15, "a number of columns of 1 or more", &given);
     status = status ? status : spr_csv_integer(csv, THREADS, 1, 1048576, &ran);
     text = spr_csv_cell(csv, DTYPE);
     if (status == SPR_OK && *text && spr_dtype_parse(text, &dtype, NULL) != SPR_OK) {
@@ -113,15 +113,14 @@ enum spr_status spr_times_read(const char *path, const struct spr_analysis *anal
     *times = (struct spr_times){0};
     struct reading r = {.times = times, .analysis = analysis, .result = result};
     enum spr_status status = prepare(&r, err);
-    status = status ? status
-                    : spr_csv_read(path, columns, NEEDED_COLUMNS, on_row, &r, notes, err);
+    status =
+        status ? status : spr_csv_read(path, columns, NEEDED_COLUMNS, on_row, &r, notes, err);
     if (status == SPR_OK && times->rows_used == 0) {
         status = spr_fail(err, SPR_EINPUT,
                           "%s: no row is for variant '%.80s' in %s at batch %.0f: %zu are for "
                           "other patterns, sparsities, n or dtypes",
-                          path, result->variant->name,
-                          spr_dtype_name(analysis->options.dtype), result->batch,
-                          times->rows_other);
+                          path, result->variant->name, spr_dtype_name(analysis->options.dtype),
+                          result->batch, times->rows_other);
     }
     spr_names_free(&r.names);
     if (status != SPR_OK) {
@@ -143,8 +142,7 @@ void spr_times_sum(const struct spr_times *times, const struct spr_analysis *ana
     *sums = (struct spr_times_sums){0};
     for (size_t i = 0; i < analysis->network->layer_count; i++) {
         double count = (double)analysis->network->layers[i].count;
-        double dense_s =
-            count * spr_analysis_dense(analysis, result->batch_index, i)->time_s;
+        double dense_s = count * spr_analysis_dense(analysis, result->batch_index, i)->time_s;
         double sparse_s = count * result->layers[i].run.time_s;
         bool measured = !isnan(times->dense_s[i]);
         if (measured) {

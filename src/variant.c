@@ -26,8 +26,8 @@ static bool add_grid_variant(struct spr_network *network, size_t *capacity,
     return true;
 }
 
-enum spr_status spr_network_add_grid(struct spr_network *network,
-                                     const struct spr_grid *grid, struct spr_error *err)
+enum spr_status spr_network_add_grid(struct spr_network *network, const struct spr_grid *grid,
+                                     struct spr_error *err)
 {
     size_t capacity = network->variant_count;
     for (size_t p = 0; p < grid->pattern_count; p++) {
@@ -86,8 +86,7 @@ struct spr_choice spr_variant_choice(const struct spr_network *network,
         struct spr_shape shape = spr_layer_shape(layer);
         const struct spr_pattern_kind *kind = variant->pattern.kind;
         if (layer->prunable) {
-            const char *why =
-                kind->misfit ? kind->misfit(&variant->pattern, &shape) : NULL;
+            const char *why = kind->misfit ? kind->misfit(&variant->pattern, &shape) : NULL;
             if (misfit) {
                 *misfit = why;
             }

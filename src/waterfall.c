@@ -37,11 +37,9 @@ static void chain_times(const struct chain *c, size_t index, double *times)
     }
     struct spr_shape shape = spr_layer_shape(layer);
     double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
-    double traffic_s =
-        spr_model_traffic_time(&c->model, layer, c->result->batch, &r->choice.pattern, kept,
-                               &r->choice.counted);
-    times[AFTER_UNPRUNED] =
-        dense_s * (r->run.nnz / ((double)layer->m * (double)layer->k));
+    double traffic_s = spr_model_traffic_time(&c->model, layer, c->result->batch,
+                                              &r->choice.pattern, kept, &r->choice.counted);
+    times[AFTER_UNPRUNED] = dense_s * (r->run.nnz / ((double)layer->m * (double)layer->k));
     times[AFTER_TRAFFIC] = fmin(traffic_s, dense_s);
     times[AFTER_ENGINE] = fmin(r->run.time_s, dense_s);
     times[AFTER_LEFT_DENSE] = r->run.time_s;
@@ -96,10 +94,8 @@ static void find_worst(const struct chain *c, int after, struct spr_step *step)
 static void add_step(struct spr_waterfall *w, enum spr_step_kind kind, double speedup)
 {
     double before = w->count > 0 ? w->steps[w->count - 1].speedup : 1;
-    w->steps[w->count++] = (struct spr_step){.kind = kind,
-                                             .factor = speedup / before,
-                                             .speedup = speedup,
-                                             .worst_layer = SIZE_MAX};
+    w->steps[w->count++] = (struct spr_step){
+        .kind = kind, .factor = speedup / before, .speedup = speedup, .worst_layer = SIZE_MAX};
 }
 
 /* Sums of the chain over the network. */
@@ -115,8 +111,7 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
     for (size_t i = 0; i < c->a->network->layer_count; i++) {
         const struct spr_layer *layer = &c->a->network->layers[i];
         double count = (double)layer->count, times[AFTER_COUNT];
-        double dense_s =
-            count * spr_analysis_dense(c->a, c->result->batch_index, i)->time_s;
+        double dense_s = count * spr_analysis_dense(c->a, c->result->batch_index, i)->time_s;
         chain_times(c, i, times);
         sums->dense_s += dense_s;
         for (int s = 0; s < AFTER_COUNT; s++) {
@@ -149,8 +144,8 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
                      : result->density > 0  ? result->density
                                             : 1 / sums.weights;
     double ideal = 1 / density;
-    double placed = sums.ideal_prunable_s > 0 ? sums.dense_prunable_s / sums.ideal_prunable_s
-                                              : ideal;
+    double placed =
+        sums.ideal_prunable_s > 0 ? sums.dense_prunable_s / sums.ideal_prunable_s : ideal;
     add_step(w, SPR_STEP_IDEAL, ideal);
     add_step(w, SPR_STEP_PLACEMENT, placed);
     add_step(w, SPR_STEP_UNPRUNED, speedup_of(&sums, AFTER_UNPRUNED, placed));
@@ -170,16 +165,15 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
 const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
-        "ideal, 1/density",           "where the zeros sit",   "operators not pruned",
-        "X, Y and index traffic",     "engine and tile",       "layers better left dense",
+        "ideal, 1/density",       "where the zeros sit", "operators not pruned",
+        "X, Y and index traffic", "engine and tile",     "layers better left dense",
         "your runtime",
     };
     return names[kind];
 }
 
-static const char *engine_remedy(const struct spr_analysis *a,
-                                 const struct spr_result *result, const struct spr_step *step,
-                                 char *text)
+static const char *engine_remedy(const struct spr_analysis *a, const struct spr_result *result,
+                                 const struct spr_step *step, char *text)
 {
     if (step->worst_layer >= a->network->layer_count) {
         snprintf(text, SPR_REASON_TEXT, "the pattern runs on the same footing as dense");

@@ -24,7 +24,7 @@ struct spr_options {
     double batches[SPR_BATCHES_MAX];
     size_t batch_count;
     bool has_max_drop;
-    double max_drop;            /* points of the metric, or a fraction when max_drop_relative */
+    double max_drop; /* points of the metric, or a fraction when max_drop_relative */
     bool max_drop_relative;
     bool assume_uniform;
     struct spr_machine_change changes[SPR_CHANGES_MAX]; /* --set, already applied */
@@ -36,8 +36,8 @@ struct spr_layer_result {
     struct spr_choice choice; /* pattern dense: not pruned here */
     const char *misfit;       /* why a grid pattern was not applied, else NULL */
     struct spr_prediction run;
-    double speedup;              /* dense time / time */
-    double break_even_sparsity;  /* NAN: none, or does not apply */
+    double speedup;             /* dense time / time */
+    double break_even_sparsity; /* NAN: none, or does not apply */
 };
 
 /* One variant at one batch. */
@@ -48,20 +48,20 @@ struct spr_result {
     double speedup, speedup_low, speedup_high;
     double speedup_prunable; /* NAN: nothing prunable */
     double speedup_mixed;
-    double amdahl_ceiling;   /* NAN: nothing else takes time */
+    double amdahl_ceiling; /* NAN: nothing else takes time */
     double activation_ceiling;
     double time_s, dense_time_s;
     double mixed_time_s;
-    double network_bytes;    /* of one pass of this variant: U of residency network */
-    double density;          /* NAN: nothing prunable */
-    double efficiency_kept;  /* NAN: nothing prunable */
+    double network_bytes;   /* of one pass of this variant: U of residency network */
+    double density;         /* NAN: nothing prunable */
+    double efficiency_kept; /* NAN: nothing prunable */
     double weight_bytes, dense_weight_bytes;
-    bool counted;            /* takes part in the Pareto front */
+    bool counted; /* takes part in the Pareto front */
     bool pareto;
-    double drop;             /* accuracy lost against dense_accuracy, > 0 is worse; NAN */
-    bool within_drop;        /* drop known and within --max-drop */
-    size_t layers_pruned;    /* operators that run the pattern, times count */
-    size_t layers_slower;    /* of these, slower than dense */
+    double drop;          /* accuracy lost against dense_accuracy, > 0 is worse; NAN */
+    bool within_drop;     /* drop known and within --max-drop */
+    size_t layers_pruned; /* operators that run the pattern, times count */
+    size_t layers_slower; /* of these, slower than dense */
     struct spr_layer_result *layers; /* network.layer_count of them */
 };
 
@@ -69,12 +69,12 @@ struct spr_analysis {
     struct spr_network *network;       /* borrowed */
     const struct spr_machine *machine; /* borrowed */
     struct spr_options options;
-    struct spr_model model;            /* nominal rates */
-    struct spr_prediction *dense;      /* [batch][layer] */
-    double *dense_time_s;              /* [batch], whole network */
-    struct spr_result *results;        /* variants outer, batches inner */
+    struct spr_model model;       /* nominal rates */
+    struct spr_prediction *dense; /* [batch][layer] */
+    double *dense_time_s;         /* [batch], whole network */
+    struct spr_result *results;   /* variants outer, batches inner */
     size_t result_count;
-    bool other_counted;   /* the network carries op=other rows */
+    bool other_counted; /* the network carries op=other rows */
     bool has_attention;
     double shortest_layer_s; /* shortest operator of any result, for the overhead warning */
 };

@@ -30,11 +30,11 @@ enum spr_step_kind {
 /* One step of the waterfall. */
 struct spr_step {
     enum spr_step_kind kind;
-    double factor;       /* what this step multiplies; the first step holds 1/density */
-    double speedup;      /* after this step */
-    size_t worst_layer;  /* the layer that loses most time here; layer_count when none */
-    double worst_share;  /* its share of the time lost here, 0..1 */
-    size_t layers;       /* operators that lose time here, times count */
+    double factor;      /* what this step multiplies; the first step holds 1/density */
+    double speedup;     /* after this step */
+    size_t worst_layer; /* the layer that loses most time here; layer_count when none */
+    double worst_share; /* its share of the time lost here, 0..1 */
+    size_t layers;      /* operators that lose time here, times count */
 };
 
 /* Measured whole-network times; NAN where not given. */

@@ -27,15 +27,15 @@ enum spr_op {
 struct spr_layer {
     const char *name;
     enum spr_op op;
-    bool prunable;              /* only linear, conv, depthwise */
-    int64_t m;                  /* all outputs; 0 for other */
-    int64_t k;                  /* inputs per output; 0 for other */
-    int64_t n;                  /* tokens or output pixels; 0 for other */
-    int64_t count;              /* occurrences in the network */
-    int64_t groups;             /* convolution groups */
-    double x_elements;          /* distinct input elements; for other: elements read and written */
-    double other_flops;         /* op=other: FLOPs, else 0 */
-    double other_bytes;         /* op=other: bytes; NAN: x_elements times the value bytes */
+    bool prunable;      /* only linear, conv, depthwise */
+    int64_t m;          /* all outputs; 0 for other */
+    int64_t k;          /* inputs per output; 0 for other */
+    int64_t n;          /* tokens or output pixels; 0 for other */
+    int64_t count;      /* occurrences in the network */
+    int64_t groups;     /* convolution groups */
+    double x_elements;  /* distinct input elements; for other: elements read and written */
+    double other_flops; /* op=other: FLOPs, else 0 */
+    double other_bytes; /* op=other: bytes; NAN: x_elements times the value bytes */
     double activation_sparsity; /* zero fraction of X */
 };
 
@@ -59,9 +59,9 @@ enum spr_accuracy_source {
 /* One pruned network. */
 struct spr_variant {
     const char *name;
-    struct spr_pattern pattern; /* the one pattern, or kind NULL when mixed */
-    double sparsity;            /* requested (grid) or weight-averaged (table) */
-    bool grid;                  /* every prunable layer alike; choices is then NULL */
+    struct spr_pattern pattern;       /* the one pattern, or kind NULL when mixed */
+    double sparsity;                  /* requested (grid) or weight-averaged (table) */
+    bool grid;                        /* every prunable layer alike; choices is then NULL */
     const struct spr_choice *choices; /* table variants: sorted by layer */
     size_t choice_count;
     double accuracy;       /* NAN when unknown */
@@ -80,9 +80,9 @@ struct spr_network {
     size_t variant_count;
     struct spr_choice *choices; /* of all table variants */
     size_t choice_count;
-    double dense_accuracy; /* accuracy column of the base rows; NAN when absent */
-    const char *metric;    /* of the accuracy table, NULL when unknown */
-    bool lower_is_better;  /* direction of the metric */
+    double dense_accuracy;  /* accuracy column of the base rows; NAN when absent */
+    const char *metric;     /* of the accuracy table, NULL when unknown */
+    bool lower_is_better;   /* direction of the metric */
     struct spr_arena arena; /* owns strings and arrays above except where noted */
 };
 
@@ -104,8 +104,8 @@ struct spr_grid {
 
 /* Adds the grid's variants, patterns outer, sparsities inner; a pattern that fixes its
  * sparsity appears once. Errors: SPR_ENOMEM. */
-enum spr_status spr_network_add_grid(struct spr_network *network,
-                                     const struct spr_grid *grid, struct spr_error *err);
+enum spr_status spr_network_add_grid(struct spr_network *network, const struct spr_grid *grid,
+                                     struct spr_error *err);
 
 /* Keeps only table variants of the listed patterns. Errors: SPR_EINPUT when none is left. */
 enum spr_status spr_network_filter(struct spr_network *network,

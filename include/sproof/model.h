@@ -26,11 +26,11 @@ struct spr_model {
     const struct spr_machine *machine;
     enum spr_dtype dtype;
     double value_bytes;
-    bool ideal_tiles;             /* ignore tile_rows */
+    bool ideal_tiles; /* ignore tile_rows */
     enum spr_residency residency;
-    double network_bytes;         /* U of residency network: bytes of one pass */
+    double network_bytes;                /* U of residency network: bytes of one pass */
     double flops_per_s[SPR_ENGINES_MAX]; /* 0: unusable for this dtype */
-    int dense_engine;             /* index of the fastest engine that accepts dense */
+    int dense_engine;                    /* index of the fastest engine that accepts dense */
     size_t level_count;
     double bytes_per_s[SPR_MEMORIES_MAX]; /* 0: unknown, gives no term */
     double capacity[SPR_MEMORIES_MAX];    /* C_r: bytes of all levels up to r */
@@ -54,22 +54,22 @@ void spr_model_set_residency(struct spr_model *model, enum spr_residency residen
 
 /* One operator at one batch size. */
 struct spr_prediction {
-    double nnz;                /* useful non-zeros; NAN without weights */
-    double tau;                /* fraction of X needed; NAN without weights */
-    double flops_useful;       /* 2 x useful non-zeros x n x batch */
+    double nnz;          /* useful non-zeros; NAN without weights */
+    double tau;          /* fraction of X needed; NAN without weights */
+    double flops_useful; /* 2 x useful non-zeros x n x batch */
     double flops_issued;
     double bytes_weight_values;
     double bytes_weight_index;
-    double bytes_x;            /* NAN for op=other */
-    double bytes_y;            /* NAN for op=other */
-    double bytes;              /* all compulsory bytes */
-    double time_s;             /* the bound, overhead included */
-    double compute_s;          /* flops_issued / engine peak */
-    double memory_s;           /* largest memory term */
-    double ceiling_time_s;     /* the same with no FLOPs and no bytes of W */
-    int engine;                /* index into machine.engines */
-    int bound;                 /* SPR_BOUND_* or memory level of the largest memory term */
-    int memory_level;          /* level of the largest memory term */
+    double bytes_x;        /* NAN for op=other */
+    double bytes_y;        /* NAN for op=other */
+    double bytes;          /* all compulsory bytes */
+    double time_s;         /* the bound, overhead included */
+    double compute_s;      /* flops_issued / engine peak */
+    double memory_s;       /* largest memory term */
+    double ceiling_time_s; /* the same with no FLOPs and no bytes of W */
+    int engine;            /* index into machine.engines */
+    int bound;             /* SPR_BOUND_* or memory level of the largest memory term */
+    int memory_level;      /* level of the largest memory term */
     struct spr_pattern executed_as; /* pattern of storage; kind NULL: as itself */
 };
 

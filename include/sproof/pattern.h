@@ -74,8 +74,8 @@ struct spr_pattern_kind {
     double (*kept)(const struct spr_pattern *pattern, const struct spr_shape *shape,
                    double sparsity);
     /* cost with `kept` cells of `value_bytes` each */
-    void (*cost)(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                 double kept, const struct spr_counted *counted, double value_bytes,
+    void (*cost)(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
+                 const struct spr_counted *counted, double value_bytes,
                  struct spr_weight_cost *cost);
     /* NULL when the pattern fits the layer, else why not, in plain words */
     const char *(*misfit)(const struct spr_pattern *pattern, const struct spr_shape *shape);

@@ -21,8 +21,8 @@ struct spr_record_input {
 
 /* What a record says of its making. */
 struct spr_record_head {
-    const char *command;  /* the command line */
-    const char *created;  /* UTC, "2026-01-31T12:00:00Z" */
+    const char *command; /* the command line */
+    const char *created; /* UTC, "2026-01-31T12:00:00Z" */
     struct spr_record_input model, accuracy, machine;
 };
 

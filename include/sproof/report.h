@@ -28,8 +28,8 @@ enum spr_status spr_format_parse(const char *text, enum spr_format *format,
 
 struct spr_report {
     enum spr_format format;
-    bool layers;           /* one row per layer of each variant */
-    const char *saved;     /* name of the saved record, NULL when none */
+    bool layers;       /* one row per layer of each variant */
+    const char *saved; /* name of the saved record, NULL when none */
 };
 
 /* Writes the analysis. Failures to write stay in ferror(file). Errors: SPR_ENOMEM. */

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define SPR_PRINTF(format_index, first_argument)                                         \
+#define SPR_PRINTF(format_index, first_argument)                                              \
     __attribute__((format(printf, format_index, first_argument)))
 #else
 #define SPR_PRINTF(format_index, first_argument)

@@ -68,8 +68,8 @@ struct cli {
     const struct verb *verb;
     FILE *out, *err;
     bool quiet;
-    char command[1024];   /* the command line, for records */
-    char created[32];     /* UTC now */
+    char command[1024]; /* the command line, for records */
+    char created[32];   /* UTC now */
     struct spr_notes notes;
 };
 

@@ -129,9 +129,9 @@ static enum spr_status default_patterns(struct work *w)
     struct spr_model model;
     enum spr_status status = spr_model_prepare(&model, &w->machine, w->options.dtype,
                                                SPR_NOMINAL, SPR_NOMINAL, w->err);
-    status = status ? status
-                    : cli_patterns(CLI_DEFAULT_PATTERNS, &w->patterns, &w->pattern_count,
-                                   w->err);
+    status = status
+                 ? status
+                 : cli_patterns(CLI_DEFAULT_PATTERNS, &w->patterns, &w->pattern_count, w->err);
     size_t kept = 0;
     for (size_t i = 0; status == SPR_OK && i < w->pattern_count; i++) {
         char text[SPR_PATTERN_TEXT];
@@ -178,9 +178,9 @@ static enum spr_status make_variants(struct work *w)
                             "expected only with a plain layer table",
                             w->network.path);
         }
-        status = w->patterns ? spr_network_filter(&w->network, w->patterns, w->pattern_count,
-                                                  w->err)
-                             : SPR_OK;
+        status = w->patterns
+                     ? spr_network_filter(&w->network, w->patterns, w->pattern_count, w->err)
+                     : SPR_OK;
     } else if (w->has_accuracy && !asked) {
         status = spr_accuracy_make_variants(&w->accuracy, w->options.assume_uniform,
                                             &w->network, w->err);
@@ -189,8 +189,8 @@ static enum spr_status make_variants(struct work *w)
         status = make_grid(w);
     }
     if (status == SPR_OK && w->has_accuracy) {
-        status = spr_accuracy_join(&w->accuracy, w->options.assume_uniform, &w->network,
-                                   w->err);
+        status =
+            spr_accuracy_join(&w->accuracy, w->options.assume_uniform, &w->network, w->err);
     }
     return status;
 }
@@ -208,9 +208,10 @@ static enum spr_status check_drop(const struct work *w)
         dense = dense || (!isnan(variant->accuracy) && !isnan(variant->dense_accuracy));
     }
     if (!accuracy) {
-        return spr_fail(w->err, SPR_EINPUT,
-                        "--max-drop: no variant has an accuracy: expected --accuracy FILE or a "
-                        "column 'accuracy'");
+        return spr_fail(
+            w->err, SPR_EINPUT,
+            "--max-drop: no variant has an accuracy: expected --accuracy FILE or a "
+            "column 'accuracy'");
     }
     if (!dense) {
         return spr_fail(w->err, SPR_EINPUT,
@@ -225,9 +226,9 @@ static enum spr_status read_inputs(struct work *w)
     const char *accuracy = w->args->value[OPT_ACCURACY];
     enum spr_status status = read_machine(w);
     status = status ? status : read_options(w);
-    status = status ? status
-                    : spr_network_read(w->args->positional[0], &w->network, &w->cli->notes,
-                                       w->err);
+    status =
+        status ? status
+               : spr_network_read(w->args->positional[0], &w->network, &w->cli->notes, w->err);
     if (status == SPR_OK && accuracy) {
         status = spr_accuracy_read(accuracy, &w->accuracy, &w->cli->notes, w->err);
         w->has_accuracy = status == SPR_OK;
@@ -292,9 +293,9 @@ static enum spr_status output(struct work *w, const struct spr_analysis *a)
     enum spr_status status =
         format ? spr_format_parse(format, &report.format, w->err) : SPR_OK;
     status = status ? status : note_input(&head.model, w->network.path, w->err);
-    status = status ? status
-                    : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL,
-                                 w->err);
+    status =
+        status ? status
+               : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL, w->err);
     status = status ? status : note_input(&head.machine, w->machine.path, w->err);
     if (status == SPR_OK && !w->args->value[OPT_NO_SAVE]) {
         report.saved = path ? path : CLI_DEFAULT_RECORD;
@@ -323,8 +324,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
                                  ? spr_format_parse(args->value[OPT_FORMAT], &format, err)
                                  : SPR_OK;
     status = status ? status : read_inputs(&w);
-    status = status ? status
-                    : spr_analyze(&w.network, &w.machine, &w.options, &analysis, err);
+    status = status ? status : spr_analyze(&w.network, &w.machine, &w.options, &analysis, err);
     if (status == SPR_OK) {
         warn_about(&w, &analysis);
         status = output(&w, &analysis);
@@ -338,9 +338,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY, OPT_MAX_DROP, OPT_MACHINE,     OPT_SET,            OPT_PATTERN, OPT_SPARSITY,
-    OPT_BATCH,    OPT_DTYPE,    OPT_THREADS,     OPT_RESIDENCY,      OPT_LAYERS,  OPT_NO_SAVE,
-    OPT_OUTPUT,   OPT_FORMAT,   OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY,       OPT_MAX_DROP, OPT_MACHINE, OPT_SET,     OPT_PATTERN,
+    OPT_SPARSITY,       OPT_BATCH,    OPT_DTYPE,   OPT_THREADS, OPT_RESIDENCY,
+    OPT_LAYERS,         OPT_NO_SAVE,  OPT_OUTPUT,  OPT_FORMAT,  OPT_IDEAL_TILES,
+    OPT_ASSUME_UNIFORM, OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",
@@ -348,8 +349,9 @@ const struct verb verb_analyze = {
     .summary = "Speedup of every pattern on a machine, what limits it, what pays.",
     .examples = {"sproof analyze model.csv --machine a100-sxm-40gb --pattern csr,4x4,2:4",
                  "sproof analyze model.csv --accuracy accuracy.csv --max-drop 1.0"},
-    .notes = "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
-             "explain and plot read.",
+    .notes =
+        "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
+        "explain and plot read.",
     .positionals_max = 1,
     .options = options,
     .run = run,

@@ -14,8 +14,8 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
     size_t batch;
     enum spr_status status =
         value[OPT_FORMAT] ? spr_format_parse(value[OPT_FORMAT], &format, err) : SPR_OK;
-    status = status ? status
-                    : cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err);
+    status =
+        status ? status : cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err);
     status = status ? status
                     : cli_choose_result(e, args->positional_count ? args->positional[0] : NULL,
                                         batch, &explanation.result, err);

@@ -137,7 +137,8 @@ static enum spr_status show_machine(struct cli *cli, const char *name, struct sp
         return status;
     }
     fprintf(cli->out, "%s\n", machine.name);
-    spr_text_wrapped(cli->out, machine.description ? machine.description : "no description", 2);
+    spr_text_wrapped(cli->out, machine.description ? machine.description : "no description",
+                     2);
     if (!machine.host) {
         fprintf(cli->out, "  from %s\n", machine.path);
     } else {
@@ -236,8 +237,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
         return list_models(cli, err);
     }
     const char *near = spr_nearest(what, kinds);
-    return spr_fail(err, SPR_EINPUT, "list '%.40s': expected patterns, machines or models%s%s%s",
-                    what, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail(err, SPR_EINPUT,
+                    "list '%.40s': expected patterns, machines or models%s%s%s", what,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static const enum option options[] = {OPT_COUNT};

@@ -10,11 +10,12 @@ static enum spr_status read_terminal(const char *text, struct spr_plot_request *
                                      struct spr_error *err)
 {
     request->dumb = strcmp(text, "dumb") == 0;
-    return request->dumb ? SPR_OK
-                         : spr_fail(err, SPR_EINPUT,
-                                    "--terminal: '%.40s': expected dumb; for a file use -o with "
-                                    ".svg, .png or .pdf",
-                                    text);
+    return request->dumb
+               ? SPR_OK
+               : spr_fail(err, SPR_EINPUT,
+                          "--terminal: '%.40s': expected dumb; for a file use -o with "
+                          ".svg, .png or .pdf",
+                          text);
 }
 
 static void report_files(struct cli *cli, const struct spr_plot_files *files)
@@ -40,9 +41,8 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
     if (!files) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    enum spr_status status =
-        cli_batch_index(&evaluated->record.options, args->value[OPT_BATCH],
-                        &request->batch_index, err);
+    enum spr_status status = cli_batch_index(
+        &evaluated->record.options, args->value[OPT_BATCH], &request->batch_index, err);
     if (status == SPR_OK && args->value[OPT_VARIANT]) {
         status = cli_choose_result(evaluated, args->value[OPT_VARIANT], request->batch_index,
                                    &result, err);

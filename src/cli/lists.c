@@ -248,8 +248,8 @@ enum spr_status cli_batch_index(const struct spr_options *options, const char *t
         }
     }
     return status ? status
-                  : spr_fail(err, SPR_EINPUT, "--batch: '%.40s': expected one batch of the record",
-                             text);
+                  : spr_fail(err, SPR_EINPUT,
+                             "--batch: '%.40s': expected one batch of the record", text);
 }
 
 /* "42ms" -> 0.042; false unless it is a number above 0 with s, ms, us or ns. */

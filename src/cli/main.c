@@ -95,8 +95,7 @@ void cli_flush_notes(struct cli *cli)
         print_line(cli->err, "warning: ", line, strlen(line));
     }
     if (cli->notes.count > SPR_NOTES_MAX && !cli->quiet) {
-        fprintf(cli->err, "sproof: warning: and %zu more\n",
-                cli->notes.count - SPR_NOTES_MAX);
+        fprintf(cli->err, "sproof: warning: and %zu more\n", cli->notes.count - SPR_NOTES_MAX);
     }
     spr_notes_free(&cli->notes);
 }
@@ -117,8 +116,8 @@ static void remember_command(struct cli *cli, int argc, char **argv)
     struct tm utc;
     size_t used = (size_t)snprintf(cli->command, sizeof cli->command, "sproof");
     for (int i = 1; i < argc && used < sizeof cli->command; i++) {
-        used += (size_t)snprintf(cli->command + used, sizeof cli->command - used, " %s",
-                                 argv[i]);
+        used +=
+            (size_t)snprintf(cli->command + used, sizeof cli->command - used, " %s", argv[i]);
     }
     if (gmtime_r(&now, &utc)) {
         strftime(cli->created, sizeof cli->created, "%Y-%m-%dT%H:%M:%SZ", &utc);

@@ -13,12 +13,15 @@ static const struct {
     const char *metavar;
     const char *help;
 } rows[OPT_COUNT] = {
-    [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE", "accuracy table: pattern,sparsity,accuracy"},
+    [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE",
+                      "accuracy table: pattern,sparsity,accuracy"},
     [OPT_ASSUME_UNIFORM] = {"assume-uniform", 0, FLAG, "",
                             "count layerwise accuracies on a uniform grid"},
-    [OPT_BATCH] = {"batch", 'b', VALUE, "LIST", "batch sizes, such as 1,8,64 (default 1);\n"
-                                         "explain and plot: one of the record's"},
-    [OPT_DTYPE] = {"dtype", 'd', VALUE, "D", "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
+    [OPT_BATCH] = {"batch", 'b', VALUE, "LIST",
+                   "batch sizes, such as 1,8,64 (default 1);\n"
+                   "explain and plot: one of the record's"},
+    [OPT_DTYPE] = {"dtype", 'd', VALUE, "D",
+                   "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
@@ -26,23 +29,26 @@ static const struct {
     [OPT_KIND] = {"kind", 'k', VALUE, "KIND",
                   "roofline sparsity speedup layers waterfall all"},
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
-    [OPT_MACHINE] = {"machine", 'm', VALUE, "M", "name or file (default host); see list machines"},
-    [OPT_MAX_DROP] = {"max-drop", 0, VALUE, "D", "accuracy that may be lost: 1.0 points or 2%"},
+    [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
+                     "name or file (default host); see list machines"},
+    [OPT_MAX_DROP] = {"max-drop", 0, VALUE, "D",
+                      "accuracy that may be lost: 1.0 points or 2%"},
     [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},
     [OPT_NO_PROGRESS] = {"no-progress", 0, FLAG, "", "no progress on stderr"},
     [OPT_NO_SAVE] = {"no-save", 0, FLAG, "", "do not write the record"},
     [OPT_OUTPUT] = {"output", 'o', VALUE, "FILE", "where to write"},
     [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
-    [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
-                       "dram warm cold network (default dram)"},
-    [OPT_SET] = {"set", 0, REPEATED, "P=V", "change a machine number, repeatable:\n"
-                                            "memory.DRAM.bytes_per_s=2x"},
+    [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R", "dram warm cold network (default dram)"},
+    [OPT_SET] = {"set", 0, REPEATED, "P=V",
+                 "change a machine number, repeatable:\n"
+                 "memory.DRAM.bytes_per_s=2x"},
     [OPT_SPARSITY] = {"sparsity", 's', VALUE, "LIST", "such as 0.8,0.9 or 0.5:0.95:0.05"},
     [OPT_TERMINAL] = {"terminal", 't', VALUE, "T", "dumb: draw in the terminal"},
     [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default all)"},
     [OPT_TIMES] = {"times", 0, VALUE, "FILE", "your times per layer: layer,dense_s,sparse_s"},
-    [OPT_VARIANT] = {"variant", 'v', VALUE, "NAME", "variant to show (default: the recommended)"},
+    [OPT_VARIANT] = {"variant", 'v', VALUE, "NAME",
+                     "variant to show (default: the recommended)"},
 };
 
 static bool allowed(const struct verb *verb, int option)
@@ -120,8 +126,9 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
         const char *value;
         if (only_positionals || argv[i][0] != '-' || argv[i][1] == '\0') {
             if (args->positional_count == verb->positionals_max) {
-                return spr_fail(err, SPR_EINPUT, "unexpected argument '%.80s': see sproof help %s",
-                                argv[i], verb->name);
+                return spr_fail(err, SPR_EINPUT,
+                                "unexpected argument '%.80s': see sproof help %s", argv[i],
+                                verb->name);
             }
             args->positional[args->positional_count++] = argv[i];
             continue;
@@ -142,8 +149,11 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
             return spr_fail(err, SPR_EINPUT, "--%s: expected %s", rows[option].name,
                             rows[option].metavar);
         }
-        enum spr_status status =
-            store(option, flag ? "" : value ? value : argv[++i], args, err);
+        enum spr_status status = store(option,
+                                       flag    ? ""
+                                       : value ? value
+                                               : argv[++i],
+                                       args, err);
         if (status != SPR_OK) {
             return status;
         }

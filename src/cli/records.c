@@ -134,11 +134,11 @@ static enum spr_status unknown_variant(const struct spr_network *network, const 
     if (names) {
         near = spr_nearest(name, names);
     }
-    enum spr_status status =
-        spr_fail(err, SPR_EINPUT,
-                 "unknown variant '%.80s': expected one of the record's %zu, or PATTERN@SPARSITY%s%s%s",
-                 name, network->variant_count, near ? "; did you mean '" : "",
-                 near ? near : "", near ? "'?" : "");
+    enum spr_status status = spr_fail(
+        err, SPR_EINPUT,
+        "unknown variant '%.80s': expected one of the record's %zu, or PATTERN@SPARSITY%s%s%s",
+        name, network->variant_count, near ? "; did you mean '" : "", near ? near : "",
+        near ? "'?" : "");
     spr_free(names);
     return status;
 }
@@ -200,7 +200,8 @@ enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, siz
         size_t first = batch < a->result_count ? batch : a->result_count;
         best = best < a->result_count ? best : first;
         if (best == a->result_count) {
-            return spr_fail(err, SPR_EINPUT, "the record has no variant: expected PATTERN@SPARSITY");
+            return spr_fail(err, SPR_EINPUT,
+                            "the record has no variant: expected PATTERN@SPARSITY");
         }
         *result = &a->results[best];
         return SPR_OK;

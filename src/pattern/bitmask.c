@@ -14,8 +14,8 @@ static void format(const struct spr_pattern *pattern, char *text, size_t size)
     snprintf(text, size, "bitmask");
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                 double kept, const struct spr_counted *counted, double value_bytes,
+static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
+                 const struct spr_counted *counted, double value_bytes,
                  struct spr_weight_cost *out)
 {
     double weights = spr_cells_weights(pattern, shape);

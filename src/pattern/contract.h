@@ -13,8 +13,8 @@
 
 #include "sproof/pattern.h"
 
-#define SPR_DEFINE_PATTERN(name)                                                         \
-    extern const struct spr_pattern_kind spr_pattern_file_##name[];                      \
+#define SPR_DEFINE_PATTERN(name)                                                              \
+    extern const struct spr_pattern_kind spr_pattern_file_##name[];                           \
     const struct spr_pattern_kind spr_pattern_file_##name[]
 
 /* Bytes of one stored column index and of one row pointer (README, "Patterns"). */

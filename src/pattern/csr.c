@@ -22,9 +22,8 @@ static void format(const struct spr_pattern *pattern, char *text, size_t size)
     snprintf(text, size, "%s", pattern->kind->name);
 }
 
-static void cost(const struct spr_shape *shape, double kept,
-                 const struct spr_counted *counted, double value_bytes, double index_bytes,
-                 struct spr_weight_cost *out)
+static void cost(const struct spr_shape *shape, double kept, const struct spr_counted *counted,
+                 double value_bytes, double index_bytes, struct spr_weight_cost *out)
 {
     double weights = (double)shape->m * (double)shape->k;
     double nnz = spr_counted_or(counted->nnz, kept);

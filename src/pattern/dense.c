@@ -20,8 +20,8 @@ static double fixed_sparsity(const struct spr_pattern *pattern)
     return 0;
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                 double kept, const struct spr_counted *counted, double value_bytes,
+static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
+                 const struct spr_counted *counted, double value_bytes,
                  struct spr_weight_cost *out)
 {
     (void)kept;

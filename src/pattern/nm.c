@@ -5,8 +5,7 @@
 static bool parse(const char *text, struct spr_pattern *pattern)
 {
     return spr_pattern_integer(&text, &pattern->a) && *text++ == ':' &&
-           spr_pattern_integer(&text, &pattern->b) && *text == '\0' &&
-           pattern->a < pattern->b;
+           spr_pattern_integer(&text, &pattern->b) && *text == '\0' && pattern->a < pattern->b;
 }
 
 static void format(const struct spr_pattern *pattern, char *text, size_t size)

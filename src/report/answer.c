@@ -56,8 +56,9 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
         fprintf(file, "set %s: %.4g -> %.4g\n", change->path, change->before, change->after);
     }
     if (!a->machine->probed && a->machine->host) {
-        fprintf(file, "NOTHING WAS MEASURED on this machine: its rates are guesses from CPUID\n"
-                      "(%.3g GFLOP/s %s, DRAM %.3g GB/s). Do not trust absolute times.\n",
+        fprintf(file,
+                "NOTHING WAS MEASURED on this machine: its rates are guesses from CPUID\n"
+                "(%.3g GFLOP/s %s, DRAM %.3g GB/s). Do not trust absolute times.\n",
                 a->model.flops_per_s[a->model.dense_engine] / 1e9,
                 spr_dtype_name(a->options.dtype),
                 a->model.bytes_per_s[a->model.level_count - 1] / 1e9);
@@ -118,8 +119,9 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
         fprintf(file, "  its accuracy is interpolated between two measured points\n");
     }
     if (variant->layerwise) {
-        fprintf(file, "  its accuracy was measured with sparsity spread unevenly over layers,\n"
-                      "  its speedup assumes the same sparsity in each: not one network\n");
+        fprintf(file,
+                "  its accuracy was measured with sparsity spread unevenly over layers,\n"
+                "  its speedup assumes the same sparsity in each: not one network\n");
     }
 }
 
@@ -190,11 +192,13 @@ static void put_not_counted(FILE *file, const struct spr_analysis *a)
 {
     fprintf(file, "\nNot counted: ");
     if (a->has_attention && !a->other_counted) {
-        fprintf(file, "softmax, layer norm, GELU, residuals (no op=other rows\nin the table); ");
+        fprintf(file,
+                "softmax, layer norm, GELU, residuals (no op=other rows\nin the table); ");
     }
-    fprintf(file, "fusion of operators, unfolding of convolutions, transfers, the\n"
-                  "runtime's own time. W weights, X inputs, Y outputs. FLOP: 2 per multiply-add.\n"
-                  "Bytes: each operand once%s.\n",
+    fprintf(file,
+            "fusion of operators, unfolding of convolutions, transfers, the\n"
+            "runtime's own time. W weights, X inputs, Y outputs. FLOP: 2 per multiply-add.\n"
+            "Bytes: each operand once%s.\n",
             a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
 }
 
@@ -202,7 +206,8 @@ static void put_not_counted(FILE *file, const struct spr_analysis *a)
 static bool plain_word(const char *text)
 {
     return strlen(text) <= 60 &&
-           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@:._/+-") ==
+           strspn(text,
+                  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789@:._/+-") ==
                strlen(text);
 }
 

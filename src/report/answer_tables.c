@@ -80,9 +80,8 @@ static bool any_accuracy(const struct spr_analysis *a)
 
 static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
 {
-    static const char *const heads[COLUMN_COUNT] = {"variant",    "zeros",      "accuracy",
-                                                    "speedup",    "mixed",      "dense",
-                                                    "even at", "limited by"};
+    static const char *const heads[COLUMN_COUNT] = {
+        "variant", "zeros", "accuracy", "speedup", "mixed", "dense", "even at", "limited by"};
     size_t count = 0;
     *t = (struct answer_table){.table.markdown = markdown, .accuracy = any_accuracy(a)};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
@@ -157,23 +156,26 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
         marked[(unsigned char)accuracy_mark(result) & 127] = !isnan(result->variant->accuracy);
         add_row(&t, a, result);
     }
-    fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a),
-            a->options.batches[batch_index], markdown ? "\n" : "");
+    fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a), a->options.batches[batch_index],
+            markdown ? "\n" : "");
     spr_table_write(&t.table, file, 0);
     spr_table_free(&t.table);
     if (count > ROWS_MAX) {
         fprintf(file, "and %zu more patterns: --format csv lists all\n", count - ROWS_MAX);
     }
-    fprintf(file, "%szeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
-                  "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
-                  "even with dense, over the layers%s\n",
-            markdown ? "\n" : "", marked['*'] ? "; *: nothing as accurate is faster" : "");
+    fprintf(
+        file,
+        "%szeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
+        "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
+        "even with dense, over the layers%s\n",
+        markdown ? "\n" : "", marked['*'] ? "; *: nothing as accurate is faster" : "");
     if (marked['~']) {
         fprintf(file, "~: interpolated between two measured accuracies\n");
     }
     if (marked['!']) {
-        fprintf(file, "!: measured with sparsity spread unevenly over layers, speedup with even\n"
-                      "sparsity: not one network (--assume-uniform counts it all the same)\n");
+        fprintf(file,
+                "!: measured with sparsity spread unevenly over layers, speedup with even\n"
+                "sparsity: not one network (--assume-uniform counts it all the same)\n");
     }
 }
 
@@ -254,7 +256,8 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
         for (size_t s = 0; s < columns; s++) {
             const struct spr_result *result =
                 at_point(a, batch_index, &variant->pattern, sparsities[s]);
-            spr_table_cell(&table, s + 1, result ? "%.2fx" : "-", result ? result->speedup : 0);
+            spr_table_cell(&table, s + 1, result ? "%.2fx" : "-",
+                           result ? result->speedup : 0);
         }
     }
     fputs("\n", file);
@@ -341,11 +344,12 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     spr_format_seconds(r->run.time_s, now);
     spr_explain_layer(a, result, index, text);
     if (markdown) {
-        fprintf(file, "- `%s`%s: %s -> %s, %.2fx%s; %s\n", name, shape, dense, now,
-                r->speedup, even, text);
+        fprintf(file, "- `%s`%s: %s -> %s, %.2fx%s; %s\n", name, shape, dense, now, r->speedup,
+                even, text);
         return;
     }
-    fprintf(file, "  %s%s\n    %s -> %s, %.2fx%s\n", name, shape, dense, now, r->speedup, even);
+    fprintf(file, "  %s%s\n    %s -> %s, %.2fx%s\n", name, shape, dense, now, r->speedup,
+            even);
     spr_text_wrapped(file, text, 4);
 }
 

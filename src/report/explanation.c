@@ -51,8 +51,7 @@ static void add_to_group(const struct spr_analysis *a, const struct spr_result *
     }
     group->count += times;
     group->seconds += times * seconds;
-    group->dense_seconds +=
-        times * spr_analysis_dense(a, result->batch_index, index)->time_s;
+    group->dense_seconds += times * spr_analysis_dense(a, result->batch_index, index)->time_s;
 }
 
 /* Fills groups[layer_count]; SIZE_MAX when out of memory. */
@@ -196,35 +195,39 @@ static void verdict(const struct spr_explanation *e, const struct judged *j, cha
     double dense = 100 * j->bound.dense_s / j->measured.dense_s;
     double sparse = 100 * j->bound.sparse_s / j->measured.sparse_s;
     if (not_skipped(e, j)) {
-        snprintf(text, size,
-                 "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
-                 "prunable weights are zeros. That is consistent with zeros not being skipped: "
-                 "the runtime multiplies them like any other weight. Check that it stores the "
-                 "weights in a sparse format and has a kernel for this pattern; a mask alone "
-                 "changes no time. %s %.2fx.",
-                 speedup, 100 * (1 - e->result->density),
-                 j->allowed > 1 + ALIKE ? "The hardware allows"
-                                        : "Skipping them would not help much here: the "
-                                          "hardware allows only",
-                 j->allowed);
+        snprintf(
+            text, size,
+            "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
+            "prunable weights are zeros. That is consistent with zeros not being skipped: "
+            "the runtime multiplies them like any other weight. Check that it stores the "
+            "weights in a sparse format and has a kernel for this pattern; a mask alone "
+            "changes no time. %s %.2fx.",
+            speedup, 100 * (1 - e->result->density),
+            j->allowed > 1 + ALIKE ? "The hardware allows"
+                                   : "Skipping them would not help much here: the "
+                                     "hardware allows only",
+            j->allowed);
     } else if (speedup < 1) {
-        snprintf(text, size,
-                 "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
-                 "than the zeros save. It reaches %.1f %% of its bound, the dense one %.1f %%; "
-                 "the hardware allows %.2fx.",
-                 speedup, sparse, dense, j->allowed);
+        snprintf(
+            text, size,
+            "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
+            "than the zeros save. It reaches %.1f %% of its bound, the dense one %.1f %%; "
+            "the hardware allows %.2fx.",
+            speedup, sparse, dense, j->allowed);
     } else if (sparse < MATCHED * dense) {
-        snprintf(text, size,
-                 "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.1f %% of "
-                 "its bound and the dense one %.1f %%: a sparse kernel as good as the dense "
-                 "one would bring %.2fx.",
-                 speedup, sparse, dense, j->allowed);
+        snprintf(
+            text, size,
+            "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.1f %% of "
+            "its bound and the dense one %.1f %%: a sparse kernel as good as the dense "
+            "one would bring %.2fx.",
+            speedup, sparse, dense, j->allowed);
     } else if (dense < MATCHED * sparse) {
-        snprintf(text, size,
-                 "Verdict: %.2fx was measured against a dense kernel that reaches only %.1f %% "
-                 "of its bound, while the sparse one reaches %.1f %%: part of the speedup is a "
-                 "slow baseline.",
-                 speedup, dense, sparse);
+        snprintf(
+            text, size,
+            "Verdict: %.2fx was measured against a dense kernel that reaches only %.1f %% "
+            "of its bound, while the sparse one reaches %.1f %%: part of the speedup is a "
+            "slow baseline.",
+            speedup, dense, sparse);
     } else {
         snprintf(text, size,
                  "Verdict: %.2fx measured, %.2fx allowed: both kernels reach about the same "
@@ -248,10 +251,11 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
     spr_text_wrapped(file, text, 0);
     if (j.bound.dense_s < FAR * j.measured.dense_s &&
         j.bound.sparse_s < FAR * j.measured.sparse_s) {
-        spr_text_wrapped(file,
-                         "Both times are far above their bounds: another machine or batch than "
-                         "analysed here, few threads, or the runtime's own overhead.",
-                         0);
+        spr_text_wrapped(
+            file,
+            "Both times are far above their bounds: another machine or batch than "
+            "analysed here, few threads, or the runtime's own overhead.",
+            0);
     }
 }
 
@@ -260,8 +264,8 @@ static void put_times(FILE *file, const struct spr_analysis *a,
 {
     const struct spr_result *result = e->result;
     const struct spr_times *times = e->times;
-    static const char *const heads[] = {"layer", "measured", "bound", "dense at", "sparse at",
-                                        "remark"};
+    static const char *const heads[] = {"layer",    "measured",  "bound",
+                                        "dense at", "sparse at", "remark"};
     struct spr_table table = {.column_count = 6};
     table.left[0] = table.left[5] = true;
     spr_table_row(&table);

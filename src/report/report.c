@@ -24,8 +24,7 @@ enum spr_status spr_format_parse(const char *text, enum spr_format *format,
     const char *near = spr_nearest(text, format_names);
     return spr_fail(err, SPR_EINPUT,
                     "unknown format '%.40s': expected table, csv, json, jsonl or md%s%s%s",
-                    text, near ? "; did you mean '" : "", near ? near : "",
-                    near ? "'?" : "");
+                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 /* One variant, or one layer of it, as the members of an object. */

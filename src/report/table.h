@@ -20,7 +20,7 @@ struct spr_table {
     bool markdown;
     size_t row_count, capacity;
     char (*cells)[SPR_TABLE_COLUMNS][SPR_TABLE_CELL]; /* [row], the first is the heading */
-    bool lost; /* a row could not be stored */
+    bool lost;                                        /* a row could not be stored */
 };
 
 /* Starts a new row; its cells are empty until set. */
