@@ -83,7 +83,7 @@ static enum spr_status ask_series(const struct question *q, size_t lead,
     struct around found;
     look_around(q->accuracy, lead, q->sparsity, &found);
     const struct spr_accuracy_point *point = found.nearest;
-    if (found.rival && found.rival->accuracy != point->accuracy) {
+    if (point && found.rival && found.rival->accuracy != point->accuracy) {
         return spr_fail(q->err, SPR_EINPUT,
                         "%s:%zu: accuracy %.10g, but %.10g in line %zu, both for variant "
                         "'%.80s': expected one, or a column 'method' that tells them apart",

@@ -44,7 +44,10 @@ enum spr_status spr_analysis_mark_pareto(struct spr_analysis *a, size_t batch_in
     qsort(ranked, count, sizeof *ranked, by_accuracy);
     double fastest = 0;
     for (size_t i = 0; i < count; i++) {
-        a->results[ranked[i].index].pareto = ranked[i].speedup >= fastest;
+        struct spr_result *result = &a->results[ranked[i].index];
+        /* Dense competes too: a variant slower and no more accurate than dense is no choice. */
+        bool beaten = result->drop >= 0 && ranked[i].speedup < 1;
+        result->pareto = ranked[i].speedup >= fastest && !beaten;
         fastest = fmax(fastest, ranked[i].speedup);
     }
     spr_free(ranked);
@@ -62,20 +65,32 @@ static bool preferred(const struct spr_analysis *a, const struct spr_result *lef
     return a->network->lower_is_better ? l < r : l > r;
 }
 
+/* Results that count at a batch: within --max-drop when there are any. */
+static bool any_within(const struct spr_analysis *a, size_t batch_index)
+{
+    bool found = false;
+    for (size_t i = 0; i < a->result_count; i++) {
+        found =
+            found || (a->results[i].batch_index == batch_index && a->results[i].within_drop);
+    }
+    return found;
+}
+
 static bool eligible(const struct spr_analysis *a, const struct spr_result *result,
-                     size_t batch_index)
+                     size_t batch_index, bool limited)
 {
     return result->batch_index == batch_index &&
-           (!a->options.has_max_drop || result->within_drop);
+           (!a->options.has_max_drop || !limited || result->within_drop);
 }
 
 size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_index,
                                      size_t *indices, size_t size)
 {
     size_t count = 0;
+    bool limited = any_within(a, batch_index);
     for (size_t i = 0; i < a->result_count; i++) {
         const struct spr_result *result = &a->results[i];
-        if (!eligible(a, result, batch_index)) {
+        if (!eligible(a, result, batch_index, limited)) {
             continue;
         }
         size_t slot = 0;
@@ -92,15 +107,26 @@ size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_
     return count;
 }
 
-size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
+static size_t best_of(const struct spr_analysis *a, size_t batch_index, bool limited)
 {
     size_t best = a->result_count;
     for (size_t i = 0; i < a->result_count; i++) {
-        if (eligible(a, &a->results[i], batch_index) &&
+        if (eligible(a, &a->results[i], batch_index, limited) &&
             (best == a->result_count || preferred(a, &a->results[i], &a->results[best]))) {
             best = i;
         }
     }
+    return best;
+}
+
+size_t spr_analysis_fastest(const struct spr_analysis *a, size_t batch_index)
+{
+    return best_of(a, batch_index, any_within(a, batch_index));
+}
+
+size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
+{
+    size_t best = best_of(a, batch_index, true);
     /* A gain that rounds to 1.00x is none. */
     return best < a->result_count && a->results[best].speedup >= 1.005 ? best
                                                                        : a->result_count;

@@ -167,9 +167,11 @@ static enum spr_status set_engine(struct spr_machine *machine, int64_t threads,
     double per_cycle = flops_per_cycle(&isa);
     double hz = clock_hz(&clock_source);
     read_brand(brand, sizeof brand);
-    snprintf(source, sizeof source,
-             "not measured: %lld threads x %g FLOP per cycle (%s, two FMA pipes assumed) x %s",
-             (long long)threads, per_cycle, isa, clock_source);
+    snprintf(
+        source, sizeof source,
+        "not measured: %lld threads x %g f32 FLOP per cycle, half as many f64 (%s, two FMA "
+        "pipes assumed) x %s",
+        (long long)threads, per_cycle, isa, clock_source);
     const char *kept = spr_arena_text(&machine->arena, source, strlen(source));
     machine->description = spr_arena_text(&machine->arena, brand, strlen(brand));
     if (!kept || !machine->description) {

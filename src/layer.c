@@ -370,6 +370,40 @@ static double prunable_weights(const struct spr_network *network)
     return weights;
 }
 
+/* With base rows a variant may only name their layers: another name is a typing error that
+ * would add an operator to the network. */
+static enum spr_status check_base(const struct reading *r)
+{
+    const struct spr_network *network = r->network;
+    const char *near = NULL;
+    size_t based = 0, stray = network->layer_count;
+    for (size_t i = network->layer_count; i-- > 0;) {
+        based += r->base_line[i] != 0;
+        stray = r->base_line[i] == 0 ? i : stray;
+    }
+    if (based == 0 || stray == network->layer_count) {
+        return SPR_OK;
+    }
+    const char **names = spr_calloc(based + 1, sizeof *names);
+    for (size_t i = 0, n = 0; names && i < network->layer_count; i++) {
+        if (r->base_line[i] != 0) {
+            names[n++] = network->layers[i].name;
+        }
+    }
+    near = names ? spr_nearest(network->layers[stray].name, names) : NULL;
+    size_t line = 0;
+    for (size_t i = network->choice_count; i-- > 0;) {
+        line = r->choices[i].choice.layer == stray ? r->choices[i].choice.line : line;
+    }
+    enum spr_status status =
+        spr_fail(r->err, SPR_EINPUT,
+                 "%s:%zu: column 'layer': '%.80s': expected a layer of the base rows%s%.80s%s",
+                 network->path, line, network->layers[stray].name,
+                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    spr_free(names);
+    return status;
+}
+
 static enum spr_status finish(struct reading *r)
 {
     struct spr_network *network = r->network;
@@ -386,6 +420,10 @@ static enum spr_status finish(struct reading *r)
         qsort(r->choices, count, sizeof *r->choices, by_variant_and_layer);
     }
     double weights = prunable_weights(network);
+    enum spr_status known = check_base(r);
+    if (known != SPR_OK) {
+        return known;
+    }
     for (size_t i = 0; i < count; i++) {
         const struct row_choice *row = &r->choices[i];
         struct spr_variant *variant = &network->variants[row->variant];

@@ -7,7 +7,7 @@
 #include "padding.h"
 
 /* Times of one operator after each step of the waterfall, one occurrence. */
-enum { AFTER_UNPRUNED, AFTER_TRAFFIC, AFTER_ENGINE, AFTER_LEFT_DENSE, AFTER_COUNT };
+enum { AFTER_UNPRUNED, AFTER_TRAFFIC, AFTER_OVERHEAD, AFTER_ENGINE, AFTER_COUNT };
 
 struct chain {
     const struct spr_analysis *a;
@@ -39,15 +39,20 @@ static void chain_times(const struct chain *c, size_t index, double *times)
     double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
     double traffic_s = spr_model_traffic_time(&c->model, layer, c->result->batch,
                                               &r->choice.pattern, kept, &r->choice.counted);
-    times[AFTER_UNPRUNED] = dense_s * (r->run.nnz / ((double)layer->m * (double)layer->k));
-    times[AFTER_TRAFFIC] = fmin(traffic_s, dense_s);
-    times[AFTER_ENGINE] = fmin(r->run.time_s, dense_s);
-    times[AFTER_LEFT_DENSE] = r->run.time_s;
+    double density = r->run.nnz / ((double)layer->m * (double)layer->k);
+    double overhead_s = c->model.overhead_s;
+    /* The ideal shrinks the call overhead with the rest; its own step gives it back. */
+    times[AFTER_UNPRUNED] = dense_s * density;
+    times[AFTER_TRAFFIC] = traffic_s - overhead_s * (1 - density);
+    times[AFTER_OVERHEAD] = traffic_s;
+    times[AFTER_ENGINE] = r->run.time_s;
 }
 
 static bool same_shape(const struct spr_layer *a, const struct spr_layer *b)
 {
-    return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n;
+    return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n &&
+           (a->op != SPR_OP_OTHER ||
+            (a->other_flops == b->other_flops && a->x_elements == b->x_elements));
 }
 
 /* Time one operator loses in the step that leads to `after`; for AFTER_UNPRUNED the time of
@@ -152,10 +157,12 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
     find_worst(&c, AFTER_UNPRUNED, &w->steps[w->count - 1]);
     add_step(w, SPR_STEP_TRAFFIC, speedup_of(&sums, AFTER_TRAFFIC, placed));
     find_worst(&c, AFTER_TRAFFIC, &w->steps[w->count - 1]);
-    add_step(w, SPR_STEP_ENGINE, speedup_of(&sums, AFTER_ENGINE, placed));
+    if (c.model.overhead_s > 0) {
+        add_step(w, SPR_STEP_OVERHEAD, speedup_of(&sums, AFTER_OVERHEAD, placed));
+        find_worst(&c, AFTER_OVERHEAD, &w->steps[w->count - 1]);
+    }
+    add_step(w, SPR_STEP_ENGINE, result->speedup);
     find_worst(&c, AFTER_ENGINE, &w->steps[w->count - 1]);
-    add_step(w, SPR_STEP_LEFT_DENSE, result->speedup);
-    find_worst(&c, AFTER_LEFT_DENSE, &w->steps[w->count - 1]);
     if (measured && measured->dense_s > 0 && measured->sparse_s > 0) {
         add_step(w, SPR_STEP_RUNTIME, measured->dense_s / measured->sparse_s);
     }
@@ -166,31 +173,72 @@ const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
         "ideal, 1/density",       "where the zeros sit", "operators not pruned",
-        "X, Y and index traffic", "engine and tile",     "layers better left dense",
+        "X, Y and index traffic", "call overhead",       "engine and tile",
         "your runtime",
     };
     return names[kind];
 }
 
+/* The engine that takes most of the pruned operators' time. */
+static int busiest_engine(const struct spr_analysis *a, const struct spr_result *result)
+{
+    double seconds[SPR_ENGINES_MAX] = {0};
+    int busiest = a->model.dense_engine;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
+        if (!spr_pattern_is_dense(&r->choice.pattern)) {
+            seconds[r->run.engine] += (double)a->network->layers[i].count * r->run.time_s;
+            busiest = seconds[r->run.engine] > seconds[busiest] ? r->run.engine : busiest;
+        }
+    }
+    return busiest;
+}
+
 static const char *engine_remedy(const struct spr_analysis *a, const struct spr_result *result,
                                  const struct spr_step *step, char *text)
 {
-    if (step->worst_layer >= a->network->layer_count) {
-        snprintf(text, SPR_REASON_TEXT, "the pattern runs on the same footing as dense");
-        return text;
-    }
-    int run = result->layers[step->worst_layer].run.engine, dense = a->model.dense_engine;
     const struct spr_engine *engines = a->machine->engines;
-    if (run != dense) {
+    int run = busiest_engine(a, result), dense = a->model.dense_engine;
+    double ratio = a->model.flops_per_s[run] / a->model.flops_per_s[dense];
+    if (run != dense && ratio < 1) {
         snprintf(text, SPR_REASON_TEXT,
-                 "it runs on %.40s (%.3g TFLOP/s), dense on %.40s (%.3g): choose a pattern "
+                 "it runs on %.40s with 1/%.3g of the peak of %.40s: choose a pattern that "
                  "%.40s takes",
-                 engines[run].name, a->model.flops_per_s[run] / 1e12, engines[dense].name,
-                 a->model.flops_per_s[dense] / 1e12, engines[dense].name);
-    } else {
+                 engines[run].name, 1 / ratio, engines[dense].name, engines[dense].name);
+    } else if (run != dense) {
+        snprintf(text, SPR_REASON_TEXT, "it runs on %.40s with %.3g times the peak of %.40s",
+                 engines[run].name, ratio, engines[dense].name);
+    } else if (step->worst_layer < a->network->layer_count && step->factor < 1) {
         spr_padding_text(a, &a->network->layers[step->worst_layer],
                          &result->layers[step->worst_layer], text);
+    } else {
+        snprintf(text, SPR_REASON_TEXT, "the pattern runs on the engine that dense runs on");
     }
+    return text;
+}
+
+/* What the pruned operators move most, and what would lessen that. */
+static const char *traffic_remedy(const struct spr_analysis *a,
+                                  const struct spr_result *result, char *text)
+{
+    double values = 0, index = 0, activations = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
+        if (!spr_pattern_is_dense(&r->choice.pattern)) {
+            double count = (double)a->network->layers[i].count;
+            values += count * r->run.bytes_weight_values;
+            index += count * r->run.bytes_weight_index;
+            activations += count * (r->run.bytes_x + r->run.bytes_y);
+        }
+    }
+    double all = values + index + activations;
+    snprintf(text, SPR_REASON_TEXT,
+             "bytes of pruned layers: X, Y %.0f %%, index %.0f %%, W's values %.0f %%: %s",
+             100 * activations / all, 100 * index / all, 100 * values / all,
+             activations >= index && activations >= values
+                 ? "fuse operators, narrower activations"
+             : index >= values ? "larger blocks or narrower indices"
+                               : "more zeros or narrower values");
     return text;
 }
 
@@ -216,16 +264,12 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
         snprintf(text, SPR_REASON_TEXT, "%s", "fuse them, or prune more layers");
         break;
     case SPR_STEP_TRAFFIC:
-        snprintf(text, SPR_REASON_TEXT, "%s",
-                 "larger batch where W dominates; larger blocks or narrower values; fused "
-                 "operators");
+        return traffic_remedy(a, result, text);
+    case SPR_STEP_OVERHEAD:
+        snprintf(text, SPR_REASON_TEXT, "larger batches or fused calls");
         break;
     case SPR_STEP_ENGINE:
         return engine_remedy(a, result, step, text);
-    case SPR_STEP_LEFT_DENSE:
-        snprintf(text, SPR_REASON_TEXT, "keep them dense: %.2fx instead of %.2fx",
-                 result->speedup_mixed, result->speedup);
-        break;
     case SPR_STEP_RUNTIME:
         break;
     }

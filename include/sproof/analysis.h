@@ -92,11 +92,14 @@ void spr_analysis_free(struct spr_analysis *analysis);
 const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
                                                 size_t batch_index, size_t layer);
 
-/* Per pattern the fastest result within --max-drop (all results when there is none), in
+/* Per pattern the fastest result within --max-drop (of all when none is within it), in
  * rising order of first appearance: fills at most `size` indices into results, for one
  * batch; returns how many. mixed and table variants group by their pattern. */
 size_t spr_analysis_best_per_pattern(const struct spr_analysis *analysis, size_t batch_index,
                                      size_t *indices, size_t size);
+
+/* The fastest at a batch, within the drop when anything is; result_count without results. */
+size_t spr_analysis_fastest(const struct spr_analysis *analysis, size_t batch_index);
 
 /* The one to recommend at a batch: fastest within the drop; result_count when none pays. */
 size_t spr_analysis_recommend(const struct spr_analysis *analysis, size_t batch_index);

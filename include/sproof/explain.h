@@ -17,13 +17,13 @@ const char *spr_explain_layer(const struct spr_analysis *analysis,
                               const struct spr_result *result, size_t layer, char *text);
 
 enum spr_step_kind {
-    SPR_STEP_IDEAL,      /* 1/density */
-    SPR_STEP_PLACEMENT,  /* the zeros sit in layers with more or less time than weights */
-    SPR_STEP_UNPRUNED,   /* operators not pruned (Amdahl) */
-    SPR_STEP_TRAFFIC,    /* X, Y and index traffic */
-    SPR_STEP_ENGINE,     /* engine and tile */
-    SPR_STEP_LEFT_DENSE, /* layers that would be faster left dense */
-    SPR_STEP_RUNTIME,    /* the user's runtime against the bound */
+    SPR_STEP_IDEAL,     /* 1/density */
+    SPR_STEP_PLACEMENT, /* the zeros sit in layers with more or less time than weights */
+    SPR_STEP_UNPRUNED,  /* operators not pruned (Amdahl) */
+    SPR_STEP_TRAFFIC,   /* X, Y and index traffic */
+    SPR_STEP_OVERHEAD,  /* call overhead, where the machine has one */
+    SPR_STEP_ENGINE,    /* engine and tile */
+    SPR_STEP_RUNTIME,   /* the user's runtime against the bound */
 };
 #define SPR_STEPS_MAX 8
 

@@ -93,7 +93,7 @@ static void put_number(FILE *file, const char *name, const struct spr_number *nu
     if (isnan(number->value)) {
         fprintf(file, "    %-14s unknown\n", name);
     } else {
-        fprintf(file, "    %-14s %.6g %s", name, number->value, unit);
+        fprintf(file, "    %-14s %.10g %s", name, number->value, unit);
         if (number->low < number->high) {
             fprintf(file, " (%.6g to %.6g)", number->low, number->high);
         }
@@ -107,25 +107,27 @@ static void put_number(FILE *file, const char *name, const struct spr_number *nu
 
 static void put_engine(FILE *file, const struct spr_engine *engine)
 {
-    char text[SPR_PATTERN_TEXT];
-    fprintf(file, "  engine %s:", engine->name);
+    char text[SPR_PATTERN_TEXT], as[SPR_PATTERN_TEXT], line[4096];
+    size_t used = (size_t)snprintf(line, sizeof line, "engine %.200s:", engine->name);
     for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
         if (engine->dtypes & (1u << i)) {
-            fprintf(file, " %s", spr_dtype_name((enum spr_dtype)i));
+            used += (size_t)snprintf(line + used, sizeof line - used, " %s",
+                                     spr_dtype_name((enum spr_dtype)i));
         }
     }
-    fprintf(file, "; accepts");
+    used += (size_t)snprintf(line + used, sizeof line - used, "; accepts");
     for (size_t i = 0; i < engine->accept_count; i++) {
         const struct spr_accept *accept = &engine->accepts[i];
-        fprintf(file, " %s", spr_accept_text(accept, text));
-        if (accept->as.kind) {
-            fprintf(file, " (run as %s)", spr_pattern_text(&accept->as, text));
-        }
+        used += (size_t)snprintf(line + used, sizeof line - used,
+                                 accept->as.kind ? " %s (run as %s)" : " %s",
+                                 spr_accept_text(accept, text),
+                                 accept->as.kind ? spr_pattern_text(&accept->as, as) : "");
     }
     if (engine->tile_rows > 1) {
-        fprintf(file, "; tiles of %lld rows", (long long)engine->tile_rows);
+        snprintf(line + used, sizeof line - used, "; tiles of %lld rows",
+                 (long long)engine->tile_rows);
     }
-    fputc('\n', file);
+    spr_text_wrapped(file, line, 2);
     put_number(file, "flops_per_s", &engine->flops_per_s, "FLOP/s issued");
 }
 

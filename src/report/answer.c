@@ -8,6 +8,9 @@
 #include "answer_tables.h"
 #include "table.h"
 
+/* A step that changes less than this is not worth a line in the short list. */
+#define NEGLIGIBLE 0.01
+
 const char *spr_format_seconds(double seconds, char *text)
 {
     static const struct {
@@ -38,6 +41,26 @@ static const char *dense_engine_name(const struct spr_analysis *a)
     return a->machine->engines[a->model.dense_engine].name;
 }
 
+/* Cache levels whose bandwidth nobody stated: what stays in them moves for free. */
+static void put_free_levels(FILE *file, const struct spr_analysis *a)
+{
+    char list[256] = "", line[512];
+    size_t used = 0;
+    for (size_t i = 0; i < a->model.level_count && used + 40 < sizeof list; i++) {
+        if (a->model.bytes_per_s[i] <= 0) {
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%.30s",
+                                     used ? ", " : "", a->machine->memory[i].level);
+        }
+    }
+    if (a->options.residency != SPR_RESIDENCY_DRAM && used > 0) {
+        snprintf(line, sizeof line,
+                 "The bandwidth of %s is unknown: what stays there moves for free, and times "
+                 "are too short. Give it with --set memory.LEVEL.bytes_per_s=VALUE.",
+                 list);
+        spr_text_wrapped(file, line, 0);
+    }
+}
+
 void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
@@ -53,8 +76,13 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
     spr_text_wrapped(file, line, 0);
     for (size_t i = 0; i < a->options.change_count; i++) {
         const struct spr_machine_change *change = &a->options.changes[i];
-        fprintf(file, "set %s: %.4g -> %.4g\n", change->path, change->before, change->after);
+        char before[32] = "unknown";
+        if (!isnan(change->before)) {
+            snprintf(before, sizeof before, "%.4g", change->before);
+        }
+        fprintf(file, "set %s: %s -> %.4g\n", change->path, before, change->after);
     }
+    put_free_levels(file, a);
     if (!a->machine->probed && a->machine->host) {
         fprintf(file,
                 "NOTHING WAS MEASURED on this machine: its rates are guesses from CPUID\n"
@@ -99,12 +127,20 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
     } else {
         fprintf(file, "Fastest here: ");
     }
-    fprintf(file, "%s\n", spr_text_short(variant->name, 60, name));
+    fprintf(file, "%s", spr_text_short(variant->name, 60, name));
+    if (a->options.batch_count > 1) {
+        fprintf(file, " (at batch %.0f)", result->batch);
+    }
+    fputc('\n', file);
     fprintf(file, "  %.2fx: %s -> %s", result->speedup,
             spr_format_seconds(result->dense_time_s, dense),
             spr_format_seconds(result->time_s, seconds));
     put_interval(file, result);
     fprintf(file, "\n");
+    if (result->speedup_mixed > 1.01 * result->speedup) {
+        fprintf(file, "  %.2fx if the %zu of %zu layers that lose stay dense\n",
+                result->speedup_mixed, result->layers_slower, result->layers_pruned);
+    }
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
         if (result->drop == 0) {
@@ -143,16 +179,15 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
     if (step->worst_layer < a->network->layer_count) {
         const struct spr_layer *layer = &a->network->layers[step->worst_layer];
         if (layer->op == SPR_OP_OTHER) {
-            snprintf(text, size, "most %.0f%%: op=other rows", 100 * step->worst_share);
+            char name[SPR_TABLE_CELL];
+            snprintf(text, size, "most %.0f%%: %s", 100 * step->worst_share,
+                     spr_text_short(layer->name, 19, name));
         } else {
             snprintf(text, size, "most %.0f%%: %lldx%lld", 100 * step->worst_share,
                      (long long)layer->m, (long long)layer->k);
         }
     }
 }
-
-/* A step that changes less than this is not worth a line in the short list. */
-#define NEGLIGIBLE 0.01
 
 void spr_report_waterfall(FILE *file, const struct spr_analysis *a,
                           const struct spr_result *result, const struct spr_waterfall *w,
@@ -184,6 +219,13 @@ static void put_why(FILE *file, const struct spr_analysis *a, const struct spr_r
         return;
     }
     spr_explain_waterfall(a, result, NULL, &w);
+    bool loss = false;
+    for (size_t i = 1; i < w.count; i++) {
+        loss = loss || fabs(w.steps[i].factor - 1) >= NEGLIGIBLE;
+    }
+    if (!loss) {
+        return;
+    }
     fprintf(file, "\nWhy not %.3gx (1/density, all else free)?\n", 1 / result->density);
     spr_report_waterfall(file, a, result, &w, true);
 }
@@ -234,7 +276,7 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
                        const struct spr_report *report)
 {
     bool markdown = report->format == SPR_FORMAT_MD;
-    size_t best = spr_analysis_recommend(a, 0);
+    size_t best = spr_analysis_recommend(a, 0), fastest = spr_analysis_fastest(a, 0);
     spr_report_context(file, a);
     fprintf(file, "Hardware potential: the roofline's limit, not a measurement.\n\n");
     if (best < a->result_count) {
@@ -242,6 +284,13 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
         put_why(file, a, &a->results[best]);
     } else {
         put_none_pays(file, a);
+        if (fastest < a->result_count) {
+            char name[SPR_TABLE_CELL];
+            fprintf(file, "The fastest, %s, reaches %.3gx\n",
+                    spr_text_short(a->results[fastest].variant->name, 40, name),
+                    a->results[fastest].speedup);
+            put_why(file, a, &a->results[fastest]);
+        }
     }
     spr_answer_table(file, a, 0, markdown);
     spr_answer_matrix(file, a, 0, markdown);
@@ -249,9 +298,8 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
         spr_answer_batches(file, a, markdown);
     }
     if (report->layers) {
-        for (size_t i = 0; i < a->result_count; i++) {
-            spr_answer_layers(file, a, &a->results[i], markdown);
-        }
+        spr_answer_layers(file, a, &a->results[best < a->result_count ? best : fastest],
+                          markdown);
     }
     put_not_counted(file, a);
     put_next(file, a, best, report);

@@ -136,8 +136,13 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
 
 static const char *table_caption(const struct spr_analysis *a)
 {
-    return a->options.has_max_drop ? "Per pattern the fastest point within the limit"
-                                   : "Per pattern the fastest point";
+    bool within = false;
+    for (size_t i = 0; i < a->result_count; i++) {
+        within = within || a->results[i].within_drop;
+    }
+    return within                    ? "Per pattern the fastest point within the limit"
+           : a->options.has_max_drop ? "None is within the limit; per pattern the fastest"
+                                     : "Per pattern the fastest point";
 }
 
 void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
@@ -207,9 +212,14 @@ static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
     if (count > 1) {
         qsort(all, count, sizeof *all, by_value);
     }
-    size_t picked = count < MATRIX_MAX ? count : MATRIX_MAX;
-    for (size_t i = 0; i < picked; i++) {
-        sparsities[i] = all[picked > 1 ? i * (count - 1) / (picked - 1) : 0];
+    /* Every stride-th and the last: 50, 60, ... 90, 95 of the default grid. */
+    size_t stride = count > MATRIX_MAX ? (count + MATRIX_MAX - 3) / (MATRIX_MAX - 1) : 1;
+    size_t picked = 0;
+    for (size_t i = 0; i + 1 < count && picked + 1 < MATRIX_MAX; i += stride) {
+        sparsities[picked++] = all[i];
+    }
+    if (count > 0) {
+        sparsities[picked++] = all[count - 1];
     }
     return picked;
 }

@@ -13,7 +13,7 @@
 /* Dense and sparse times are "alike" within this much of each other. */
 #define ALIKE 0.10
 /* Two fractions of the bound differ when one is below this share of the other. */
-#define MATCHED 0.8
+#define MATCHED 0.9
 /* A runtime below this fraction of its bound is limited by something not modelled. */
 #define FAR 0.05
 
@@ -124,6 +124,17 @@ static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
     }
     spr_free(groups);
     return SPR_OK;
+}
+
+/* The gain, outside the chain, of leaving dense what loses. */
+static void put_mixed(FILE *file, const struct spr_result *result)
+{
+    if (result->layers_slower > 0) {
+        fprintf(file,
+                "\nLayers better left dense: %zu of %zu; %.2fx instead of %.2fx if they are\n",
+                result->layers_slower, result->layers_pruned, result->speedup_mixed,
+                result->speedup);
+    }
 }
 
 static void put_ceilings(FILE *file, const struct spr_result *result)
@@ -246,8 +257,15 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
     fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
     put_fraction(file, "dense", j.bound.dense_s, j.measured.dense_s);
     put_fraction(file, "sparse", j.bound.sparse_s, j.measured.sparse_s);
-    verdict(e, &j, text, sizeof text);
     fputc('\n', file);
+    if (j.measured.dense_s < j.bound.dense_s || j.measured.sparse_s < j.bound.sparse_s) {
+        spr_text_wrapped(file,
+                         "No verdict: a time beats its bound, so the analysis is not of "
+                         "what was measured.",
+                         0);
+        return;
+    }
+    verdict(e, &j, text, sizeof text);
     spr_text_wrapped(file, text, 0);
     if (j.bound.dense_s < FAR * j.measured.dense_s &&
         j.bound.sparse_s < FAR * j.measured.sparse_s) {
@@ -267,6 +285,7 @@ static void put_times(FILE *file, const struct spr_analysis *a,
     static const char *const heads[] = {"layer",    "measured",  "bound",
                                         "dense at", "sparse at", "remark"};
     struct spr_table table = {.column_count = 6};
+    size_t fates[3] = {0};
     table.left[0] = table.left[5] = true;
     spr_table_row(&table);
     for (size_t c = 0; c < 6; c++) {
@@ -279,6 +298,8 @@ static void put_times(FILE *file, const struct spr_analysis *a,
             continue;
         }
         double dense_s = spr_analysis_dense(a, result->batch_index, i)->time_s;
+        bool same = alike(times->dense_s[i], times->sparse_s[i]);
+        fates[same ? 0 : times->sparse_s[i] < times->dense_s[i] ? 1 : 2]++;
         bool above = times->dense_s[i] < dense_s || times->sparse_s[i] < r->run.time_s;
         spr_table_row(&table);
         spr_table_cell(&table, 0, "%s", spr_text_short(a->network->layers[i].name, 24, name));
@@ -287,16 +308,18 @@ static void put_times(FILE *file, const struct spr_analysis *a,
         spr_table_cell(&table, 3, "%.1f%%", 100 * dense_s / times->dense_s[i]);
         spr_table_cell(&table, 4, "%.1f%%", 100 * r->run.time_s / times->sparse_s[i]);
         spr_table_cell(&table, 5, "%s",
-                       above ? "beats its bound?"
-                       : !spr_pattern_is_dense(&r->choice.pattern) &&
-                               alike(times->dense_s[i], times->sparse_s[i])
-                           ? "zeros not skipped?"
-                           : "");
+                       above                                      ? "beats its bound?"
+                       : spr_pattern_is_dense(&r->choice.pattern) ? ""
+                       : same                                     ? "zeros not skipped?"
+                       : times->sparse_s[i] > times->dense_s[i]   ? "slower than dense"
+                                                                  : "");
     }
     fprintf(file, "\nYour layers (%zu measured, %.0f %% of the dense bound):\n",
             times->rows_used, 100 * e->sums.share);
     spr_table_write(&table, file, 2);
     spr_table_free(&table);
+    fprintf(file, "  %zu take as long as dense, %zu are faster, %zu slower\n", fates[0],
+            fates[1], fates[2]);
 }
 
 static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
@@ -317,6 +340,7 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
             e->times      ? "with your layers, the others at their bound"
             : e->measured ? "measured speedup"
                           : "speedup the hardware allows");
+    put_mixed(file, result);
     put_ceilings(file, result);
     enum spr_status status = put_groups(file, a, result, err);
     if (e->times) {
@@ -341,7 +365,8 @@ static void put_step(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_text(out, "worst_layer",
                   known ? a->network->layers[step->worst_layer].name : NULL);
     spr_emit_number(out, "worst_share", known ? step->worst_share : (double)NAN);
-    spr_emit_text(out, "remedy", spr_step_remedy(a, e->result, step, remedy));
+    bool matters = index == 0 || fabs(step->factor - 1) >= 0.005;
+    spr_emit_text(out, "remedy", matters ? spr_step_remedy(a, e->result, step, remedy) : NULL);
     spr_emit_close(out, '}');
 }
 

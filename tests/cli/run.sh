@@ -33,6 +33,7 @@ program=$(cd "$(dirname "$program")" && pwd)/$(basename "$program")
 [ $# -gt 0 ] || set -- $(cd "$here/cases" && ls)
 
 scratch=$(mktemp -d) || exit 2
+chmod 755 "$scratch" # some cases run the program as another user
 trap 'chmod -R u+rwx "$scratch" 2>/dev/null; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 mkdir "$scratch/bin"

@@ -419,7 +419,7 @@ class Choice:
 class Variant:
     def __init__(self, name, pattern, sparsity, choices):
         self.name, self.pattern, self.sparsity, self.choices = name, pattern, sparsity, choices
-        self.accuracy = self.source = None
+        self.accuracy = self.source = self.dense_accuracy = None
         self.better = "higher"
         self.counts_for_pareto = True
 
@@ -485,7 +485,12 @@ def read_model(path):
         return layers, None
     if not groups:
         return layers, None
-    return layers, [variant_from_rows(n, r, layers) for n, r in groups.items()]
+    variants = [variant_from_rows(n, r, layers) for n, r in groups.items()]
+    for row in rows:                      # accuracy of the base network
+        if row.get("accuracy") and "variant" in columns and not row["variant"]:
+            for v in variants:
+                v.dense_accuracy = float(row["accuracy"])
+    return layers, variants
 
 
 class AccuracyPoint:
@@ -501,17 +506,18 @@ class AccuracyPoint:
         self.method = row.get("method") or ""
         self.better = row.get("better") or "higher"
         self.layerwise = row.get("allocation") == "layerwise"
+        self.dense = float(row["dense_accuracy"]) if row.get("dense_accuracy") else None
 
 
 def value_at(points, s):
-    """(accuracy, source, layerwise, better) of one method's points at s, or None.
+    """(accuracy, source, layerwise, better, dense accuracy) of one method's points at s, or None.
 
     Exact within 5e-4 (the nearest wins); else linear between the two
     neighbours; never beyond the ends.
     """
     near = min(points, key=lambda p: abs(p.sparsity - s))
     if abs(near.sparsity - s) <= SAME_POINT:
-        return near.accuracy, "table", near.layerwise, near.better
+        return near.accuracy, "table", near.layerwise, near.better, near.dense
     below = [p for p in points if p.sparsity < s]
     above = [p for p in points if p.sparsity > s]
     if not below or not above:
@@ -519,7 +525,7 @@ def value_at(points, s):
     lo = max(below, key=lambda p: p.sparsity)
     hi = min(above, key=lambda p: p.sparsity)
     a = lo.accuracy + (hi.accuracy - lo.accuracy) * (s - lo.sparsity) / (hi.sparsity - lo.sparsity)
-    return a, "interpolated", lo.layerwise or hi.layerwise, lo.better
+    return a, "interpolated", lo.layerwise or hi.layerwise, lo.better, lo.dense
 
 
 def values_by_method(points, pattern, s):
@@ -542,7 +548,8 @@ def grid_variant(p, s, layers):
 
 
 def set_accuracy(v, value, assume_uniform, uniform_grid):
-    v.accuracy, v.source, layerwise, v.better = value
+    v.accuracy, v.source, layerwise, v.better, dense = value
+    v.dense_accuracy = v.dense_accuracy if dense is None else dense
     v.counts_for_pareto = not (layerwise and uniform_grid) or assume_uniform
 
 
@@ -555,7 +562,7 @@ def grid_variants(layers, opt, points):
             v = grid_variant(p, point.sparsity, layers)
             if len(values_by_method(points, p.name, point.sparsity)) > 1:
                 v.name += "/" + point.method
-            set_accuracy(v, (point.accuracy, "table", point.layerwise, point.better),
+            set_accuracy(v, (point.accuracy, "table", point.layerwise, point.better, point.dense),
                          opt.assume_uniform, True)
             out.append(v)
         return out
@@ -586,7 +593,7 @@ def table_variants(variants, opt, points):
         named = [p for p in points if p.variant == v.name]
         if named:
             p = named[0]
-            set_accuracy(v, (p.accuracy, "table", p.layerwise, p.better),
+            set_accuracy(v, (p.accuracy, "table", p.layerwise, p.better, p.dense),
                          opt.assume_uniform, False)
         else:
             found = values_by_method([p for p in points if not p.variant], v.pattern, v.sparsity)
@@ -916,6 +923,10 @@ def mark_pareto(entries):
             continue
 
         def front(slack):
+            dense = v.dense_accuracy
+            if dense is not None and e["speedup"] < 1 * (1 - slack):
+                if (dense <= v.accuracy if v.better == "lower" else dense >= v.accuracy):
+                    return False      # dense competes too
             for o in entries:
                 w = o["_variant"]
                 if o is e or o["batch"] != e["batch"] or w.accuracy is None \
