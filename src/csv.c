@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "emit.h"
 #include "mem.h"
 
 /* Longest physical line, longest quoted cell and most cells of a row: far above any real
@@ -429,11 +430,13 @@ enum spr_status spr_csv_fraction(struct spr_csv *csv, size_t column, double *val
 enum spr_status spr_csv_name(struct spr_csv *csv, size_t column, const char **text)
 {
     *text = spr_csv_cell(csv, column);
-    for (const char *c = *text; *c; c++) {
-        /* Names are printed: a terminal must not act on them. */
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
-            return spr_csv_bad(csv, column, "a name without control characters");
+    for (const char *c = *text; *c;) {
+        size_t length = spr_utf8_length(c);
+        /* Names are printed, and two of them must not become one in the record. */
+        if (length == 0 || (unsigned char)*c < 0x20 || *c == 0x7F) {
+            return spr_csv_bad(csv, column, "a name in UTF-8 without control characters");
         }
+        c += length;
     }
     return SPR_OK;
 }

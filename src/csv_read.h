@@ -38,7 +38,7 @@ enum spr_status spr_csv_read(const char *path, const char *const *columns, size_
 /* The cell of a known column, "" when the column or the cell is missing. */
 const char *spr_csv_cell(const struct spr_csv *csv, size_t column);
 
-/* The cell as a name: control characters are refused. */
+/* The cell as a name: control characters and what is not UTF-8 are refused. */
 enum spr_status spr_csv_name(struct spr_csv *csv, size_t column, const char **text);
 
 /* Reports `file:line: column 'k': 'abc': expected ...`. Returns SPR_EINPUT. */

@@ -45,9 +45,9 @@ void spr_emit_newline(struct spr_emit *out)
     out->first = true;
 }
 
-/* Bytes of the UTF-8 sequence at text, 0 when it is malformed. */
-static size_t utf8_length(const unsigned char *text)
+size_t spr_utf8_length(const char *at)
 {
+    const unsigned char *text = (const unsigned char *)at;
     size_t length = text[0] < 0x80   ? 1
                     : text[0] < 0xC2 ? 0
                     : text[0] < 0xE0 ? 2
@@ -79,7 +79,7 @@ static void put_json_text(struct spr_emit *out, const char *text)
         put(out, (const char *)c, plain);
         c += plain;
         if (*c >= 0x80) {
-            size_t length = utf8_length(c);
+            size_t length = spr_utf8_length((const char *)c);
             put(out, length ? (const char *)c : "\xEF\xBF\xBD", length ? length : 3);
             c += length ? length : 1;
         } else if (*c) {

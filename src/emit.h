@@ -49,6 +49,9 @@ void spr_emit_text(struct spr_emit *out, const char *key, const char *text);
 void spr_emit_bool(struct spr_emit *out, const char *key, bool value);
 void spr_emit_null(struct spr_emit *out, const char *key);
 
+/* Bytes of the UTF-8 sequence at text, 0 when it is malformed. */
+size_t spr_utf8_length(const char *text);
+
 /* The shortest of %.15g, %.16g, %.17g that reads back the same; text holds 32 bytes. */
 size_t spr_format_number(double value, char *text);
 

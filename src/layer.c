@@ -377,7 +377,7 @@ static enum spr_status check_base(const struct reading *r)
     const struct spr_network *network = r->network;
     const char *near = NULL;
     size_t based = 0, stray = network->layer_count;
-    for (size_t i = network->layer_count; i-- > 0;) {
+    for (size_t i = network->layer_count; r->base_line && i-- > 0;) {
         based += r->base_line[i] != 0;
         stray = r->base_line[i] == 0 ? i : stray;
     }
@@ -392,7 +392,7 @@ static enum spr_status check_base(const struct reading *r)
     }
     near = names ? spr_nearest(network->layers[stray].name, names) : NULL;
     size_t line = 0;
-    for (size_t i = network->choice_count; i-- > 0;) {
+    for (size_t i = network->choice_count; r->choices && i-- > 0;) {
         line = r->choices[i].choice.layer == stray ? r->choices[i].choice.line : line;
     }
     enum spr_status status =
@@ -416,7 +416,7 @@ static enum spr_status finish(struct reading *r)
     if (!network->choices) {
         return out_of_memory(r->err);
     }
-    if (count > 1) {
+    if (r->choices && count > 1) {
         qsort(r->choices, count, sizeof *r->choices, by_variant_and_layer);
     }
     double weights = prunable_weights(network);
@@ -424,7 +424,7 @@ static enum spr_status finish(struct reading *r)
     if (known != SPR_OK) {
         return known;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; r->choices && i < count; i++) {
         const struct row_choice *row = &r->choices[i];
         struct spr_variant *variant = &network->variants[row->variant];
         network->choices[i] = row->choice;

@@ -161,8 +161,9 @@ static bool names_rehash(struct spr_names *names, size_t slots)
             grown.values[slot] = names->values[i];
         }
     }
-    spr_names_free(names);
+    struct spr_names old = *names;
     *names = grown;
+    spr_names_free(&old);
     return true;
 }
 

@@ -33,10 +33,9 @@ static void report_files(struct cli *cli, const struct spr_plot_files *files)
 
 static enum spr_status draw(struct cli *cli, const struct args *args,
                             struct cli_evaluated *evaluated, struct spr_plot_request *request,
-                            struct spr_error *err)
+                            struct spr_measured *measured, struct spr_error *err)
 {
     const struct spr_result *result;
-    struct spr_measured measured;
     struct spr_plot_files *files = spr_calloc(1, sizeof *files);
     if (!files) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
@@ -49,8 +48,8 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
         request->variant = status == SPR_OK ? result->variant->name : NULL;
     }
     if (status == SPR_OK && args->value[OPT_MEASURED]) {
-        status = cli_measured(args->value[OPT_MEASURED], &measured, err);
-        request->measured = &measured;
+        status = cli_measured(args->value[OPT_MEASURED], measured, err);
+        request->measured = measured;
     }
     if (status == SPR_OK) {
         status = spr_plot(&evaluated->analysis, request, files, err);
@@ -64,6 +63,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 {
     struct spr_plot_request request = {.output = args->value[OPT_OUTPUT], .out = cli->out};
     struct spr_pattern *patterns = NULL;
+    struct spr_measured measured;
     struct cli_evaluated evaluated = {0};
     const char *const *value = args->value;
     enum spr_status status =
@@ -80,7 +80,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
                     : cli_evaluate_record(cli, path, patterns, request.pattern_count,
                                           &evaluated, err);
     if (status == SPR_OK) {
-        status = draw(cli, args, &evaluated, &request, err);
+        status = draw(cli, args, &evaluated, &request, &measured, err);
     }
     cli_evaluated_free(&evaluated);
     spr_free(patterns);

@@ -61,8 +61,10 @@ enum spr_status cli_output_close(struct cli_output *output, enum spr_status stat
     if (!output->file) {
         return status;
     }
-    errno = 0;
+    /* A write that failed long ago left its cause in errno; nothing in between fails. */
+    int cause = ferror(output->file) ? errno : 0;
     bool failed = ferror(output->file) != 0;
+    errno = cause;
     failed = fclose(output->file) != 0 || failed;
     output->file = NULL;
     if (status == SPR_OK && failed) {

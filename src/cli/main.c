@@ -161,7 +161,8 @@ int main(int argc, char **argv)
     cli_catch_signals();
     enum spr_status status = run(&cli, argc, argv, &err);
     cli_flush_notes(&cli);
-    errno = 0;
+    /* A write that failed long ago left its cause in errno; nothing in between fails. */
+    errno = ferror(stdout) ? errno : 0;
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == SPR_OK) {
         status = spr_fail(&err, SPR_EENVIRONMENT, "standard output: %s",
                           errno ? strerror(errno) : "cannot be written");

@@ -146,7 +146,7 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
             return spr_fail(err, SPR_EINPUT, "--%s takes no value", rows[option].name);
         }
         if (!flag && !value && i + 1 == argc) {
-            return spr_fail(err, SPR_EINPUT, "--%s: expected %s", rows[option].name,
+            return spr_fail(err, SPR_EINPUT, "--%s: expected a value, %s", rows[option].name,
                             rows[option].metavar);
         }
         enum spr_status status = store(option,

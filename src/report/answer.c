@@ -163,13 +163,16 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
 
 static void put_none_pays(FILE *file, const struct spr_analysis *a)
 {
+    char line[400];
     if (a->options.has_max_drop) {
-        fprintf(file, "None pays: no pattern is faster than dense within ");
-        put_limit(file, a);
-        fprintf(file, "\nof its %s\n", metric_name(a));
+        snprintf(line, sizeof line,
+                 "None pays: no pattern is faster than dense within %.4g%s of its %.200s",
+                 a->options.max_drop * (a->options.max_drop_relative ? 100 : 1),
+                 a->options.max_drop_relative ? " %" : "", metric_name(a));
     } else {
-        fprintf(file, "None pays: no pattern here is faster than dense\n");
+        snprintf(line, sizeof line, "None pays: no pattern here is faster than dense");
     }
+    spr_text_wrapped(file, line, 0);
 }
 
 static void put_shape(const struct spr_analysis *a, const struct spr_step *step, char *text,

@@ -306,7 +306,7 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
 {
     size_t batches = a->options.batch_count;
     size_t shown = batches < 6 ? batches : 6, indices[PATTERNS_MAX];
-    size_t count = spr_analysis_best_per_pattern(a, 0, indices, PATTERNS_MAX);
+    size_t count = batches ? spr_analysis_best_per_pattern(a, 0, indices, PATTERNS_MAX) : 0;
     struct spr_table table = {.column_count = shown + 2, .markdown = markdown};
     table.left[0] = true;
     spr_table_row(&table);

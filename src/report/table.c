@@ -113,6 +113,10 @@ void spr_table_write(const struct spr_table *table, FILE *file, int indent)
     for (size_t r = 0; r < table->row_count; r++) {
         fprintf(file, "%*s%s", table->markdown ? 0 : indent, "", table->markdown ? "| " : "");
         for (size_t c = 0; c < table->column_count; c++) {
+            bool blank = c + 1 == table->column_count && !*table->cells[r][c];
+            if (blank && !table->markdown) {
+                continue; /* no trailing blanks */
+            }
             fputs(c == 0 ? "" : table->markdown ? " | " : "  ", file);
             write_cell(table, file, r, c, widths[c]);
         }
