@@ -134,6 +134,10 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     spr_table_cell(table, t->column[LIMIT], "%s", spr_explain_limit(a, result, text));
 }
 
+/* Few variants of a table, with names of their own, are all shown; else the best of each
+ * pattern. */
+#define FEW_VARIANTS 12
+
 static const char *table_caption(const struct spr_analysis *a)
 {
     bool within = false;
@@ -142,14 +146,30 @@ static const char *table_caption(const struct spr_analysis *a)
     }
     return within                    ? "Per pattern the fastest point within the limit"
            : a->options.has_max_drop ? "None is within the limit; per pattern the fastest"
-                                     : "Per pattern the fastest point";
+           : a->network->variants[0].grid || a->network->variant_count > FEW_VARIANTS
+               ? "Per pattern the fastest point"
+               : "Variants";
+}
+
+static size_t pick_rows(const struct spr_analysis *a, size_t batch_index, size_t *indices)
+{
+    size_t count = a->network->variant_count, batches = a->options.batch_count;
+    bool few =
+        count <= FEW_VARIANTS && !a->options.has_max_drop && !a->network->variants[0].grid;
+    if (!few) {
+        return spr_analysis_best_per_pattern(a, batch_index, indices, PATTERNS_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        indices[i] = i * batches + batch_index;
+    }
+    return count;
 }
 
 void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
                       bool markdown)
 {
     size_t indices[PATTERNS_MAX];
-    size_t count = spr_analysis_best_per_pattern(a, batch_index, indices, PATTERNS_MAX);
+    size_t count = pick_rows(a, batch_index, indices);
     struct answer_table t;
     bool marked[128] = {false};
     if (count == 0) {
