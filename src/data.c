@@ -11,11 +11,26 @@
 #include "mem.h"
 #include "sproof/machine.h"
 
-#define DIRECTORIES 4
+#define DIRECTORIES 5
+
+/* PREFIX/share/sproof for a program in PREFIX/bin: an installation may be moved, or made with
+ * another prefix than it was configured for. */
+static bool beside_program(char path[SPR_DATA_PATH])
+{
+    static const char tail[] = "/bin/sproof";
+    ssize_t length = readlink("/proc/self/exe", path, SPR_DATA_PATH - 64);
+    size_t end = sizeof tail - 1;
+    if (length <= (ssize_t)end || strncmp(path + length - end, tail, end) != 0) {
+        return false;
+    }
+    snprintf(path + length - end, SPR_DATA_PATH - (size_t)length + end, "/share/sproof");
+    return true;
+}
 
 /* The i-th directory that may hold `kind`; false when it is not set. */
 static bool directory(int i, const char *kind, char path[SPR_DATA_PATH])
 {
+    char program[SPR_DATA_PATH];
     const char *base = NULL, *middle = "";
     const char *home = getenv("HOME"), *xdg = getenv("XDG_DATA_HOME");
     switch (i) {
@@ -27,9 +42,12 @@ static bool directory(int i, const char *kind, char path[SPR_DATA_PATH])
         middle = xdg && *xdg ? "/sproof" : "/.local/share/sproof";
         break;
     case 2:
-        base = SPROOF_INSTALL_DATA;
+        base = beside_program(program) ? program : NULL;
         break;
     case 3:
+        base = SPROOF_INSTALL_DATA;
+        break;
+    case 4:
         base = SPROOF_SOURCE_DATA;
         break;
     }
