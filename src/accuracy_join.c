@@ -32,22 +32,33 @@ static struct answer interpolate(const struct spr_accuracy_point *below,
                            .interpolated = true};
 }
 
+/* A question to the table: who asks, at which point, and whether to interpolate. */
+struct question {
+    const struct spr_accuracy *accuracy;
+    const char *variant;
+    const struct spr_pattern *pattern;
+    double sparsity;
+    bool between;
+    bool unnamed; /* points that name a variant belong to that variant alone */
+    struct spr_error *err;
+};
+
 /* What the walk over one series found around a sparsity. */
 struct around {
     const struct spr_accuracy_point *below, *above, *nearest;
     const struct spr_accuracy_point *rival; /* as near as the nearest */
 };
 
-static void look_around(const struct spr_accuracy *accuracy, size_t lead, double sparsity,
-                        struct around *found)
+static void look_around(const struct question *q, size_t lead, struct around *found)
 {
+    double sparsity = q->sparsity;
     *found = (struct around){0};
-    for (size_t i = lead; i < accuracy->point_count; i++) {
-        const struct spr_accuracy_point *point = &accuracy->points[i];
+    for (size_t i = lead; i < q->accuracy->point_count; i++) {
+        const struct spr_accuracy_point *point = &q->accuracy->points[i];
         double distance = fabs(point->sparsity - sparsity);
         double best =
             found->nearest ? fabs(found->nearest->sparsity - sparsity) : (double)INFINITY;
-        if (point->series != lead) {
+        if (point->series != lead || (q->unnamed && point->variant)) {
             continue;
         }
         if (distance <= SPR_SAME_SPARSITY && distance <= best) {
@@ -67,21 +78,11 @@ static void look_around(const struct spr_accuracy *accuracy, size_t lead, double
 
 #define ANSWERS_MAX 64
 
-/* A question to the table: who asks, at which point, and whether to interpolate. */
-struct question {
-    const struct spr_accuracy *accuracy;
-    const char *variant;
-    const struct spr_pattern *pattern;
-    double sparsity;
-    bool between;
-    struct spr_error *err;
-};
-
 static enum spr_status ask_series(const struct question *q, size_t lead,
                                   struct answer *answers, size_t *count)
 {
     struct around found;
-    look_around(q->accuracy, lead, q->sparsity, &found);
+    look_around(q, lead, &found);
     const struct spr_accuracy_point *point = found.nearest;
     if (point && found.rival && found.rival->accuracy != point->accuracy) {
         return spr_fail(q->err, SPR_EINPUT,
@@ -245,6 +246,7 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                                 &variant->pattern,
                                 isnan(fixed) ? variant->sparsity : fixed,
                                 false,
+                                true,
                                 err};
     enum spr_status status = variant->pattern.kind ? ask(&question, answers, &count) : SPR_OK;
     if (status == SPR_OK && count > 1) {
@@ -268,8 +270,8 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
     for (size_t i = 0; i < network->variant_count; i++) {
         const struct spr_variant *old = &network->variants[i];
         struct answer answers[ANSWERS_MAX];
-        struct question question = {accuracy,      old->name, &old->pattern,
-                                    old->sparsity, true,      err};
+        struct question question = {accuracy, old->name, &old->pattern, old->sparsity, true,
+                                    false,    err};
         size_t found;
         enum spr_status status = ask(&question, answers, &found);
         if (status != SPR_OK) {

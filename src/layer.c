@@ -143,7 +143,8 @@ static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer
     }
     if (!isnan(fixed)) {
         sparsity = fixed;
-    } else if (isnan(sparsity) && !isnan(choice->counted.nnz)) {
+    } else if (isnan(sparsity) && !isnan(choice->counted.nnz) &&
+               choice->pattern.kind->pattern_class == SPR_CLASS_CSR) {
         sparsity = 1 - choice->counted.nnz / ((double)layer->m * (double)layer->k);
     } else if (isnan(sparsity)) {
         return spr_csv_bad(csv, SPARSITY, "a fraction 0..1 or a percentage 0%..100%");
@@ -175,7 +176,9 @@ static enum spr_status check_counted(struct spr_csv *csv, const struct spr_layer
     const struct spr_counted *counted = &choice->counted;
     struct spr_shape shape = spr_layer_shape(layer);
     struct spr_weight_cost cost;
-    double kept = spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
+    /* A sparsity is often given with four digits, the count exactly. */
+    double least = fmax(0, choice->sparsity - SPR_SAME_SPARSITY);
+    double kept = spr_pattern_kept(&choice->pattern, &shape, least);
     if (isnan(counted->nnz)) {
         return SPR_OK;
     }

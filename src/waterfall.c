@@ -232,6 +232,10 @@ static const char *traffic_remedy(const struct spr_analysis *a,
         }
     }
     double all = values + index + activations;
+    if (all <= 0) {
+        snprintf(text, SPR_REASON_TEXT, "nothing is pruned");
+        return text;
+    }
     snprintf(text, SPR_REASON_TEXT,
              "bytes of pruned layers: X, Y %.0f %%, index %.0f %%, W's values %.0f %%: %s",
              100 * activations / all, 100 * index / all, 100 * values / all,

@@ -101,6 +101,9 @@ enum spr_status cli_batch_index(const struct spr_options *options, const char *t
 /* files.c: after SIGINT, SIGTERM or SIGHUP no temporary file stays; exit 128 + number. */
 void cli_catch_signals(void);
 
+/* Remembers a temporary file for that; NULL forgets all. */
+void cli_pending(const char *path);
+
 /* A file written under a temporary name, renamed when complete. */
 struct cli_output {
     FILE *file;

@@ -61,7 +61,8 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
-    struct spr_plot_request request = {.output = args->value[OPT_OUTPUT], .out = cli->out};
+    struct spr_plot_request request = {
+        .output = args->value[OPT_OUTPUT], .out = cli->out, .pending = cli_pending};
     struct spr_pattern *patterns = NULL;
     struct spr_measured measured;
     struct cli_evaluated evaluated = {0};

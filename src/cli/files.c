@@ -8,13 +8,28 @@
 
 #include "cli.h"
 
-/* The temporary file a signal would leave behind; "" when there is none. */
-static char pending[1056];
+/* The temporary files a signal would leave behind. */
+#define PENDING_MAX 2
+static char pending[PENDING_MAX][1056];
+
+void cli_pending(const char *path)
+{
+    for (size_t i = 0; i < PENDING_MAX; i++) {
+        if (!path) {
+            pending[i][0] = '\0';
+        } else if (!pending[i][0]) {
+            snprintf(pending[i], sizeof pending[i], "%s", path);
+            return;
+        }
+    }
+}
 
 static void on_signal(int number)
 {
-    if (pending[0]) {
-        unlink(pending);
+    for (size_t i = 0; i < PENDING_MAX; i++) {
+        if (pending[i][0]) {
+            unlink(pending[i]);
+        }
     }
     _exit(128 + number);
 }
@@ -25,7 +40,11 @@ void cli_catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        sigaction(signals[i], &action, NULL);
+        struct sigaction before;
+        /* nohup and background jobs ignore signals on purpose. */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+            sigaction(signals[i], &action, NULL);
+        }
     }
 }
 
@@ -47,7 +66,9 @@ enum spr_status cli_output_open(struct cli_output *output, const char *path,
         snprintf(output->temporary, sizeof output->temporary, "%s.%ld.tmp", path,
                  (long)getpid());
     }
-    memcpy(pending, output->temporary, sizeof pending);
+    if (output->temporary[0]) {
+        cli_pending(output->temporary);
+    }
     output->file = fopen(special ? path : output->temporary, "wb");
     if (!output->file) {
         return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
@@ -71,13 +92,13 @@ enum spr_status cli_output_close(struct cli_output *output, enum spr_status stat
         status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", output->path,
                           errno ? strerror(errno) : "cannot be written");
     }
-    pending[0] = '\0';
     if (output->temporary[0] && status != SPR_OK) {
         unlink(output->temporary);
     } else if (output->temporary[0] && rename(output->temporary, output->path) != 0) {
         int reason = errno;
         unlink(output->temporary);
-        return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", output->path, strerror(reason));
+        status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", output->path, strerror(reason));
     }
+    cli_pending(NULL);
     return status;
 }

@@ -144,16 +144,26 @@ static enum spr_status finish_picture(const struct job *job,
     return status;
 }
 
+/* Tells the caller of a temporary file, so that a signal need not leave it behind. */
+static void pending(const struct job *job, const char *name)
+{
+    if (job->request->pending) {
+        job->request->pending(name);
+    }
+}
+
 static enum spr_status draw_picture(const struct job *job,
                                     const struct spr_names_of_plot *names, const char *title)
 {
     char temporary[SPR_FILE_NAME];
     spr_file_temporary(names->picture, temporary);
+    pending(job, temporary);
     enum spr_status status = spr_gnuplot_draw(names->script, temporary, job->err);
     if (status == SPR_OK) {
         status = finish_picture(job, names, temporary, title);
     }
     unlink(temporary);
+    pending(job, NULL);
     if (status == SPR_OK) {
         record(job->written, names->picture);
     }
@@ -193,10 +203,13 @@ static enum spr_status draw_dumb(const struct job *job, enum spr_plot_kind kind,
     enum spr_status status = make_script(job, kind, true, names, &script, &points, &title);
     status = status ? status : spr_file_write(script_name, &script, job->err);
     if (status == SPR_OK) {
+        pending(job, script_name);
+        pending(job, drawing);
         status = spr_gnuplot_draw(script_name, drawing, job->err);
         status = status ? status : copy_out(job, drawing);
         unlink(script_name);
         unlink(drawing);
+        pending(job, NULL);
     }
     spr_text_free(&script);
     spr_text_free(&points);

@@ -72,7 +72,10 @@ static void describe(const struct scene *scene, const struct spr_step *step,
     double middle =
         scene->figure->x.log ? sqrt(bar->from * bar->to) : (bar->from + bar->to) / 2;
     const double at[2] = {middle, (bar->bottom + bar->top) / 2};
-    spr_step_remedy(scene->analysis, scene->result, step, remedy);
+    remedy[0] = '\0';
+    if (fabs(step->factor - 1) >= 0.005) {
+        spr_step_remedy(scene->analysis, scene->result, step, remedy);
+    }
     snprintf(text, sizeof text, "%s: x%.4g, then %.4gx | %zu operators lose time here | %s",
              spr_step_name(step->kind), step->factor, step->speedup, step->layers,
              spr_text_clean(remedy, 300, clean));
@@ -92,10 +95,9 @@ static void write_row(struct scene *scene, const char *name, double factor, doub
     spr_text_add(csv, "\n");
 }
 
-static void draw_row(struct scene *scene, size_t row, const struct spr_bar *bar,
+static void draw_row(struct scene *scene, const struct spr_bar *bar,
                      const struct spr_paint *paint, const char *text)
 {
-    (void)row;
     spr_bars_draw(scene->figure, bar, 1, paint);
     spr_bars_text(scene->figure, bar, text);
 }
@@ -112,7 +114,7 @@ static void draw_steps(struct scene *scene, struct spr_text *names)
         const struct spr_step *step = &scene->waterfall.steps[i];
         struct spr_bar bar = bar_of(scene, i, before, step->speedup);
         step_text(scene, step, i == 0, text, sizeof text);
-        draw_row(scene, i, &bar, i == 0 ? &ideal : step->factor < 1 ? &loss : &gain, text);
+        draw_row(scene, &bar, i == 0 ? &ideal : step->factor < 1 ? &loss : &gain, text);
         describe(scene, step, &bar);
         write_row(scene, spr_step_name(step->kind), step->factor, before, step->speedup);
         spr_bars_name(names, (bar.bottom + bar.top) / 2, spr_step_name(step->kind));
@@ -120,7 +122,7 @@ static void draw_steps(struct scene *scene, struct spr_text *names)
     }
     size_t last = scene->waterfall.count;
     struct spr_bar bar = bar_of(scene, last, 1, scene->waterfall.speedup);
-    draw_row(scene, last, &bar, &answer, spr_text_factor(scene->waterfall.speedup, factor));
+    draw_row(scene, &bar, &answer, spr_text_factor(scene->waterfall.speedup, factor));
     write_row(scene, "speedup", scene->waterfall.speedup, 1, scene->waterfall.speedup);
     spr_bars_name(names, (bar.bottom + bar.top) / 2, "speedup");
 }

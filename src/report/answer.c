@@ -184,7 +184,7 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
         if (layer->op == SPR_OP_OTHER) {
             char name[SPR_TABLE_CELL];
             snprintf(text, size, "most %.0f%%: %s", 100 * step->worst_share,
-                     spr_text_short(layer->name, 19, name));
+                     spr_text_short(layer->name, 17, name));
         } else {
             snprintf(text, size, "most %.0f%%: %lldx%lld", 100 * step->worst_share,
                      (long long)layer->m, (long long)layer->k);

@@ -96,7 +96,7 @@ static void put_group(FILE *file, const struct spr_analysis *a,
                  (long long)layer->m, (long long)layer->k,
                  (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
     }
-    fprintf(file, "  %4.0f%%  %5.0f x %-32s %9s -> %9s\n",
+    fprintf(file, "  %4.0f%%  %5.4g x %-32.32s %9s -> %9s\n",
             100 * group->seconds / (result->time_s > 0 ? result->time_s : 1), group->count,
             shape, spr_format_seconds(group->dense_seconds, dense),
             spr_format_seconds(group->seconds, now));
@@ -180,14 +180,17 @@ static bool alike(double dense_s, double sparse_s)
 /* Alike times although there are zeros to skip. */
 static bool not_skipped(const struct spr_explanation *e, const struct judged *j)
 {
-    return e->result->density < 1 && alike(j->measured.dense_s, j->measured.sparse_s);
+    bool possible =
+        j->measured.dense_s >= j->bound.dense_s && j->measured.sparse_s >= j->bound.sparse_s;
+    return possible && e->result->density < 1 &&
+           alike(j->measured.dense_s, j->measured.sparse_s);
 }
 
 /* Percent of the bound a measured time reaches, with a warning when it beats it. */
 static void put_fraction(FILE *file, const char *what, double bound_s, double measured_s)
 {
     char bound[24], measured[24];
-    fprintf(file, "  %-7s %10s measured, %10s bound: %.1f %% of the bound reached\n", what,
+    fprintf(file, "  %-7s %10s measured, %10s bound: %.3g %% of the bound reached\n", what,
             spr_format_seconds(measured_s, measured), spr_format_seconds(bound_s, bound),
             100 * bound_s / measured_s);
     if (measured_s < bound_s) {
@@ -205,7 +208,12 @@ static void verdict(const struct spr_explanation *e, const struct judged *j, cha
     double speedup = j->measured.dense_s / j->measured.sparse_s;
     double dense = 100 * j->bound.dense_s / j->measured.dense_s;
     double sparse = 100 * j->bound.sparse_s / j->measured.sparse_s;
-    if (not_skipped(e, j)) {
+    if (!(e->result->density < 1)) {
+        snprintf(text, size,
+                 "Verdict: this variant has no zeros to skip; a difference of %.2fx is the "
+                 "runtime's own.",
+                 speedup);
+    } else if (not_skipped(e, j)) {
         snprintf(
             text, size,
             "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
@@ -222,21 +230,21 @@ static void verdict(const struct spr_explanation *e, const struct judged *j, cha
         snprintf(
             text, size,
             "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
-            "than the zeros save. It reaches %.1f %% of its bound, the dense one %.1f %%; "
+            "than the zeros save. It reaches %.3g %% of its bound, the dense one %.3g %%; "
             "the hardware allows %.2fx.",
             speedup, sparse, dense, j->allowed);
     } else if (sparse < MATCHED * dense) {
         snprintf(
             text, size,
-            "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.1f %% of "
-            "its bound and the dense one %.1f %%: a sparse kernel as good as the dense "
+            "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.3g %% of "
+            "its bound and the dense one %.3g %%: a sparse kernel as good as the dense "
             "one would bring %.2fx.",
             speedup, sparse, dense, j->allowed);
     } else if (dense < MATCHED * sparse) {
         snprintf(
             text, size,
-            "Verdict: %.2fx was measured against a dense kernel that reaches only %.1f %% "
-            "of its bound, while the sparse one reaches %.1f %%: part of the speedup is a "
+            "Verdict: %.2fx was measured against a dense kernel that reaches only %.3g %% "
+            "of its bound, while the sparse one reaches %.3g %%: part of the speedup is a "
             "slow baseline.",
             speedup, dense, sparse);
     } else {

@@ -1,0 +1,1 @@
+sproof analyze model.csv --machine a100-sxm-40gb
