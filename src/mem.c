@@ -118,19 +118,20 @@ bool spr_grow(void *items_pointer, size_t *capacity, size_t need, size_t size)
 }
 
 /* FNV-1a, 64 bit. Hostile keys can only make look-ups slow, never wrong. */
-static uint64_t hash_text(const char *text)
+static size_t hash_text(const char *text)
 {
     uint64_t hash = 14695981039346656037u;
     for (; *text; text++) {
         hash = (hash ^ (unsigned char)*text) * 1099511628211u;
     }
-    return hash;
+    return (size_t)(hash ^ hash >> 32);
 }
 
-static size_t slot_of(const struct spr_names *names, const char *key)
+static size_t slot_of(const struct spr_names *names, const char *key, size_t hash)
 {
-    size_t slot = (size_t)hash_text(key) & (names->slots - 1);
-    while (names->keys[slot] && strcmp(names->keys[slot], key) != 0) {
+    size_t slot = hash & (names->slots - 1);
+    while (names->keys[slot] &&
+           (names->hashes[slot] != hash || strcmp(names->keys[slot], key) != 0)) {
         slot = (slot + 1) & (names->slots - 1);
     }
     return slot;
@@ -141,8 +142,16 @@ size_t spr_names_find(const struct spr_names *names, const char *key)
     if (names->slots == 0) {
         return SIZE_MAX;
     }
-    size_t slot = slot_of(names, key);
+    size_t slot = slot_of(names, key, hash_text(key));
     return names->keys[slot] ? names->values[slot] : SIZE_MAX;
+}
+
+static void put_name(struct spr_names *names, const char *key, size_t hash, size_t value)
+{
+    size_t slot = slot_of(names, key, hash);
+    names->keys[slot] = key;
+    names->hashes[slot] = hash;
+    names->values[slot] = value;
 }
 
 static bool names_rehash(struct spr_names *names, size_t slots)
@@ -150,15 +159,14 @@ static bool names_rehash(struct spr_names *names, size_t slots)
     struct spr_names grown = {.slots = slots, .count = names->count};
     grown.keys = spr_calloc(slots, sizeof *grown.keys);
     grown.values = spr_calloc(slots, sizeof *grown.values);
-    if (!grown.keys || !grown.values) {
+    grown.hashes = spr_calloc(slots, sizeof *grown.hashes);
+    if (!grown.keys || !grown.values || !grown.hashes) {
         spr_names_free(&grown);
         return false;
     }
     for (size_t i = 0; i < names->slots; i++) {
         if (names->keys[i]) {
-            size_t slot = slot_of(&grown, names->keys[i]);
-            grown.keys[slot] = names->keys[i];
-            grown.values[slot] = names->values[i];
+            put_name(&grown, names->keys[i], names->hashes[i], names->values[i]);
         }
     }
     struct spr_names old = *names;
@@ -173,9 +181,7 @@ bool spr_names_add(struct spr_names *names, const char *key, size_t value)
         !names_rehash(names, names->slots ? names->slots * 2 : 64)) {
         return false;
     }
-    size_t slot = slot_of(names, key);
-    names->keys[slot] = key;
-    names->values[slot] = value;
+    put_name(names, key, hash_text(key), value);
     names->count++;
     return true;
 }
@@ -184,5 +190,6 @@ void spr_names_free(struct spr_names *names)
 {
     spr_free(names->keys);
     spr_free(names->values);
+    spr_free(names->hashes);
     *names = (struct spr_names){0};
 }

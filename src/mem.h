@@ -38,6 +38,7 @@ bool spr_grow(void *items_pointer, size_t *capacity, size_t need, size_t size);
 struct spr_names {
     const char **keys;
     size_t *values;
+    size_t *hashes; /* of the keys: most other keys differ here already */
     size_t slots, count;
 };
 

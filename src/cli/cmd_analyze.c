@@ -238,13 +238,13 @@ static enum spr_status read_inputs(struct work *w)
 }
 
 /* A path for the record: NULL when there was no such file. */
-static enum spr_status note_input(struct spr_record_input *input, const char *path,
+static enum spr_status note_input(struct spr_record_input *input, const char *path, bool hash,
                                   struct spr_error *err)
 {
     struct stat info;
     input->path = path;
     /* A pipe was read once and cannot be read again. */
-    bool regular = path && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    bool regular = hash && path && stat(path, &info) == 0 && S_ISREG(info.st_mode);
     return regular ? spr_sha256_file(path, input->sha256, err) : SPR_OK;
 }
 
@@ -292,11 +292,13 @@ static enum spr_status output(struct work *w, const struct spr_analysis *a)
     struct spr_report report = {.layers = w->args->value[OPT_LAYERS] != NULL};
     enum spr_status status =
         format ? spr_format_parse(format, &report.format, w->err) : SPR_OK;
-    status = status ? status : note_input(&head.model, w->network.path, w->err);
-    status =
-        status ? status
-               : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL, w->err);
-    status = status ? status : note_input(&head.machine, w->machine.path, w->err);
+    /* Only records carry hashes. */
+    bool hash = !w->args->value[OPT_NO_SAVE] || report.format == SPR_FORMAT_JSON;
+    status = status ? status : note_input(&head.model, w->network.path, hash, w->err);
+    status = status ? status
+                    : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL,
+                                 hash, w->err);
+    status = status ? status : note_input(&head.machine, w->machine.path, hash, w->err);
     if (status == SPR_OK && !w->args->value[OPT_NO_SAVE]) {
         report.saved = path ? path : CLI_DEFAULT_RECORD;
         status = refuse_input(report.saved, head.model.path, w->err);
