@@ -9,11 +9,8 @@
 #include "mem.h"
 #include "sproof/report.h"
 #include "table.h"
+#include "verdict.h"
 
-/* Dense and sparse times are "alike" within this much of each other. */
-#define ALIKE 0.10
-/* Two fractions of the bound differ when one is below this share of the other. */
-#define MATCHED 0.9
 /* A runtime below this fraction of its bound is limited by something not modelled. */
 #define FAR 0.05
 
@@ -154,38 +151,6 @@ static void put_ceilings(FILE *file, const struct spr_result *result)
     }
 }
 
-/* What was measured beside the bound of the same operators. */
-struct judged {
-    struct spr_measured measured, bound;
-    double allowed; /* speedup the model allows for them */
-};
-
-static struct judged judge(const struct spr_explanation *e)
-{
-    struct judged j = {.measured = *e->measured,
-                       .bound = {e->result->dense_time_s, e->result->time_s}};
-    if (e->times) {
-        j.measured = e->sums.measured;
-        j.bound = e->sums.bound;
-    }
-    j.allowed = j.bound.sparse_s > 0 ? j.bound.dense_s / j.bound.sparse_s : 1;
-    return j;
-}
-
-static bool alike(double dense_s, double sparse_s)
-{
-    return fabs(sparse_s / dense_s - 1) <= ALIKE;
-}
-
-/* Alike times although there are zeros to skip. */
-static bool not_skipped(const struct spr_explanation *e, const struct judged *j)
-{
-    bool possible =
-        j->measured.dense_s >= j->bound.dense_s && j->measured.sparse_s >= j->bound.sparse_s;
-    return possible && e->result->density < 1 &&
-           alike(j->measured.dense_s, j->measured.sparse_s);
-}
-
 /* Percent of the bound a measured time reaches, with a warning when it beats it. */
 static void put_fraction(FILE *file, const char *what, double bound_s, double measured_s)
 {
@@ -201,67 +166,13 @@ static void put_fraction(FILE *file, const char *what, double bound_s, double me
     }
 }
 
-/* The answer to "why is my sparse model not faster?", in plain words. */
-static void verdict(const struct spr_explanation *e, const struct judged *j, char *text,
-                    size_t size)
-{
-    double speedup = j->measured.dense_s / j->measured.sparse_s;
-    double dense = 100 * j->bound.dense_s / j->measured.dense_s;
-    double sparse = 100 * j->bound.sparse_s / j->measured.sparse_s;
-    if (!(e->result->density < 1)) {
-        snprintf(text, size,
-                 "Verdict: this variant has no zeros to skip; a difference of %.2fx is the "
-                 "runtime's own.",
-                 speedup);
-    } else if (not_skipped(e, j)) {
-        snprintf(
-            text, size,
-            "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
-            "prunable weights are zeros. That is consistent with zeros not being skipped: "
-            "the runtime multiplies them like any other weight. Check that it stores the "
-            "weights in a sparse format and has a kernel for this pattern; a mask alone "
-            "changes no time. %s %.2fx.",
-            speedup, 100 * (1 - e->result->density),
-            j->allowed > 1 + ALIKE ? "The hardware allows"
-                                   : "Skipping them would not help much here: the "
-                                     "hardware allows only",
-            j->allowed);
-    } else if (speedup < 1) {
-        snprintf(
-            text, size,
-            "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
-            "than the zeros save. It reaches %.3g %% of its bound, the dense one %.3g %%; "
-            "the hardware allows %.2fx.",
-            speedup, sparse, dense, j->allowed);
-    } else if (sparse < MATCHED * dense) {
-        snprintf(
-            text, size,
-            "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.3g %% of "
-            "its bound and the dense one %.3g %%: a sparse kernel as good as the dense "
-            "one would bring %.2fx.",
-            speedup, sparse, dense, j->allowed);
-    } else if (dense < MATCHED * sparse) {
-        snprintf(
-            text, size,
-            "Verdict: %.2fx was measured against a dense kernel that reaches only %.3g %% "
-            "of its bound, while the sparse one reaches %.3g %%: part of the speedup is a "
-            "slow baseline.",
-            speedup, dense, sparse);
-    } else {
-        snprintf(text, size,
-                 "Verdict: %.2fx measured, %.2fx allowed: both kernels reach about the same "
-                 "share of their bounds, so the model's ratio holds.",
-                 speedup, j->allowed);
-    }
-}
-
 static void put_measured(FILE *file, const struct spr_explanation *e)
 {
     char text[640];
     if (!e->measured) {
         return;
     }
-    struct judged j = judge(e);
+    struct spr_judged j = spr_judge(e);
     fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
     put_fraction(file, "dense", j.bound.dense_s, j.measured.dense_s);
     put_fraction(file, "sparse", j.bound.sparse_s, j.measured.sparse_s);
@@ -273,7 +184,7 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
                          0);
         return;
     }
-    verdict(e, &j, text, sizeof text);
+    spr_verdict(e, &j, text, sizeof text);
     spr_text_wrapped(file, text, 0);
     if (j.bound.dense_s < FAR * j.measured.dense_s &&
         j.bound.sparse_s < FAR * j.measured.sparse_s) {
@@ -306,7 +217,7 @@ static void put_times(FILE *file, const struct spr_analysis *a,
             continue;
         }
         double dense_s = spr_analysis_dense(a, result->batch_index, i)->time_s;
-        bool same = alike(times->dense_s[i], times->sparse_s[i]);
+        bool same = spr_alike(times->dense_s[i], times->sparse_s[i]);
         fates[same ? 0 : times->sparse_s[i] < times->dense_s[i] ? 1 : 2]++;
         bool above = times->dense_s[i] < dense_s || times->sparse_s[i] < r->run.time_s;
         spr_table_row(&table);
@@ -391,7 +302,7 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "dense_time_s", r->dense_time_s);
     spr_emit_number(out, "time_s", r->time_s);
     if (e->measured) {
-        struct judged j = judge(e);
+        struct spr_judged j = spr_judge(e);
         spr_emit_open(out, "measured", '{');
         spr_emit_number(out, "dense_s", j.measured.dense_s);
         spr_emit_number(out, "sparse_s", j.measured.sparse_s);
@@ -399,7 +310,7 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
         spr_emit_number(out, "sparse_fraction_of_bound",
                         j.bound.sparse_s / j.measured.sparse_s);
         spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
-        spr_emit_bool(out, "zeros_not_skipped", not_skipped(e, &j));
+        spr_emit_bool(out, "zeros_not_skipped", spr_not_skipped(e, &j));
         spr_emit_close(out, '}');
     } else {
         spr_emit_null(out, "measured");

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a user's times say of the runtime that made them. */
+#ifndef SPROOF_REPORT_VERDICT_H
+#define SPROOF_REPORT_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "sproof/report.h"
+
+/* What was measured beside the bound of the same operators. */
+struct spr_judged {
+    struct spr_measured measured, bound;
+    double allowed; /* speedup the model allows for them */
+};
+
+struct spr_judged spr_judge(const struct spr_explanation *explanation);
+
+/* Dense and sparse times that differ by no more than noise. */
+bool spr_alike(double dense_s, double sparse_s);
+
+/* Alike times, within what the bound allows, although there are zeros to skip. */
+bool spr_not_skipped(const struct spr_explanation *explanation,
+                     const struct spr_judged *judged);
+
+/* The answer to "why is my sparse model not faster?", in plain words. */
+void spr_verdict(const struct spr_explanation *explanation, const struct spr_judged *judged,
+                 char *text, size_t size);
+
+#endif
