@@ -24,7 +24,7 @@ need_packages() {
         echo "note: no apt-get here: expecting these to be installed already: $*" >&2
         return 0
     fi
-    mapfile -t missing < <(missing_packages "$@")
+    read -r -a missing <<<"$(missing_packages "$@" | tr '\n' ' ')"
     if [ ${#missing[@]} -eq 0 ]; then
         return 0
     fi
