@@ -20,8 +20,8 @@ trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
 
 # line "what" "figure" "goal"
-line() { printf '%-50s %34s   %s\n' "$1" "$2" "$3"; }
-# timed REPEATS COMMAND...: "wall seconds, CPU seconds, MiB"
+line() { printf '%-50s %44s   %s\n' "$1" "$2" "$3"; }
+# timed REPEATS COMMAND...: "median(min-max) wall seconds, CPU seconds, MiB"
 timed() { "$measure" -n "$@"; }
 
 line "what" "measured" "goal"
@@ -42,7 +42,7 @@ rows() { # rows COUNT: a layer table
             printf "encoder.layer.%d.attention.dense,%d,%d,128,1\n", i, 64 + i % 4096, 64 + i % 1024 }'
 }
 rows 1000000 >million.csv
-read -r seconds cpu memory < <(timed 2 "$sproof" analyze million.csv --machine "$machine" -q --no-save \
+read -r seconds cpu memory < <(timed 5 "$sproof" analyze million.csv --machine "$machine" -q --no-save \
     --format csv --pattern dense)
 line "10^6 rows of a layer table, read and analyzed dense" "$seconds s, CPU $cpu s, $memory MiB" "< 2 s, < 1024 MiB"
 
@@ -50,7 +50,7 @@ rows 1000 >thousand.csv
 for variants in 10 100 1000; do
     step=$(awk -v n="$variants" 'BEGIN { printf "%.12g", 1 / n }')
     last=$(awk -v n="$variants" 'BEGIN { printf "%.12g", 1 - 1 / n }')
-    read -r seconds cpu memory < <(timed 2 "$sproof" analyze thousand.csv --machine "$machine" -q \
+    read -r seconds cpu memory < <(timed 5 "$sproof" analyze thousand.csv --machine "$machine" -q \
         --no-save --format csv --pattern csr --sparsity "0:$last:$step")
     line "1000 layers x $variants variants to CSV" "$seconds s, CPU $cpu s, $memory MiB" \
         "linear: $(awk -v s="$cpu" -v n="$variants" 'BEGIN { printf "%.0f ns", s * 1e6 / n }') each"
@@ -58,7 +58,7 @@ done
 for variants in 10 100 1000; do
     step=$(awk -v n="$variants" 'BEGIN { printf "%.12g", 1 / n }')
     last=$(awk -v n="$variants" 'BEGIN { printf "%.12g", 1 - 1 / n }')
-    read -r seconds cpu memory < <(timed 1 "$sproof" analyze thousand.csv --machine "$machine" -q \
+    read -r seconds cpu memory < <(timed 3 "$sproof" analyze thousand.csv --machine "$machine" -q \
         --no-save --format json --pattern csr --sparsity "0:$last:$step")
     line "1000 layers x $variants variants to JSON" "$seconds s, CPU $cpu s, $memory MiB" \
         "linear: $(awk -v s="$cpu" -v n="$variants" 'BEGIN { printf "%.0f ns", s * 1e6 / n }') each"
