@@ -10,6 +10,8 @@
 extern "C" {
 #endif
 
+struct spr_kernel_rates;
+
 enum spr_dtype {
     SPR_F64,
     SPR_F32,
@@ -72,6 +74,7 @@ struct spr_machine {
     struct spr_number overhead_s; /* per operator call; NAN unknown, counts 0 */
     bool host;                    /* the machine sproof runs on, not a file */
     bool probed;                  /* rates measured on this machine */
+    const struct spr_kernel_rates *kernels; /* of sproof's own kernels; NULL: not probed */
     struct spr_arena arena;
 };
 

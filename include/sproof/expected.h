@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The expected time of sproof's own kernels on a probed machine. No I/O, no allocation. */
+#ifndef SPROOF_EXPECTED_H
+#define SPROOF_EXPECTED_H
+
+#include "sproof/isa.h"
+#include "sproof/kernel.h"
+#include "sproof/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum spr_tile_form {
+    SPR_TILE_DENSE,  /* consecutive columns, no index */
+    SPR_TILE_STRIP,  /* indexed columns */
+    SPR_TILE_VECTOR, /* the n = 1 path */
+};
+#define SPR_TILE_FORM_COUNT 3
+
+/* Time of one step (one column of W for one register tile) against a footprint. */
+#define SPR_SWEEP_MAX 12
+struct spr_sweep {
+    size_t count;
+    double bytes[SPR_SWEEP_MAX]; /* rising */
+    double step_s[SPR_SWEEP_MAX];
+};
+
+/* What one register tile costs, measured on synthetic matrices while `threads` threads run
+ * the same. */
+struct spr_tile_rates {
+    enum spr_isa isa;
+    int threads;
+    enum spr_tile_form form;
+    int rows, vectors;     /* vectors: 0 for the n = 1 path */
+    struct spr_sweep x;    /* against the bytes of the X tile; packed W in the nearest cache */
+    struct spr_sweep w;    /* against the bytes of packed W; X in the nearest cache */
+    double segment_s;      /* beside its steps, per row group that starts at zero */
+    double panel_segment_s; /* per row group that continues another panel's sums */
+};
+
+struct spr_kernel_rates {
+    struct spr_tile_rates *tiles;
+    size_t count;
+    double call_s;         /* one call on one thread */
+    double parallel_s;     /* one call on all threads: start and end of the team */
+    int parallel_threads;  /* how many that were */
+};
+
+/* One operator as a kernel meets it. */
+struct spr_expected_case {
+    struct spr_pattern pattern; /* dense: the dense kernel */
+    int64_t m, k, n;            /* n: tokens times batch */
+    double kept;                /* stored cells */
+    int threads;
+    enum spr_isa isa;
+    enum spr_residency residency;
+    double network_bytes; /* U of residency network; 0 otherwise */
+};
+
+/* What limits the expected time. */
+enum spr_limit {
+    SPR_LIMIT_FMA,      /* multiply-add issue */
+    SPR_LIMIT_LATENCY,  /* too few independent sums */
+    SPR_LIMIT_LOADS,    /* load ports */
+    SPR_LIMIT_X,        /* rows of X from a farther cache */
+    SPR_LIMIT_W,        /* the stream of weights */
+    SPR_LIMIT_SEGMENTS, /* starting and storing short row groups */
+    SPR_LIMIT_CALL,     /* the call itself */
+};
+#define SPR_LIMIT_COUNT 7
+
+struct spr_expected {
+    double time_s;
+    enum spr_limit limit;
+    char kernel[64];
+    struct spr_plan plan;
+    double part_s[SPR_LIMIT_COUNT]; /* parts of time_s that each limit adds; sums to it */
+};
+
+/* false when nothing is known: the machine was not probed, or the pattern has no kernel. */
+bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
+                       struct spr_expected *out);
+
+/* "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call". */
+const char *spr_limit_name(enum spr_limit limit);
+
+/* Times the register tiles of an instruction set on synthetic matrices. quick: fewer
+ * repetitions and footprints. clock_s: the clock, seconds (tests inject one). progress may be
+ * NULL; it is called with 0..1. Appends to *rates (tiles grow by spr_grow, freed with
+ * spr_free). Errors: SPR_ENOMEM. */
+struct spr_calibration {
+    enum spr_isa isa;
+    int threads;
+    bool quick;
+    double (*clock_s)(void);
+    void (*progress)(void *context, double fraction);
+    void *context;
+};
+enum spr_status spr_calibrate(const struct spr_calibration *calibration,
+                              struct spr_kernel_rates *rates, struct spr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

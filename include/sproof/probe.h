@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measured rates of this machine: probed, kept in a cache, turned into the machine `host`. */
+#ifndef SPROOF_PROBE_H
+#define SPROOF_PROBE_H
+
+#include <stdio.h>
+
+#include "sproof/expected.h"
+#include "sproof/machine.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SPR_PROBE_VERSION 1
+
+/* One measured rate. low and high: the spread of its repetitions. */
+struct spr_probe_rate {
+    const char *name; /* "f32_fma", "load", "read", "random_row_read", ... : README, "probe" */
+    const char *unit; /* "FLOP/s", "1/s", "B/s", "s" */
+    const char *level; /* "L1".."DRAM" for bandwidths, else NULL */
+    enum spr_isa isa;
+    int threads;
+    double value, low, high;
+};
+
+/* One point of a working-set sweep (sequential read), for the knees and for drawing. */
+struct spr_probe_point {
+    int threads;
+    double bytes; /* working set of one thread */
+    double bytes_per_s;
+};
+
+struct spr_probe {
+    char cpu[64];      /* brand string */
+    char identity[96]; /* what must be equal for the cache to hold: CPU, threads, version */
+    char created[32];  /* UTC */
+    bool quick;
+    int threads; /* the most that were probed */
+    double drift; /* clock at the end / at the start - 1 */
+    struct spr_probe_rate *rates;
+    size_t rate_count;
+    struct spr_probe_point *points;
+    size_t point_count;
+    struct {
+        double detected_bytes;  /* knee of the sweep; NAN: none found */
+        double declared_bytes;  /* sysfs; NAN: unknown */
+    } cache[4];                 /* L1, L2, L3, L4; of one core, or of the shared cache */
+    struct spr_kernel_rates kernels;
+    struct spr_arena arena; /* owns texts, rates, points */
+};
+
+struct spr_probe_options {
+    bool quick;
+    int threads; /* 0: all this process may use */
+    double (*clock_s)(void); /* NULL: the monotonic clock */
+    void (*progress)(void *context, const char *what, double fraction); /* NULL: silent */
+    void *context;
+};
+
+/* Measures. Never refuses an unknown CPU. Errors: SPR_ENOMEM. */
+enum spr_status spr_probe_run(const struct spr_probe_options *options, struct spr_probe *probe,
+                              struct spr_error *err);
+void spr_probe_free(struct spr_probe *probe);
+
+/* A rate by name; NAN when it was not measured. level NULL for rates without one. */
+struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
+                                 const char *level, enum spr_isa isa, int threads);
+
+enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
+                                struct spr_error *err);
+/* Zeroes *probe first. Errors: SPR_EINPUT with file and JSON path. */
+enum spr_status spr_probe_read(const char *path, struct spr_probe *probe,
+                               struct spr_error *err);
+
+/* $XDG_CACHE_HOME/sproof/host.json or ~/.cache/sproof/host.json; false when neither is set. */
+bool spr_probe_cache_path(char *path, size_t size);
+/* Reads the cache when it is of this CPU, thread count and probe version; false otherwise. */
+bool spr_probe_cached(struct spr_probe *probe);
+
+/* The machine a probe describes, for one instruction set and thread count (0: all). */
+enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,
+                                       int threads, struct spr_machine *machine,
+                                       struct spr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

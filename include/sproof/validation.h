@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation records: what was predicted, what was measured, how far apart they are. */
+#ifndef SPROOF_VALIDATION_H
+#define SPROOF_VALIDATION_H
+
+#include <stdio.h>
+
+#include "sproof/expected.h"
+#include "sproof/record.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Times of one kernel on one case. */
+struct spr_measurement {
+    double median_s;
+    double low_s, high_s; /* 95 % bootstrap interval of the median */
+    double mad_s;         /* median absolute deviation */
+    double *samples;      /* seconds per call, in the order taken; owned by the arena */
+    size_t sample_count;
+    size_t outliers; /* samples beyond 5 MAD of the median; reported, not dropped */
+};
+
+/* The dense side of a case. */
+struct spr_validation_dense {
+    const char *kernel; /* "spr_spmm_dense_f32__avx512", "openblas-SkylakeX" */
+    double bound_s, expected_s;
+    struct spr_measurement measured;
+    double fraction_of_bound;
+};
+
+struct spr_validation_case {
+    const char *layer;
+    const char *variant; /* "4x4@0.9" or the record's */
+    int64_t m, k, n;     /* n: tokens times batch */
+    double count;        /* occurrences in the network */
+    struct spr_pattern pattern;
+    double sparsity;
+    double nnz;
+    double kept;      /* stored cells */
+    bool real_mask;   /* mask: "real" or "random" */
+    enum spr_isa isa;
+    int threads;
+    enum spr_residency residency;
+    const char *kernel;
+    double bound_s, expected_s;     /* NAN: none */
+    const char *expected_bound;     /* spr_limit_name */
+    struct spr_measurement measured;
+    double fraction_of_bound;       /* bound_s / median */
+    struct spr_validation_dense dense;
+    double bound_speedup, expected_speedup, measured_speedup;
+    double error;                   /* expected_s / measured median - 1; NAN: none */
+    double speedup_error;           /* expected_speedup / measured_speedup - 1 */
+    double max_error_ratio;         /* worst |y - y_ref| over its rounding-error bound */
+    bool above_roof;                /* measured faster than the bound allows */
+    bool inconclusive;              /* interval wider than 10 % of the median */
+};
+
+/* Figures over the conclusive cases of one group. */
+struct spr_validation_summary {
+    bool real_mask;
+    int threads;
+    size_t cases, inconclusive;
+    double median_abs_error, p90_abs_error; /* nearest rank */
+    double bias;                            /* median signed error */
+    double within_10_percent;               /* fraction of cases */
+    double speedup_median_abs_error, speedup_p90_abs_error, speedup_within_10_percent;
+    size_t above_roof;
+};
+
+struct spr_validation {
+    struct spr_record_head head;
+    struct spr_machine machine;
+    uint64_t seed;
+    double drift;         /* FMA rate after / before - 1; NAN: not measured */
+    double peak_flops_per_s; /* FMA peak of this run, all threads of the run */
+    const char *openblas_core; /* what OpenBLAS chose; NULL: not asked */
+    bool interrupted;
+    struct spr_validation_case *cases;
+    size_t case_count, case_capacity;
+    const char **not_measured; /* "conv_dw_1: depthwise" */
+    size_t not_measured_count;
+    struct spr_arena arena; /* owns texts and samples */
+};
+
+/* Cases of one kind of mask and thread count, summarised; false when there is none. */
+bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,
+                              int threads, struct spr_validation_summary *summary);
+
+/* Errors stay in ferror(file); SPR_ENOMEM. */
+enum spr_status spr_validation_write(FILE *file, const struct spr_validation *validation,
+                                     struct spr_error *err);
+
+/* Zeroes *validation first. Errors: SPR_EINPUT (not a validation record, a newer
+ * schema_version, a wrong value: file and JSON path named), SPR_ENOMEM. */
+enum spr_status spr_validation_read(const char *path, struct spr_validation *validation,
+                                    struct spr_error *err);
+
+void spr_validation_free(struct spr_validation *validation);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
