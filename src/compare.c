@@ -97,13 +97,14 @@ static bool judge_samples(struct spr_compared *row, size_t seed, struct mean *me
     return true;
 }
 
-/* Computed: no interval. Two times of 0 are equal. */
+/* Computed: no interval. Two times of 0 are equal. The mean is of networks: their layers are
+ * in them already. */
 static void judge_times(struct spr_compared *row, struct mean *mean)
 {
     double base = row->base->time_s, next = row->next->time_s;
     double value = base == next ? 1 : next / base;
     row->time = row->ratio = (struct spr_ratio){value, value, value};
-    if (value > 0 && isfinite(value)) {
+    if (!row->base->layer && value > 0 && isfinite(value)) {
         for (size_t i = 0; i < SPR_BOOTSTRAP_DRAWS; i++) {
             mean->draws[i] += log(value);
         }

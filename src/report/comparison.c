@@ -12,15 +12,26 @@
 /* Rows of the table on the screen; csv and json have all. */
 #define ROWS_SHOWN 30
 
-#define RATIO_TEXT 40
-static const char *ratio_text(const struct spr_ratio *ratio, char text[RATIO_TEXT])
+#define RATIO_TEXT 64
+static const char *factor(double value, char text[16])
 {
+    const char *format = value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.3g";
+    snprintf(text, 16, format, value);
+    return text;
+}
+
+/* "1.02x (0.99-1.04)" with "x" as the unit. */
+static const char *ratio_text(const struct spr_ratio *ratio, const char *unit,
+                              char text[RATIO_TEXT])
+{
+    char value[16], low[16], high[16];
     if (isnan(ratio->value)) {
         snprintf(text, RATIO_TEXT, "-");
     } else if (ratio->low == ratio->high) {
-        snprintf(text, RATIO_TEXT, "%.3gx", ratio->value);
+        snprintf(text, RATIO_TEXT, "%s%s", factor(ratio->value, value), unit);
     } else {
-        snprintf(text, RATIO_TEXT, "%.3gx (%.3g-%.3g)", ratio->value, ratio->low, ratio->high);
+        snprintf(text, RATIO_TEXT, "%s%s (%s-%s)", factor(ratio->value, value), unit,
+                 factor(ratio->low, low), factor(ratio->high, high));
     }
     return text;
 }
@@ -83,7 +94,7 @@ static void put_answer(FILE *file, const struct spr_comparison *c)
     } else {
         name_of(worst, name, sizeof name);
         snprintf(text, sizeof text, "%s; worst %s %s; geometric mean %s.", words, name,
-                 ratio_text(&worst->ratio, ratio), ratio_text(&c->mean, mean));
+                 ratio_text(&worst->ratio, "x", ratio), ratio_text(&c->mean, "x", mean));
     }
     spr_text_wrapped(file, text, 0);
 }
@@ -104,15 +115,15 @@ static void put_context(FILE *file, const struct spr_comparison *c)
     const char *made = c->base->record.head.created, *remade = c->next->record.head.created;
     snprintf(text, sizeof text,
              "Base %s%s%.24s, new %s%s%.24s; ratios are new over base, "
-             "above 1 is slower%s.",
+             "above 1 is slower%s; x: speedup over dense.",
              spr_text_short(c->base->path, 60, base), made ? " of " : "", made ? made : "",
              spr_text_short(c->next->path, 60, next), remade ? " of " : "",
              remade ? remade : "", c->base->validation ? ", with their 95 % intervals" : "");
     spr_text_wrapped(file, text, 0);
     if (any_by_speedup(c)) {
         spr_text_wrapped(file,
-                         "Judged is pruned time over dense time of the same run: a slower "
-                         "machine is no regression. Times beside it.",
+                         "Ratios are of pruned time over dense time of the same run: a "
+                         "slower machine is no regression.",
                          0);
     }
 }
@@ -130,7 +141,8 @@ static void time_cell(struct spr_table *table, size_t column, const struct spr_p
 static void speedup_cell(struct spr_table *table, size_t column, const struct spr_point *point)
 {
     if (point && !isnan(point->speedup)) {
-        spr_table_cell(table, column, "%.3gx", point->speedup);
+        char text[16];
+        spr_table_cell(table, column, "%sx", factor(point->speedup, text));
     } else {
         spr_table_cell(table, column, "-");
     }
@@ -190,7 +202,8 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
         snprintf(more, sizeof more, " b%g", p->n);
     }
     spr_table_cell(table, column++, "%s%s",
-                   spr_text_short(p->variant, varied->layers ? 12 : 24, cell), more);
+                   spr_text_short(p->variant, (varied->layers ? 12 : 24) - strlen(more), cell),
+                   more);
     if (varied->layers) {
         spr_table_cell(table, column++, "%s",
                        p->layer ? spr_text_short(p->layer, 11, cell) : "network");
@@ -199,20 +212,14 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
     time_cell(table, column++, row->next);
     speedup_cell(table, column++, row->base);
     speedup_cell(table, column++, row->next);
-    spr_table_cell(table, column++, "%s", ratio_text(&row->ratio, text));
+    spr_table_cell(table, column++, "%s", ratio_text(&row->ratio, "", text));
     spr_table_cell(table, column, "%s", mark_of(row, text));
 }
 
-static void put_headings(struct spr_table *table, const struct varied *varied, bool by_speedup)
+static void put_headings(struct spr_table *table, const struct varied *varied)
 {
-    const char *headings[] = {"variant",
-                              "layer",
-                              "base",
-                              "new",
-                              "speedup",
-                              "new",
-                              by_speedup ? "pruned/dense" : "time",
-                              ""};
+    static const char *const headings[] = {"variant", "layer", "base",  "new",
+                                           "base x",  "new x", "ratio", ""};
     size_t column = 0;
     spr_table_row(table);
     for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
@@ -228,7 +235,7 @@ static void put_table(FILE *file, const struct spr_comparison *c, bool markdown)
     struct varied varied = what_varies(c);
     struct spr_table table = {.column_count = varied.layers ? 8 : 7, .markdown = markdown};
     size_t shown = markdown || c->row_count < ROWS_SHOWN ? c->row_count : ROWS_SHOWN;
-    put_headings(&table, &varied, any_by_speedup(c));
+    put_headings(&table, &varied);
     for (size_t i = 0; i < shown; i++) {
         put_row(&table, &c->rows[i], &varied);
     }
