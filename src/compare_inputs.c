@@ -122,27 +122,46 @@ static bool index_points(const struct spr_points *points, bool loose, struct spr
     return true;
 }
 
-/* What two points of one loose key differ in. */
-static void note_difference(struct spr_comparison *c, const struct spr_point *base,
-                            const struct spr_point *next)
-{
-    char what[128], left[16], right[16];
-    snprintf(left, sizeof left, "%d", base->threads);
-    snprintf(right, sizeof right, "%d", next->threads);
-    snprintf(what, sizeof what, "instruction set of %.80s", base->layer);
-    texts(c, what, spr_isa_name(base->isa), spr_isa_name(next->isa));
-    snprintf(what, sizeof what, "threads of %.80s", base->layer);
-    texts(c, what, left, right);
-    snprintf(what, sizeof what, "residency of %.80s", base->layer);
-    texts(c, what, spr_residency_name(base->residency), spr_residency_name(next->residency));
-}
-
 struct matching {
     struct spr_comparison *c;
     struct spr_names exact, loose; /* of the new record */
     bool *taken;                   /* [point of the new record] */
     size_t missing;
+    size_t isa, threads, residency; /* cases that differ in it */
 };
+
+/* A difference of one case; of many cases the first is named. */
+static void of_case(struct matching *m, size_t *count, const char *kind,
+                    const struct spr_point *base, const char *texts_of[2])
+{
+    char what[128];
+    if (strcmp(texts_of[0], texts_of[1]) != 0 && ++*count == 1) {
+        snprintf(what, sizeof what, "%s of %.80s", kind, base->layer);
+        differ(m->c, what, texts_of[0], texts_of[1]);
+    }
+}
+
+/* What two points of one loose key differ in. */
+static void note_difference(struct matching *m, const struct spr_point *base,
+                            const struct spr_point *next)
+{
+    char left[16], right[16];
+    snprintf(left, sizeof left, "%d", base->threads);
+    snprintf(right, sizeof right, "%d", next->threads);
+    of_case(m, &m->isa, "instruction set", base,
+            (const char *[2]){spr_isa_name(base->isa), spr_isa_name(next->isa)});
+    of_case(m, &m->threads, "threads", base, (const char *[2]){left, right});
+    of_case(m, &m->residency, "residency", base,
+            (const char *[2]){spr_residency_name(base->residency),
+                              spr_residency_name(next->residency)});
+}
+
+static void note_all(struct spr_comparison *c, const char *kind, size_t count)
+{
+    if (count > 1) {
+        spr_note(&c->mismatches, "%s: of %zu cases in all", kind, count);
+    }
+}
 
 /* The point of the new record that a base point is compared with, or NULL. */
 static const struct spr_point *partner(struct matching *m, const struct spr_point *base)
@@ -152,7 +171,7 @@ static const struct spr_point *partner(struct matching *m, const struct spr_poin
     if (at == SIZE_MAX && base->measured) {
         at = spr_names_find(&m->loose, base->loose_key);
         if (at != SIZE_MAX && !m->taken[at]) {
-            note_difference(m->c, base, &next->points[at]);
+            note_difference(m, base, &next->points[at]);
         }
     }
     if (at == SIZE_MAX || m->taken[at]) {
@@ -175,6 +194,9 @@ static void fill(struct matching *m)
                      c->base->path);
         }
     }
+    note_all(c, "instruction set", m->isa);
+    note_all(c, "threads", m->threads);
+    note_all(c, "residency", m->residency);
     if (m->missing > 1) {
         spr_note(&c->mismatches, "%zu cases in all: only in %s", m->missing, c->base->path);
     }

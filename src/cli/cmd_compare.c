@@ -126,7 +126,7 @@ const struct verb verb_compare = {
     .notes =
         "BASE and NEW are two records of analyze or two of validate. Measured cases are\n"
         "judged by pruned time over dense time of the same run, so that a slower machine\n"
-        "is no regression, with a 95 % bootstrap interval from the samples in the records.\n"
+        "is no regression, with a 95 % bootstrap interval from the records' samples.\n"
         "Status: 0 every interval is within the limit, 1 one is wholly past it, 3 one\n"
         "straddles it or is too noisy. Inputs that differ (model, machine, instruction\n"
         "set, threads, missing cases) are an error, status 2, unless --allow-mismatch.\n"
