@@ -12,6 +12,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
     OPT_DTYPE,
@@ -23,6 +24,7 @@ enum option {
     OPT_LAYERS,
     OPT_MACHINE,
     OPT_MAX_DROP,
+    OPT_MAX_REGRESSION,
     OPT_MEASURED,
     OPT_NO_PROGRESS,
     OPT_NO_SAVE,
@@ -73,7 +75,8 @@ struct cli {
     struct spr_notes notes;
 };
 
-extern const struct verb verb_analyze, verb_explain, verb_plot, verb_list, verb_help;
+extern const struct verb verb_analyze, verb_explain, verb_plot, verb_compare, verb_list,
+    verb_help;
 const struct verb *const *cli_verbs(void);
 
 /* options.c */
