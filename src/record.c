@@ -59,8 +59,9 @@ static void put_head(struct spr_emit *out, const struct spr_analysis *a,
     spr_machine_to_json(out, "machine", a->machine);
 }
 
-static void put_options(struct spr_emit *out, const struct spr_options *options)
+static void put_options(struct spr_emit *out, const struct spr_analysis *a)
 {
+    const struct spr_options *options = &a->options;
     spr_emit_open(out, "options", '{');
     spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
     spr_emit_open(out, "batches", '[');
@@ -70,6 +71,9 @@ static void put_options(struct spr_emit *out, const struct spr_options *options)
     spr_emit_close(out, ']');
     spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
+    if (a->has_expected) {
+        spr_emit_text(out, "expected_residency", spr_residency_name(a->expected_residency));
+    }
     spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
     spr_emit_bool(out, "assume_uniform", options->assume_uniform);
     spr_emit_number(out, "max_drop", options->has_max_drop ? options->max_drop : (double)NAN);
@@ -144,6 +148,22 @@ static void put_layer_costs(struct spr_emit *out, const struct spr_layer_result 
     spr_emit_number(out, "bytes", run->bytes);
 }
 
+static void put_layer_expected(struct spr_emit *out, const struct spr_analysis *a,
+                               const struct spr_result *result, size_t index)
+{
+    const struct spr_layer_result *r = &result->layers[index];
+    const struct spr_layer_expected *expected = &r->expected;
+    spr_emit_number(out, "expected_time_s", expected->time_s);
+    spr_emit_number(out, "expected_dense_time_s",
+                    spr_analysis_expected_dense(a, result->batch_index, index)->time_s);
+    spr_emit_number(out, "expected_speedup", r->expected_speedup);
+    /* "bound": no kernel runs this operator, and its bound stands in. */
+    spr_emit_text(out, "expected_bound",
+                  isnan(expected->time_s) ? NULL
+                  : expected->kernel      ? spr_limit_name(expected->limit)
+                                          : "bound");
+}
+
 void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
                           const struct spr_result *result, size_t index)
 {
@@ -165,10 +185,7 @@ void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "dense_time_s", dense->time_s);
     spr_emit_number(out, "speedup", r->speedup);
     spr_emit_number(out, "break_even_sparsity", r->break_even_sparsity);
-    spr_emit_null(out, "expected_time_s");
-    spr_emit_null(out, "expected_dense_time_s");
-    spr_emit_null(out, "expected_speedup");
-    spr_emit_null(out, "expected_bound");
+    put_layer_expected(out, a, result, index);
     put_counted(out, &r->choice);
     spr_emit_number(out, "activation_sparsity", r->choice.activation_sparsity);
     spr_emit_text(out, "reason", spr_explain_layer(a, result, index, text));
@@ -216,8 +233,8 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
     } else {
         spr_emit_null(out, "pareto");
     }
-    spr_emit_null(out, "expected_speedup");
-    spr_emit_null(out, "expected_time_s");
+    spr_emit_number(out, "expected_speedup", result->expected.speedup);
+    spr_emit_number(out, "expected_time_s", result->expected.time_s);
 }
 
 enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
@@ -230,7 +247,7 @@ enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
     spr_emit_begin(out, file, 4);
     spr_emit_open(out, NULL, '{');
     put_head(out, a, head);
-    put_options(out, &a->options);
+    put_options(out, a);
     spr_emit_number(out, "flops_per_mac", 2);
     spr_emit_text(out, "network", a->network->name);
     spr_emit_text(out, "metric", a->network->metric);

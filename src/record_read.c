@@ -330,6 +330,7 @@ static enum spr_status read_options(struct reading *r, const spr_json *root)
     const spr_json *options = spr_json_get(root, "options");
     const char *dtype = spr_json_text(spr_json_get(options, "dtype"));
     const char *residency = spr_json_text(spr_json_get(options, "residency"));
+    const char *expected = spr_json_text(spr_json_get(options, "expected_residency"));
     double threads = number_of(options, "threads");
     if (!dtype || spr_dtype_parse(dtype, &out->dtype, NULL) != SPR_OK) {
         return fail_option(r, "dtype", "f64, f32, tf32, f16, bf16, fp8 or i8");
@@ -339,6 +340,9 @@ static enum spr_status read_options(struct reading *r, const spr_json *root)
             out->residency = (enum spr_residency)i;
         }
     }
+    /* Without being asked for, the two differ. */
+    out->has_residency = expected ? residency && strcmp(residency, expected) == 0
+                                  : out->residency != SPR_RESIDENCY_DRAM;
     out->threads = threads >= 1 && threads <= 1e6 ? (int64_t)threads : 0;
     (void)spr_json_bool(spr_json_get(options, "ideal_tiles"), &out->ideal_tiles);
     (void)spr_json_bool(spr_json_get(options, "assume_uniform"), &out->assume_uniform);
