@@ -32,6 +32,11 @@ const char *spr_limit_short(enum spr_limit limit)
     return limits[limit].brief;
 }
 
+const char *spr_explain_expected(const struct spr_layer_expected *expected)
+{
+    return expected->kernel ? limits[expected->limit].words : "bound, not expected";
+}
+
 const char *spr_limit_remedy(enum spr_limit limit)
 {
     return limits[limit].remedy;

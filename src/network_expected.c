@@ -209,6 +209,20 @@ void spr_expected_result(struct spr_analysis *a, struct spr_result *result)
     out->bound_share = sums.time_s > 0 ? sums.bound_s / sums.time_s : 0;
 }
 
+struct spr_answer spr_result_answer(const struct spr_result *result, bool expected)
+{
+    const struct spr_network_expected *e = &result->expected;
+    if (expected && isfinite(e->speedup)) {
+        return (struct spr_answer){true,          e->speedup,        e->speedup_mixed,
+                                   e->dense_time_s, e->time_s, e->amdahl_ceiling,
+                                   e->layers_slower};
+    }
+    return (struct spr_answer){false,           result->speedup,
+                               result->speedup_mixed, result->dense_time_s,
+                               result->time_s,  result->amdahl_ceiling,
+                               result->layers_slower};
+}
+
 void spr_expected_free(struct spr_analysis *a)
 {
     spr_free(a->expected_dense);

@@ -279,7 +279,7 @@ static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_
                         "dense should reach %.0f %% of its bound, this variant %.0f %%", dense,
                         sparse);
     if (step->factor < 1 && worst && worst->kernel) {
-        snprintf(text + used, SPR_REASON_TEXT - (size_t)used, "; there it is %s: %s",
+        snprintf(text + used, SPR_REASON_TEXT - (size_t)used, "; held back there by %s: %s",
                  spr_limit_words(worst->limit), spr_limit_remedy(worst->limit));
     }
     return text;

@@ -130,6 +130,18 @@ const struct spr_layer_expected *spr_analysis_expected_dense(const struct spr_an
 double spr_analysis_speedup(const struct spr_analysis *analysis,
                             const struct spr_result *result);
 
+/* What answers for one result. */
+struct spr_answer {
+    bool expected; /* the kernels' expected times; else the bounds */
+    double speedup, speedup_mixed;
+    double dense_time_s, time_s;
+    double amdahl_ceiling;
+    size_t layers_slower;
+};
+
+/* The expected times where they are wanted and known, else the bounds. */
+struct spr_answer spr_result_answer(const struct spr_result *result, bool expected);
+
 /* Per pattern the fastest result within --max-drop (of all when none is within it), in
  * rising order of first appearance: fills at most `size` indices into results, for one
  * batch; returns how many. mixed and table variants group by their pattern. */

@@ -68,6 +68,9 @@ const char *spr_step_remedy(const struct spr_analysis *analysis,
  * X from L2". */
 const char *spr_limit_words(enum spr_limit limit);
 
+/* "rows of X from L2", or that the bound stands in: "bound, not expected". */
+const char *spr_explain_expected(const struct spr_layer_expected *expected);
+
 /* In one or two words what limits a whole variant ("FLOPs 74%", "X, Y bytes 46%",
  * "not pruned 39%"), of its expected time where there is one; returns
  * text[SPR_REASON_TEXT]. */

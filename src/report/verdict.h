@@ -11,6 +11,7 @@
 /* What was measured beside the bound of the same operators. */
 struct spr_judged {
     struct spr_measured measured, bound;
+    struct spr_measured expected; /* NAN: nothing is expected */
     double allowed; /* speedup the model allows for them */
 };
 
