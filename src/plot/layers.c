@@ -95,8 +95,8 @@ static struct spr_paint paint_expected(size_t limit, bool pale, char title[SPR_C
         [SPR_LIMIT_X] = {SPR_SKY, "#CBE7F7"},
         [SPR_LIMIT_W] = {SPR_BLUE, "#A6CDE3"},
         [SPR_LIMIT_SEGMENTS] = {SPR_GREEN, "#A6DCCD"},
-        [SPR_LIMIT_CALL] = {SPR_GREY, "#D0D0D0"},
-        [SPR_LIMIT_BOUND] = {SPR_BLACK, "#606060"}};
+        [SPR_LIMIT_CALL] = {"#F0E442", "#FAF4B8"},
+        [SPR_LIMIT_BOUND] = {SPR_GREY, "#D0D0D0"}};
     static const char letters[] = "flpxwrob";
     snprintf(title, SPR_CLEAN_TEXT, "%s",
              limit < SPR_LIMIT_BOUND ? spr_limit_words((enum spr_limit)limit)
@@ -336,7 +336,8 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
 {
     struct spr_figure *figure = scene->figure;
     write_texts(scene);
-    spr_figure_frame(figure, figure->dumb ? 0 : 125, figure->dumb ? 30 : 230);
+    double panel = figure->expected ? 160 : 125;
+    spr_figure_frame(figure, figure->dumb ? 0 : panel, figure->dumb ? 30 : 230);
     double lines = floor((figure->area.top - figure->area.bottom - 1) / 2);
     size_t most = figure->dumb ? (size_t)fmax(lines, 2) : SPR_ROWS_MAX;
     enum spr_status status =

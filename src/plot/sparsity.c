@@ -352,7 +352,7 @@ static void write_notes(struct scene *scene)
     const struct spr_options *options = &scene->analysis->options;
     char factor[SPR_SHORT_TEXT];
     if (figure->expected && !figure->dumb) {
-        spr_draw_note(figure, "Markers: expected; thin lines: bound.");
+        spr_draw_note(figure, "Markers, Amdahl ceiling: expected; thin lines: bound.");
     }
     if (!scene->accuracy) {
         spr_draw_note(figure, "No accuracy was given: y is the share of zeros, not accuracy.");

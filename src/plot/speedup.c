@@ -144,7 +144,9 @@ static void draw_levels(struct scene *scene)
         name_level(scene, line[0], text, 1);
     }
     if (scene->ceiling_count > 0) {
-        struct spr_stroke weights = {SPR_GREY, "(3,4)", 1.6, 0, "activation ceiling"};
+        struct spr_stroke weights = {SPR_GREY, "(3,4)", 1.6, 0,
+                                     figure->expected ? "activation ceiling (bound)"
+                                                      : "activation ceiling"};
         spr_figure_line(figure, (const double(*)[2])scene->ceiling, scene->ceiling_count,
                         &weights);
     }
@@ -272,7 +274,7 @@ static void write_notes(struct scene *scene)
     struct spr_figure *figure = scene->figure;
     char factor[SPR_SHORT_TEXT];
     if (figure->expected && !figure->dumb) {
-        spr_draw_note(figure, "Markers: expected; thin lines: bound.");
+        spr_draw_note(figure, "Markers, Amdahl ceiling: expected; thin lines: bound.");
     }
     if (!figure->dumb) {
         spr_draw_note(figure,

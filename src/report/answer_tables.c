@@ -245,6 +245,11 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     }
 }
 
+static const char *what_ranks(const struct spr_analysis *a)
+{
+    return a->expected_leads ? "expected" : a->has_expected ? "bound" : "speedup";
+}
+
 /* Results at one pattern and a few sparsities of the grid side by side. */
 #define MATRIX_MAX 6
 
@@ -312,7 +317,7 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     }
     table.left[0] = true;
     spr_table_row(&table);
-    spr_table_cell(&table, 0, a->expected_leads ? "expected at" : "speedup at");
+    spr_table_cell(&table, 0, "%s at", what_ranks(a));
     for (size_t s = 0; s < columns; s++) {
         spr_table_cell(&table, s + 1, "%.4g%%", 100 * sparsities[s]);
     }
@@ -371,7 +376,7 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
     struct spr_table table = {.column_count = shown + 2, .markdown = markdown};
     table.left[0] = true;
     spr_table_row(&table);
-    spr_table_cell(&table, 0, a->expected_leads ? "expected at batch" : "speedup at batch");
+    spr_table_cell(&table, 0, "%s at batch", what_ranks(a));
     for (size_t b = 0; b < shown; b++) {
         spr_table_cell(&table, b + 1, "%.0f", a->options.batches[b]);
     }
