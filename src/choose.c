@@ -60,9 +60,9 @@ static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
         const struct spr_result *result = &a->results[i];
         if (result->counted && result->batch_index == batch_index) {
             double accuracy = result->variant->accuracy;
-            ranked[count++] = (struct ranked){
-                i, a->network->lower_is_better ? -accuracy : accuracy,
-                spr_analysis_speedup(a, result)};
+            ranked[count++] =
+                (struct ranked){i, a->network->lower_is_better ? -accuracy : accuracy,
+                                spr_analysis_speedup(a, result)};
         }
     }
     qsort(ranked, count, sizeof *ranked, by_accuracy);
@@ -166,8 +166,7 @@ size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
 {
     size_t best = best_of(a, batch_index, true);
     /* A gain that rounds to 1.00x is none. */
-    bool pays =
-        best < a->result_count && spr_analysis_speedup(a, &a->results[best]) >= 1.005;
+    bool pays = best < a->result_count && spr_analysis_speedup(a, &a->results[best]) >= 1.005;
     return pays ? best : a->result_count;
 }
 

@@ -78,8 +78,8 @@ static double calls_of(const struct spr_layer *layer, double batch,
 static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
 {
     struct spr_shape shape = spr_layer_shape(layer);
-    bool counted = choice->pattern.kind->pattern_class == SPR_CLASS_CSR &&
-                   !isnan(choice->counted.nnz);
+    bool counted =
+        choice->pattern.kind->pattern_class == SPR_CLASS_CSR && !isnan(choice->counted.nnz);
     return counted ? choice->counted.nnz
                    : spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
 }
@@ -125,8 +125,8 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
     struct spr_layer_expected *out = &a->expected_dense[batch_index * layers];
     double bytes = 0;
     for (size_t i = 0; i < layers; i++) {
-        bytes += (double)a->network->layers[i].count *
-                 spr_analysis_dense(a, batch_index, i)->bytes;
+        bytes +=
+            (double)a->network->layers[i].count * spr_analysis_dense(a, batch_index, i)->bytes;
     }
     for (size_t i = 0; i < layers; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
@@ -213,14 +213,13 @@ struct spr_answer spr_result_answer(const struct spr_result *result, bool expect
 {
     const struct spr_network_expected *e = &result->expected;
     if (expected && isfinite(e->speedup)) {
-        return (struct spr_answer){true,          e->speedup,        e->speedup_mixed,
-                                   e->dense_time_s, e->time_s, e->amdahl_ceiling,
-                                   e->layers_slower};
+        return (struct spr_answer){
+            true,      e->speedup,        e->speedup_mixed, e->dense_time_s,
+            e->time_s, e->amdahl_ceiling, e->layers_slower};
     }
-    return (struct spr_answer){false,           result->speedup,
-                               result->speedup_mixed, result->dense_time_s,
-                               result->time_s,  result->amdahl_ceiling,
-                               result->layers_slower};
+    return (struct spr_answer){
+        false,          result->speedup,        result->speedup_mixed, result->dense_time_s,
+        result->time_s, result->amdahl_ceiling, result->layers_slower};
 }
 
 void spr_expected_free(struct spr_analysis *a)

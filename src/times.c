@@ -156,14 +156,13 @@ void spr_times_sum(const struct spr_times *times, const struct spr_analysis *ana
     for (size_t i = 0; i < analysis->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
         double count = (double)analysis->network->layers[i].count;
-        struct spr_measured bound = times_count(
-            count, spr_analysis_dense(analysis, result->batch_index, i)->time_s,
-            r->run.time_s);
+        struct spr_measured bound =
+            times_count(count, spr_analysis_dense(analysis, result->batch_index, i)->time_s,
+                        r->run.time_s);
         struct spr_measured expected = times_count(
             count, spr_analysis_expected_dense(analysis, result->batch_index, i)->time_s,
             r->expected.time_s);
-        struct spr_measured own =
-            times_count(count, times->dense_s[i], times->sparse_s[i]);
+        struct spr_measured own = times_count(count, times->dense_s[i], times->sparse_s[i]);
         if (isnan(times->dense_s[i])) {
             add(&sums->network, expects ? expected : bound);
             continue;

@@ -272,9 +272,9 @@ static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_
 {
     double dense = 100 * result->dense_time_s / result->expected.dense_time_s;
     double sparse = 100 * result->time_s / result->expected.time_s;
-    const struct spr_layer_expected *worst =
-        step->worst_layer < a->network->layer_count ? &result->layers[step->worst_layer].expected
-                                                    : NULL;
+    const struct spr_layer_expected *worst = step->worst_layer < a->network->layer_count
+                                                 ? &result->layers[step->worst_layer].expected
+                                                 : NULL;
     int used = snprintf(text, SPR_REASON_TEXT,
                         "dense should reach %.0f %% of its bound, this variant %.0f %%", dense,
                         sparse);

@@ -36,7 +36,7 @@ static inline double fake_time(const struct spr_expected_case *of, enum spr_limi
                of->network_bytes > 1e6;
     double stream_s = far ? 4e-9 * elements : 0;
     double longest = multiply_s > stream_s ? multiply_s : stream_s;
-    *limit = longest < 1e-6           ? SPR_LIMIT_CALL
+    *limit = longest < 1e-6          ? SPR_LIMIT_CALL
              : stream_s > multiply_s ? SPR_LIMIT_W
              : indexed               ? SPR_LIMIT_X
                                      : SPR_LIMIT_FMA;

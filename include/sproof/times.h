@@ -33,7 +33,7 @@ struct spr_times_sums {
     /* measured layers, the others at their expected time, or at their bound where the result
      * has none */
     struct spr_measured network;
-    double share;                 /* of the dense network's bound that was measured, 0..1 */
+    double share; /* of the dense network's bound that was measured, 0..1 */
 };
 
 void spr_times_sum(const struct spr_times *times, const struct spr_analysis *analysis,

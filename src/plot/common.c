@@ -51,7 +51,8 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     add_changes(figure, &analysis->options);
     if (figure->expected) {
         spr_text_add(&figure->facts,
-                     "; 2 FLOP per multiply-add; expected of sproof's kernels (%s, %d threads, residency %s), not a "
+                     "; 2 FLOP per multiply-add; expected of sproof's kernels (%s, %d "
+                     "threads, residency %s), not a "
                      "measurement; bound: hardware potential (residency %s)",
                      spr_isa_name(analysis->expected_isa), analysis->expected_threads,
                      spr_residency_name(analysis->expected_residency),
@@ -115,14 +116,15 @@ static const struct spr_result *fastest(const struct spr_analysis *analysis,
     for (size_t i = 0; i < analysis->result_count; i++) {
         const struct spr_result *result = &analysis->results[i];
         bool within = !limited || result->within_drop;
-        if (result->batch_index != request->batch_index || !(spr_analysis_speedup(analysis, result) > 0) ||
+        if (result->batch_index != request->batch_index ||
+            !(spr_analysis_speedup(analysis, result) > 0) ||
             (pattern && !(result->variant->pattern.kind &&
                           spr_pattern_equal(&result->variant->pattern, pattern)))) {
             continue;
         }
         if (!best || (within && !best_within) ||
-            (within == best_within && spr_analysis_speedup(analysis, result) >
-                                          spr_analysis_speedup(analysis, best))) {
+            (within == best_within &&
+             spr_analysis_speedup(analysis, result) > spr_analysis_speedup(analysis, best))) {
             best = result;
             best_within = within;
         }

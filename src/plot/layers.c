@@ -169,7 +169,8 @@ static void draw_bounds(struct scene *scene)
 {
     for (size_t i = 0; scene->rows.expected && i < scene->rows.count; i++) {
         const struct spr_row *row = &scene->rows.row[i];
-        struct spr_bar upper = place(scene, i, 0), lower = place(scene, i, row->pruned ? 1 : 2);
+        struct spr_bar upper = place(scene, i, 0),
+                       lower = place(scene, i, row->pruned ? 1 : 2);
         double before = row->bound_before_s / scene->unit;
         double after = row->bound_after_s / scene->unit;
         const double ends[2][4] = {{after, lower.bottom, after, lower.top},
@@ -232,8 +233,8 @@ static void write_row(struct scene *scene, const struct spr_row *row, const char
         spr_text_add_csv_number(csv, row->before_s);
         spr_text_add_csv_number(csv, row->after_s);
     }
-    size_t limits = scene->rows.expected ? SPR_LIMIT_BOUND + 1
-                                         : SPR_LIMIT_MEMORY + machine->memory_count;
+    size_t limits =
+        scene->rows.expected ? SPR_LIMIT_BOUND + 1 : SPR_LIMIT_MEMORY + machine->memory_count;
     for (size_t p = 0; p < limits; p++) {
         spr_text_add_csv_number(csv, row->before[p]);
         spr_text_add_csv_number(csv, row->after[p]);

@@ -101,8 +101,7 @@ static void finish_series(struct spr_series_set *set, bool by_method)
 
 static bool drawable(const struct spr_result *result, double speedup, bool need_accuracy)
 {
-    return isfinite(speedup) && speedup > 0 &&
-           isfinite(result->variant->sparsity) &&
+    return isfinite(speedup) && speedup > 0 && isfinite(result->variant->sparsity) &&
            (!need_accuracy || isfinite(result->variant->accuracy));
 }
 

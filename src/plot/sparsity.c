@@ -54,9 +54,9 @@ static void survey(struct scene *scene)
     for (size_t i = 0; i < scene->set.point_count; i++) {
         const struct spr_point *point = &scene->set.points[i];
         double dense = dense_of(scene, point);
-        scene->amdahl = fmax(
-            scene->amdahl,
-            spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
+        scene->amdahl =
+            fmax(scene->amdahl,
+                 spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
         scene->hollow = scene->hollow || hollow(scene, point);
         if (!scene->accuracy || !isfinite(dense)) {
             continue;
@@ -235,7 +235,8 @@ static void describe(struct scene *scene, const struct spr_point *point)
              "limited by %s%s",
              spr_text_clean(variant->name, 80, name), 100 * point->sparsity, point->speedup,
              spr_draw_range(result, scene->figure->expected, bound), accuracy,
-             method[0] ? " | " : "", method, variant->layerwise ? " | accuracy of a network with uneven sparsity" : "",
+             method[0] ? " | " : "", method,
+             variant->layerwise ? " | accuracy of a network with uneven sparsity" : "",
              spr_text_clean(limit, 120, clean),
              result->pareto ? " | on the Pareto front" : "");
     spr_figure_hover(scene->figure, at, 8, text);
@@ -299,8 +300,7 @@ static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
     double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
     struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
-    bool done =
-        curve && markers && (!scene->figure->expected || draw_bound(scene, series));
+    bool done = curve && markers && (!scene->figure->expected || draw_bound(scene, series));
     for (size_t i = 0; done && i < series->count; i++) {
         const struct spr_point *point = &scene->set.points[series->first + i];
         curve[i][0] = point->speedup;
@@ -397,9 +397,10 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     set_axes(scene);
     write_notes(scene);
     spr_figure_frame(figure, figure->dumb ? 16 : PANEL, figure->dumb ? 8 : 96);
-    spr_text_add(&figure->csv, "variant,pattern,method,sparsity,speedup,speedup_low,"
-                               "speedup_high,accuracy,amdahl_ceiling,counted,pareto,"
-                               "within_max_drop%s\n",
+    spr_text_add(&figure->csv,
+                 "variant,pattern,method,sparsity,speedup,speedup_low,"
+                 "speedup_high,accuracy,amdahl_ceiling,counted,pareto,"
+                 "within_max_drop%s\n",
                  figure->expected ? ",expected_speedup" : "");
     bool done = draw_front(scene);
     draw_limits(scene);

@@ -66,9 +66,9 @@ static void set_axes(struct scene *scene)
         x[1] = fmax(x[1], 100 * point->sparsity);
         y[0] = fmin(y[0], point->speedup);
         y[1] = fmax(y[1], fmax(point->speedup, point->result->speedup));
-        scene->amdahl = fmax(
-            scene->amdahl,
-            spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
+        scene->amdahl =
+            fmax(scene->amdahl,
+                 spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
     }
     scene->highest = y[1];
     /* The ideal goes to infinity: it may leave the frame once it is clearly above all. */
@@ -231,8 +231,7 @@ static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
     double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
     struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
-    bool done =
-        curve && markers && (!scene->figure->expected || draw_bound(scene, series));
+    bool done = curve && markers && (!scene->figure->expected || draw_bound(scene, series));
     for (size_t i = 0; done && i < series->count; i++) {
         const struct spr_point *point = &scene->set.points[series->first + i];
         curve[i][0] = 100 * point->sparsity;

@@ -50,8 +50,8 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     }
     fprintf(file, "  %s%s\n", name, shape);
     put_expected(file, a, result, index, markdown);
-    fprintf(file, "%s %s -> %s, %.2fx%s\n", isfinite(r->expected_speedup) ? "" : "   ",
-            dense, now, r->speedup, even);
+    fprintf(file, "%s %s -> %s, %.2fx%s\n", isfinite(r->expected_speedup) ? "" : "   ", dense,
+            now, r->speedup, even);
     spr_text_wrapped(file, text, 4);
 }
 

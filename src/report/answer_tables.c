@@ -92,9 +92,9 @@ static bool any_accuracy(const struct spr_analysis *a)
 
 static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
 {
-    static const char *const heads[COLUMN_COUNT] = {
-        "variant", "zeros", "accuracy", "expected",  "speedup",
-        "mixed",   "dense", "even at",  "limited by"};
+    static const char *const heads[COLUMN_COUNT] = {"variant",  "zeros",   "accuracy",
+                                                    "expected", "speedup", "mixed",
+                                                    "dense",    "even at", "limited by"};
     size_t count = 0;
     *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {

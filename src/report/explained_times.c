@@ -21,8 +21,7 @@ static struct row row_of(const struct spr_analysis *a, const struct spr_explanat
     struct row row = {
         .measured = {e->times->dense_s[layer], e->times->sparse_s[layer]},
         .bound = {spr_analysis_dense(a, batch, layer)->time_s, r->run.time_s},
-        .expected = {spr_analysis_expected_dense(a, batch, layer)->time_s,
-                     r->expected.time_s},
+        .expected = {spr_analysis_expected_dense(a, batch, layer)->time_s, r->expected.time_s},
         .pruned = !spr_pattern_is_dense(&r->choice.pattern)};
     row.same = spr_alike(row.measured.dense_s, row.measured.sparse_s);
     return row;
@@ -33,9 +32,9 @@ static const char *remark(const struct row *row, bool expected)
 {
     bool above = row->measured.dense_s < row->bound.dense_s ||
                  row->measured.sparse_s < row->bound.sparse_s;
-    return above           ? (expected ? "beats bound?" : "beats its bound?")
-           : !row->pruned  ? ""
-           : row->same     ? (expected ? "not skipped?" : "zeros not skipped?")
+    return above          ? (expected ? "beats bound?" : "beats its bound?")
+           : !row->pruned ? ""
+           : row->same    ? (expected ? "not skipped?" : "zeros not skipped?")
            : row->measured.sparse_s > row->measured.dense_s
                ? (expected ? "slower" : "slower than dense")
                : "";

@@ -43,8 +43,8 @@ static void add_to_group(const struct spr_analysis *a, const struct spr_result *
 {
     double times = (double)a->network->layers[index].count;
     bool expected = isfinite(result->expected.speedup);
-    double seconds = expected ? result->layers[index].expected.time_s
-                              : result->layers[index].run.time_s;
+    double seconds =
+        expected ? result->layers[index].expected.time_s : result->layers[index].run.time_s;
     double dense_seconds =
         expected ? spr_analysis_expected_dense(a, result->batch_index, index)->time_s
                  : spr_analysis_dense(a, result->batch_index, index)->time_s;
@@ -258,8 +258,8 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
     fputc('\n', file);
     spr_report_waterfall(file, a, result, &e->waterfall, false);
     fprintf(file, "  =%-8.3g %s\n", e->waterfall.speedup,
-            e->times ? (answer.expected ? "with your layers, the others as expected"
-                                        : "with your layers, the others at their bound")
+            e->times          ? (answer.expected ? "with your layers, the others as expected"
+                                                 : "with your layers, the others at their bound")
             : e->measured     ? "measured speedup"
             : answer.expected ? "speedup expected of sproof's kernels"
                               : "speedup the hardware allows");

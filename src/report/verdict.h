@@ -12,7 +12,7 @@
 struct spr_judged {
     struct spr_measured measured, bound;
     struct spr_measured expected; /* NAN: nothing is expected */
-    double allowed; /* speedup the model allows for them */
+    double allowed;               /* speedup the model allows for them */
 };
 
 struct spr_judged spr_judge(const struct spr_explanation *explanation);

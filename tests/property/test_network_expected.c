@@ -111,8 +111,8 @@ static bool result_laws(const struct spr_analysis *a, const struct spr_result *r
             spr_analysis_expected_dense(a, r->batch_index, i);
         dense_s += count * dense->time_s;
         time_s += count * r->layers[i].expected.time_s;
-        CHECK_NEAR(dense->time_s / r->layers[i].expected.time_s,
-                   r->layers[i].expected_speedup, 1e-12);
+        CHECK_NEAR(dense->time_s / r->layers[i].expected.time_s, r->layers[i].expected_speedup,
+                   1e-12);
     }
     CHECK_NEAR(time_s, e->time_s, 1e-12);
     CHECK_NEAR(isnan(time_s) ? (double)NAN : dense_s, e->dense_time_s, 1e-12);
