@@ -202,13 +202,12 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
         "even with dense, over the layers";
     static const char *const expected =
-        "zeros: share of W; expected: speedup of sproof's kernels; bound: what no kernel\n"
-        "beats; mixed: expected if layers where the pattern loses stay dense; dense: how\n"
-        "many prunable operators those are; limited by: share of the expected time";
+        "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
+        "hardware potential; mixed: expected if layers where the pattern loses stay\n"
+        "dense; dense: how many prunable operators those are; limited by: share of the\n"
+        "expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "", a->has_expected ? expected : bound,
-            !pareto           ? ""
-            : a->has_expected ? ";\n*: nothing as accurate is faster"
-                              : "; *: nothing as accurate is faster");
+            !pareto ? "" : "; *: nothing as accurate is faster");
 }
 
 void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
