@@ -8,7 +8,7 @@
 
 const struct verb *const *cli_verbs(void)
 {
-    static const struct verb *const verbs[] = {&verb_analyze, &verb_explain, &verb_plot,
+    static const struct verb *const verbs[] = {&verb_analyze, &verb_explain, &verb_plot, &verb_probe,
                                                &verb_list,    &verb_help,    NULL};
     return verbs;
 }
