@@ -10,7 +10,7 @@
 
 /* Seconds for the rates, and what spr_calibrate takes after them (a share of the progress
  * only: it keeps its own time). Together under 5 and 60. */
-#define QUICK_S 2.2
+#define QUICK_S 1.9
 #define FULL_S 24.0
 #define RATES_SHARE 0.5
 #define TEAMS_MAX 20 /* 1, 2, 4 ... and all */
@@ -190,6 +190,9 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
     size_t count = list_levels(s, levels);
     for (size_t r = 0; r < spr_probe_row_count; r++) {
         const struct spr_probe_row *row = &spr_probe_rows[r];
+        if (s->options->quick && !row->quick) {
+            continue;
+        }
         if (!whole && row->kind != SPR_PROBE_FMA_F32 && row->kind != SPR_PROBE_READ) {
             continue;
         }
@@ -205,9 +208,15 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
     }
 }
 
+/* One thread and all threads get the whole programme, those between a short one. */
 static bool is_end(const struct session *s, int team)
 {
     return team == 0 || team + 1 == s->team_count;
+}
+
+static bool is_swept(const struct session *s, int team)
+{
+    return team == 0 || (is_end(s, team) && !s->options->quick);
 }
 
 static enum spr_status measure_team(struct session *s, int index)
@@ -221,7 +230,7 @@ static enum spr_status measure_team(struct session *s, int index)
     enum spr_isa isa = chosen_isa(s);
     add_rate(s, threads == 1 ? "call" : "parallel_region", "s", NULL, isa,
              spr_probe_measure_call(&s->pace, &s->team));
-    if (is_end(s, index)) {
+    if (is_swept(s, index)) {
         sweep(s);
     }
     if (index == 0) {
@@ -335,10 +344,10 @@ static enum spr_status make_room(struct session *s)
     size_t points = 0, per_isa = spr_probe_row_count * (SPR_CPU_CACHES + 1), rates = 0;
     for (int t = 0; t < s->team_count; t++) {
         bool end = is_end(s, t);
-        points += end ? sweep_count(team_bytes(s, s->teams[t])) : 0;
+        points += is_swept(s, t) ? sweep_count(team_bytes(s, s->teams[t])) : 0;
         rates += 1 + per_isa * (size_t)(end ? s->isa_count : 1);
         /* What is counted is what a CPU with three caches has. */
-        s->measures += 1 + (end ? (size_t)s->isa_count * 31 : 5);
+        s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 23 : 31) : 5);
     }
     s->measures += points + 1;
     s->probe->rates = spr_arena_alloc(&s->probe->arena, rates * sizeof *s->probe->rates);

@@ -15,6 +15,7 @@ struct spr_probe_row {
     enum spr_probe_kind kind;
     size_t row_bytes; /* of SPR_PROBE_ROW_READ */
     bool per_level;   /* measured once per memory level */
+    bool quick;       /* also in a quick probe */
     const char *what; /* in words */
 };
 extern const struct spr_probe_row spr_probe_rows[];

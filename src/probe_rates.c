@@ -12,19 +12,19 @@
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
  * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c. */
 const struct spr_probe_row spr_probe_rows[] = {
-    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, "multiply-adds of f32"},
-    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, "multiply-adds of f64"},
-    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, "dot products of bf16, sums in f32"},
-    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, "dot products of int8, sums in int32"},
-    {"load", "1/s", SPR_PROBE_LOAD, 0, false, "loads of vectors from L1"},
-    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, "loads of one f32 into all lanes"},
-    {"store", "1/s", SPR_PROBE_STORE, 0, false, "stores of vectors to L1"},
-    {"read", "B/s", SPR_PROBE_READ, 0, true, "sequential reading"},
-    {"copy", "B/s", SPR_PROBE_COPY, 0, true, "copying one half of the set to the other"},
-    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, true, "reading rows of 64 bytes"},
-    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, true, "reading rows of 128 bytes"},
-    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, true, "reading rows of 256 bytes"},
-    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, "reading rows of 512 bytes"},
+    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, true, "multiply-adds of f32"},
+    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, true, "multiply-adds of f64"},
+    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, true, "dot products of bf16, sums in f32"},
+    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, true, "dot products of int8, sums in int32"},
+    {"load", "1/s", SPR_PROBE_LOAD, 0, false, true, "loads of vectors from L1"},
+    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, true, "loads of one f32 into all lanes"},
+    {"store", "1/s", SPR_PROBE_STORE, 0, false, true, "stores of vectors to L1"},
+    {"read", "B/s", SPR_PROBE_READ, 0, true, true, "sequential reading"},
+    {"copy", "B/s", SPR_PROBE_COPY, 0, true, true, "copying one half of the set to the other"},
+    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, true, true, "reading rows of 64 bytes"},
+    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, true, false, "reading rows of 128 bytes"},
+    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, true, false, "reading rows of 256 bytes"},
+    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, true, "reading rows of 512 bytes"},
 };
 const size_t spr_probe_row_count = sizeof spr_probe_rows / sizeof *spr_probe_rows;
 

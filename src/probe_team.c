@@ -14,8 +14,10 @@
 /* Room to start at a page, and for the huge page that the hint may give. */
 #define ALIGN ((size_t)4096)
 /* The shortest sample: far above the clock's steps and the start of a team. */
-#define SAMPLE_MIN_S 100e-6
+#define SAMPLE_MIN_S 400e-6
 #define REPETITIONS_MAX 31
+/* A median this far below the best says that others used the cores. */
+#define DISTURBED 0.85
 
 int spr_probe_team_most(int threads)
 {
@@ -204,7 +206,7 @@ struct spr_probe_spread spr_probe_measure(struct spr_probe_pace *pace,
     int count = 0;
     while (count < most && (count < 3 || pace->clock_s() - start < slot)) {
         struct run run = run_once(team, loop, rounds);
-        rates[count++] = run.work / run.seconds;
+            rates[count++] = run.work / run.seconds;
     }
     return spread_of(rates, count);
 }
