@@ -38,23 +38,23 @@ struct spr_validation_case {
     struct spr_pattern pattern;
     double sparsity;
     double nnz;
-    double kept;      /* stored cells */
-    bool real_mask;   /* mask: "real" or "random" */
+    double kept;    /* stored cells */
+    bool real_mask; /* mask: "real" or "random" */
     enum spr_isa isa;
     int threads;
     enum spr_residency residency;
     const char *kernel;
-    double bound_s, expected_s;     /* NAN: none */
-    const char *expected_bound;     /* spr_limit_name */
+    double bound_s, expected_s; /* NAN: none */
+    const char *expected_bound; /* spr_limit_name */
     struct spr_measurement measured;
-    double fraction_of_bound;       /* bound_s / median */
+    double fraction_of_bound; /* bound_s / median */
     struct spr_validation_dense dense;
     double bound_speedup, expected_speedup, measured_speedup;
-    double error;                   /* expected_s / measured median - 1; NAN: none */
-    double speedup_error;           /* expected_speedup / measured_speedup - 1 */
-    double max_error_ratio;         /* worst |y - y_ref| over its rounding-error bound */
-    bool above_roof;                /* measured faster than the bound allows */
-    bool inconclusive;              /* interval wider than 10 % of the median */
+    double error;           /* expected_s / measured median - 1; NAN: none */
+    double speedup_error;   /* expected_speedup / measured_speedup - 1 */
+    double max_error_ratio; /* worst |y - y_ref| over its rounding-error bound */
+    bool above_roof;        /* measured faster than the bound allows */
+    bool inconclusive;      /* interval wider than 10 % of the median */
 };
 
 /* Figures over the conclusive cases of one group. */
@@ -73,8 +73,8 @@ struct spr_validation {
     struct spr_record_head head;
     struct spr_machine machine;
     uint64_t seed;
-    double drift;         /* FMA rate after / before - 1; NAN: not measured */
-    double peak_flops_per_s; /* FMA peak of this run, all threads of the run */
+    double drift;              /* FMA rate after / before - 1; NAN: not measured */
+    double peak_flops_per_s;   /* FMA peak of this run, all threads of the run */
     const char *openblas_core; /* what OpenBLAS chose; NULL: not asked */
     bool interrupted;
     struct spr_validation_case *cases;
