@@ -146,6 +146,25 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
 }
 
 #define DRIFT_MAX 0.05
+/* Medians this far below the best, and how many of them are worth a word. */
+#define DISTURBED 0.8
+#define DISTURBED_SHARE 0.1
+
+void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
+{
+    size_t disturbed = 0;
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        /* Times scatter upwards, and a first call is always slow. */
+        disturbed += strcmp(probe->rates[i].unit, "s") != 0 &&
+                     probe->rates[i].value < DISTURBED * probe->rates[i].high;
+    }
+    if ((double)disturbed > DISTURBED_SHARE * (double)probe->rate_count) {
+        spr_note(&cli->notes,
+                 "other work disturbed the measurement (%zu of %zu rates lie below %.0f %% of "
+                 "their best): sproof probe when the machine is idle",
+                 disturbed, probe->rate_count, DISTURBED * 100);
+    }
+}
 
 static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
 {
@@ -190,6 +209,7 @@ static void show(struct cli *cli, const struct spr_probe *probe)
             spr_isa_name(isa));
     put_levels(cli->out, probe, isa);
     fputc('\n', cli->out);
+    cli_note_disturbed(cli, probe);
     put_caches(cli, probe);
     put_rest(cli, probe, isa);
 }
