@@ -15,6 +15,8 @@
 #define ALIGN ((size_t)4096)
 /* The shortest sample: far above the clock's steps and the start of a team. */
 #define SAMPLE_MIN_S 400e-6
+/* No run is shorter; a clock that shows less stands still and cannot size anything. */
+#define CLOCK_STEP_S 1e-9
 #define REPETITIONS_MAX 31
 /* A median this far below the best says that others used the cores. */
 #define DISTURBED 0.85
@@ -158,10 +160,10 @@ static struct run run_once(const struct spr_probe_team *team, spr_probe_loop *lo
         busy_s = end - start;
     }
     /* A clock that stands still must not make rates infinite. */
-    double seconds = fmax(end - start, 1e-9);
+    double seconds = fmax(end - start, CLOCK_STEP_S);
     return (struct run){.work = work,
                         .seconds = seconds,
-                        .busy_s = fmax(busy_s, 1e-9),
+                        .busy_s = fmax(busy_s, CLOCK_STEP_S),
                         .overlap = (first_end - last_start) / seconds};
 }
 
@@ -176,7 +178,7 @@ static size_t size_rounds(const struct spr_probe_team *team, spr_probe_loop *loo
         if (seconds >= sample_s * 0.6) {
             seconds = fmin(seconds, run_once(team, loop, rounds).busy_s);
         }
-        if (seconds >= sample_s * 0.6) {
+        if (seconds >= sample_s * 0.6 || seconds <= CLOCK_STEP_S) {
             break;
         }
         rounds = (size_t)ceil((double)rounds * fmin(16, sample_s / seconds));
