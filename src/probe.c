@@ -219,8 +219,7 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
         }
         for (size_t i = 0; i < count; i++) {
             bool swept = row->kind == SPR_PROBE_READ && isa == chosen_isa(s);
-            measure_row(s, isa, row, &levels[i],
-                        swept ? best_point(s, levels, i, count) : 0);
+            measure_row(s, isa, row, &levels[i], swept ? best_point(s, levels, i, count) : 0);
         }
     }
 }
@@ -267,8 +266,8 @@ static struct spr_probe_rate *find_rate(const struct spr_probe *probe, const cha
 {
     for (size_t i = 0; i < probe->rate_count; i++) {
         struct spr_probe_rate *rate = &probe->rates[i];
-        bool same_level = level && rate->level ? strcmp(level, rate->level) == 0
-                                               : level == rate->level;
+        bool same_level =
+            level && rate->level ? strcmp(level, rate->level) == 0 : level == rate->level;
         if (same_level && rate->isa == isa && rate->threads == threads &&
             strcmp(rate->name, name) == 0) {
             return rate;
@@ -294,8 +293,8 @@ static enum spr_status measure_drift(struct session *s)
 {
     enum spr_isa isa = chosen_isa(s);
     struct spr_probe_rate *first = find_rate(s->probe, "f32_fma", NULL, isa, 1);
-    enum spr_status status = spr_probe_team_make(&s->team, 1, (size_t)TEAM_MIN_BYTES,
-                                                 s->pace.clock_s, s->err);
+    enum spr_status status =
+        spr_probe_team_make(&s->team, 1, (size_t)TEAM_MIN_BYTES, s->pace.clock_s, s->err);
     if (status != SPR_OK) {
         return status;
     }

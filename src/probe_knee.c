@@ -31,9 +31,9 @@
 
 struct curve {
     size_t count;
-    double level[POINTS_MAX];         /* log2 of the bandwidth */
-    double sum[POINTS_MAX + 1];       /* of the first so many */
-    double square[POINTS_MAX + 1];    /* of their squares */
+    double level[POINTS_MAX];      /* log2 of the bandwidth */
+    double sum[POINTS_MAX + 1];    /* of the first so many */
+    double square[POINTS_MAX + 1]; /* of their squares */
 };
 
 static double middle(double a, double b, double c)
@@ -182,8 +182,7 @@ void spr_probe_knees(const struct spr_probe_point *points, size_t count,
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
         if (!isnan(declared[i])) {
             double next = next_declared(declared, i);
-            detected[i] =
-                find_between(points, count, before * 1.25, sqrt(declared[i] * next));
+            detected[i] = find_between(points, count, before * 1.25, sqrt(declared[i] * next));
             before = spr_probe_cache_bytes(detected[i], declared[i]);
         }
     }

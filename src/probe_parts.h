@@ -28,9 +28,9 @@ spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
 
 struct spr_probe_team {
     int threads;
-    size_t bytes;                 /* of each thread's memory */
-    struct spr_probe_work *work;  /* [threads] */
-    void **blocks;                /* [threads], owned */
+    size_t bytes;                /* of each thread's memory */
+    struct spr_probe_work *work; /* [threads] */
+    void **blocks;               /* [threads], owned */
     double (*clock_s)(void);
 };
 

@@ -195,8 +195,8 @@ static int by_value(const void *a, const void *b)
 static struct spr_probe_spread spread_of(double *values, int count)
 {
     qsort(values, (size_t)count, sizeof *values, by_value);
-    double median = count % 2 ? values[count / 2]
-                              : (values[count / 2 - 1] + values[count / 2]) / 2;
+    double median =
+        count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
     return (struct spr_probe_spread){median, values[0], values[count - 1]};
 }
 

@@ -198,8 +198,8 @@ static double row_read(struct spr_probe_work *work, size_t rounds)
         default:
             read_rows(work, first, 128);
         }
-        work->cursor = first + 2 * SPR_PROBE_ROWS > work->row_count ? 0
-                                                                    : first + SPR_PROBE_ROWS;
+        work->cursor =
+            first + 2 * SPR_PROBE_ROWS > work->row_count ? 0 : first + SPR_PROBE_ROWS;
     }
     return (double)rounds * SPR_PROBE_ROWS * (double)work->row_bytes;
 }

@@ -21,39 +21,117 @@ struct curve {
     const char *name;
     double size[3], rate[4];
     double declared[SPR_CPU_CACHES];
-    double noise;     /* relative, uniform to both sides */
-    int disturbed;    /* this point shows a third, -1: none */
-    size_t points;    /* how many of the sweep there are */
+    double noise;  /* relative, uniform to both sides */
+    int disturbed; /* this point shows a third, -1: none */
+    size_t points; /* how many of the sweep there are */
     double expected[SPR_CPU_CACHES];
 };
 
 static const struct curve curves[] = {
-    {"three levels as declared", {32 * KIB, 1 * MIB, 32 * MIB}, {200e9, 118e9, 99e9, 31e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0, -1, 29, {32 * KIB, 1 * MIB, 32 * MIB, NONE}},
-    {"L3 shared with strangers", {48 * KIB, 1 * MIB, 12 * MIB}, {490e9, 200e9, 115e9, 50e9},
-     {48 * KIB, 1 * MIB, 32 * MIB, NONE}, 0, -1, 29, {48 * KIB, 1 * MIB, 12 * MIB, NONE}},
-    {"L3 far smaller than declared", {32 * KIB, 1 * MIB, 4 * MIB}, {200e9, 118e9, 99e9, 31e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0, -1, 29, {32 * KIB, 1 * MIB, 4 * MIB, NONE}},
-    {"no third level although declared", {32 * KIB, 1 * MIB, 1 * MIB}, {200e9, 99e9, 1, 31e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0, -1, 29, {32 * KIB, 1 * MIB, NONE, NONE}},
-    {"flat", {32 * KIB, 1 * MIB, 32 * MIB}, {50e9, 50e9, 50e9, 50e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0, -1, 29, {NONE, NONE, NONE, NONE}},
-    {"flat and noisy", {32 * KIB, 1 * MIB, 32 * MIB}, {50e9, 50e9, 50e9, 50e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0.04, -1, 29, {NONE, NONE, NONE, NONE}},
-    {"noisy", {32 * KIB, 1 * MIB, 32 * MIB}, {200e9, 118e9, 90e9, 31e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0.03, -1, 29, {32 * KIB, 1 * MIB, 32 * MIB, NONE}},
-    {"one disturbed point", {32 * KIB, 1 * MIB, 32 * MIB}, {200e9, 118e9, 99e9, 31e9},
-     {32 * KIB, 1 * MIB, 32 * MIB, NONE}, 0, 10, 29, {32 * KIB, 1 * MIB, 32 * MIB, NONE}},
-    {"nothing declared", {64 * KIB, 512 * KIB, 8 * MIB}, {200e9, 118e9, 70e9, 31e9},
-     {NONE, NONE, NONE, NONE}, 0, -1, 29, {64 * KIB, 512 * KIB, 8 * MIB, NONE}},
-    {"nothing declared, two levels", {64 * KIB, 64 * KIB, 64 * KIB}, {200e9, 1, 1, 31e9},
-     {NONE, NONE, NONE, NONE}, 0.03, -1, 29, {64 * KIB, NONE, NONE, NONE}},
-    {"nothing declared, flat", {64 * KIB, 64 * KIB, 64 * KIB}, {50e9, 50e9, 50e9, 50e9},
-     {NONE, NONE, NONE, NONE}, 0.05, -1, 29, {NONE, NONE, NONE, NONE}},
-    {"three points", {12 * KIB, 12 * KIB, 12 * KIB}, {200e9, 1, 1, 31e9},
-     {12 * KIB, 16 * KIB, NONE, NONE}, 0, -1, 3, {NONE, NONE, NONE, NONE}},
-    {"no points", {12 * KIB, 12 * KIB, 12 * KIB}, {200e9, 1, 1, 31e9},
-     {NONE, NONE, NONE, NONE}, 0, -1, 0, {NONE, NONE, NONE, NONE}},
+    {"three levels as declared",
+     {32 * KIB, 1 * MIB, 32 * MIB},
+     {200e9, 118e9, 99e9, 31e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0,
+     -1,
+     29,
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE}},
+    {"L3 shared with strangers",
+     {48 * KIB, 1 * MIB, 12 * MIB},
+     {490e9, 200e9, 115e9, 50e9},
+     {48 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0,
+     -1,
+     29,
+     {48 * KIB, 1 * MIB, 12 * MIB, NONE}},
+    {"L3 far smaller than declared",
+     {32 * KIB, 1 * MIB, 4 * MIB},
+     {200e9, 118e9, 99e9, 31e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0,
+     -1,
+     29,
+     {32 * KIB, 1 * MIB, 4 * MIB, NONE}},
+    {"no third level although declared",
+     {32 * KIB, 1 * MIB, 1 * MIB},
+     {200e9, 99e9, 1, 31e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0,
+     -1,
+     29,
+     {32 * KIB, 1 * MIB, NONE, NONE}},
+    {"flat",
+     {32 * KIB, 1 * MIB, 32 * MIB},
+     {50e9, 50e9, 50e9, 50e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0,
+     -1,
+     29,
+     {NONE, NONE, NONE, NONE}},
+    {"flat and noisy",
+     {32 * KIB, 1 * MIB, 32 * MIB},
+     {50e9, 50e9, 50e9, 50e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0.04,
+     -1,
+     29,
+     {NONE, NONE, NONE, NONE}},
+    {"noisy",
+     {32 * KIB, 1 * MIB, 32 * MIB},
+     {200e9, 118e9, 90e9, 31e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0.03,
+     -1,
+     29,
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE}},
+    {"one disturbed point",
+     {32 * KIB, 1 * MIB, 32 * MIB},
+     {200e9, 118e9, 99e9, 31e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     0,
+     10,
+     29,
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE}},
+    {"nothing declared",
+     {64 * KIB, 512 * KIB, 8 * MIB},
+     {200e9, 118e9, 70e9, 31e9},
+     {NONE, NONE, NONE, NONE},
+     0,
+     -1,
+     29,
+     {64 * KIB, 512 * KIB, 8 * MIB, NONE}},
+    {"nothing declared, two levels",
+     {64 * KIB, 64 * KIB, 64 * KIB},
+     {200e9, 1, 1, 31e9},
+     {NONE, NONE, NONE, NONE},
+     0.03,
+     -1,
+     29,
+     {64 * KIB, NONE, NONE, NONE}},
+    {"nothing declared, flat",
+     {64 * KIB, 64 * KIB, 64 * KIB},
+     {50e9, 50e9, 50e9, 50e9},
+     {NONE, NONE, NONE, NONE},
+     0.05,
+     -1,
+     29,
+     {NONE, NONE, NONE, NONE}},
+    {"three points",
+     {12 * KIB, 12 * KIB, 12 * KIB},
+     {200e9, 1, 1, 31e9},
+     {12 * KIB, 16 * KIB, NONE, NONE},
+     0,
+     -1,
+     3,
+     {NONE, NONE, NONE, NONE}},
+    {"no points",
+     {12 * KIB, 12 * KIB, 12 * KIB},
+     {200e9, 1, 1, 31e9},
+     {NONE, NONE, NONE, NONE},
+     0,
+     -1,
+     0,
+     {NONE, NONE, NONE, NONE}},
 };
 
 static size_t draw_curve(const struct curve *curve, struct spr_probe_point *points)
@@ -67,8 +145,8 @@ static size_t draw_curve(const struct curve *curve, struct spr_probe_point *poin
         }
         double random = (double)test_between(&state, -1000, 1000) / 1000;
         double rate = curve->rate[level] * (1 + curve->noise * random);
-        points[i] = (struct spr_probe_point){
-            1, bytes, (int)i == curve->disturbed ? rate / 3 : rate};
+        points[i] =
+            (struct spr_probe_point){1, bytes, (int)i == curve->disturbed ? rate / 3 : rate};
     }
     return curve->points;
 }
@@ -178,7 +256,9 @@ static void test_run(double (*clock_s)(void))
 
 /* A probe of two threads by hand. */
 #define RATE(name, unit, level, threads, value)                                               \
-    {name, unit, level, SPR_ISA_AVX2, threads, value, (value) * 0.9, (value) * 1.1}
+    {                                                                                         \
+        name, unit, level, SPR_ISA_AVX2, threads, value, (value)*0.9, (value)*1.1             \
+    }
 static struct spr_probe_rate rates[] = {
     RATE("f32_fma", "FLOP/s", NULL, 2, 250.123456789e9),
     RATE("f64_fma", "FLOP/s", NULL, 2, 125e9),
@@ -192,9 +272,15 @@ static struct spr_probe_rate rates[] = {
 };
 static struct spr_probe_point points[] = {{1, 8192, 1e11}, {2, 12288, 1e11 / 3}};
 static struct spr_tile_rates tiles[] = {
-    {.isa = SPR_ISA_AVX2, .threads = 2, .form = SPR_TILE_STRIP, .rows = 4, .vectors = 2,
-     .x = {2, {4096, 65536}, {1e-9 / 3, 2e-9}}, .w = {1, {8192}, {1.5e-9}},
-     .segment_s = 1e-8 / 7, .panel_segment_s = NONE},
+    {.isa = SPR_ISA_AVX2,
+     .threads = 2,
+     .form = SPR_TILE_STRIP,
+     .rows = 4,
+     .vectors = 2,
+     .x = {2, {4096, 65536}, {1e-9 / 3, 2e-9}},
+     .w = {1, {8192}, {1.5e-9}},
+     .segment_s = 1e-8 / 7,
+     .panel_segment_s = NONE},
     {.isa = SPR_ISA_SCALAR, .threads = 2, .form = SPR_TILE_VECTOR, .rows = 8},
     {.isa = SPR_ISA_AVX2, .threads = 1, .form = SPR_TILE_DENSE, .rows = 1, .vectors = 1},
 };
