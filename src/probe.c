@@ -261,38 +261,11 @@ static enum spr_status measure_team(struct session *s, int index)
     return SPR_OK;
 }
 
-static struct spr_probe_rate *find_rate(const struct spr_probe *probe, const char *name,
-                                        const char *level, enum spr_isa isa, int threads)
-{
-    for (size_t i = 0; i < probe->rate_count; i++) {
-        struct spr_probe_rate *rate = &probe->rates[i];
-        bool same_level =
-            level && rate->level ? strcmp(level, rate->level) == 0 : level == rate->level;
-        if (same_level && rate->isa == isa && rate->threads == threads &&
-            strcmp(rate->name, name) == 0) {
-            return rate;
-        }
-    }
-    return NULL;
-}
-
-struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
-                                 const char *level, enum spr_isa isa, int threads)
-{
-    const struct spr_probe_rate *rate = find_rate(probe, name, level, isa, threads);
-    struct spr_number number = {.value = no_number(), .low = no_number(), .high = no_number()};
-    if (rate) {
-        number = (struct spr_number){rate->value, rate->low,      rate->high,
-                                     "measured",  "sproof probe", probe->created};
-    }
-    return number;
-}
-
 /* The first measure again: how far the clock has moved meanwhile. */
 static enum spr_status measure_drift(struct session *s)
 {
     enum spr_isa isa = chosen_isa(s);
-    struct spr_probe_rate *first = find_rate(s->probe, "f32_fma", NULL, isa, 1);
+    struct spr_probe_rate *first = spr_probe_rate_find(s->probe, "f32_fma", NULL, isa, 1);
     enum spr_status status =
         spr_probe_team_make(&s->team, 1, (size_t)TEAM_MIN_BYTES, s->pace.clock_s, s->err);
     if (status != SPR_OK) {
@@ -464,11 +437,4 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
         spr_probe_free(probe);
     }
     return status;
-}
-
-void spr_probe_free(struct spr_probe *probe)
-{
-    spr_free(probe->kernels.tiles);
-    spr_arena_free(&probe->arena);
-    *probe = (struct spr_probe){0};
 }

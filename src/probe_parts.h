@@ -24,6 +24,10 @@ extern const size_t spr_probe_row_count;
 /* The loop of an instruction set; NULL when it or this CPU has none of the kind. */
 spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
 
+/* NULL when it was not measured. */
+struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
+                                           const char *level, enum spr_isa isa, int threads);
+
 /* --- probe_team.c: threads with memory of their own. */
 
 struct spr_probe_team {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rates of the probe: names, units, and which loop measures them. */
+#include <math.h>
 #include <string.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
+#include "mem.h"
 #include "probe_parts.h"
 
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
@@ -97,4 +99,38 @@ spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind)
         return NULL;
     }
     return loops->run[kind];
+}
+
+struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
+                                           const char *level, enum spr_isa isa, int threads)
+{
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        struct spr_probe_rate *rate = &probe->rates[i];
+        bool same_level =
+            level && rate->level ? strcmp(level, rate->level) == 0 : level == rate->level;
+        if (same_level && rate->isa == isa && rate->threads == threads &&
+            strcmp(rate->name, name) == 0) {
+            return rate;
+        }
+    }
+    return NULL;
+}
+
+struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
+                                 const char *level, enum spr_isa isa, int threads)
+{
+    const struct spr_probe_rate *rate = spr_probe_rate_find(probe, name, level, isa, threads);
+    struct spr_number number = {.value = (double)NAN, .low = (double)NAN, .high = (double)NAN};
+    if (rate) {
+        number = (struct spr_number){rate->value, rate->low,      rate->high,
+                                     "measured",  "sproof probe", probe->created};
+    }
+    return number;
+}
+
+void spr_probe_free(struct spr_probe *probe)
+{
+    spr_free(probe->kernels.tiles);
+    spr_arena_free(&probe->arena);
+    *probe = (struct spr_probe){0};
 }
