@@ -235,6 +235,7 @@ static void test_run(double (*clock_s)(void))
     struct spr_probe probe;
     struct spr_machine machine;
     struct spr_probe_options options = {.quick = true,
+                                        .rates_only = true,
                                         .threads = 1,
                                         .clock_s = clock_s,
                                         .progress = note_progress,
