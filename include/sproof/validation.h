@@ -57,11 +57,11 @@ struct spr_validation_case {
     bool inconclusive;      /* interval wider than 10 % of the median */
 };
 
-/* Figures over the conclusive cases of one group. */
+/* Figures over the conclusive cases of one group; NAN where no case has the figure. */
 struct spr_validation_summary {
     bool real_mask;
     int threads;
-    size_t cases, inconclusive;
+    size_t cases, inconclusive; /* conclusive ones; the others, in no other figure */
     double median_abs_error, p90_abs_error; /* nearest rank */
     double bias;                            /* median signed error */
     double within_10_percent;               /* fraction of cases */
@@ -72,6 +72,7 @@ struct spr_validation_summary {
 struct spr_validation {
     struct spr_record_head head;
     struct spr_machine machine;
+    struct spr_options options; /* of the analysis it checks; batch_count 0: null */
     uint64_t seed;
     double drift;              /* FMA rate after / before - 1; NAN: not measured */
     double peak_flops_per_s;   /* FMA peak of this run, all threads of the run */
@@ -81,7 +82,7 @@ struct spr_validation {
     size_t case_count, case_capacity;
     const char **not_measured; /* "conv_dw_1: depthwise" */
     size_t not_measured_count;
-    struct spr_arena arena; /* owns texts and samples */
+    struct spr_arena arena; /* owns texts and samples; the two lists are of spr_grow */
 };
 
 /* Cases of one kind of mask and thread count, summarised; false when there is none. */

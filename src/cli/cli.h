@@ -13,6 +13,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
     OPT_DTYPE,
@@ -24,6 +25,7 @@ enum option {
     OPT_LAYERS,
     OPT_MACHINE,
     OPT_MAX_DROP,
+    OPT_MAX_REGRESSION,
     OPT_MEASURED,
     OPT_NO_PROGRESS,
     OPT_NO_SAVE,
@@ -75,7 +77,8 @@ struct cli {
     struct spr_notes notes;
 };
 
-extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_list, verb_help;
+extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_compare,
+    verb_list, verb_help;
 const struct verb *const *cli_verbs(void);
 
 /* options.c */

@@ -50,6 +50,7 @@ static enum spr_status read_residency(const char *text, struct spr_options *opti
     for (int i = 0; names[i]; i++) {
         if (strcmp(names[i], text) == 0) {
             options->residency = (enum spr_residency)i;
+            options->has_residency = true;
             return SPR_OK;
         }
     }

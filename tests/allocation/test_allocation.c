@@ -5,7 +5,9 @@
 
 #include "machine.h"
 #include "mem.h"
+#include "validation.h"
 #include "sproof/accuracy.h"
+#include "sproof/compare.h"
 #include "sproof/record.h"
 
 static struct spr_network network; /* large: every array grows */
@@ -84,6 +86,57 @@ static enum spr_status read_record(struct spr_error *err)
     enum spr_status status = spr_record_read("good.json", &record, err);
     spr_record_free(&record);
     return status;
+}
+
+static enum spr_status write_validation(struct spr_error *err)
+{
+    static struct spr_validation_case cases[20];
+    static const char *reasons[20];
+    static struct spr_validation validation = {
+        .seed = 1, .cases = cases, .not_measured = reasons};
+    for (; validation.case_count < COUNT_OF(cases); validation.case_count++) {
+        cases[validation.case_count] = test_case("layer", "4x4", 1e-3);
+        reasons[validation.not_measured_count++] = "a reason";
+    }
+    validation.machine = machine;
+    FILE *file = fopen("validation.json", "wb");
+    enum spr_status status = spr_validation_write(file, &validation, err);
+    fclose(file);
+    return status;
+}
+
+static enum spr_status read_validation(struct spr_error *err)
+{
+    struct spr_validation read;
+    enum spr_status status = spr_validation_read("good-validation.json", &read, err);
+    spr_validation_free(&read);
+    return status;
+}
+
+static enum spr_status compare_files(const char *base, const char *next, struct spr_error *err)
+{
+    struct spr_points points[2] = {0};
+    struct spr_comparison comparison = {0};
+    FILE *sink = fopen("comparison.json", "wb");
+    enum spr_status status = spr_points_read(base, true, &points[0], err);
+    status = status ? status : spr_points_read(next, true, &points[1], err);
+    status = status ? status : spr_compare(&points[0], &points[1], 0.05, &comparison, err);
+    status = status ? status : spr_report_comparison(sink, &comparison, SPR_FORMAT_JSON, err);
+    fclose(sink);
+    spr_comparison_free(&comparison);
+    spr_points_free(&points[0]);
+    spr_points_free(&points[1]);
+    return status;
+}
+
+static enum spr_status compare_validations(struct spr_error *err)
+{
+    return compare_files("good-validation.json", "good-validation.json", err);
+}
+
+static enum spr_status compare_analyses(struct spr_error *err)
+{
+    return compare_files("good.json", "good.json", err);
 }
 
 static enum spr_status own_points(struct spr_error *err)
@@ -198,6 +251,12 @@ int main(void)
     fail_each("join a grid", grid_and_join, SPR_OK);
     fail_each("join a long method", long_method, SPR_OK);
     fail_each("read record", read_record, SPR_OK);
+    CHECK_INT(SPR_OK, write_validation(NULL));
+    CHECK_INT(0, rename("validation.json", "good-validation.json"));
+    fail_each("write validation", write_validation, SPR_OK);
+    fail_each("read validation", read_validation, SPR_OK);
+    fail_each("compare validations", compare_validations, SPR_OK);
+    fail_each("compare analyses", compare_analyses, SPR_OK);
     spr_accuracy_free(&accuracy);
     spr_network_free(&small);
     spr_network_free(&network);
