@@ -20,6 +20,8 @@
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define NEAR_Y_BYTES (128 * KIB)
 #define NEAR_VECTOR_Y_BYTES (4 * KIB)
+/* No step is faster than this on any machine. */
+#define LEAST_STEP_S 1e-11
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct points {
@@ -92,7 +94,7 @@ static void sweep(const struct spr_calibration *c, struct spr_team *team,
             step_s -= group_at(&rates->group, steps) / steps;
         }
         out->bytes[i] = points->at[i];
-        out->step_s[i] = step_s;
+        out->step_s[i] = fmax(step_s, LEAST_STEP_S); /* a disturbed row group cost */
     }
     out->count = points->count;
     smooth(out);
