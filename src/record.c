@@ -6,10 +6,12 @@
 #include <string.h>
 
 #include "emit.h"
-#include "machine_json.h"
 #include "mem.h"
 #include "record_keys.h"
+#include "record_parts.h"
 #include "sproof/explain.h"
+
+const struct spr_record_kind spr_analysis_kind = {"sproof/analysis", 1, "sproof analyze"};
 
 const char *spr_version(void)
 {
@@ -24,66 +26,6 @@ const char *spr_commit(void)
 const char *spr_build_type(void)
 {
     return SPROOF_BUILD_TYPE;
-}
-
-static void put_input(struct spr_emit *out, const char *key,
-                      const struct spr_record_input *input)
-{
-    if (!input->path) {
-        spr_emit_null(out, key);
-        return;
-    }
-    spr_emit_open(out, key, '{');
-    spr_emit_text(out, "path", input->path);
-    spr_emit_text(out, "sha256", input->sha256[0] ? input->sha256 : NULL);
-    spr_emit_close(out, '}');
-}
-
-static void put_head(struct spr_emit *out, const struct spr_analysis *a,
-                     const struct spr_record_head *head)
-{
-    spr_emit_text(out, "schema", SPR_ANALYSIS_SCHEMA);
-    spr_emit_number(out, "schema_version", SPR_ANALYSIS_VERSION);
-    spr_emit_open(out, "tool", '{');
-    spr_emit_text(out, "name", "sproof");
-    spr_emit_text(out, "version", spr_version());
-    spr_emit_text(out, "commit", spr_commit());
-    spr_emit_close(out, '}');
-    spr_emit_text(out, "created", head->created);
-    spr_emit_text(out, "command", head->command);
-    spr_emit_open(out, "input", '{');
-    put_input(out, "model", &head->model);
-    put_input(out, "accuracy", &head->accuracy);
-    put_input(out, "machine", &head->machine);
-    spr_emit_close(out, '}');
-    spr_machine_to_json(out, "machine", a->machine);
-}
-
-static void put_options(struct spr_emit *out, const struct spr_options *options)
-{
-    spr_emit_open(out, "options", '{');
-    spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
-    spr_emit_open(out, "batches", '[');
-    for (size_t i = 0; i < options->batch_count; i++) {
-        spr_emit_number(out, NULL, options->batches[i]);
-    }
-    spr_emit_close(out, ']');
-    spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
-    spr_emit_text(out, "residency", spr_residency_name(options->residency));
-    spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
-    spr_emit_bool(out, "assume_uniform", options->assume_uniform);
-    spr_emit_number(out, "max_drop", options->has_max_drop ? options->max_drop : (double)NAN);
-    spr_emit_bool(out, "max_drop_relative", options->max_drop_relative);
-    spr_emit_open(out, "set", '[');
-    for (size_t i = 0; i < options->change_count; i++) {
-        spr_emit_open(out, NULL, '{');
-        spr_emit_text(out, "path", options->changes[i].path);
-        spr_emit_number(out, "before", options->changes[i].before);
-        spr_emit_number(out, "after", options->changes[i].after);
-        spr_emit_close(out, '}');
-    }
-    spr_emit_close(out, ']');
-    spr_emit_close(out, '}');
 }
 
 static double or_null(bool applies, double value)
@@ -229,8 +171,8 @@ enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
     }
     spr_emit_begin(out, file, 4);
     spr_emit_open(out, NULL, '{');
-    put_head(out, a, head);
-    put_options(out, &a->options);
+    spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
+    spr_record_put_options(out, &a->options);
     spr_emit_number(out, "flops_per_mac", 2);
     spr_emit_text(out, "network", a->network->name);
     spr_emit_text(out, "metric", a->network->metric);

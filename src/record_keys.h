@@ -7,8 +7,8 @@
 #include "json.h"
 #include "sproof/record.h"
 
-#define SPR_ANALYSIS_SCHEMA "sproof/analysis"
-#define SPR_ANALYSIS_VERSION 1
+struct spr_record_kind;
+extern const struct spr_record_kind spr_analysis_kind, spr_validation_kind;
 
 /* The members of one variant, its layers excepted, into an open object. */
 void spr_record_put_result(struct spr_emit *out, const struct spr_result *result);

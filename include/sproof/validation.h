@@ -38,30 +38,30 @@ struct spr_validation_case {
     struct spr_pattern pattern;
     double sparsity;
     double nnz;
-    double kept;      /* stored cells */
-    bool real_mask;   /* mask: "real" or "random" */
+    double kept;    /* stored cells */
+    bool real_mask; /* mask: "real" or "random" */
     enum spr_isa isa;
     int threads;
     enum spr_residency residency;
     const char *kernel;
-    double bound_s, expected_s;     /* NAN: none */
-    const char *expected_bound;     /* spr_limit_name */
+    double bound_s, expected_s; /* NAN: none */
+    const char *expected_bound; /* spr_limit_name */
     struct spr_measurement measured;
-    double fraction_of_bound;       /* bound_s / median */
+    double fraction_of_bound; /* bound_s / median */
     struct spr_validation_dense dense;
     double bound_speedup, expected_speedup, measured_speedup;
-    double error;                   /* expected_s / measured median - 1; NAN: none */
-    double speedup_error;           /* expected_speedup / measured_speedup - 1 */
-    double max_error_ratio;         /* worst |y - y_ref| over its rounding-error bound */
-    bool above_roof;                /* measured faster than the bound allows */
-    bool inconclusive;              /* interval wider than 10 % of the median */
+    double error;           /* expected_s / measured median - 1; NAN: none */
+    double speedup_error;   /* expected_speedup / measured_speedup - 1 */
+    double max_error_ratio; /* worst |y - y_ref| over its rounding-error bound */
+    bool above_roof;        /* measured faster than the bound allows */
+    bool inconclusive;      /* interval wider than 10 % of the median */
 };
 
-/* Figures over the conclusive cases of one group. */
+/* Figures over the conclusive cases of one group; NAN where no case has the figure. */
 struct spr_validation_summary {
     bool real_mask;
     int threads;
-    size_t cases, inconclusive;
+    size_t cases, inconclusive; /* conclusive ones; the others, in no other figure */
     double median_abs_error, p90_abs_error; /* nearest rank */
     double bias;                            /* median signed error */
     double within_10_percent;               /* fraction of cases */
@@ -72,16 +72,17 @@ struct spr_validation_summary {
 struct spr_validation {
     struct spr_record_head head;
     struct spr_machine machine;
+    struct spr_options options; /* of the analysis it checks; batch_count 0: null */
     uint64_t seed;
-    double drift;         /* FMA rate after / before - 1; NAN: not measured */
-    double peak_flops_per_s; /* FMA peak of this run, all threads of the run */
+    double drift;              /* FMA rate after / before - 1; NAN: not measured */
+    double peak_flops_per_s;   /* FMA peak of this run, all threads of the run */
     const char *openblas_core; /* what OpenBLAS chose; NULL: not asked */
     bool interrupted;
     struct spr_validation_case *cases;
     size_t case_count, case_capacity;
     const char **not_measured; /* "conv_dw_1: depthwise" */
     size_t not_measured_count;
-    struct spr_arena arena; /* owns texts and samples */
+    struct spr_arena arena; /* owns texts and samples; the two lists are of spr_grow */
 };
 
 /* Cases of one kind of mask and thread count, summarised; false when there is none. */

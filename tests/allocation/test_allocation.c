@@ -5,6 +5,7 @@
 
 #include "machine.h"
 #include "mem.h"
+#include "validation.h"
 #include "sproof/accuracy.h"
 #include "sproof/record.h"
 
@@ -83,6 +84,31 @@ static enum spr_status read_record(struct spr_error *err)
     struct spr_record record;
     enum spr_status status = spr_record_read("good.json", &record, err);
     spr_record_free(&record);
+    return status;
+}
+
+static enum spr_status write_validation(struct spr_error *err)
+{
+    static struct spr_validation_case cases[20];
+    static const char *reasons[20];
+    static struct spr_validation validation = {
+        .seed = 1, .cases = cases, .not_measured = reasons};
+    for (; validation.case_count < COUNT_OF(cases); validation.case_count++) {
+        cases[validation.case_count] = test_case("layer", "4x4", 1e-3);
+        reasons[validation.not_measured_count++] = "a reason";
+    }
+    validation.machine = machine;
+    FILE *file = fopen("validation.json", "wb");
+    enum spr_status status = spr_validation_write(file, &validation, err);
+    fclose(file);
+    return status;
+}
+
+static enum spr_status read_validation(struct spr_error *err)
+{
+    struct spr_validation read;
+    enum spr_status status = spr_validation_read("good-validation.json", &read, err);
+    spr_validation_free(&read);
     return status;
 }
 
@@ -198,6 +224,10 @@ int main(void)
     fail_each("join a grid", grid_and_join, SPR_OK);
     fail_each("join a long method", long_method, SPR_OK);
     fail_each("read record", read_record, SPR_OK);
+    CHECK_INT(SPR_OK, write_validation(NULL));
+    CHECK_INT(0, rename("validation.json", "good-validation.json"));
+    fail_each("write validation", write_validation, SPR_OK);
+    fail_each("read validation", read_validation, SPR_OK);
     spr_accuracy_free(&accuracy);
     spr_network_free(&small);
     spr_network_free(&network);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation records: what is read can be written, and then is read as the same. */
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sproof/validation.h"
+
+static void write_again(const struct spr_validation *validation)
+{
+    struct spr_validation again;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&text, &size);
+    fuzz_require(file && spr_validation_write(file, validation, NULL) == SPR_OK, "writable");
+    fclose(file);
+    fuzz_require(spr_validation_read(fuzz_file((const uint8_t *)text, size), &again, NULL) ==
+                     SPR_OK,
+                 "what was written is readable");
+    fuzz_require(again.case_count == validation->case_count &&
+                     again.not_measured_count == validation->not_measured_count &&
+                     again.seed == validation->seed,
+                 "nothing is lost");
+    spr_validation_free(&again);
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct spr_validation validation;
+    struct spr_error err = {0};
+    if (spr_validation_read(fuzz_file(data, size), &validation, &err) == SPR_OK) {
+        write_again(&validation);
+        spr_validation_free(&validation);
+    } else {
+        fuzz_require(err.status != SPR_OK && err.text[0], "a failure has a cause");
+    }
+    return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A validation record with plain figures, to be written, read and compared. */
+#ifndef SPROOF_TEST_VALIDATION_H
+#define SPROOF_TEST_VALIDATION_H
+
+#include "machine.h"
+#include "sproof/validation.h"
+
+#define TEST_SAMPLES 5
+
+static inline struct spr_measurement test_measurement(double median_s)
+{
+    static const double steps[TEST_SAMPLES] = {1, 0.98, 1.02, 0.99, 1.01};
+    static double samples[64][TEST_SAMPLES];
+    static size_t used;
+    double *own = samples[used++ % 64];
+    for (size_t i = 0; i < TEST_SAMPLES; i++) {
+        own[i] = median_s * steps[i];
+    }
+    return (struct spr_measurement){.median_s = median_s,
+                                    .low_s = median_s * 0.99,
+                                    .high_s = median_s * 1.01,
+                                    .mad_s = median_s * 0.01,
+                                    .samples = own,
+                                    .sample_count = TEST_SAMPLES};
+}
+
+/* A case of 64 x 32 x 8, sparse time in seconds, dense time twice as long. */
+static inline struct spr_validation_case test_case(const char *layer, const char *pattern,
+                                                   double time_s)
+{
+    struct spr_validation_case c = {.layer = layer,
+                                    .variant = "v",
+                                    .m = 64,
+                                    .k = 32,
+                                    .n = 8,
+                                    .count = 2,
+                                    .sparsity = 0.5,
+                                    .nnz = 1024,
+                                    .kept = 1024,
+                                    .isa = SPR_ISA_AVX2,
+                                    .threads = 1,
+                                    .residency = SPR_RESIDENCY_NETWORK,
+                                    .kernel = "spr_spmm_bsr_f32__avx2",
+                                    .bound_s = time_s / 2,
+                                    .expected_s = time_s * 1.1,
+                                    .expected_bound = "fma"};
+    CHECK_INT(SPR_OK, spr_pattern_parse(pattern, &c.pattern, NULL));
+    c.measured = test_measurement(time_s);
+    c.fraction_of_bound = 0.5;
+    c.dense = (struct spr_validation_dense){.kernel = "openblas-Haswell",
+                                            .bound_s = time_s,
+                                            .expected_s = (double)NAN,
+                                            .measured = test_measurement(2 * time_s),
+                                            .fraction_of_bound = 0.5};
+    c.bound_speedup = 2;
+    c.expected_speedup = 1.8;
+    c.measured_speedup = 2;
+    c.error = 0.1;
+    c.speedup_error = -0.1;
+    c.max_error_ratio = 0.25;
+    return c;
+}
+
+static inline void test_write_validation(const char *path, const struct spr_validation *v)
+{
+    struct spr_error err = {0};
+    FILE *file = fopen(path, "wb");
+    CHECK(file != NULL);
+    CHECK_STATUS(SPR_OK, spr_validation_write(file, v, &err), &err);
+    CHECK_INT(0, fclose(file));
+}
+
+#endif
