@@ -153,8 +153,8 @@ static void take_sample(struct session *s, size_t index)
 {
     const struct spr_bench *bench = s->bench;
     const struct spr_subject *subject = &s->subjects[index];
-    if (bench->pause_s > 0) {
-        sleep_s(bench->pause_s);
+    if (subject->pause_s > 0) {
+        sleep_s(subject->pause_s);
     }
     if (bench->before) {
         bench->before(bench->context, subject->context);

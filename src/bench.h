@@ -29,6 +29,8 @@ struct spr_subject {
     void (*run)(void *context);
     void *context;
     struct spr_measurement *result;
+    double pause_s; /* idle before each sample: threads of another subject's team that wait by
+                     * spinning would take the cores from this one */
 };
 
 struct spr_bench {
@@ -41,14 +43,12 @@ struct spr_bench {
      * own data back after another subject ran. With it a sample is a single call. */
     void (*before)(void *context, void *subject_context);
     void *context;
-    double pause_s;     /* idle time before each sample; see spr_bench_run */
     bool (*stop)(void); /* asked between samples; NULL: never */
 };
 
 /* Times all subjects, interleaved in random order, until each interval is narrow or the
  * budget is spent; SPR_BENCH_SAMPLES_MIN samples of each are taken whatever it is. Samples
- * belong to the arena. pause_s lets the threads of another subject's team go to sleep: a
- * team that waits by spinning would take the cores from the next one.
+ * belong to the arena.
  * Errors: SPR_EINTERRUPTED when told to stop, SPR_ENOMEM; results are then unchanged. */
 enum spr_status spr_bench_run(const struct spr_bench *bench,
                               const struct spr_subject *subjects, size_t count,

@@ -26,8 +26,9 @@ static void set_environment(struct spr_blas *blas, enum spr_isa isa, int threads
     snprintf(text, sizeof text, "%d", threads);
     setenv("OPENBLAS_NUM_THREADS", text, 1);
     /* Its idle threads spin for 2^26 cycles by default, on cores that our own kernels use
-     * next; 2^4 is the least it takes. */
-    setenv("OPENBLAS_THREAD_TIMEOUT", "4", 1);
+     * next. 2^20 cycles are over within SPR_BLAS_IDLE_S, and still long enough that they stay
+     * awake from one call to the next. */
+    setenv("OPENBLAS_THREAD_TIMEOUT", "20", 1);
     if (isa == SPR_ISA_AVX2 && spr_isa_usable(SPR_ISA_AVX512)) {
         setenv("OPENBLAS_CORETYPE", "Haswell", 1);
     } else if (isa == SPR_ISA_SCALAR && spr_isa_best() != SPR_ISA_SCALAR) {

@@ -8,6 +8,9 @@
 
 #include "sproof/isa.h"
 
+/* After a call its threads sleep no later than this, at 500 MHz and above. */
+#define SPR_BLAS_IDLE_S 2e-3
+
 /* A loaded library. Zeroed means none. */
 struct spr_blas {
     void *library;
