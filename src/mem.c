@@ -33,6 +33,15 @@ void *spr_calloc(size_t count, size_t size)
     return calloc(count ? count : 1, size ? size : 1);
 }
 
+void *spr_aligned_alloc(size_t alignment, size_t size)
+{
+    void *pointer = NULL;
+    if (must_fail() || posix_memalign(&pointer, alignment, size ? size : 1) != 0) {
+        return NULL;
+    }
+    return pointer;
+}
+
 void *spr_reallocarray(void *old, size_t count, size_t size)
 {
     if (must_fail() || (size != 0 && count > SIZE_MAX / 2 / size)) {

@@ -15,6 +15,10 @@ void *spr_calloc(size_t count, size_t size);
 /* Like realloc for count items; new bytes are not cleared. */
 void *spr_reallocarray(void *old, size_t count, size_t size);
 
+/* `size` bytes at a multiple of `alignment` (a power of two, a multiple of the pointer size),
+ * not cleared, freed with spr_free; NULL when out of memory. */
+void *spr_aligned_alloc(size_t alignment, size_t size);
+
 void spr_free(void *pointer);
 
 /* Test hook: the allocation number `n` from now (1 = the next) and all later ones fail;

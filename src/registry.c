@@ -173,3 +173,10 @@ double spr_cells_weights(const struct spr_pattern *pattern, const struct spr_sha
     (void)pattern;
     return (double)shape->m * (double)shape->k;
 }
+
+void spr_cell_single(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
+                     struct spr_cell_shape *cell)
+{
+    (void)pattern, (void)m, (void)k, (void)kept;
+    *cell = (struct spr_cell_shape){.rows = 1, .columns = 1};
+}

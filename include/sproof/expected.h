@@ -32,19 +32,19 @@ struct spr_tile_rates {
     enum spr_isa isa;
     int threads;
     enum spr_tile_form form;
-    int rows, vectors;     /* vectors: 0 for the n = 1 path */
-    struct spr_sweep x;    /* against the bytes of the X tile; packed W in the nearest cache */
-    struct spr_sweep w;    /* against the bytes of packed W; X in the nearest cache */
-    double segment_s;      /* beside its steps, per row group that starts at zero */
+    int rows, vectors;  /* vectors: 0 for the n = 1 path */
+    struct spr_sweep x; /* against the bytes of the X tile; packed W in the nearest cache */
+    struct spr_sweep w; /* against the bytes of packed W; X in the nearest cache */
+    double segment_s;   /* beside its steps, per row group that starts at zero */
     double panel_segment_s; /* per row group that continues another panel's sums */
 };
 
 struct spr_kernel_rates {
     struct spr_tile_rates *tiles;
     size_t count;
-    double call_s;         /* one call on one thread */
-    double parallel_s;     /* one call on all threads: start and end of the team */
-    int parallel_threads;  /* how many that were */
+    double call_s;        /* one call on one thread */
+    double parallel_s;    /* one call on all threads: start and end of the team */
+    int parallel_threads; /* how many that were */
 };
 
 /* One operator as a kernel meets it. */

@@ -33,9 +33,9 @@ struct spr_plan {
     int64_t m, k, n;
     enum spr_isa isa;
     int threads;
-    int rows;          /* rows of W in one register tile */
-    int vectors;       /* widest tile in vectors of X's row; 0: the n = 1 path */
-    int64_t panel;     /* columns of W in one K panel */
+    int rows;      /* rows of W in one register tile */
+    int vectors;   /* widest tile in vectors of X's row; 0: the n = 1 path */
+    int64_t panel; /* columns of W in one K panel */
     struct spr_pattern pattern;
 };
 

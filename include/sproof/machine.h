@@ -71,9 +71,9 @@ struct spr_machine {
     size_t engine_count;
     struct spr_memory memory[SPR_MEMORIES_MAX]; /* nearest first */
     size_t memory_count;
-    struct spr_number overhead_s; /* per operator call; NAN unknown, counts 0 */
-    bool host;                    /* the machine sproof runs on, not a file */
-    bool probed;                  /* rates measured on this machine */
+    struct spr_number overhead_s;           /* per operator call; NAN unknown, counts 0 */
+    bool host;                              /* the machine sproof runs on, not a file */
+    bool probed;                            /* rates measured on this machine */
     const struct spr_kernel_rates *kernels; /* of sproof's own kernels; NULL: not probed */
     struct spr_arena arena;
 };

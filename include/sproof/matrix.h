@@ -34,8 +34,8 @@ enum spr_status spr_matrix_random(const struct spr_pattern *pattern, int64_t m, 
 /* Reads a DLMC .smtx mask ("rows, columns, nnz", then row offsets, then column indices);
  * values are drawn with the seed. Errors: SPR_EINPUT naming file, line, value and what was
  * expected; sizes are checked against the file before anything is allocated. */
-enum spr_status spr_matrix_read_smtx(const char *path, uint64_t seed, struct spr_matrix *matrix,
-                                     struct spr_error *err);
+enum spr_status spr_matrix_read_smtx(const char *path, uint64_t seed,
+                                     struct spr_matrix *matrix, struct spr_error *err);
 
 /* Non-empty cells of a pattern on this matrix: stored blocks for RxC, entries for csr. */
 double spr_matrix_cells(const struct spr_matrix *matrix, const struct spr_pattern *pattern);

@@ -54,6 +54,12 @@ struct spr_weight_cost {
     double tau;         /* fraction of columns (rows of X) that are needed, 0..1 */
 };
 
+/* How the zeros of a legal mask lie, for drawing one and for packing. */
+struct spr_cell_shape {
+    int64_t rows, columns; /* a cell is rows x columns weights, all kept or none */
+    int64_t take, of;      /* of > 0: `take` of every `of` columns of each row instead */
+};
+
 /* Everything one pattern is; one file in src/pattern/ defines one or more rows.
  * Formulas: README, section "The equations". */
 struct spr_pattern_kind {
@@ -77,6 +83,10 @@ struct spr_pattern_kind {
     void (*cost)(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
                  const struct spr_counted *counted, double value_bytes,
                  struct spr_weight_cost *cost);
+    /* the shape of its cells, for `kept` of them in m x k; NULL: it has no kernel */
+    void (*cell)(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
+                 struct spr_cell_shape *cell);
+    const char *kernel; /* "bsr" in spr_spmm_bsr_f32__avx2; NULL: it has no kernel */
     /* NULL when the pattern fits the layer, else why not, in plain words */
     const char *(*misfit)(const struct spr_pattern *pattern, const struct spr_shape *shape);
     bool misfit_is_error; /* in a variant table: an error (comp, csr16) or a warning (RxC) */

@@ -36,23 +36,23 @@ struct spr_probe {
     char identity[96]; /* what must be equal for the cache to hold: CPU, threads, version */
     char created[32];  /* UTC */
     bool quick;
-    int threads; /* the most that were probed */
+    int threads;  /* the most that were probed */
     double drift; /* clock at the end / at the start - 1 */
     struct spr_probe_rate *rates;
     size_t rate_count;
     struct spr_probe_point *points;
     size_t point_count;
     struct {
-        double detected_bytes;  /* knee of the sweep; NAN: none found */
-        double declared_bytes;  /* sysfs; NAN: unknown */
-    } cache[4];                 /* L1, L2, L3, L4; of one core, or of the shared cache */
+        double detected_bytes; /* knee of the sweep; NAN: none found */
+        double declared_bytes; /* sysfs; NAN: unknown */
+    } cache[4];                /* L1, L2, L3, L4; of one core, or of the shared cache */
     struct spr_kernel_rates kernels;
     struct spr_arena arena; /* owns texts, rates, points */
 };
 
 struct spr_probe_options {
     bool quick;
-    int threads; /* 0: all this process may use */
+    int threads;             /* 0: all this process may use */
     double (*clock_s)(void); /* NULL: the monotonic clock */
     void (*progress)(void *context, const char *what, double fraction); /* NULL: silent */
     void *context;

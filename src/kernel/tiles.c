@@ -1,8 +1,349 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Register tiles. */
+/* Register tiles: R rows of W times T vectors of X's rows, sums held in registers. One
+ * always-inline body with constant R and T, instantiated by a table (README, "Kernels"). */
+#include "strips.h"
 #include "vec.h"
-int SPR_PER_ISA(spr_tiles_lanes)(void);
-int SPR_PER_ISA(spr_tiles_lanes)(void)
+
+/* A sum waits for the one before it: 4 cycles on the cores known, two of them a cycle. */
+#define CHAINS_NEEDED 8
+#define CHAINS_MAX 8
+
+/* Widest tile of each height: sums, X's vectors and one weight must fit the registers. */
+#if VEC_REGISTERS >= 32
+#define HEIGHTS(DO) DO(1, 8) DO(2, 8) DO(4, 6) DO(6, 4) DO(8, 3) DO(12, 2) DO(16, 1) DO(24, 1)
+#else
+#define HEIGHTS(DO) DO(1, 8) DO(2, 4) DO(4, 3) DO(6, 2) DO(8, 1) DO(12, 1)
+#endif
+#define TILE_HEIGHT_MAX 24
+#define TILE_WIDTH_MAX 8
+
+struct tile_work {
+    const struct spr_segment *segment, *end;
+    const uint16_t *index;
+    const float *value;
+    const float *x; /* first row of the panel, first column of the tile */
+    float *y;       /* first column of the tile */
+    size_t n;       /* floats in a row of X and of Y */
+    size_t last;    /* column of the tile's last vector: it may overlap the one before */
+    int part;       /* columns of a tile narrower than a vector */
+    bool first;
+};
+
+typedef void (*tile_function)(const struct tile_work *work);
+
+VEC_INLINE vec load_x(const float *p, bool part, int count)
 {
-    return VEC_LANES;
+    return part ? vec_load_part(p, count) : vec_load(p);
 }
+
+/* One column of W: T loads of X, R weights, R*T multiply-adds. */
+VEC_INLINE void step(int rows, int width, bool part, const struct tile_work *work,
+                     const float *x, const float *w, vec *sum)
+{
+    vec xv[TILE_WIDTH_MAX];
+#pragma GCC unroll 8
+    for (int t = 0; t < width; t++) {
+        size_t at = t == width - 1 ? work->last : (size_t)(t * VEC_LANES);
+        xv[t] = load_x(x + at, part, work->part);
+        if (rows > 1) {
+            VEC_KEEP(xv[t]);
+        }
+    }
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++) {
+        vec wv = vec_set1(w[r]);
+#pragma GCC unroll 8
+        for (int t = 0; t < width; t++) {
+            sum[r * width + t] = vec_fma(wv, xv[t], sum[r * width + t]);
+        }
+    }
+}
+
+VEC_INLINE void tile(int rows, int width, bool part, bool dense, const struct tile_work *work)
+{
+    const int sums = rows * width;
+    const int chains = sums >= CHAINS_NEEDED ? 1 : sums >= 4 ? 2 : sums >= 2 ? 4 : CHAINS_MAX;
+    const size_t n = work->n;
+    for (const struct spr_segment *s = work->segment; s < work->end; s++) {
+        vec sum[TILE_HEIGHT_MAX * 2];
+        const float *w = work->value + s->value;
+        const uint16_t *index = work->index + s->index;
+        const float *x = work->x;
+        float *y = work->y + s->row * n;
+        size_t steps = s->steps, i = 0;
+#pragma GCC unroll 48
+        for (int c = 0; c < chains * sums; c++) {
+            sum[c] = vec_zero();
+        }
+        if (!work->first) {
+#pragma GCC unroll 24
+            for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 8
+                for (int t = 0; t < width; t++) {
+                    size_t at = t == width - 1 ? work->last : (size_t)(t * VEC_LANES);
+                    sum[r * width + t] = load_x(y + (size_t)r * n + at, part, work->part);
+                }
+            }
+        }
+        if (chains > 1) {
+            for (; i + (size_t)chains <= steps; i += (size_t)chains) {
+#pragma GCC unroll 8
+                for (int c = 0; c < chains; c++) {
+                    const float *row =
+                        dense ? x + (i + (size_t)c) * n : x + index[i + (size_t)c] * n;
+                    step(rows, width, part, work, row, w + c * rows, sum + c * sums);
+                }
+                w += chains * rows;
+            }
+        }
+        for (; i < steps; i++) {
+            const float *row = dense ? x + i * n : x + index[i] * n;
+            step(rows, width, part, work, row, w, sum);
+            w += rows;
+        }
+#pragma GCC unroll 8
+        for (int c = 1; c < chains; c++) {
+#pragma GCC unroll 24
+            for (int j = 0; j < sums; j++) {
+                sum[j] = vec_add(sum[j], sum[c * sums + j]);
+            }
+        }
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 8
+            for (int t = 0; t < width; t++) {
+                size_t at = t == width - 1 ? work->last : (size_t)(t * VEC_LANES);
+                if (part) {
+                    vec_store_part(y + (size_t)r * n + at, sum[r * width + t], work->part);
+                } else {
+                    vec_store(y + (size_t)r * n + at, sum[r * width + t]);
+                }
+            }
+        }
+    }
+}
+
+#define NAME(dense, rows, width) tile_##dense##_##rows##_##width
+#define DEFINE(dense, rows, width, w, part)                                                   \
+    static void NAME(dense, rows, width)(const struct tile_work *work)                        \
+    {                                                                                         \
+        tile(rows, w, part, dense, work);                                                     \
+    }
+/* Width 0 is the tile of one vector of which only a part is inside X. */
+#define DEFINE_1(d, r) DEFINE(d, r, 0, 1, true) DEFINE(d, r, 1, 1, false)
+#define DEFINE_2(d, r) DEFINE_1(d, r) DEFINE(d, r, 2, 2, false)
+#define DEFINE_3(d, r) DEFINE_2(d, r) DEFINE(d, r, 3, 3, false)
+#define DEFINE_4(d, r) DEFINE_3(d, r) DEFINE(d, r, 4, 4, false)
+#define DEFINE_6(d, r) DEFINE_4(d, r) DEFINE(d, r, 5, 5, false) DEFINE(d, r, 6, 6, false)
+#define DEFINE_8(d, r) DEFINE_6(d, r) DEFINE(d, r, 7, 7, false) DEFINE(d, r, 8, 8, false)
+#define DEFINE_BOTH(rows, widest) DEFINE_##widest(0, rows) DEFINE_##widest(1, rows)
+HEIGHTS(DEFINE_BOTH)
+
+#define LIST_1(d, r) NAME(d, r, 0), NAME(d, r, 1)
+#define LIST_2(d, r) LIST_1(d, r), NAME(d, r, 2)
+#define LIST_3(d, r) LIST_2(d, r), NAME(d, r, 3)
+#define LIST_4(d, r) LIST_3(d, r), NAME(d, r, 4)
+#define LIST_6(d, r) LIST_4(d, r), NAME(d, r, 5), NAME(d, r, 6)
+#define LIST_8(d, r) LIST_6(d, r), NAME(d, r, 7), NAME(d, r, 8)
+#define LIST(rows, widest)                                                                    \
+    {rows, widest, {{LIST_##widest(0, rows)}, {LIST_##widest(1, rows)}}},
+static const struct {
+    int rows, widest;
+    tile_function run[2][TILE_WIDTH_MAX + 1];
+} heights[] = {HEIGHTS(LIST)};
+#define HEIGHT_COUNT (sizeof heights / sizeof heights[0])
+
+static size_t find_height(uint32_t rows)
+{
+    size_t i = 0;
+    while (i < HEIGHT_COUNT - 1 && heights[i].rows != (int)rows) {
+        i++;
+    }
+    return i;
+}
+
+static int widest(int rows)
+{
+    size_t i = find_height((uint32_t)rows);
+    return heights[i].rows == rows ? heights[i].widest : 0;
+}
+
+static void matrix(const struct spr_strips *strips, int thread, const float *x, float *y)
+{
+    const size_t n = (size_t)strips->n;
+    const int64_t vectors = (strips->n + VEC_LANES - 1) / VEC_LANES;
+    const int tiles = spr_tile_count(vectors, strips->vectors);
+    struct tile_work work = {.index = strips->index, .value = strips->value, .n = n};
+    size_t column = 0;
+    for (int i = 0; i < tiles; i++) {
+        int width = spr_tile_width(vectors, tiles, i);
+        /* The last vector of the row is moved back inside it: what two vectors compute
+         * twice is the same both times. */
+        size_t end = column + (size_t)width * VEC_LANES;
+        work.part = n < VEC_LANES ? (int)n : VEC_LANES;
+        work.last = (end <= n ? end : n) - column - (size_t)work.part;
+        work.y = y + column;
+        for (uint32_t s = strips->thread_strip[thread]; s < strips->thread_strip[thread + 1];
+             s++) {
+            const struct spr_strip *strip = &strips->strip[s];
+            work.segment = strips->segment + strip->begin;
+            work.end = strips->segment + strip->end;
+            work.x = x + (size_t)strip->column * n + column;
+            work.first = strip->first;
+            heights[find_height(strip->rows)].run[strips->dense][n < VEC_LANES ? 0 : width](
+                &work);
+        }
+        column = end;
+    }
+}
+
+/* n = 1: lanes are weights. */
+struct vector_work {
+    const struct spr_segment *segment, *end;
+    const uint16_t *index;
+    const float *value;
+    const float *x;
+    float *y;
+    bool first;
+    bool dense;
+};
+
+/* Adds groups of `chunk` neighbouring lanes of each vector and stores one sum a row. */
+VEC_INLINE void store_rows(int vectors, int chunk, const vec *sum, uint32_t rows, bool first,
+                           float *y)
+{
+    float lanes[VEC_LANES];
+    const int per = VEC_LANES / chunk;
+    uint32_t row = 0;
+    for (int v = 0; v < vectors; v++) {
+        vec folded = vec_fold(sum[v], chunk);
+        if (chunk == 1 && row + VEC_LANES <= rows) {
+            vec_store(y + row, first ? folded : vec_add(folded, vec_load(y + row)));
+            row += VEC_LANES;
+            continue;
+        }
+        vec_store(lanes, folded);
+        for (int i = 0; i < per && row < rows; i++, row++) {
+            y[row] = first ? lanes[i * chunk] : y[row] + lanes[i * chunk];
+        }
+    }
+}
+
+VEC_INLINE void vector_tile(int vectors, int chunk, const struct vector_work *work)
+{
+    const int chains = vectors >= 4 ? 2 : vectors == 2 ? 4 : 8;
+    const size_t step_values = (size_t)vectors * VEC_LANES;
+    for (const struct spr_segment *s = work->segment; s < work->end; s++) {
+        vec sum[8];
+        const float *w = work->value + s->value;
+        const uint16_t *index = work->index + s->index;
+        size_t i = 0, steps = s->steps;
+#pragma GCC unroll 8
+        for (int c = 0; c < chains * vectors; c++) {
+            sum[c] = vec_zero();
+        }
+        for (; i + (size_t)chains <= steps; i += (size_t)chains) {
+#pragma GCC unroll 8
+            for (int c = 0; c < chains; c++) {
+                size_t at = i + (size_t)c;
+                vec xv = vec_repeat(work->x + (work->dense ? at * (size_t)chunk : index[at]),
+                                    chunk);
+#pragma GCC unroll 4
+                for (int v = 0; v < vectors; v++) {
+                    sum[c * vectors + v] = vec_fma(
+                        xv, vec_load(w + (c * vectors + v) * VEC_LANES), sum[c * vectors + v]);
+                }
+            }
+            w += (size_t)chains * step_values;
+        }
+        for (; i < steps; i++) {
+            vec xv = vec_repeat(work->x + (work->dense ? i * (size_t)chunk : index[i]), chunk);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++) {
+                sum[v] = vec_fma(xv, vec_load(w + v * VEC_LANES), sum[v]);
+            }
+            w += step_values;
+        }
+#pragma GCC unroll 8
+        for (int c = chains / 2; c >= 1; c /= 2) {
+#pragma GCC unroll 8
+            for (int j = 0; j < c * vectors; j++) {
+                sum[j] = vec_add(sum[j], sum[c * vectors + j]);
+            }
+        }
+        store_rows(vectors, chunk, sum, s->rows, work->first, work->y + s->row);
+    }
+}
+
+/* Rows of scattered single weights: one row at a time, several sums in flight. */
+static void scattered(const struct vector_work *work)
+{
+    for (const struct spr_segment *s = work->segment; s < work->end; s++) {
+        const float *w = work->value + s->value;
+        const uint16_t *index = work->index + s->index;
+        float sum[8] = {0};
+        size_t i = 0, steps = s->steps;
+        for (; i + 8 <= steps; i += 8) {
+#pragma GCC unroll 8
+            for (int c = 0; c < 8; c++) {
+                sum[c] += w[i + (size_t)c] * work->x[index[i + (size_t)c]];
+            }
+        }
+        for (; i < steps; i++) {
+            sum[0] += w[i] * work->x[index[i]];
+        }
+        float total =
+            ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+        work->y[s->row] = work->first ? total : work->y[s->row] + total;
+    }
+}
+
+#define VECTOR_CASE(v, c)                                                                     \
+    case (v)*32 + (c):                                                                        \
+        vector_tile(v, c, &work);                                                             \
+        break;
+
+static void vector(const struct spr_strips *strips, int thread, const float *x, float *y)
+{
+    for (uint32_t i = strips->thread_strip[thread]; i < strips->thread_strip[thread + 1];
+         i++) {
+        const struct spr_strip *strip = &strips->strip[i];
+        struct vector_work work = {.segment = strips->segment + strip->begin,
+                                   .end = strips->segment + strip->end,
+                                   .index = strips->index,
+                                   .value = strips->value,
+                                   .x = x + strip->column,
+                                   .y = y,
+                                   .first = strip->first,
+                                   .dense = strips->dense};
+        switch (strip->rows * 32 + strip->chunk) {
+            VECTOR_CASE(1, 1)
+            VECTOR_CASE(2, 1)
+            VECTOR_CASE(4, 1)
+#if VEC_LANES >= 4
+            VECTOR_CASE(1, 2)
+            VECTOR_CASE(2, 2)
+            VECTOR_CASE(4, 2)
+            VECTOR_CASE(1, 4)
+            VECTOR_CASE(2, 4)
+            VECTOR_CASE(4, 4)
+#endif
+#if VEC_LANES >= 8
+            VECTOR_CASE(1, 8)
+            VECTOR_CASE(2, 8)
+            VECTOR_CASE(4, 8)
+#endif
+#if VEC_LANES >= 16
+            VECTOR_CASE(1, 16)
+            VECTOR_CASE(2, 16)
+            VECTOR_CASE(4, 16)
+#endif
+        default:
+            scattered(&work);
+            break;
+        }
+    }
+}
+
+extern const struct spr_tiles SPR_PER_ISA(spr_tiles);
+const struct spr_tiles SPR_PER_ISA(spr_tiles) = {VEC_LANES, matrix, vector, widest};

@@ -46,6 +46,38 @@ VEC_INLINE void vec_store_part(float *p, vec v, int count)
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), v);
 }
 
+VEC_INLINE vec vec_add(vec a, vec b)
+{
+    return _mm512_add_ps(a, b);
+}
+/* p[0..chunk) in every group of chunk lanes. */
+VEC_INLINE vec vec_repeat(const float *p, int chunk)
+{
+    return chunk == 1   ? _mm512_set1_ps(*p)
+           : chunk == 2 ? _mm512_castpd_ps(_mm512_broadcastsd_pd(_mm_castps_pd(
+                              _mm_castsi128_ps(_mm_loadl_epi64((const void *)p)))))
+           : chunk == 4 ? _mm512_broadcast_f32x4(_mm_loadu_ps(p))
+           : chunk == 8 ? _mm512_broadcast_f32x8(_mm256_loadu_ps(p))
+                        : _mm512_loadu_ps(p);
+}
+/* The sum of each group of chunk lanes, in the group's first lane. */
+VEC_INLINE vec vec_fold(vec v, int chunk)
+{
+    if (chunk >= 16) {
+        v = _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0x4E));
+    }
+    if (chunk >= 8) {
+        v = _mm512_add_ps(v, _mm512_shuffle_f32x4(v, v, 0xB1));
+    }
+    if (chunk >= 4) {
+        v = _mm512_add_ps(v, _mm512_permute_ps(v, 0x4E));
+    }
+    if (chunk >= 2) {
+        v = _mm512_add_ps(v, _mm512_permute_ps(v, 0xB1));
+    }
+    return v;
+}
+
 #elif defined(SPR_BUILD_AVX2)
 #include <immintrin.h>
 #define VEC_LANES 8
@@ -83,6 +115,32 @@ VEC_INLINE vec vec_load_part(const float *p, int count)
 VEC_INLINE void vec_store_part(float *p, vec v, int count)
 {
     _mm256_maskstore_ps(p, vec_first(count), v);
+}
+
+VEC_INLINE vec vec_add(vec a, vec b)
+{
+    return _mm256_add_ps(a, b);
+}
+VEC_INLINE vec vec_repeat(const float *p, int chunk)
+{
+    return chunk == 1   ? _mm256_set1_ps(*p)
+           : chunk == 2 ? _mm256_castpd_ps(_mm256_broadcastsd_pd(_mm_castps_pd(
+                              _mm_castsi128_ps(_mm_loadl_epi64((const void *)p)))))
+           : chunk == 4 ? _mm256_broadcast_ps((const __m128 *)(const void *)p)
+                        : _mm256_loadu_ps(p);
+}
+VEC_INLINE vec vec_fold(vec v, int chunk)
+{
+    if (chunk >= 8) {
+        v = _mm256_add_ps(v, _mm256_permute2f128_ps(v, v, 1));
+    }
+    if (chunk >= 4) {
+        v = _mm256_add_ps(v, _mm256_permute_ps(v, 0x4E));
+    }
+    if (chunk >= 2) {
+        v = _mm256_add_ps(v, _mm256_permute_ps(v, 0xB1));
+    }
+    return v;
 }
 
 #elif defined(SPR_BUILD_NEON)
@@ -127,6 +185,27 @@ VEC_INLINE void vec_store_part(float *p, vec v, int count)
     }
 }
 
+VEC_INLINE vec vec_add(vec a, vec b)
+{
+    return vaddq_f32(a, b);
+}
+VEC_INLINE vec vec_repeat(const float *p, int chunk)
+{
+    return chunk == 1   ? vdupq_n_f32(*p)
+           : chunk == 2 ? vcombine_f32(vld1_f32(p), vld1_f32(p))
+                        : vld1q_f32(p);
+}
+VEC_INLINE vec vec_fold(vec v, int chunk)
+{
+    if (chunk >= 4) {
+        v = vaddq_f32(v, vextq_f32(v, v, 2));
+    }
+    if (chunk >= 2) {
+        v = vaddq_f32(v, vrev64q_f32(v));
+    }
+    return v;
+}
+
 #else
 #define VEC_LANES 1
 #define VEC_REGISTERS 16
@@ -150,6 +229,20 @@ VEC_INLINE void vec_store(float *p, vec v)
 VEC_INLINE vec vec_fma(vec a, vec b, vec sum)
 {
     return a * b + sum;
+}
+VEC_INLINE vec vec_add(vec a, vec b)
+{
+    return a + b;
+}
+VEC_INLINE vec vec_repeat(const float *p, int chunk)
+{
+    (void)chunk;
+    return *p;
+}
+VEC_INLINE vec vec_fold(vec v, int chunk)
+{
+    (void)chunk;
+    return v;
 }
 VEC_INLINE vec vec_load_part(const float *p, int count)
 {

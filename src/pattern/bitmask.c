@@ -37,6 +37,8 @@ SPR_DEFINE_PATTERN(bitmask) = {
      .parse = parse,
      .format = format,
      .cells = spr_cells_weights,
-     .cost = cost},
+     .cost = cost,
+     .cell = spr_cell_single,
+     .kernel = "bitmask"},
     {0},
 };

@@ -50,6 +50,13 @@ static const char *misfit(const struct spr_pattern *pattern, const struct spr_sh
     return shape->k < pattern->b ? "it has fewer columns than the block" : NULL;
 }
 
+static void cell(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
+                 struct spr_cell_shape *out)
+{
+    (void)m, (void)k, (void)kept;
+    *out = (struct spr_cell_shape){.rows = pattern->a, .columns = pattern->b};
+}
+
 SPR_DEFINE_PATTERN(bsr) = {
     {.name = "RxC",
      .spelling = "RxC, bsr:RxC",
@@ -60,6 +67,8 @@ SPR_DEFINE_PATTERN(bsr) = {
      .format = format,
      .cells = cells,
      .cost = cost,
-     .misfit = misfit},
+     .misfit = misfit,
+     .cell = cell,
+     .kernel = "bsr"},
     {0},
 };

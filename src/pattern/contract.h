@@ -44,4 +44,8 @@ double spr_counted_or(double counted, double estimate);
 /* Cells of the patterns whose cell is one weight: m*k. */
 double spr_cells_weights(const struct spr_pattern *pattern, const struct spr_shape *shape);
 
+/* Cells of one weight, anywhere. */
+void spr_cell_single(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
+                     struct spr_cell_shape *cell);
+
 #endif

@@ -43,6 +43,8 @@ SPR_DEFINE_PATTERN(dense) = {
      .format = format,
      .fixed_sparsity = fixed_sparsity,
      .cells = spr_cells_weights,
-     .cost = cost},
+     .cost = cost,
+     .cell = spr_cell_single,
+     .kernel = "dense"},
     {0},
 };

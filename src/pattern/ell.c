@@ -40,6 +40,15 @@ static void cost(const struct spr_pattern *pattern, const struct spr_shape *shap
         spr_tau(shape, counted, spr_expected_touched(width / k, spr_rows_per_group(shape)));
 }
 
+/* Every row as long as the longest: no slot is padding. */
+static void cell(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept_weights,
+                 struct spr_cell_shape *out)
+{
+    (void)pattern;
+    double width = ceil(kept_weights / (double)m * ROUNDING_GUARD);
+    *out = (struct spr_cell_shape){.rows = 1, .columns = 1, .take = (int64_t)width, .of = k};
+}
+
 SPR_DEFINE_PATTERN(ell) = {
     {.name = "ell",
      .spelling = "ell",
@@ -50,6 +59,8 @@ SPR_DEFINE_PATTERN(ell) = {
      .format = format,
      .cells = spr_cells_weights,
      .kept = kept,
-     .cost = cost},
+     .cost = cost,
+     .cell = cell,
+     .kernel = "ell"},
     {0},
 };

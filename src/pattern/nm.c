@@ -46,6 +46,14 @@ static const char *misfit(const struct spr_pattern *pattern, const struct spr_sh
     return shape->k < pattern->b ? "it has fewer columns than M" : NULL;
 }
 
+static void cell(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept_weights,
+                 struct spr_cell_shape *out)
+{
+    (void)m, (void)k, (void)kept_weights;
+    *out =
+        (struct spr_cell_shape){.rows = 1, .columns = 1, .take = pattern->a, .of = pattern->b};
+}
+
 SPR_DEFINE_PATTERN(nm) = {
     {.name = "N:M",
      .spelling = "N:M",
@@ -58,6 +66,8 @@ SPR_DEFINE_PATTERN(nm) = {
      .cells = spr_cells_weights,
      .kept = kept,
      .cost = cost,
-     .misfit = misfit},
+     .misfit = misfit,
+     .cell = cell,
+     .kernel = "nm"},
     {0},
 };

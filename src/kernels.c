@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels there are, and running one. */
+#include <stdio.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "pack.h"
+
+#define DECLARE(isa) extern const struct spr_tiles spr_tiles__##isa
+DECLARE(scalar);
+#ifdef SPROOF_HAS_NEON
+DECLARE(neon);
+#endif
+#ifdef SPROOF_HAS_AVX2
+DECLARE(avx2);
+#endif
+#ifdef SPROOF_HAS_AVX512
+DECLARE(avx512);
+#endif
+
+const struct spr_tiles *spr_tiles_of(enum spr_isa isa)
+{
+    switch (isa) {
+    case SPR_ISA_SCALAR:
+        return &spr_tiles__scalar;
+    case SPR_ISA_NEON:
+#ifdef SPROOF_HAS_NEON
+        return &spr_tiles__neon;
+#else
+        return NULL;
+#endif
+    case SPR_ISA_AVX2:
+#ifdef SPROOF_HAS_AVX2
+        return &spr_tiles__avx2;
+#else
+        return NULL;
+#endif
+    case SPR_ISA_AVX512:
+#ifdef SPROOF_HAS_AVX512
+        return &spr_tiles__avx512;
+#else
+        return NULL;
+#endif
+    }
+    return NULL;
+}
+
+static bool name_kernel(const struct spr_pattern_kind *kind, enum spr_isa isa,
+                        struct spr_kernel *kernel)
+{
+    if (!kind->kernel || !spr_isa_usable(isa)) {
+        return false;
+    }
+    kernel->kind = kind;
+    kernel->isa = isa;
+    snprintf(kernel->name, sizeof kernel->name, "spr_spmm_%s_f32__%s", kind->kernel,
+             spr_isa_name(isa));
+    return true;
+}
+
+bool spr_kernel_at(size_t index, struct spr_kernel *kernel)
+{
+    const struct spr_pattern_kind *kind;
+    for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
+        for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+            if (name_kernel(kind, (enum spr_isa)isa, kernel) && index-- == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool spr_kernel_find(const struct spr_pattern *pattern, enum spr_isa isa,
+                     struct spr_kernel *kernel)
+{
+    return pattern->kind && name_kernel(pattern->kind, isa, kernel);
+}
+
+static void run_share(const struct spr_packed *packed, int thread, const float *x, float *y)
+{
+    const struct spr_strips *strips = spr_packed_strips(packed);
+    const struct spr_tiles *tiles = spr_tiles_of(packed->plan.isa);
+    (packed->plan.vectors == 0 ? tiles->vector : tiles->matrix)(strips, thread, x, y);
+}
+
+void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y)
+{
+    const int threads = packed->plan.threads;
+    if (threads == 1) {
+        run_share(packed, 0, x, y);
+        return;
+    }
+#ifdef _OPENMP
+    /* The runtime may give fewer threads than asked for: each takes every team-th share. */
+#pragma omp parallel num_threads(threads)
+    for (int share = omp_get_thread_num(); share < threads; share += omp_get_num_threads()) {
+        run_share(packed, share, x, y);
+    }
+#else
+    for (int share = 0; share < threads; share++) {
+        run_share(packed, share, x, y);
+    }
+#endif
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a kernel walks a matrix: the register tile and the K panel. */
+#include <math.h>
+
+#include "pack.h"
+
+/* Share of a second-level cache that a panel of X may take: the weights stream past it. */
+#define PANEL_BYTES (512 * 1024.0)
+/* The same where each row of W reads its own rows of X: they should stay in the first level,
+ * unless so few weights of a row fall into a panel that loading and storing Y costs more. */
+#define SCATTERED_PANEL_BYTES (32 * 1024.0)
+#define SCATTERED_PANEL_STEPS 16
+
+static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
+
+static int widest(const struct spr_plan *plan, int rows)
+{
+    return spr_tiles_of(plan->isa)->widest(rows);
+}
+
+/* Loads per multiply-add of a tile: T of X (a whole vector each) and R weights, which cost
+ * half a load slot, for R*T multiply-adds. */
+static double loads(int rows, int width)
+{
+    return (width + 0.5 * rows) / (rows * width);
+}
+
+/* Work of one column of a group of `rows` rows along `vectors` vectors, in multiply-adds. */
+static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
+{
+    int tiles = spr_tile_count(vectors, widest(plan, rows));
+    double cost = 0;
+    for (int t = 0; t < tiles; t++) {
+        int width = spr_tile_width(vectors, tiles, t);
+        /* Fewer loads are better even where the multipliers limit; a wider and taller tile
+         * spreads the start and end of a row group. */
+        cost +=
+            rows * width * (fmax(loads(rows, width), 1) + 0.02 * loads(rows, width)) + 0.25;
+    }
+    return cost;
+}
+
+/* The height whose groups cover the rows of a block at the least cost. */
+static int choose_rows(const struct spr_plan *plan, int64_t block_rows, int64_t vectors)
+{
+    int best = 1;
+    double least = INFINITY;
+    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
+        struct spr_plan trial = *plan;
+        trial.rows = heights[i];
+        if (heights[i] > block_rows || widest(plan, heights[i]) == 0) {
+            continue;
+        }
+        int width = widest(plan, heights[i]);
+        trial.vectors = (int)(vectors < width ? vectors : width);
+        double cost = 0;
+        int64_t left = block_rows % heights[i];
+        cost += (double)(block_rows / heights[i]) * group_cost(plan, heights[i], vectors);
+        while (left > 0) {
+            int height = spr_group_height(&trial, left);
+            cost += group_cost(plan, height, vectors);
+            left -= height;
+        }
+        if (cost < least) {
+            least = cost;
+            best = heights[i];
+        }
+    }
+    return best;
+}
+
+static int64_t clamp_panel(double columns, int64_t k)
+{
+    double most = fmin((double)k, SPR_PANEL_MAX);
+    double panels = ceil((double)k / fmax(1, fmin(columns, most)));
+    double even = ceil((double)k / panels);
+    return (int64_t)fmin(ceil(even / 16) * 16, SPR_PANEL_MAX);
+}
+
+struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa isa, int64_t m,
+                                int64_t k, int64_t n, double kept, int threads)
+{
+    struct spr_plan plan = {.m = m,
+                            .k = k,
+                            .n = n,
+                            .isa = isa,
+                            .pattern = *pattern,
+                            .threads = threads < 1 ? 1 : threads};
+    struct spr_cell_shape cell;
+    pattern->kind->cell(pattern, m, k, kept, &cell);
+    bool dense = pattern->kind->pattern_class == SPR_CLASS_DENSE;
+    int64_t lanes = spr_isa_lanes(isa), vectors = (n + lanes - 1) / lanes;
+    if (n == 1) {
+        plan.rows = 1;
+        plan.vectors = 0;
+        plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
+        return plan;
+    }
+    plan.rows = choose_rows(&plan, dense ? m : cell.rows, vectors);
+    int widest_tile = widest(&plan, plan.rows);
+    plan.vectors = (int)(vectors < widest_tile ? vectors : widest_tile);
+    double row_bytes = 4.0 * (double)lanes * plan.vectors;
+    double columns = PANEL_BYTES / row_bytes;
+    if (plan.rows == 1 && !dense) {
+        double per_row = kept * (double)(cell.rows * cell.columns) / (double)m;
+        double small = SCATTERED_PANEL_BYTES / row_bytes;
+        if (per_row / (double)k * small >= SCATTERED_PANEL_STEPS) {
+            columns = small;
+        }
+    }
+    plan.panel = clamp_panel(columns, k);
+    return plan;
+}
+
+int spr_group_height(const struct spr_plan *plan, int64_t rows_left)
+{
+    if (rows_left >= plan->rows) {
+        return plan->rows;
+    }
+    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
+        if (heights[i] <= rows_left && widest(plan, heights[i]) >= plan->vectors) {
+            return heights[i];
+        }
+    }
+    return 1;
+}
+
+struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan)
+{
+    struct spr_cell_shape cell;
+    int lanes = spr_isa_lanes(plan->isa);
+    if (plan->pattern.kind->pattern_class == SPR_CLASS_DENSE) {
+        int vectors = plan->m >= 4 * lanes ? 4 : plan->m > lanes ? 2 : 1;
+        return (struct spr_lane_shape){vectors, 1, vectors * lanes};
+    }
+    plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &cell);
+    if (cell.of > 0 || cell.rows * cell.columns * 4 < lanes) {
+        return (struct spr_lane_shape){1, 0, 1};
+    }
+    /* As many columns as divide the block and the matrix, so that no step reads past X. */
+    int chunk = 1;
+    while (chunk < lanes && cell.columns % (2 * chunk) == 0 && plan->k % (2 * chunk) == 0 &&
+           cell.rows * 2 * chunk <= 4 * (int64_t)lanes) {
+        chunk *= 2;
+    }
+    int64_t filled = (cell.rows * chunk + lanes - 1) / lanes;
+    int vectors = filled >= 4 ? 4 : filled >= 2 ? 2 : 1;
+    return (struct spr_lane_shape){vectors, chunk, vectors * lanes / chunk};
+}

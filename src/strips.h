@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The packed form that every kernel reads.
+ *
+ * Rows of W that are multiplied together form a row group; a segment is one row group within
+ * one K panel: a list of steps, each one column of W with the group's values side by side.
+ * Dense segments have consecutive columns and no index. A pattern is packed by listing its
+ * steps: single rows for csr, N:M, bitmask and ell, the rows of a block for RxC.
+ *
+ * The n = 1 path ("vector" below) has no row of X to run along, so the lanes of a vector are
+ * weights: lane l holds row l / chunk, column l % chunk, and the same `chunk` consecutive
+ * inputs stand in every group of `chunk` lanes. */
+#ifndef SPROOF_STRIPS_H
+#define SPROOF_STRIPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct spr_segment {
+    uint32_t row;   /* first row of Y */
+    uint32_t steps; /* columns (vector: chunks of columns) */
+    uint32_t index; /* offset of the first step in index[] */
+    uint32_t rows;  /* rows stored to Y; fewer than the tile's only in the n = 1 path */
+    size_t value;   /* offset of the first value */
+};
+
+/* Segments of one shape in one panel for one thread, longest first. */
+struct spr_strip {
+    uint32_t rows;       /* rows of a tile; vector: vectors of a step */
+    uint32_t chunk;      /* vector: columns of one step; 0: row by row, scattered columns */
+    uint32_t begin, end; /* segments */
+    int64_t column;      /* first column of the panel */
+    bool first;          /* starts from zero; else continues the sums in Y */
+};
+
+struct spr_strips {
+    int64_t m, k, n;
+    int threads;
+    int vectors; /* widest tile */
+    bool dense;  /* consecutive columns, no index */
+    size_t strip_count, segment_count, index_count, value_count;
+    uint32_t *thread_strip; /* threads+1 offsets into strip */
+    struct spr_strip *strip;
+    struct spr_segment *segment;
+    uint16_t *index; /* column relative to the panel */
+    float *value;    /* 64-byte aligned */
+};
+
+/* What one instruction set's object exports. */
+struct spr_tiles {
+    int lanes;
+    /* One thread's share of Y = W X with n > 1. */
+    void (*matrix)(const struct spr_strips *strips, int thread, const float *x, float *y);
+    /* The same with n = 1. */
+    void (*vector)(const struct spr_strips *strips, int thread, const float *x, float *y);
+    /* Widest tile of a height in vectors, 0 when there is no such height. */
+    int (*widest)(int rows);
+};
+
+/* K panels hold at most this many columns: indices have 16 bits. */
+#define SPR_PANEL_MAX 65536
+
+/* Widths of the tiles that `vectors` vectors of a row of X are cut into, as even as possible:
+ * how many tiles of at most `widest`, and the width of the i-th. */
+static inline int spr_tile_count(int64_t vectors, int widest)
+{
+    return (int)((vectors + widest - 1) / widest);
+}
+static inline int spr_tile_width(int64_t vectors, int count, int i)
+{
+    return (int)(vectors / count + (i < vectors % count));
+}
+
+#endif

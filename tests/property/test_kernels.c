@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every kernel of the registry on awkward shapes: the identity, random data within the
+ * rounding-error bound, declared bytes, guard pages, special values, repeatability. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "sproof/kernel.h"
+#include "test.h"
+
+/* Floats that end (or begin) at a page that may not be touched. */
+struct guarded {
+    char *map;
+    size_t bytes;
+    float *data;
+};
+
+static struct guarded guard(size_t floats, bool at_end)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t body = (floats * sizeof(float) + page - 1) / page * page;
+    struct guarded g = {NULL, body + 2 * page, NULL};
+    int zero = -1;
+    g.map = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, zero, 0);
+    CHECK(g.map != MAP_FAILED);
+    CHECK(mprotect(g.map, page, PROT_NONE) == 0);
+    CHECK(mprotect(g.map + page + body, page, PROT_NONE) == 0);
+    char *start = g.map + page + (at_end ? body - floats * sizeof(float) : 0);
+    g.data = (float *)(void *)start;
+    return g;
+}
+
+static void unguard(struct guarded *g)
+{
+    munmap(g->map, g->bytes);
+}
+
+#define FAIL(...)                                                                             \
+    (snprintf(message, sizeof message, __VA_ARGS__),                                          \
+     (void)test_note(false, __FILE__, __LINE__, message))
+static char message[256];
+
+struct setting {
+    const char *pattern;
+    int64_t m, k, n;
+    double density;
+    enum spr_isa isa;
+    int threads;
+    bool at_end;
+};
+
+static void describe(const struct setting *s, char *text, size_t size)
+{
+    snprintf(text, size, "%s %lldx%lld n=%lld density %g %s threads %d", s->pattern,
+             (long long)s->m, (long long)s->k, (long long)s->n, s->density,
+             spr_isa_name(s->isa), s->threads);
+}
+
+/* Worst error over its bound; 0 <= good <= 1. Infinities and NaN must be the same. */
+static double worst_ratio(const struct spr_matrix *w, int64_t n, const float *x,
+                          const float *y)
+{
+    size_t count = (size_t)(w->m * n);
+    double *ref = malloc(count * sizeof *ref + 1), *size = malloc(count * sizeof *size + 1);
+    double *terms = malloc((size_t)w->m * sizeof *terms + 1), worst = 0;
+    spr_matrix_product(w, n, x, NULL, 0, ref, size, terms);
+    for (size_t i = 0; i < count; i++) {
+        double bound = (terms[i / (size_t)n] + 2) * 0x1p-24 * size[i];
+        double error = fabs((double)y[i] - ref[i]);
+        double ratio = error == 0 ? 0 : error / bound;
+        worst = fmax(worst, isnan(ratio) ? HUGE_VAL : ratio);
+    }
+    free(ref);
+    free(size);
+    free(terms);
+    return worst;
+}
+
+static void check_setting(const struct setting *s)
+{
+    struct spr_error err = {0};
+    struct spr_pattern pattern;
+    struct spr_matrix w;
+    struct spr_packed packed;
+    char text[160];
+    describe(s, text, sizeof text);
+    CHECK(spr_pattern_parse(s->pattern, &pattern, &err) == SPR_OK);
+    struct spr_shape shape = {s->m, s->k, 1};
+    double kept = spr_pattern_kept(&pattern, &shape, 1 - s->density);
+    if (s->density > 0 && kept == 0) {
+        kept = 1; /* one entry */
+    }
+    CHECK(spr_matrix_random(&pattern, s->m, s->k, kept, 7, &w, &err) == SPR_OK);
+    struct spr_plan plan =
+        spr_plan_choose(&pattern, s->isa, s->m, s->k, s->n, kept, s->threads);
+    if (spr_pack(&plan, &w, &packed, &err) != SPR_OK) {
+        FAIL("%s: does not pack", text);
+    }
+    if (packed.bytes != spr_packed_bytes(&plan, &w)) {
+        FAIL("%s: declared bytes differ from packed", text);
+    }
+    struct guarded x = guard((size_t)(s->k * s->n), s->at_end);
+    struct guarded y = guard((size_t)(s->m * s->n), s->at_end);
+    size_t outputs = (size_t)(s->m * s->n);
+    uint64_t state = 11;
+    for (size_t i = 0; i < (size_t)(s->k * s->n); i++) {
+        x.data[i] = (float)(2 * spr_random_unit(&state) - 1);
+    }
+    memset(y.data, 0xFF, outputs * sizeof(float)); /* NaN everywhere */
+    spr_kernel_run(&packed, x.data, y.data);
+    double ratio = worst_ratio(&w, s->n, x.data, y.data);
+    if (!(ratio <= 1)) {
+        FAIL("%s: error is %g times its bound", text, ratio);
+    }
+    float *first = malloc(outputs * sizeof *first + 1);
+    memcpy(first, y.data, outputs * sizeof *first);
+    spr_kernel_run(&packed, x.data, y.data);
+    if (memcmp(first, y.data, outputs * sizeof *first) != 0) {
+        FAIL("%s: a second run gave other bits", text);
+    }
+    free(first);
+    unguard(&x);
+    unguard(&y);
+    spr_packed_free(&packed);
+    spr_matrix_free(&w);
+}
+
+static const char *const patterns[] = {
+    "dense", "csr",   "csr16", "bitmask", "ell", "2:4", "1:4",  "4:8",  "1:8",  "2:8",  "3:7",
+    "4x1",   "8x1",   "16x1",  "32x1",    "1x4", "1x8", "1x16", "1x32", "2x2",  "4x4",  "8x8",
+    "16x16", "32x32", "3x5",   "7x2",     "5x1", "1x3", "64x1", "24x2", "12x3", "2x16", "48x4",
+};
+
+/* Every pattern x instruction set on shapes around the vector width. */
+static void test_shapes(void)
+{
+    static const double densities[] = {0, 1e-9, 0.1, 0.5, 1};
+    for (size_t p = 0; p < sizeof patterns / sizeof patterns[0]; p++) {
+        for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+            if (!spr_isa_usable((enum spr_isa)isa)) {
+                continue;
+            }
+            int64_t v = spr_isa_lanes((enum spr_isa)isa);
+            const int64_t widths[] = {1,     2,         3,         v - 1 > 1 ? v - 1 : 4,
+                                      v,     v + 1,     2 * v + 3, 5 * v + 1,
+                                      8 * v, 13 * v - 1};
+            const int64_t sizes[][2] = {{1, 1},   {1, 40},  {37, 1},
+                                        {33, 65}, {64, 48}, {70, 131}};
+            for (size_t a = 0; a < sizeof widths / sizeof widths[0]; a++) {
+                for (size_t b = 0; b < sizeof sizes / sizeof sizes[0]; b++) {
+                    size_t d = (a + b + p) % 5;
+                    struct setting s = {patterns[p],      sizes[b][0],     sizes[b][1],
+                                        widths[a],        densities[d],    (enum spr_isa)isa,
+                                        1 + (int)(a % 3), (a + b) % 2 == 0};
+                    check_setting(&s);
+                }
+            }
+        }
+    }
+}
+
+/* Panels: more columns than one panel holds, and more than 16 bits count. */
+static void test_panels(void)
+{
+    static const char *const few[] = {"dense", "csr", "2:4", "4x1", "4x4", "1x16", "32x1"};
+    for (size_t p = 0; p < sizeof few / sizeof few[0]; p++) {
+        struct setting deep = {few[p], 19, 9001, 70, 0.3, spr_isa_best(), 2, true};
+        struct setting wide = {few[p], 3, 70001, 17, 0.1, spr_isa_best(), 1, true};
+        struct setting vector = {few[p], 33, 70016, 1, 0.1, spr_isa_best(), 2, true};
+        check_setting(&deep);
+        check_setting(&wide);
+        check_setting(&vector);
+    }
+}
+
+/* W times the identity is W, bit for bit. */
+static void test_identity(void)
+{
+    struct spr_error err = {0};
+    const int64_t m = 21, k = 37;
+    for (size_t p = 0; p < sizeof patterns / sizeof patterns[0]; p++) {
+        for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+            struct spr_pattern pattern;
+            struct spr_matrix w;
+            struct spr_packed packed;
+            if (!spr_isa_usable((enum spr_isa)isa)) {
+                continue;
+            }
+            CHECK(spr_pattern_parse(patterns[p], &pattern, &err) == SPR_OK);
+            struct spr_shape shape = {m, k, 1};
+            double kept = spr_pattern_kept(&pattern, &shape, 0.6);
+            CHECK(spr_matrix_random(&pattern, m, k, kept, 3, &w, &err) == SPR_OK);
+            struct spr_plan plan =
+                spr_plan_choose(&pattern, (enum spr_isa)isa, m, k, k, kept, 1);
+            CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
+            float x[37 * 37] = {0}, y[21 * 37], expected[21 * 37] = {0};
+            for (int i = 0; i < 37; i++) {
+                x[i * 37 + i] = 1;
+            }
+            for (int64_t i = 0; i < m; i++) {
+                for (size_t e = w.row[i]; e < w.row[i + 1]; e++) {
+                    expected[i * k + w.column[e]] = w.value[e];
+                }
+            }
+            spr_kernel_run(&packed, x, y);
+            for (size_t i = 0; i < 21 * 37; i++) {
+                CHECK(y[i] == expected[i]);
+            }
+            spr_packed_free(&packed);
+            spr_matrix_free(&w);
+        }
+    }
+}
+
+/* Infinities, NaN and denormals travel as IEEE 754 says, and only where a weight is. */
+static void test_special_values(void)
+{
+    struct spr_error err = {0};
+    static const char *const all[] = {"dense", "csr", "ell", "2:4", "4x1", "4x4", "1x16"};
+    static const int64_t widths[] = {1, 5, 16, 49};
+    for (size_t p = 0; p < sizeof all / sizeof all[0]; p++) {
+        for (size_t c = 0; c < 4 * SPR_ISA_COUNT; c++) {
+            const int64_t m = 40, k = 64, n = widths[c % 4];
+            enum spr_isa isa = (enum spr_isa)(c / 4);
+            struct spr_pattern pattern;
+            struct spr_matrix w;
+            struct spr_packed packed;
+            if (!spr_isa_usable(isa)) {
+                continue;
+            }
+            CHECK(spr_pattern_parse(all[p], &pattern, &err) == SPR_OK);
+            struct spr_shape shape = {m, k, 1};
+            double kept = spr_pattern_kept(&pattern, &shape, p == 0 ? 0 : 0.8); /* dense */
+            CHECK(spr_matrix_random(&pattern, m, k, kept, 5, &w, &err) == SPR_OK);
+            struct spr_plan plan = spr_plan_choose(&pattern, isa, m, k, n, kept, 2);
+            CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
+            float *x = calloc((size_t)(k * n), sizeof *x), *y = calloc((size_t)(m * n), 4);
+            for (int64_t j = 0; j < n; j++) {
+                x[3 * n + j] = INFINITY;
+                x[17 * n + j] = NAN;
+                x[30 * n + j] = 1e-41F; /* a denormal */
+            }
+            spr_kernel_run(&packed, x, y);
+            for (int64_t i = 0; i < m; i++) {
+                bool infinite = false, nan = false;
+                double small = 0;
+                for (size_t e = w.row[i]; e < w.row[i + 1]; e++) {
+                    infinite = infinite || w.column[e] == 3;
+                    nan = nan || w.column[e] == 17;
+                    small = w.column[e] == 30 ? (double)w.value[e] * (double)1e-41F : small;
+                }
+                for (int64_t j = 0; j < n; j++) {
+                    float got = y[i * n + j];
+                    if (nan) {
+                        CHECK(isnan(got));
+                    } else if (infinite) {
+                        if (!isinf(got))
+                            FAIL("%s n=%lld isa %d row %lld: %g", all[p], (long long)n,
+                                 (int)isa, (long long)i, (double)got);
+                    } else {
+                        if (!(fabs((double)got - small) <= 0x1p-149))
+                            FAIL("%s n=%lld isa %d row %lld: %g, expected %g", all[p],
+                                 (long long)n, (int)isa, (long long)i, (double)got, small);
+                    }
+                }
+            }
+            free(x);
+            free(y);
+            spr_packed_free(&packed);
+            spr_matrix_free(&w);
+        }
+    }
+}
+
+/* Random settings, so that what nobody thought of is tried too. */
+static void test_random_settings(size_t count)
+{
+    uint64_t state = 2026;
+    for (size_t i = 0; i < count; i++) {
+        struct setting s = {
+            patterns[spr_random(&state) % (sizeof patterns / sizeof patterns[0])],
+            (int64_t)(spr_random(&state) % 90 + 1),
+            (int64_t)(spr_random(&state) % 200 + 1),
+            (int64_t)(spr_random(&state) % 140 + 1),
+            spr_random_unit(&state),
+            (enum spr_isa)(spr_random(&state) % SPR_ISA_COUNT),
+            (int)(spr_random(&state) % 5 + 1),
+            spr_random(&state) % 2 == 0};
+        if (spr_isa_usable(s.isa)) {
+            check_setting(&s);
+        }
+    }
+}
+
+int main(void)
+{
+    test_identity();
+    test_special_values();
+    test_shapes();
+    test_panels();
+    test_random_settings(1000);
+    return test_end();
+}
