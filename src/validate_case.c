@@ -115,8 +115,7 @@ static void run_contender(void *context)
 /* Runs it once on an output full of NaN and checks every element. */
 static enum spr_status check(struct contender *c, uint64_t seed, struct spr_error *err)
 {
-    struct spr_product product = {c->matrix,   c->n,      c->x->values,
-                                  c->y.values, c->kernel, seed};
+    struct spr_product product = {c->matrix, c->n, c->x->values, c->y.values, c->kernel, seed};
     fill(&c->y, (float)NAN);
     run_contender(c);
     c->bits = spr_bits(c->y.values, c->y.count);
@@ -129,9 +128,8 @@ static enum spr_status no_memory(struct spr_error *err)
 }
 
 static enum spr_status pack(const struct spr_validate_run *run,
-                            const struct spr_planned *planned,
-                            const struct spr_matrix *matrix, double kept,
-                            struct spr_packed *packed, struct spr_error *err)
+                            const struct spr_planned *planned, const struct spr_matrix *matrix,
+                            double kept, struct spr_packed *packed, struct spr_error *err)
 {
     struct spr_plan plan =
         spr_plan_choose(&planned->pattern, run->options->isa, planned->m, planned->k,
@@ -149,8 +147,7 @@ static enum spr_status pack(const struct spr_validate_run *run,
 static struct contender enter(const struct spr_validate_run *run, const struct spr_planned *p,
                               const struct spr_dense_inputs *inputs)
 {
-    return (struct contender){
-        .run = run, .m = p->m, .k = p->k, .n = p->n, .x = &inputs->x};
+    return (struct contender){.run = run, .m = p->m, .k = p->k, .n = p->n, .x = &inputs->x};
 }
 
 void spr_dense_inputs_free(struct spr_dense_inputs *inputs)
@@ -215,9 +212,9 @@ static enum spr_status make_dense(struct spr_validate_run *run,
     for (size_t i = 0; i < in->x.count; i++) {
         in->x.values[i] = (float)(2 * spr_random_unit(&random) - 1);
     }
-    enum spr_status status = spr_matrix_random(&dense.pattern, dense.m, dense.k, kept,
-                                               spr_seed(run->options->seed, "w", &dense),
-                                               &in->matrix, err);
+    enum spr_status status =
+        spr_matrix_random(&dense.pattern, dense.m, dense.k, kept,
+                          spr_seed(run->options->seed, "w", &dense), &in->matrix, err);
     status = status ? status : pack(run, &dense, &in->matrix, kept, &in->packed, err);
     status = status ? status : enter_dense(run, &dense, in, err);
     if (status != SPR_OK) {
@@ -228,8 +225,8 @@ static enum spr_status make_dense(struct spr_validate_run *run,
 }
 
 static enum spr_status make_matrix(const struct spr_validate_run *run,
-                                   const struct spr_planned *planned,
-                                   struct sparse_inputs *in, struct spr_error *err)
+                                   const struct spr_planned *planned, struct sparse_inputs *in,
+                                   struct spr_error *err)
 {
     struct spr_shape shape = {planned->m, planned->k, 1};
     uint64_t seed = spr_seed(run->options->seed, "w", planned);
@@ -239,20 +236,20 @@ static enum spr_status make_matrix(const struct spr_validate_run *run,
                                  &in->matrix, err);
     }
     enum spr_status status = spr_matrix_read_smtx(planned->mask, seed, &in->matrix, err);
-    if (status == SPR_OK &&
-        (in->matrix.m != planned->m || in->matrix.k != planned->k)) {
-        status = spr_fail(err, SPR_EINPUT,
-                          "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
-                          planned->mask, (long long)in->matrix.m, (long long)in->matrix.k,
-                          (long long)planned->m, (long long)planned->k, planned->layer);
+    if (status == SPR_OK && (in->matrix.m != planned->m || in->matrix.k != planned->k)) {
+        status =
+            spr_fail(err, SPR_EINPUT,
+                     "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
+                     planned->mask, (long long)in->matrix.m, (long long)in->matrix.k,
+                     (long long)planned->m, (long long)planned->k, planned->layer);
     }
     in->kept = status == SPR_OK ? spr_matrix_cells(&in->matrix, &planned->pattern) : 0;
     return status;
 }
 
 static enum spr_status make_sparse(const struct spr_validate_run *run,
-                                   const struct spr_planned *planned,
-                                   struct sparse_inputs *in, struct spr_error *err)
+                                   const struct spr_planned *planned, struct sparse_inputs *in,
+                                   struct spr_error *err)
 {
     (void)spr_kernel_find(&planned->pattern, run->options->isa, &in->kernel);
     in->contender = enter(run, planned, run->dense);
@@ -260,8 +257,7 @@ static enum spr_status make_sparse(const struct spr_validate_run *run,
     in->contender.matrix = &in->matrix;
     in->contender.kernel = in->kernel.name;
     enum spr_status status = make_matrix(run, planned, in, err);
-    status = status ? status
-                    : pack(run, planned, &in->matrix, in->kept, &in->packed, err);
+    status = status ? status : pack(run, planned, &in->matrix, in->kept, &in->packed, err);
     if (status != SPR_OK) {
         return status;
     }
@@ -380,10 +376,10 @@ static struct predicted predict(const struct spr_validate_run *run,
                                       spr_matrix_longest_row(w)};
         of.pattern = planned->pattern;
         of.kept = sparse->kept;
-        known = spr_model_sparse(&run->model, &layer, 1, &of.pattern, of.kept, &counted,
-                                 &bound) &&
-                spr_model_sparse(&run->model_high, &layer, 1, &of.pattern, of.kept, &counted,
-                                 &high);
+        known =
+            spr_model_sparse(&run->model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
+            spr_model_sparse(&run->model_high, &layer, 1, &of.pattern, of.kept, &counted,
+                             &high);
     } else {
         spr_model_dense(&run->model, &layer, 1, &bound);
         spr_model_dense(&run->model_high, &layer, 1, &high);
@@ -448,8 +444,7 @@ static void fill_dense(const struct contender *fastest, const struct predicted *
 }
 
 static enum spr_status fill_case(const struct spr_validate_run *run,
-                                 const struct contender *main,
-                                 const struct contender *fastest,
+                                 const struct contender *main, const struct contender *fastest,
                                  const struct predicted predicted[2],
                                  struct spr_validation_case *out, struct spr_error *err)
 {
@@ -472,10 +467,10 @@ static enum spr_status fill_case(const struct spr_validate_run *run,
         out->speedup_error = out->expected_speedup / out->measured_speedup - 1;
     }
     out->max_error_ratio = main->worst;
-    out->above_roof = time_s < predicted[0].least_s ||
-                      fastest->measured.median_s < predicted[1].least_s;
-    out->inconclusive = spr_bench_inconclusive(&main->measured) ||
-                        spr_bench_inconclusive(&fastest->measured);
+    out->above_roof =
+        time_s < predicted[0].least_s || fastest->measured.median_s < predicted[1].least_s;
+    out->inconclusive =
+        spr_bench_inconclusive(&main->measured) || spr_bench_inconclusive(&fastest->measured);
     return out->kernel && out->dense.kernel ? SPR_OK : no_memory(err);
 }
 
@@ -505,8 +500,8 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
         if (status == SPR_OK) {
             bool blas = dense->blas.kernel &&
                         dense->blas.measured.median_s < dense->own.measured.median_s;
-            status = fill_case(run, main, blas ? &dense->blas : &dense->own, predicted, out,
-                               err);
+            status =
+                fill_case(run, main, blas ? &dense->blas : &dense->own, predicted, out, err);
         }
         if (!out->above_roof) {
             break;

@@ -13,8 +13,8 @@ struct listing {
     const struct spr_validate_options *options;
     struct spr_agenda *agenda;
     struct spr_validation *validation;
-    struct spr_names known;    /* key of a case -> index */
-    struct spr_names shapes;   /* "m,k,n" -> number */
+    struct spr_names known;     /* key of a case -> index */
+    struct spr_names shapes;    /* "m,k,n" -> number */
     const char **first_variant; /* [case] whose occurrences are counted */
     size_t first_capacity;
     size_t left_capacity;
@@ -50,8 +50,8 @@ static enum spr_status leave_out(struct listing *list, const char *what, const c
 static enum spr_status number_shape(struct listing *list, struct spr_planned *planned)
 {
     char text[96];
-    snprintf(text, sizeof text, "%lld,%lld,%lld", (long long)planned->m,
-             (long long)planned->k, (long long)planned->n);
+    snprintf(text, sizeof text, "%lld,%lld,%lld", (long long)planned->m, (long long)planned->k,
+             (long long)planned->n);
     planned->shape = spr_names_find(&list->shapes, text);
     if (planned->shape != SIZE_MAX) {
         return SPR_OK;
@@ -143,8 +143,8 @@ static struct spr_planned plan(const struct listing *list, const struct spr_laye
                                 .variant = "dense",
                                 .m = layer->m,
                                 .k = layer->k,
-                                .n = attention ? layer->n
-                                               : (int64_t)((double)layer->n * batch),
+                                .n =
+                                    attention ? layer->n : (int64_t)((double)layer->n * batch),
                                 .count = (double)layer->count * (attention ? batch : 1),
                                 .pattern = spr_pattern_dense()};
 }

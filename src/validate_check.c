@@ -56,14 +56,13 @@ static void check_rows(struct check *c, size_t count)
 static void check_all(struct check *c)
 {
     const struct spr_product *p = c->product;
-    bool all = (double)p->matrix->nnz * (double)p->n <= ALL_ROWS_MACS ||
-               p->matrix->m <= SOME_ROWS;
+    bool all =
+        (double)p->matrix->nnz * (double)p->n <= ALL_ROWS_MACS || p->matrix->m <= SOME_ROWS;
     int64_t total = all ? p->matrix->m : SOME_ROWS;
     uint64_t random = p->seed;
     size_t count = 0;
     for (int64_t i = 0; i < total; i++) {
-        c->rows[count++] =
-            all ? i : (int64_t)(spr_random(&random) % (uint64_t)p->matrix->m);
+        c->rows[count++] = all ? i : (int64_t)(spr_random(&random) % (uint64_t)p->matrix->m);
         if (count == c->chunk_rows || i + 1 == total) {
             check_rows(c, count);
             count = 0;
@@ -89,11 +88,12 @@ enum spr_status spr_check_product(const struct spr_product *product, double *wor
         *worst = c.worst;
     }
     if (status == SPR_OK && !(c.worst <= 1)) {
-        status = spr_fail(err, SPR_EINPUT,
-                          "%s: wrong result: element [%lld][%lld] of %lld x %lld is %.3g times "
-                          "its rounding-error bound away from the double-precision product",
-                          product->kernel, (long long)c.worst_row, (long long)c.worst_column,
-                          (long long)product->matrix->m, (long long)product->n, c.worst);
+        status =
+            spr_fail(err, SPR_EINPUT,
+                     "%s: wrong result: element [%lld][%lld] of %lld x %lld is %.3g times "
+                     "its rounding-error bound away from the double-precision product",
+                     product->kernel, (long long)c.worst_row, (long long)c.worst_column,
+                     (long long)product->matrix->m, (long long)product->n, c.worst);
     }
     spr_free(c.y);
     spr_free(c.magnitude);

@@ -8,8 +8,9 @@
 
 const struct verb *const *cli_verbs(void)
 {
-    static const struct verb *const verbs[] = {&verb_analyze, &verb_explain, &verb_plot,
-                                               &verb_list,    &verb_help,    NULL};
+    static const struct verb *const verbs[] = {
+        &verb_analyze, &verb_explain, &verb_plot, &verb_validate,
+        &verb_list,    &verb_help,    NULL};
     return verbs;
 }
 
