@@ -6,7 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "host_state.h"
 #include "validate_parts.h"
 
 /* Enough to push everything else out where no cache size is known. */
@@ -55,6 +57,7 @@ static enum spr_status prepare(struct spr_validate_run *run, struct spr_notes *n
     if (status != SPR_OK) {
         return status;
     }
+    spr_host_note_state(notes);
     spr_model_set_residency(&run->model, options->residency, options->threads);
     spr_model_set_residency(&run->model_high, options->residency, options->threads);
     if (!options->own_dense_only) {
@@ -145,6 +148,24 @@ static enum spr_status measure_all(struct spr_validate_run *run,
     return SPR_OK;
 }
 
+/* Load that others put on the cores the kernels need. */
+#define OTHERS_NOTED 0.1
+
+static void note_others(const struct spr_validate_run *run, const struct spr_host_load *before,
+                        struct spr_notes *notes)
+{
+    double others = spr_host_load_others(before);
+    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double wanted = run->options->threads + others;
+    if (others > OTHERS_NOTED && wanted > cores) {
+        spr_note(notes,
+                 "other programs kept %.1f of %g cores busy during the run: with %d thread%s "
+                 "the times are too long; stop them, or use --threads %d",
+                 others, cores, run->options->threads, run->options->threads == 1 ? "" : "s",
+                 cores - others >= 1.5 ? (int)(cores - others) : 1);
+    }
+}
+
 /* The complete cases, in the order of the agenda. */
 static enum spr_status collect(struct spr_validation *v, size_t total,
                                const struct spr_validation_case *cases, const bool *done,
@@ -173,9 +194,11 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
         cases && done && order ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
     if (status == SPR_OK) {
         int threads = run->options->threads;
+        struct spr_host_load load = spr_host_load_now();
         double before = spr_fma_rate(run->options->isa, threads, run->clock_s);
         status = measure_all(run, agenda, order, cases, done, err);
         double after = spr_fma_rate(run->options->isa, threads, run->clock_s);
+        note_others(run, &load, notes);
         v->peak_flops_per_s = fmax(before, after);
         v->drift = after / before - 1;
     }
