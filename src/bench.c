@@ -17,13 +17,6 @@
  * samples are taken. */
 #define NEXT_LOOK(rounds) ((rounds) + (rounds) / 3)
 
-double spr_clock_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 /* The element that would stand at `rank` if values were sorted; reorders them (Hoare). */
 static double select_rank(double *values, size_t count, size_t rank)
 {

@@ -60,7 +60,4 @@ void spr_bench_summarise(struct spr_measurement *result, uint64_t *random);
 /* The interval is too wide, or there are too few samples, to call the median a number. */
 bool spr_bench_inconclusive(const struct spr_measurement *result);
 
-/* The monotonic clock of this machine. */
-double spr_clock_s(void);
-
 #endif

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "bench.h"
+#include "cpu.h"
 
 static double seconds(struct timeval t)
 {
@@ -36,7 +36,7 @@ static double busy_s(void)
 struct spr_host_load spr_host_load_now(void)
 {
     struct rusage usage;
-    struct spr_host_load load = {spr_clock_s(), busy_s(), 0};
+    struct spr_host_load load = {spr_cpu_clock_s(), busy_s(), 0};
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         load.own_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     }

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "machine_json.h"
 #include "mem.h"
+#include "tile_json.h"
 
 const char *spr_accept_text(const struct spr_accept *accept, char *text)
 {
@@ -378,6 +379,25 @@ static enum spr_status read_rest(struct place *at, const spr_json *root)
     return status ? status : read_number(at, root, "overhead_s", &machine->overhead_s);
 }
 
+/* What the probe found of the kernels; null where nothing was probed. */
+static enum spr_status read_kernels(struct place *at, const spr_json *root)
+{
+    struct spr_kernel_rates rates;
+    const spr_json *kernels = spr_json_get(root, "kernels");
+    if (spr_json_is_null(kernels)) {
+        return SPR_OK;
+    }
+    enum spr_status status =
+        spr_tiles_from_json(kernels, at->file, "kernels", &rates, at->err);
+    if (status == SPR_OK) {
+        at->machine->kernels = spr_tiles_keep(&at->machine->arena, &rates, SPR_ISA_COUNT, 0);
+        status = at->machine->kernels ? status
+                                      : spr_fail(at->err, SPR_ENOMEM, "out of memory");
+    }
+    spr_free(rates.tiles);
+    return status;
+}
+
 enum spr_status spr_machine_from_json(const spr_json *root, const char *file,
                                       struct spr_machine *machine, struct spr_error *err)
 {
@@ -388,6 +408,7 @@ enum spr_status spr_machine_from_json(const spr_json *root, const char *file,
     status = status ? status : read_rest(&at, root);
     status = status ? status : read_engines(&at, root);
     status = status ? status : read_memories(&at, root);
+    status = status ? status : read_kernels(&at, root);
     if (status == SPR_OK) {
         machine->path = spr_arena_text(&machine->arena, file, strlen(file));
         status = machine->path ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");

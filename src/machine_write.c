@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "machine_json.h"
+#include "tile_json.h"
 
 static void put_number(struct spr_emit *out, const char *key, const struct spr_number *number)
 {
@@ -86,5 +87,8 @@ void spr_machine_to_json(struct spr_emit *out, const char *key,
     }
     spr_emit_close(out, ']');
     put_number(out, "overhead_s", &machine->overhead_s);
+    if (machine->kernels) {
+        spr_tiles_to_json(out, "kernels", machine->kernels);
+    }
     spr_emit_close(out, '}');
 }

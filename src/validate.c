@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "cpu.h"
 #include "host_state.h"
 #include "validate_parts.h"
 
@@ -155,7 +155,7 @@ static void note_others(const struct spr_validate_run *run, const struct spr_hos
                         struct spr_notes *notes)
 {
     double others = spr_host_load_others(before);
-    double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    double cores = (double)spr_cpu_threads();
     double wanted = run->options->threads + others;
     if (others > OTHERS_NOTED && wanted > cores) {
         spr_note(notes,
@@ -228,7 +228,7 @@ enum spr_status spr_validate(const struct spr_network *network, struct spr_machi
         .options = options,
         .machine = &validation->machine,
         .validation = validation,
-        .clock_s = options->clock_s ? options->clock_s : spr_clock_s,
+        .clock_s = options->clock_s ? options->clock_s : spr_cpu_clock_s,
         .kernel_run = options->kernel_run ? options->kernel_run : spr_kernel_run};
     enum spr_status status = check_options(options, err);
     if (status == SPR_OK) {

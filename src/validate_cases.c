@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "limits.h"
 #include "validate_parts.h"
 
@@ -103,8 +104,8 @@ static enum spr_status add(struct listing *list, struct spr_planned planned)
 /* Half of what there is: packing and checking need some beside the operands. */
 static bool fits_memory(const struct spr_planned *planned)
 {
-    double pages = (double)sysconf(_SC_PHYS_PAGES), size = (double)sysconf(_SC_PAGESIZE);
-    return !(pages > 0 && size > 0) || spr_planned_bytes(planned) < pages * size / 2;
+    double bytes = spr_cpu_memory_bytes();
+    return !(spr_planned_bytes(planned) > bytes / 2);
 }
 
 static enum spr_status consider(struct listing *list, const struct spr_planned *planned)

@@ -16,7 +16,7 @@ extern "C" {
 
 /* One measured rate. low and high: the spread of its repetitions. */
 struct spr_probe_rate {
-    const char *name; /* "f32_fma", "load", "read", "random_row_read", ... : README, "probe" */
+    const char *name; /* "f32_fma", "load", "read", ...: the table in src/probe_rates.c */
     const char *unit; /* "FLOP/s", "1/s", "B/s", "s" */
     const char *level; /* "L1".."DRAM" for bandwidths, else NULL */
     enum spr_isa isa;
@@ -27,8 +27,8 @@ struct spr_probe_rate {
 /* One point of a working-set sweep (sequential read), for the knees and for drawing. */
 struct spr_probe_point {
     int threads;
-    double bytes; /* working set of one thread */
-    double bytes_per_s;
+    double bytes;       /* working set of one thread */
+    double bytes_per_s; /* of all threads, the best repetition: noise only ever slows */
 };
 
 struct spr_probe {
@@ -43,9 +43,10 @@ struct spr_probe {
     struct spr_probe_point *points;
     size_t point_count;
     struct {
-        double detected_bytes; /* knee of the sweep; NAN: none found */
-        double declared_bytes; /* sysfs; NAN: unknown */
-    } cache[4];                /* L1, L2, L3, L4; of one core, or of the shared cache */
+        double detected_bytes;  /* knee of the sweep; NAN: none found */
+        double declared_bytes;  /* sysfs; NAN: unknown */
+        bool shared;            /* by all cores */
+    } cache[4];                 /* L1, L2, L3, L4; of one core, or of the shared cache */
     struct spr_kernel_rates kernels;
     struct spr_arena arena; /* owns texts, rates, points */
 };
@@ -78,7 +79,20 @@ bool spr_probe_cache_path(char *path, size_t size);
 /* Reads the cache when it is of this CPU, thread count and probe version; false otherwise. */
 bool spr_probe_cached(struct spr_probe *probe);
 
-/* The machine a probe describes, for one instruction set and thread count (0: all). */
+/* Writes the cache, under a temporary name first; makes its directories. Errors:
+ * SPR_EENVIRONMENT. */
+enum spr_status spr_probe_save(const struct spr_probe *probe, struct spr_error *err);
+
+/* Adds what `more` measured and `probe` has not: other instruction sets, thread counts. Both
+ * are of the same machine. Errors: SPR_ENOMEM. */
+enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *more,
+                              struct spr_error *err);
+
+/* false when $SPROOF_PROBE is "off": nothing is measured and no cache is read. */
+bool spr_probe_wanted(void);
+
+/* The machine a probe describes, for one instruction set and thread count (0: all). Errors:
+ * SPR_EINPUT when that was not measured. */
 enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,
                                        int threads, struct spr_machine *machine,
                                        struct spr_error *err);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "sproof/analysis.h"
+#include "sproof/probe.h"
 #include "sproof/record.h"
 #include "sproof/report.h"
 
@@ -32,6 +33,7 @@ enum option {
     OPT_NO_SAVE,
     OPT_OUTPUT,
     OPT_PATTERN,
+    OPT_QUICK,
     OPT_QUIET,
     OPT_RESIDENCY,
     OPT_SEED,
@@ -78,8 +80,8 @@ struct cli {
     struct spr_notes notes;
 };
 
-extern const struct verb verb_analyze, verb_explain, verb_plot, verb_validate, verb_list,
-    verb_help;
+extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
+    verb_list, verb_help;
 const struct verb *const *cli_verbs(void);
 
 /* options.c */
@@ -143,6 +145,18 @@ void cli_evaluated_free(struct cli_evaluated *evaluated);
 enum spr_status cli_choose_result(struct cli_evaluated *evaluated, const char *name,
                                   size_t batch, const struct spr_result **result,
                                   struct spr_error *err);
+
+/* host.c: measures, with progress on a terminal. threads 0: all. */
+enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, int threads,
+                          struct spr_probe *probe, struct spr_error *err);
+
+/* Keeps a probe for later runs; failure is a warning. */
+bool cli_keep_probe(struct cli *cli, const struct spr_probe *probe);
+
+/* The machine host on so many threads (0: all), probed quickly when nothing kept fits, unless
+ * SPROOF_PROBE=off. */
+enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,
+                              struct spr_machine *machine, struct spr_error *err);
 
 /* "dense=42ms,sparse=41ms". */
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,

@@ -61,24 +61,31 @@ static enum spr_status read_threads(struct work *w, const char *text)
         return spr_fail(w->err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
                         text);
     }
-    if (!w->machine.host) {
+    w->options.threads = (int64_t)value;
+    return SPR_OK;
+}
+
+static enum spr_status find_machine(struct work *w)
+{
+    const char *name = w->args->value[OPT_MACHINE];
+    if (!name || strcmp(name, "host") == 0) {
+        return cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
+    }
+    enum spr_status status = spr_machine_find(name, &w->machine, w->err);
+    if (status == SPR_OK && w->args->value[OPT_THREADS]) {
         return spr_fail(w->err, SPR_EINPUT,
                         "--threads: the rates of machine %s are those of the whole machine: "
                         "expected only with host",
                         w->machine.name);
     }
-    w->options.threads = (int64_t)value;
-    spr_machine_free(&w->machine);
-    return spr_machine_host(w->options.threads, &w->machine, w->err);
+    return status;
 }
 
 static enum spr_status read_machine(struct work *w)
 {
-    const char *name = w->args->value[OPT_MACHINE];
-    enum spr_status status = spr_machine_find(name ? name : "host", &w->machine, w->err);
-    if (status == SPR_OK && w->args->value[OPT_THREADS]) {
-        status = read_threads(w, w->args->value[OPT_THREADS]);
-    }
+    const char *threads = w->args->value[OPT_THREADS];
+    enum spr_status status = threads ? read_threads(w, threads) : SPR_OK;
+    status = status ? status : find_machine(w);
     /* Rates are those of the whole machine, so the private caches of all its cores count. */
     if (status == SPR_OK && w->options.threads == 0) {
         w->options.threads = w->machine.cores;

@@ -78,7 +78,7 @@ static enum spr_status list_machines(struct cli *cli, struct spr_error *err)
     if (status == SPR_OK) {
         spr_table_write(&table, cli->out, 0);
         fputs("\nTFLOP/s: fastest dense engine in that dtype, 2 FLOP per multiply-add; GB/s: "
-              "last\nmemory level; host: guessed, nothing measured. sproof list machines NAME "
+              "last\nmemory level; host: see sproof probe. sproof list machines NAME "
               "shows\nevery number and where it comes from.\n",
               cli->out);
     }
@@ -141,10 +141,16 @@ static enum spr_status show_machine(struct cli *cli, const char *name, struct sp
     fprintf(cli->out, "%s\n", machine.name);
     spr_text_wrapped(cli->out, machine.description ? machine.description : "no description",
                      2);
-    if (!machine.host) {
+    if (machine.probed && machine.kernels) {
+        fprintf(cli->out, "  measured; constants of %zu register tiles of the kernels\n",
+                machine.kernels->count);
+    } else if (machine.probed) {
+        fputs("  measured; no constants of the kernels\n", cli->out);
+    } else if (!machine.host) {
         fprintf(cli->out, "  from %s\n", machine.path);
     } else {
-        fputs("  NOTHING WAS MEASURED: declared from CPUID and sysfs, bandwidth guessed\n",
+        fputs("  NOTHING WAS MEASURED (sproof probe does): declared from CPUID and sysfs,\n"
+              "  bandwidth guessed\n",
               cli->out);
     }
     for (size_t i = 0; i < machine.engine_count; i++) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cpu.h"
 #include "csv_read.h"
 #include "mem.h"
 #include "sproof/validate.h"
@@ -63,8 +64,7 @@ static enum spr_status read_seed(struct work *w, const char *text)
 static enum spr_status read_threads(struct work *w, const char *text)
 {
     double value = 0;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    w->options.threads = online > 0 && online < 65536 ? (int)online : 1;
+    w->options.threads = spr_cpu_threads();
     if (!text) {
         return SPR_OK;
     }
@@ -112,6 +112,10 @@ static enum spr_status read_options(struct work *w)
 {
     const char *const *value = w->args->value;
     enum spr_status status = spr_isa_choose(value[OPT_ISA], &w->options.isa, w->err);
+    if (status == SPR_OK && value[OPT_ISA]) {
+        /* The probe and the machine it makes are of the same instruction set. */
+        setenv("SPROOF_ISA", spr_isa_name(w->options.isa), 1);
+    }
     w->options.seed = 1;
     w->options.budget_s = w->max_error = (double)NAN;
     w->options.mask_directory = value[OPT_MASK_DIR];
@@ -298,13 +302,14 @@ static enum spr_status measure(struct work *w)
     w->options.progress = quiet ? NULL : show_progress;
     w->options.context = w->cli;
     w->options.stop = cli_interrupted;
-    enum spr_status status = spr_machine_host(w->options.threads, &w->machine, w->err);
+    enum spr_status status =
+        cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
     if (status != SPR_OK) {
         return status;
     }
     if (!w->machine.kernels) {
         spr_note(&w->cli->notes, "this machine has no measured rates: nothing is predicted "
-                                 "but bounds; run: sproof probe");
+                                 "but bounds");
     }
     cli_catch_interrupt();
     status =

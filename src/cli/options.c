@@ -46,6 +46,7 @@ static const struct {
     [OPT_NO_SAVE] = {"no-save", 0, FLAG, "", "do not write the record"},
     [OPT_OUTPUT] = {"output", 'o', VALUE, "FILE", "where to write"},
     [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
+    [OPT_QUICK] = {"quick", 0, FLAG, "", "under 5 s: one instruction set, fewer repetitions"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R", "dram warm cold network (default dram)"},
     [OPT_SEED] = {"seed", 0, VALUE, "N", "of masks, values and order (default 1)"},

@@ -69,7 +69,7 @@ run_case() {
     (
         cd "$work" || exit 99
         PATH=$scratch/bin:$PATH SPROOF_DATA=$source_data HOME=/nonexistent \
-            XDG_DATA_HOME=/nonexistent XDG_CACHE_HOME=/nonexistent LC_ALL=C NO_COLOR=1 \
+            XDG_DATA_HOME=/nonexistent XDG_CACHE_HOME=/nonexistent SPROOF_PROBE=off LC_ALL=C NO_COLOR=1 \
             sh "$case_directory/cmd.sh" </dev/null
     ) >"$scratch/stdout.raw" 2>"$scratch/stderr.raw"
     status=$?

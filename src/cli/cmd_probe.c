@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sproof probe: what this machine can do, measured, kept, shown. */
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+#include "csv_read.h"
+#include "probe_parts.h"
+#include "report/table.h"
+
+static enum spr_status read_threads(const char *text, int *threads, struct spr_error *err)
+{
+    double value = 0;
+    *threads = 0;
+    if (text && (strspn(text, "0123456789") != strlen(text) ||
+                 !spr_parse_number(text, &value) || value < 1 || value > 4096)) {
+        return spr_fail(err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..4096",
+                        text);
+    }
+    *threads = (int)value;
+    return SPR_OK;
+}
+
+/* "118 (110-121)" in units of `unit`. */
+static void put_spread(struct spr_table *table, size_t column, const struct spr_number *number,
+                       double unit)
+{
+    if (isnan(number->value)) {
+        spr_table_cell(table, column, "-");
+    } else {
+        spr_table_cell(table, column, "%.4g (%.3g-%.3g)", number->value / unit,
+                       number->low / unit, number->high / unit);
+    }
+}
+
+struct column {
+    const char *name, *head;
+    double unit;
+};
+
+static void start_table(struct spr_table *table, const char *first, const char *second,
+                        const struct column *columns, size_t count)
+{
+    *table = (struct spr_table){.column_count = count + 2};
+    table->left[0] = true;
+    spr_table_row(table);
+    spr_table_cell(table, 0, "%s", first);
+    spr_table_cell(table, 1, "%s", second);
+    for (size_t c = 0; c < count; c++) {
+        spr_table_cell(table, c + 2, "%s", columns[c].head);
+    }
+}
+
+static bool was_probed(const struct spr_probe *probe, int isa, int threads)
+{
+    return !isnan(
+        spr_probe_find(probe, "f32_fma", NULL, (enum spr_isa)isa, threads).value);
+}
+
+/* One row per instruction set and thread count. */
+static void put_peaks(FILE *file, const struct spr_probe *probe, const struct column *columns,
+                      size_t count)
+{
+    struct spr_table table;
+    start_table(&table, "isa", "threads", columns, count);
+    for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+        for (int threads = 1; threads <= probe->threads; threads++) {
+            if (!was_probed(probe, isa, threads)) {
+                continue;
+            }
+            spr_table_row(&table);
+            spr_table_cell(&table, 0, "%s", spr_isa_name((enum spr_isa)isa));
+            spr_table_cell(&table, 1, "%d", threads);
+            for (size_t c = 0; c < count; c++) {
+                struct spr_number number = spr_probe_find(probe, columns[c].name, NULL,
+                                                          (enum spr_isa)isa, threads);
+                put_spread(&table, c + 2, &number, columns[c].unit);
+            }
+        }
+    }
+    spr_table_write(&table, file, 0);
+    spr_table_free(&table);
+}
+
+static void put_levels(FILE *file, const struct spr_probe *probe, enum spr_isa isa)
+{
+    static const char *const levels[] = {"L1", "L2", "L3", "L4", "DRAM"};
+    static const struct column columns[] = {{"read", "read", 1e9},
+                                            {"copy", "copy", 1e9},
+                                            {"random_row_64", "rows of 64 B", 1e9},
+                                            {"random_row_512", "rows of 512 B", 1e9}};
+    struct spr_table table;
+    start_table(&table, "level", "threads", columns, 4);
+    for (size_t l = 0; l < 5; l++) {
+        for (int threads = 1; threads <= probe->threads; threads++) {
+            if (isnan(spr_probe_find(probe, "read", levels[l], isa, threads).value)) {
+                continue;
+            }
+            spr_table_row(&table);
+            spr_table_cell(&table, 0, "%s", levels[l]);
+            spr_table_cell(&table, 1, "%d", threads);
+            for (size_t c = 0; c < 4; c++) {
+                struct spr_number number =
+                    spr_probe_find(probe, columns[c].name, levels[l], isa, threads);
+                put_spread(&table, c + 2, &number, columns[c].unit);
+            }
+        }
+    }
+    spr_table_write(&table, file, 0);
+    spr_table_free(&table);
+}
+
+static const char *size_text(double bytes, char text[24])
+{
+    if (isnan(bytes)) {
+        snprintf(text, 24, "unknown");
+    } else if (bytes >= 1048576) {
+        snprintf(text, 24, "%.4g MiB", bytes / 1048576);
+    } else {
+        snprintf(text, 24, "%.4g KiB", bytes / 1024);
+    }
+    return text;
+}
+
+static void put_caches(struct cli *cli, const struct spr_probe *probe)
+{
+    char detected[24], declared[24];
+    bool any = false;
+    for (int i = 0; i < 4; i++) {
+        double knee = probe->cache[i].detected_bytes, sysfs = probe->cache[i].declared_bytes;
+        if (isnan(knee) && isnan(sysfs)) {
+            continue;
+        }
+        fprintf(cli->out, "%s L%d %s (sysfs %s)", any ? ";" : "caches, as detected:", i + 1,
+                isnan(knee) ? "no knee" : size_text(knee, detected),
+                size_text(sysfs, declared));
+        any = true;
+        if (spr_probe_cache_differs(knee, sysfs)) {
+            spr_note(&cli->notes,
+                     "L%d behaves like %s, sysfs declares %s: the measured size is used "
+                     "(virtual machine, neighbours or a partition?)",
+                     i + 1, size_text(knee, detected), size_text(sysfs, declared));
+        }
+    }
+    fputs(any ? "\n" : "no cache was found, in sysfs or by reading\n", cli->out);
+}
+
+#define DRIFT_MAX 0.05
+
+static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
+{
+    struct spr_number call = spr_probe_find(probe, "call", NULL, isa, 1);
+    struct spr_number region =
+        spr_probe_find(probe, "parallel_region", NULL, isa, probe->threads);
+    fprintf(cli->out, "call %.3g ns", call.value * 1e9);
+    if (!isnan(region.value)) {
+        fprintf(cli->out, "; start and end of %d threads %.3g us (%.3g-%.3g)", probe->threads,
+                region.value * 1e6, region.low * 1e6, region.high * 1e6);
+    }
+    fprintf(cli->out, "\nclock drift during the probe %+.1f %%; kernel tiles timed: %zu\n",
+            probe->drift * 100, probe->kernels.count);
+    if (fabs(probe->drift) > DRIFT_MAX) {
+        spr_note(&cli->notes,
+                 "the clock moved by %+.1f %% while probing: other work on this machine, or "
+                 "heat; probe again when it is idle",
+                 probe->drift * 100);
+    }
+}
+
+static void show(struct cli *cli, const struct spr_probe *probe)
+{
+    static const struct column peaks[] = {{"f32_fma", "f32 FMA", 1e9},
+                                          {"f64_fma", "f64 FMA", 1e9},
+                                          {"bf16_dot", "bf16 dot", 1e9},
+                                          {"i8_dot", "int8 dot", 1e9}};
+    static const struct column ports[] = {{"load", "loads", 1e9},
+                                          {"broadcast", "broadcasts", 1e9},
+                                          {"store", "stores", 1e9}};
+    enum spr_isa isa;
+    if (spr_isa_choose(NULL, &isa, NULL) != SPR_OK) {
+        isa = spr_isa_best();
+    }
+    fprintf(cli->out, "%s, 1 to %d threads, %s, %s\n\n", probe->cpu, probe->threads,
+            probe->quick ? "quick" : "full", probe->created);
+    fputs("GFLOP/s, 2 FLOP per multiply-add (low-high)\n", cli->out);
+    put_peaks(cli->out, probe, peaks, 4);
+    fputs("\n10^9 per second, one vector each, from and to L1\n", cli->out);
+    put_peaks(cli->out, probe, ports, 3);
+    fprintf(cli->out, "\nGB/s, %s, all threads together; a copy counts both ways\n",
+            spr_isa_name(isa));
+    put_levels(cli->out, probe, isa);
+    fputc('\n', cli->out);
+    put_caches(cli, probe);
+    put_rest(cli, probe, isa);
+}
+
+static enum spr_status write_file(const char *path, const struct spr_probe *probe,
+                                  struct spr_error *err)
+{
+    struct cli_output output;
+    enum spr_status status = cli_output_open(&output, path, err);
+    if (status == SPR_OK) {
+        status = cli_output_close(&output, spr_probe_write(output.file, probe, err), err);
+    }
+    return status;
+}
+
+static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
+{
+    struct spr_probe probe = {0};
+    char path[1024];
+    int threads;
+    enum spr_isa isa;
+    enum spr_status status = read_threads(args->value[OPT_THREADS], &threads, err);
+    status = status ? status : spr_isa_choose(NULL, &isa, err);
+    status = status ? status
+                    : cli_probe(cli, args, args->value[OPT_QUICK] != NULL, threads, &probe,
+                                err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    bool kept = cli_keep_probe(cli, &probe);
+    if (args->value[OPT_OUTPUT]) {
+        status = write_file(args->value[OPT_OUTPUT], &probe, err);
+    }
+    if (status == SPR_OK) {
+        show(cli, &probe);
+        if (kept && spr_probe_cache_path(path, sizeof path)) {
+            fprintf(cli->out, "kept in %s\n", path);
+        }
+        if (args->value[OPT_OUTPUT]) {
+            fprintf(cli->out, "written to %s\n", args->value[OPT_OUTPUT]);
+        }
+        fputs("next: sproof analyze MODEL (machine host); sproof list machines host\n",
+              cli->out);
+    }
+    spr_probe_free(&probe);
+    return status;
+}
+
+static const enum option options[] = {OPT_QUICK, OPT_THREADS, OPT_OUTPUT, OPT_COUNT};
+
+const struct verb verb_probe = {
+    .name = "probe",
+    .arguments = "",
+    .summary = "Measure this machine: peaks, bandwidths, caches, kernels.",
+    .examples = {"sproof probe", "sproof probe --quick --threads 1"},
+    .notes = "Takes up to a minute, --quick under five seconds. The result is kept under\n"
+             "$XDG_CACHE_HOME/sproof (or ~/.cache/sproof) and makes the machine `host`.\n"
+             "analyze runs it by itself, quickly, when nothing is kept; SPROOF_PROBE=off\n"
+             "forbids that.",
+    .positionals_max = 0,
+    .options = options,
+    .run = run,
+};

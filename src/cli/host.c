@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine host for the verbs: measured now when no measurement is kept. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* Progress on one line of a terminal. */
+struct progress {
+    struct cli *cli;
+    int percent;
+};
+
+static void show_progress(void *context, const char *what, double fraction)
+{
+    struct progress *at = context;
+    at->percent = (int)(fraction * 100);
+    fprintf(at->cli->err, "\r\033[Kprobing %3d %% %.60s", at->percent, what);
+    fflush(at->cli->err);
+}
+
+enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, int threads,
+                          struct spr_probe *probe, struct spr_error *err)
+{
+    struct progress at = {.cli = cli};
+    struct spr_probe_options options = {.quick = quick, .threads = threads, .context = &at};
+    bool shown = !cli->quiet && !args->value[OPT_NO_PROGRESS] && isatty(fileno(cli->err));
+    options.progress = shown ? show_progress : NULL;
+    enum spr_status status = spr_probe_run(&options, probe, err);
+    if (shown) {
+        fputs("\r\033[K", cli->err);
+    }
+    return status;
+}
+
+bool cli_keep_probe(struct cli *cli, const struct spr_probe *probe)
+{
+    struct spr_error why = {0};
+    if (spr_probe_save(probe, &why) != SPR_OK) {
+        spr_note(&cli->notes, "the measurement is not kept: %.400s", why.text);
+        return false;
+    }
+    return true;
+}
+
+/* Why there is no usable cache although there is a file. */
+static void note_unusable(struct cli *cli)
+{
+    char path[1024];
+    struct spr_probe probe;
+    struct spr_error why = {0};
+    if (!spr_probe_cache_path(path, sizeof path) || access(path, F_OK) != 0) {
+        return;
+    }
+    if (spr_probe_read(path, &probe, &why) != SPR_OK) {
+        spr_note(&cli->notes, "the kept measurement is ignored: %.400s", why.text);
+        return;
+    }
+    spr_note(&cli->notes, "the kept measurement is of another machine or version (%.95s)",
+             probe.identity);
+    spr_probe_free(&probe);
+}
+
+/* Measures quickly what the kept probe lacks and keeps both together. */
+static enum spr_status probe_missing(struct cli *cli, const struct args *args, int threads,
+                                     struct spr_probe *probe, struct spr_error *err)
+{
+    struct spr_probe fresh = {0};
+    bool cached = spr_probe_cached(probe);
+    if (!cached) {
+        note_unusable(cli);
+    }
+    if (!cli->quiet) {
+        fputs("sproof: measuring this machine (under 5 s; sproof probe does it thoroughly)\n",
+              cli->err);
+    }
+    enum spr_status status = cli_probe(cli, args, true, threads, &fresh, err);
+    if (status == SPR_OK && cached) {
+        status = spr_probe_add(probe, &fresh, err);
+        spr_probe_free(&fresh);
+    } else if (status == SPR_OK) {
+        *probe = fresh;
+    }
+    if (status == SPR_OK) {
+        (void)cli_keep_probe(cli, probe);
+    }
+    return status;
+}
+
+/* More threads than this are a thought experiment, not a measurement. */
+#define THREADS_MAX 1024
+
+enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,
+                              struct spr_machine *machine, struct spr_error *err)
+{
+    enum spr_isa isa;
+    struct spr_probe probe = {0};
+    enum spr_status status = spr_isa_choose(NULL, &isa, err);
+    status = status ? status : spr_machine_host(threads, machine, err);
+    if (status != SPR_OK || machine->probed || !spr_probe_wanted() || threads > THREADS_MAX) {
+        return status;
+    }
+    spr_machine_free(machine);
+    status = probe_missing(cli, args, (int)threads, &probe, err);
+    status = status ? status : spr_machine_from_probe(&probe, isa, (int)threads, machine, err);
+    spr_probe_free(&probe);
+    return status;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the probe: threads that work at once, measures of equal time, knees of a sweep. */
+#ifndef SPROOF_PROBE_PARTS_H
+#define SPROOF_PROBE_PARTS_H
+
+#include "cpu.h"
+#include "kernel/probe_loops.h"
+#include "sproof/probe.h"
+
+/* --- probe_rates.c: what is measured, in one table. */
+
+struct spr_probe_row {
+    const char *name;
+    const char *unit;
+    enum spr_probe_kind kind;
+    size_t row_bytes; /* of SPR_PROBE_ROW_READ */
+    bool per_level;   /* measured once per memory level */
+    const char *what; /* in words */
+};
+extern const struct spr_probe_row spr_probe_rows[];
+extern const size_t spr_probe_row_count;
+
+/* The loop of an instruction set; NULL when it or this CPU has none of the kind. */
+spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
+
+/* --- probe_team.c: threads with memory of their own. */
+
+struct spr_probe_team {
+    int threads;
+    size_t bytes;                 /* of each thread's memory */
+    struct spr_probe_work *work;  /* [threads] */
+    void **blocks;                /* [threads], owned */
+    double (*clock_s)(void);
+};
+
+/* The most threads a team can have here: 1 when built without OpenMP. */
+int spr_probe_team_most(int threads);
+
+/* Errors: SPR_ENOMEM. */
+enum spr_status spr_probe_team_make(struct spr_probe_team *team, int threads, size_t bytes,
+                                    double (*clock_s)(void), struct spr_error *err);
+void spr_probe_team_free(struct spr_probe_team *team);
+
+/* Each thread's working set from now on; row_bytes 0: no random rows are drawn. */
+void spr_probe_team_set(struct spr_probe_team *team, size_t bytes, size_t row_bytes);
+
+/* Shares out the time that is left among the measures that are left. */
+struct spr_probe_pace {
+    double (*clock_s)(void);
+    double end_s;    /* when all should be done */
+    size_t left;     /* measures to come, this one included */
+    int repetitions; /* of each when time allows; at least 3 in any case */
+};
+
+struct spr_probe_spread {
+    double value, low, high; /* median, least and most of the repetitions */
+};
+
+/* Work per second of all threads together. */
+struct spr_probe_spread spr_probe_measure(struct spr_probe_pace *pace,
+                                          struct spr_probe_team *team, spr_probe_loop *loop);
+
+/* Seconds that an empty parallel region takes (1 thread: an empty call). */
+struct spr_probe_spread spr_probe_measure_call(struct spr_probe_pace *pace,
+                                               const struct spr_probe_team *team);
+
+/* --- probe_cache.c */
+
+/* What must be equal for a kept probe to hold: CPU, usable threads, probe version. */
+void spr_probe_identity(char identity[SPR_CPU_IDENTITY]);
+
+/* --- probe_knee.c */
+
+/* Where the points of one thread count fall off: detected[i] for declared[i] (NAN: unknown,
+ * at most SPR_CPU_CACHES), NAN where nothing falls. Points by rising bytes. */
+void spr_probe_knees(const struct spr_probe_point *points, size_t count,
+                     const double declared[SPR_CPU_CACHES], double detected[SPR_CPU_CACHES]);
+
+/* The size to reckon with: sysfs when the sweep agrees or found nothing, else the knee. */
+double spr_probe_cache_bytes(double detected, double declared);
+
+/* Both are known and differ by more than the sweep's own coarseness. */
+bool spr_probe_cache_differs(double detected, double declared);
+
+#endif
