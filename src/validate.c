@@ -160,9 +160,8 @@ static void note_others(const struct spr_validate_run *run, const struct spr_hos
     if (others > OTHERS_NOTED && wanted > cores) {
         spr_note(notes,
                  "other programs kept %.1f of %g cores busy during the run: with %d thread%s "
-                 "the times are too long; stop them, or use --threads %d",
-                 others, cores, run->options->threads, run->options->threads == 1 ? "" : "s",
-                 cores - others >= 1.5 ? (int)(cores - others) : 1);
+                 "the times are too long",
+                 others, cores, run->options->threads, run->options->threads == 1 ? "" : "s");
     }
 }
 
@@ -182,6 +181,14 @@ static enum spr_status collect(struct spr_validation *v, size_t total,
     return SPR_OK;
 }
 
+/* Under a clock of the caller's there is no rate: a loop cannot be timed by it. */
+static double fma_rate(const struct spr_validate_run *run)
+{
+    const struct spr_validate_options *options = run->options;
+    return options->clock_s ? (double)NAN
+                            : spr_fma_rate(options->isa, options->threads, run->clock_s);
+}
+
 static enum spr_status run_agenda(struct spr_validate_run *run,
                                   const struct spr_agenda *agenda, struct spr_notes *notes,
                                   struct spr_error *err)
@@ -193,11 +200,10 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
     enum spr_status status =
         cases && done && order ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
     if (status == SPR_OK) {
-        int threads = run->options->threads;
         struct spr_host_load load = spr_host_load_now();
-        double before = spr_fma_rate(run->options->isa, threads, run->clock_s);
+        double before = fma_rate(run);
         status = measure_all(run, agenda, order, cases, done, err);
-        double after = spr_fma_rate(run->options->isa, threads, run->clock_s);
+        double after = fma_rate(run);
         note_others(run, &load, notes);
         v->peak_flops_per_s = fmax(before, after);
         v->drift = after / before - 1;

@@ -61,7 +61,7 @@ static void test_constant(void)
     const double ten_us[] = {10e-6};
     struct fake fake = {ten_us, 1, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result};
+    struct spr_subject subject = {run, &fake, &result, 0};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -84,7 +84,7 @@ static void test_noise_is_inconclusive(void)
     const double noisy[] = {1, 3};
     struct fake fake = {noisy, 2, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result};
+    struct spr_subject subject = {run, &fake, &result, 0};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -107,7 +107,7 @@ static void test_least_samples(void)
     const double slow[] = {5};
     struct fake fake = {slow, 1, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result};
+    struct spr_subject subject = {run, &fake, &result, 0};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -134,7 +134,7 @@ static void interleave(uint64_t seed, char *seen, size_t size)
     struct spr_bench bench = fake_bench(&seed);
     reset();
     for (size_t i = 0; i < 3; i++) {
-        subjects[i] = (struct spr_subject){run, &fakes[i], &results[i]};
+        subjects[i] = (struct spr_subject){run, &fakes[i], &results[i], 0};
     }
     bench.budget_s = 1e9;
     CHECK_STATUS(SPR_OK, spr_bench_run(&bench, subjects, 3, &arena, &err), &err);
@@ -183,7 +183,7 @@ static void test_before_makes_single_calls(void)
     const double ten_us[] = {10e-6};
     struct fake fake = {ten_us, 1, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result};
+    struct spr_subject subject = {run, &fake, &result, 0};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -204,7 +204,7 @@ static void test_stop(void)
     const double one[] = {1};
     struct fake fake = {one, 1, 0, 'a'};
     struct spr_measurement result = {.median_s = -1};
-    struct spr_subject subject = {run, &fake, &result};
+    struct spr_subject subject = {run, &fake, &result, 0};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
