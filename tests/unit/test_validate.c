@@ -129,7 +129,7 @@ static void test_interrupted(void)
 {
     static const char *const patterns[] = {"csr"};
     size_t last = 0;
-    for (size_t when = 1; when < 120; when += 7) {
+    for (size_t when = 1; when < 800; when += 23) {
         struct test_validation t;
         test_validation_start(&t, MIXED);
         test_validation_grid(&t, patterns, 1, levels, 2);
