@@ -9,7 +9,7 @@
 /* The same where each row of W reads its own rows of X: they should stay in the first level,
  * unless so few weights of a row fall into a panel that loading and storing Y costs more. */
 #define SCATTERED_PANEL_BYTES (32 * 1024.0)
-#define SCATTERED_PANEL_STEPS 16
+#define SCATTERED_PANEL_STEPS 12
 
 static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
 
@@ -103,10 +103,8 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
     double columns = PANEL_BYTES / row_bytes;
     if (plan.rows == 1 && !dense) {
         double per_row = kept * (double)(cell.rows * cell.columns) / (double)m;
-        double small = SCATTERED_PANEL_BYTES / row_bytes;
-        if (per_row / (double)k * small >= SCATTERED_PANEL_STEPS) {
-            columns = small;
-        }
+        columns = fmin(columns, fmax(SCATTERED_PANEL_BYTES / row_bytes,
+                                     SCATTERED_PANEL_STEPS * (double)k / per_row));
     }
     plan.panel = clamp_panel(columns, k);
     return plan;

@@ -8,7 +8,13 @@
  *
  * The n = 1 path ("vector" below) has no row of X to run along, so the lanes of a vector are
  * weights: lane l holds row l / chunk, column l % chunk, and the same `chunk` consecutive
- * inputs stand in every group of `chunk` lanes. */
+ * inputs stand in every group of `chunk` lanes.
+ *
+ * Scattered single weights at n = 1 ("shuffle", where vectors have 16 lanes): 32 inputs stand
+ * in two registers, a slot is one weight for each of 16 rows, and a permutation fetches each
+ * lane's input. Every tile of 16 rows x 32 columns has the same number of slots, so that no
+ * loop depends on the data; what does not fit follows row by row. The 5-bit positions of six
+ * slots share one word a lane. A tile lies in value[] as 16 position words, then the slots. */
 #ifndef SPROOF_STRIPS_H
 #define SPROOF_STRIPS_H
 
@@ -56,6 +62,14 @@ struct spr_tiles {
     /* Widest tile of a height in vectors, 0 when there is no such height. */
     int (*widest)(int rows);
 };
+
+/* strip.chunk of the shuffle form: rows is the number of slots; a segment is all row groups
+ * (steps) of 16 rows in one group of 32 columns, which starts at column `index`; its rows are
+ * those of Y it covers. */
+#define SPR_CHUNK_SHUFFLE 31
+#define SPR_SHUFFLE_ROWS 16
+#define SPR_SHUFFLE_COLUMNS 32
+#define SPR_SHUFFLE_SLOTS 6
 
 /* K panels hold at most this many columns: indices have 16 bits. */
 #define SPR_PANEL_MAX 65536

@@ -212,20 +212,18 @@ struct vector_work {
 VEC_INLINE void store_rows(int vectors, int chunk, const vec *sum, uint32_t rows, bool first,
                            float *y)
 {
-    float lanes[VEC_LANES];
     const int per = VEC_LANES / chunk;
-    uint32_t row = 0;
+#pragma GCC unroll 4
     for (int v = 0; v < vectors; v++) {
-        vec folded = vec_fold(sum[v], chunk);
-        if (chunk == 1 && row + VEC_LANES <= rows) {
-            vec_store(y + row, first ? folded : vec_add(folded, vec_load(y + row)));
-            row += VEC_LANES;
-            continue;
+        int left = (int)rows - v * per, count = left < per ? left : per;
+        if (count <= 0) {
+            return;
         }
-        vec_store(lanes, folded);
-        for (int i = 0; i < per && row < rows; i++, row++) {
-            y[row] = first ? lanes[i * chunk] : y[row] + lanes[i * chunk];
+        vec row_sums = vec_gather_firsts(vec_fold(sum[v], chunk), chunk);
+        if (!first) {
+            row_sums = vec_add(row_sums, vec_load_part(y + v * per, count));
         }
+        vec_store_part(y + v * per, row_sums, count);
     }
 }
 
@@ -281,22 +279,108 @@ static void scattered(const struct vector_work *work)
     for (const struct spr_segment *s = work->segment; s < work->end; s++) {
         const float *w = work->value + s->value;
         const uint16_t *index = work->index + s->index;
-        float sum[8] = {0};
-        size_t i = 0, steps = s->steps;
-        for (; i + 8 <= steps; i += 8) {
-#pragma GCC unroll 8
-            for (int c = 0; c < 8; c++) {
-                sum[c] += w[i + (size_t)c] * work->x[index[i + (size_t)c]];
+        const size_t steps = s->steps;
+        vec sum[2] = {vec_zero(), vec_zero()};
+        size_t i = 0;
+        for (; i + 2 * VEC_LANES <= steps; i += 2 * VEC_LANES) {
+#pragma GCC unroll 2
+            for (size_t c = 0; c < 2; c++) {
+                size_t at = i + c * VEC_LANES;
+                sum[c] = vec_fma(vec_load(w + at), vec_pick(work->x, index + at), sum[c]);
             }
         }
-        for (; i < steps; i++) {
-            sum[0] += w[i] * work->x[index[i]];
+        float tail[2] = {0, 0}, total[VEC_LANES];
+        for (; i + 1 < steps; i += 2) {
+            tail[0] += w[i] * work->x[index[i]];
+            tail[1] += w[i + 1] * work->x[index[i + 1]];
         }
-        float total =
-            ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
-        work->y[s->row] = work->first ? total : work->y[s->row] + total;
+        if (i < steps) {
+            tail[0] += w[i] * work->x[index[i]];
+        }
+        vec_store(total, vec_fold(vec_add(sum[0], sum[1]), VEC_LANES));
+        float row = total[0] + (tail[0] + tail[1]);
+        work->y[s->row] = work->first ? row : work->y[s->row] + row;
     }
 }
+
+#if VEC_LANES == SPR_SHUFFLE_ROWS
+/* A slot without a weight holds 0 and must not meet an infinite or undefined input. */
+static bool all_finite(const float *x, int64_t count)
+{
+    const __m512 most = _mm512_set1_ps(3.402823466e+38F);
+    __mmask16 bad = 0;
+    for (int64_t i = 0; i < count; i += VEC_LANES) {
+        int left = count - i < VEC_LANES ? (int)(count - i) : VEC_LANES;
+        __m512 size = _mm512_abs_ps(vec_load_part(x + i, left));
+        bad = (__mmask16)(bad | _mm512_cmp_ps_mask(size, most, _CMP_NLE_UQ));
+    }
+    return bad == 0;
+}
+
+VEC_INLINE void shuffle_tile(int slots, bool finite, const struct vector_work *work,
+                             int64_t columns)
+{
+    const size_t tile_values = (size_t)(slots + 1) * VEC_LANES;
+    for (const struct spr_segment *s = work->segment; s < work->end; s++) {
+        int64_t left = columns - (int64_t)s->index;
+        const float *x = work->x + s->index, *w = work->value + s->value;
+        const __m512 low = vec_load_part(x, left < 16 ? (int)left : 16);
+        const __m512 high = left <= 16 ? vec_zero()
+                                       : vec_load_part(x + 16, left < 32 ? (int)left - 16 : 16);
+        for (uint32_t g = 0; g < s->steps; g++, w += tile_values) {
+            float *y = work->y + s->row + g * VEC_LANES;
+            int rows = (int)(s->rows - g * VEC_LANES);
+            bool whole = rows >= VEC_LANES;
+            __m512i position = _mm512_loadu_si512((const void *)w);
+            __m512 sum = !work->first || s != work->segment
+                             ? (whole ? vec_load(y) : vec_load_part(y, rows))
+                             : vec_zero();
+#pragma GCC unroll 6
+            for (int i = 0; i < slots; i++) {
+                __m512 input = _mm512_permutex2var_ps(low, position, high);
+                __m512 value = vec_load(w + (i + 1) * VEC_LANES);
+                if (finite) {
+                    sum = _mm512_fmadd_ps(value, input, sum);
+                } else {
+                    __mmask16 used =
+                        _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+                    sum = _mm512_mask3_fmadd_ps(value, input, sum, used);
+                }
+                position = _mm512_srli_epi32(position, 5);
+            }
+            if (whole) {
+                vec_store(y, sum);
+            } else {
+                vec_store_part(y, sum, rows);
+            }
+        }
+    }
+}
+
+#define SHUFFLE_CASE(s)                                                                       \
+    case s:                                                                                   \
+        if (finite) {                                                                         \
+            shuffle_tile(s, true, work, columns);                                             \
+        } else {                                                                              \
+            shuffle_tile(s, false, work, columns);                                            \
+        }                                                                                     \
+        break;
+
+static void shuffle(int slots, const struct vector_work *work, int64_t columns)
+{
+    bool finite = all_finite(work->x, columns);
+    switch (slots) {
+        SHUFFLE_CASE(1)
+        SHUFFLE_CASE(2)
+        SHUFFLE_CASE(3)
+        SHUFFLE_CASE(4)
+        SHUFFLE_CASE(5)
+        SHUFFLE_CASE(6)
+    default:
+        break;
+    }
+}
+#endif
 
 #define VECTOR_CASE(v, c)                                                                     \
     case (v)*32 + (c):                                                                        \
@@ -338,9 +422,19 @@ static void vector(const struct spr_strips *strips, int thread, const float *x, 
             VECTOR_CASE(2, 16)
             VECTOR_CASE(4, 16)
 #endif
+#if VEC_LANES == SPR_SHUFFLE_ROWS
+        default:
+            if (strip->chunk == SPR_CHUNK_SHUFFLE) {
+                shuffle((int)strip->rows, &work, strips->k);
+                break;
+            }
+            scattered(&work);
+            break;
+#else
         default:
             scattered(&work);
             break;
+#endif
         }
     }
 }

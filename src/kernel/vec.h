@@ -77,6 +77,28 @@ VEC_INLINE vec vec_fold(vec v, int chunk)
     }
     return v;
 }
+/* Every chunk-th lane, side by side from lane 0 on. */
+VEC_INLINE vec vec_gather_firsts(vec v, int chunk)
+{
+    return chunk == 1   ? v
+           : chunk == 2 ? _mm512_maskz_compress_ps(0x5555, v)
+           : chunk == 4 ? _mm512_maskz_compress_ps(0x1111, v)
+           : chunk == 8 ? _mm512_maskz_compress_ps(0x0101, v)
+                        : v;
+}
+/* x[index[0]], x[index[1]], ...: by scalar loads and inserts, faster than gathers on the
+ * cores that were measured. */
+VEC_INLINE __m128 vec_pick4(const float *x, const unsigned short *index)
+{
+    return _mm_setr_ps(x[index[0]], x[index[1]], x[index[2]], x[index[3]]);
+}
+VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
+{
+    __m512 v = _mm512_castps128_ps512(vec_pick4(x, index));
+    v = _mm512_insertf32x4(v, vec_pick4(x, index + 4), 1);
+    v = _mm512_insertf32x4(v, vec_pick4(x, index + 8), 2);
+    return _mm512_insertf32x4(v, vec_pick4(x, index + 12), 3);
+}
 
 #elif defined(SPR_BUILD_AVX2)
 #include <immintrin.h>
@@ -142,6 +164,21 @@ VEC_INLINE vec vec_fold(vec v, int chunk)
     }
     return v;
 }
+VEC_INLINE vec vec_gather_firsts(vec v, int chunk)
+{
+    return chunk == 2   ? _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0))
+           : chunk == 4 ? _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))
+                        : v;
+}
+VEC_INLINE __m128 vec_pick4(const float *x, const unsigned short *index)
+{
+    return _mm_setr_ps(x[index[0]], x[index[1]], x[index[2]], x[index[3]]);
+}
+VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(vec_pick4(x, index)),
+                                vec_pick4(x, index + 4), 1);
+}
 
 #elif defined(SPR_BUILD_NEON)
 #include <arm_neon.h>
@@ -205,6 +242,15 @@ VEC_INLINE vec vec_fold(vec v, int chunk)
     }
     return v;
 }
+VEC_INLINE vec vec_gather_firsts(vec v, int chunk)
+{
+    return chunk == 2 ? vuzp1q_f32(v, v) : v;
+}
+VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
+{
+    float lanes[4] = {x[index[0]], x[index[1]], x[index[2]], x[index[3]]};
+    return vld1q_f32(lanes);
+}
 
 #else
 #define VEC_LANES 1
@@ -243,6 +289,15 @@ VEC_INLINE vec vec_fold(vec v, int chunk)
 {
     (void)chunk;
     return v;
+}
+VEC_INLINE vec vec_gather_firsts(vec v, int chunk)
+{
+    (void)chunk;
+    return v;
+}
+VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
+{
+    return x[index[0]];
 }
 VEC_INLINE vec vec_load_part(const float *p, int count)
 {

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The expected time of sproof's own kernel: the counts of its loop nest times what each part
+ * cost when the machine was probed (README, "The expected time"). */
+#include "sproof/expected.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pack.h"
+
+/* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
+#define WAY_BYTES 4096
+#define LINE_BYTES 64.0
+/* Share of the rows that do not start at a line when a row is one float short of whole ones,
+ * as the calibration has it. */
+#define UNALIGNED_CROSSING (15.0 / 16)
+/* When multiply-adds are this share of the time they are what limits. */
+#define DOMINANT 0.7
+
+/* What the expected time is summed over. */
+struct sums {
+    const struct spr_expected_case *of;
+    const struct spr_machine *machine;
+    struct spr_plan plan;
+    struct spr_cell_shape cell;
+    bool dense;
+    double lanes;
+    double panels, panel_columns;
+    double weight_bytes;   /* packed, of one thread */
+    double near_bytes;     /* W, X and Y of one thread: what warm caches must hold */
+    double fma_s;          /* of one vector multiply-add on one thread */
+    double part[SPR_LIMIT_COUNT];
+    bool known;
+};
+
+const char *spr_limit_name(enum spr_limit limit)
+{
+    static const char *const names[SPR_LIMIT_COUNT] = {
+        "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call"};
+    return names[limit];
+}
+
+/* Seconds of a step at a footprint: linear in the logarithm of bytes between the points. */
+static double sweep_at(const struct spr_sweep *sweep, double bytes)
+{
+    size_t i = 1;
+    if (bytes <= sweep->bytes[0] || sweep->count < 2) {
+        return sweep->step_s[0];
+    }
+    while (i < sweep->count - 1 && sweep->bytes[i] < bytes) {
+        i++;
+    }
+    double share = log(bytes / sweep->bytes[i - 1]) /
+                   log(sweep->bytes[i] / sweep->bytes[i - 1]);
+    return sweep->step_s[i - 1] +
+           fmin(share, 1) * (sweep->step_s[i] - sweep->step_s[i - 1]);
+}
+
+/* The rates of a tile, measured with the thread count nearest to the one asked for. */
+static const struct spr_tile_rates *find_rates(const struct spr_kernel_rates *kernels,
+                                               const struct spr_expected_case *of,
+                                               enum spr_tile_form form, int rows, int vectors)
+{
+    const struct spr_tile_rates *best = NULL;
+    for (size_t i = 0; i < kernels->count; i++) {
+        const struct spr_tile_rates *t = &kernels->tiles[i];
+        if (t->isa == of->isa && t->form == form && t->rows == rows && t->vectors == vectors &&
+            t->w.count > 0 &&
+            (!best || abs(t->threads - of->threads) < abs(best->threads - of->threads))) {
+            best = t;
+        }
+    }
+    return best;
+}
+
+/* Row groups of a height: how many (of one thread) and the steps in all of them. */
+struct groups {
+    int rows;
+    double count, steps;
+};
+
+/* Most units a thread gets over their even share: they are not cut in pieces. */
+static double imbalance(double units, int threads)
+{
+    return threads == 1 ? 1 : ceil(units / threads) / (units / threads);
+}
+
+/* Greatest common divisor of two whole numbers. */
+static double greatest_divisor(double a, double b)
+{
+    while (b > 0) {
+        double rest = fmod(a, b);
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Adds one pass of a tile `width` vectors wide over all its row groups. */
+static void add_pass(struct sums *s, const struct groups *groups, int width, bool first_pass)
+{
+    const enum spr_tile_form form = s->dense ? SPR_TILE_DENSE : SPR_TILE_STRIP;
+    const struct spr_tile_rates *rates =
+        find_rates(s->machine->kernels, s->of, form, groups->rows, width);
+    if (!rates) {
+        s->known = false;
+        return;
+    }
+    double row_bytes = 4.0 * (double)s->of->n, tile_bytes = 4.0 * s->lanes * width;
+    /* Rows start at multiples of this modulo a way: only tile / multiple of the cache's
+     * places are used when the tile is narrower than that. */
+    double gcd = greatest_divisor(row_bytes, WAY_BYTES);
+    double crowding = fmax(1, gcd / tile_bytes);
+    double x_bytes = s->panel_columns * tile_bytes * crowding;
+    const bool unaligned = fmod(row_bytes, LINE_BYTES) != 0;
+    const double nearest = sweep_at(&rates->x, 0);
+    /* Of rows that start g bytes apart modulo a line one in line / g is aligned with it. */
+    double crossing = (1 - greatest_divisor(row_bytes, LINE_BYTES) / LINE_BYTES) /
+                      UNALIGNED_CROSSING;
+    const struct spr_sweep *crossed = &rates->unaligned;
+    double base = nearest + crossing * fmax(0, sweep_at(crossed, 0) - nearest);
+    double x_step = sweep_at(&rates->x, x_bytes) - nearest;
+    if (crossed->count > 1) {
+        double beyond = sweep_at(crossed, x_bytes) - sweep_at(crossed, 0);
+        x_step += crossing * (beyond - x_step);
+    }
+    double far = s->near_bytes;
+    if (first_pass && s->of->residency == SPR_RESIDENCY_NETWORK) {
+        far = fmax(far, s->of->network_bytes / s->of->threads);
+    } else if (first_pass && s->of->residency != SPR_RESIDENCY_WARM) {
+        far = HUGE_VAL;
+    }
+    double w_step = sweep_at(&rates->w, far) - sweep_at(&rates->w, 0);
+    double fma = fmin(base, groups->rows * width * s->fma_s);
+    bool few = groups->rows * width < 8;
+    s->part[SPR_LIMIT_FMA] += groups->steps * fma;
+    s->part[few && groups->rows > 1 ? SPR_LIMIT_LATENCY : SPR_LIMIT_LOADS] +=
+        groups->steps * (base - fma);
+    s->part[SPR_LIMIT_X] += groups->steps * x_step;
+    s->part[SPR_LIMIT_W] += groups->steps * w_step;
+    double later = 0;
+    if (s->panels > 1) {
+        /* Panels in which a row group holds nothing are skipped. */
+        double cells = s->panel_columns / (double)s->cell.columns;
+        double density = groups->steps / (groups->count * (double)s->of->k);
+        double empty = s->dense || s->cell.of > 0 ? 0 : pow(1 - fmin(density, 1), cells);
+        later = (s->panels - 1) * (1 - empty);
+    }
+    double steps = groups->steps / groups->count / (1 + later);
+    double group_s = sweep_at(&rates->group, steps) + sweep_at(&rates->y, s->near_bytes) +
+                     (unaligned ? rates->unaligned_group_s : 0);
+    s->part[SPR_LIMIT_SEGMENTS] +=
+        groups->count * (group_s + later * (group_s + rates->panel_group_s));
+}
+
+/* All tiles along a row of X. */
+static void add_groups(struct sums *s, const struct groups *groups)
+{
+    int64_t vectors = (s->of->n + (int64_t)s->lanes - 1) / (int64_t)s->lanes;
+    int tiles = spr_tile_count(vectors, s->plan.vectors);
+    for (int i = 0; i < tiles && s->known; i++) {
+        add_pass(s, groups, spr_tile_width(vectors, tiles, i), i == 0);
+    }
+}
+
+/* Steps of one unit: columns that a block row (or a row) holds. */
+static double unit_steps(const struct sums *s, double units)
+{
+    if (s->dense) {
+        return (double)s->of->k;
+    }
+    if (s->cell.of > 0) {
+        return s->of->kept / (double)s->of->m;
+    }
+    double cells = ceil((double)s->of->k / (double)s->cell.columns);
+    return s->of->kept / units * ((double)s->of->k / cells);
+}
+
+static void add_matrix(struct sums *s)
+{
+    double unit_rows = s->dense ? (double)s->plan.rows : (double)s->cell.rows;
+    double units = ceil((double)s->of->m / unit_rows);
+    double steps = unit_steps(s, units) * imbalance(units, s->of->threads) / s->of->threads;
+    int64_t whole = s->of->m / (int64_t)unit_rows, rest = s->of->m % (int64_t)unit_rows;
+    double share = imbalance(units, s->of->threads) / s->of->threads;
+    for (int part = 0; part < 2 && s->known; part++) {
+        double times = part == 0 ? (double)whole : rest > 0;
+        int64_t left = part == 0 ? (int64_t)unit_rows : rest;
+        while (left > 0 && times > 0) {
+            int height = spr_group_height(&s->plan, left);
+            int64_t alike = left / height;
+            struct groups groups = {height, times * (double)alike * share,
+                                    times * (double)alike * steps};
+            add_groups(s, &groups);
+            left -= alike * height;
+        }
+    }
+}
+
+static void add_vector(struct sums *s)
+{
+    struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
+    const struct spr_tile_rates *rates = find_rates(
+        s->machine->kernels, s->of, SPR_TILE_VECTOR, lanes.vectors, lanes.chunk);
+    if (!rates) {
+        s->known = false;
+        return;
+    }
+    double unit_rows = s->dense ? lanes.rows : (double)s->cell.rows;
+    double units = ceil((double)s->of->m / unit_rows);
+    double share = imbalance(units, s->of->threads) / s->of->threads;
+    double per_unit = ceil(unit_rows / lanes.rows);
+    double groups = units * per_unit * share;
+    double steps = groups * unit_steps(s, units) / (lanes.chunk > 0 ? lanes.chunk : 1);
+    bool warm = s->of->residency == SPR_RESIDENCY_WARM;
+    double far = warm ? s->near_bytes
+                 : s->of->residency == SPR_RESIDENCY_NETWORK
+                     ? fmax(s->near_bytes, s->of->network_bytes / s->of->threads)
+                     : HUGE_VAL;
+    double base = sweep_at(&rates->w, 0);
+    double fma = fmin(base, lanes.vectors * s->fma_s);
+    double later = s->panels - 1;
+    s->part[SPR_LIMIT_FMA] += steps * fma;
+    s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
+    s->part[SPR_LIMIT_X] += steps * (sweep_at(&rates->x, 4.0 * s->panel_columns) - sweep_at(&rates->x, 0));
+    s->part[SPR_LIMIT_W] += steps * (sweep_at(&rates->w, far) - base);
+    double group_s = sweep_at(&rates->group, steps / groups / (1 + later));
+    s->part[SPR_LIMIT_SEGMENTS] += groups * (1 + later) * group_s;
+}
+
+/* Bytes of packed weights, from counts alone: values and indices. */
+static double packed_bytes(const struct sums *s)
+{
+    if (s->dense) {
+        return 4.0 * (double)s->of->m * (double)s->of->k;
+    }
+    double units = ceil((double)s->of->m / (double)s->cell.rows);
+    double steps = units * unit_steps(s, units);
+    if (s->plan.vectors > 0) {
+        return steps * (4.0 * (double)s->cell.rows + 2);
+    }
+    struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
+    double groups = ceil((double)s->cell.rows / lanes.rows);
+    return lanes.chunk == 0 ? steps * 6
+                            : steps * groups / lanes.chunk * (4.0 * lanes.vectors * s->lanes + 2);
+}
+
+/* Seconds of one vector multiply-add on one thread: that of the fastest tile, whose loads
+ * and sums do not limit. */
+static double fma_seconds(const struct spr_kernel_rates *kernels,
+                          const struct spr_expected_case *of)
+{
+    double best = HUGE_VAL;
+    for (size_t i = 0; i < kernels->count; i++) {
+        const struct spr_tile_rates *t = &kernels->tiles[i];
+        if (t->isa == of->isa && t->form == SPR_TILE_DENSE && t->rows * t->vectors >= 8) {
+            best = fmin(best, t->x.step_s[0] / (t->rows * t->vectors));
+        }
+    }
+    return best;
+}
+
+static enum spr_limit binding(const double *part, double time_s)
+{
+    enum spr_limit limit = SPR_LIMIT_FMA;
+    if (part[SPR_LIMIT_FMA] < DOMINANT * time_s) {
+        limit = SPR_LIMIT_LATENCY;
+        for (int i = SPR_LIMIT_LATENCY; i < SPR_LIMIT_COUNT; i++) {
+            limit = part[i] > part[limit] ? (enum spr_limit)i : limit;
+        }
+    }
+    return limit;
+}
+
+bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
+                       struct spr_expected *out)
+{
+    struct spr_kernel kernel;
+    struct sums s = {.of = of, .machine = machine, .known = true};
+    if (!machine->kernels || machine->kernels->count == 0 ||
+        !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
+        return false;
+    }
+    s.plan = spr_plan_choose(&of->pattern, of->isa, of->m, of->k, of->n, of->kept, of->threads);
+    s.dense = of->pattern.kind->pattern_class == SPR_CLASS_DENSE;
+    of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &s.cell);
+    s.lanes = spr_isa_lanes(of->isa);
+    s.panels = ceil((double)of->k / (double)s.plan.panel);
+    s.panel_columns = fmin((double)of->k, (double)s.plan.panel);
+    s.weight_bytes = packed_bytes(&s) / of->threads;
+    s.near_bytes = s.weight_bytes + 4.0 * (double)of->n *
+                                        ((double)of->k + (double)of->m / of->threads);
+    s.fma_s = fma_seconds(machine->kernels, of);
+    if (of->n == 1) {
+        add_vector(&s);
+    } else {
+        add_matrix(&s);
+    }
+    if (!s.known) {
+        return false;
+    }
+    s.part[SPR_LIMIT_CALL] =
+        of->threads > 1 ? machine->kernels->parallel_s : machine->kernels->call_s;
+    *out = (struct spr_expected){.plan = s.plan};
+    for (int i = 0; i < SPR_LIMIT_COUNT; i++) {
+        out->time_s += out->part_s[i] = s.part[i];
+    }
+    out->limit = binding(out->part_s, out->time_s);
+    memcpy(out->kernel, kernel.name, sizeof out->kernel);
+    return true;
+}
