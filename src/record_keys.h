@@ -17,6 +17,11 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
 void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *analysis,
                           const struct spr_result *result, size_t layer);
 
+/* spr_validation_read, of a parsed file. */
+struct spr_validation;
+enum spr_status spr_validation_parse(const spr_json *root, const char *path,
+                                     struct spr_validation *validation, struct spr_error *err);
+
 /* "model", "table", "interpolated", or NULL. */
 const char *spr_accuracy_source_name(enum spr_accuracy_source source);
 

@@ -292,16 +292,11 @@ static void read_seed(struct reading *r, const spr_json *root, struct spr_valida
     }
 }
 
-enum spr_status spr_validation_read(const char *path, struct spr_validation *v,
-                                    struct spr_error *err)
+enum spr_status spr_validation_parse(const spr_json *root, const char *path,
+                                     struct spr_validation *v, struct spr_error *err)
 {
-    spr_json *root;
     *v = (struct spr_validation){0};
     struct reading r = {.at = {path, "record", 0, &v->arena, err}};
-    r.status = spr_json_read(path, &root, err);
-    if (r.status != SPR_OK) {
-        return r.status;
-    }
     r.status = spr_record_read_head(&r.at, root, &spr_validation_kind, &v->head);
     r.status = r.status ? r.status : spr_record_read_machine(&r.at, root, &v->machine);
     if (r.status == SPR_OK && !spr_json_is_null(spr_json_get(root, "options"))) {
@@ -314,9 +309,19 @@ enum spr_status spr_validation_read(const char *path, struct spr_validation *v,
     (void)spr_json_bool(spr_json_get(root, "interrupted"), &v->interrupted);
     read_cases(&r, root, v);
     read_not_measured(&r, root, v);
-    spr_json_free(root);
     if (r.status != SPR_OK) {
         spr_validation_free(v);
     }
     return r.status;
+}
+
+enum spr_status spr_validation_read(const char *path, struct spr_validation *v,
+                                    struct spr_error *err)
+{
+    spr_json *root;
+    *v = (struct spr_validation){0};
+    enum spr_status status = spr_json_read(path, &root, err);
+    status = status ? status : spr_validation_parse(root, path, v, err);
+    spr_json_free(root);
+    return status;
 }

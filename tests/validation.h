@@ -6,14 +6,14 @@
 #include "machine.h"
 #include "sproof/validation.h"
 
-#define TEST_SAMPLES 5
+#define TEST_SAMPLES 8
 
 static inline struct spr_measurement test_measurement(double median_s)
 {
-    static const double steps[TEST_SAMPLES] = {1, 0.98, 1.02, 0.99, 1.01};
-    static double samples[64][TEST_SAMPLES];
+    static const double steps[TEST_SAMPLES] = {1, 0.98, 1.02, 0.99, 1.01, 1, 0.995, 1.005};
+    static double samples[256][TEST_SAMPLES];
     static size_t used;
-    double *own = samples[used++ % 64];
+    double *own = samples[used++ % 256];
     for (size_t i = 0; i < TEST_SAMPLES; i++) {
         own[i] = median_s * steps[i];
     }

@@ -13,6 +13,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
     OPT_BUDGET,
@@ -28,6 +29,7 @@ enum option {
     OPT_MASK_DIR,
     OPT_MAX_DROP,
     OPT_MAX_ERROR,
+    OPT_MAX_REGRESSION,
     OPT_MEASURED,
     OPT_NO_PROGRESS,
     OPT_NO_SAVE,
@@ -81,7 +83,7 @@ struct cli {
 };
 
 extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
-    verb_list, verb_help;
+    verb_compare, verb_list, verb_help;
 const struct verb *const *cli_verbs(void);
 
 /* options.c */

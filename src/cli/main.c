@@ -8,9 +8,9 @@
 
 const struct verb *const *cli_verbs(void)
 {
-    static const struct verb *const verbs[] = {
-        &verb_analyze,  &verb_explain, &verb_plot, &verb_probe,
-        &verb_validate, &verb_list,    &verb_help, NULL};
+    static const struct verb *const verbs[] = {&verb_analyze, &verb_explain,  &verb_plot,
+                                               &verb_probe,   &verb_validate, &verb_compare,
+                                               &verb_list,    &verb_help,     NULL};
     return verbs;
 }
 
@@ -73,7 +73,8 @@ static void print_version(FILE *file)
 #else
     fputs("target: other\n", file);
 #endif
-    fprintf(file, "build: %s, records: sproof/analysis 1, sproof/machine 1\n",
+    fprintf(file,
+            "build: %s, records: sproof/analysis 1, sproof/validation 1, sproof/machine 1\n",
             spr_build_type());
 }
 

@@ -15,6 +15,8 @@ static const struct {
 } rows[OPT_COUNT] = {
     [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE",
                       "accuracy table: pattern,sparsity,accuracy"},
+    [OPT_ALLOW_MISMATCH] = {"allow-mismatch", 0, FLAG, "",
+                            "compare records of different inputs"},
     [OPT_ASSUME_UNIFORM] = {"assume-uniform", 0, FLAG, "",
                             "count layerwise accuracies on a uniform grid"},
     [OPT_BATCH] = {"batch", 'b', VALUE, "LIST",
@@ -41,6 +43,8 @@ static const struct {
     [OPT_MAX_ERROR] = {"max-error", 0, VALUE, "E",
                        "exit 1 when 90 % of the speedups are not\n"
                        "within E, such as 15%"},
+    [OPT_MAX_REGRESSION] = {"max-regression", 0, VALUE, "PCT",
+                            "slower by this is a regression (default 5)"},
     [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},
     [OPT_NO_PROGRESS] = {"no-progress", 0, FLAG, "", "no progress on stderr"},
     [OPT_NO_SAVE] = {"no-save", 0, FLAG, "", "do not write the record"},

@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "validation.h"
 #include "sproof/accuracy.h"
+#include "sproof/compare.h"
 #include "sproof/record.h"
 
 static struct spr_network network; /* large: every array grows */
@@ -110,6 +111,32 @@ static enum spr_status read_validation(struct spr_error *err)
     enum spr_status status = spr_validation_read("good-validation.json", &read, err);
     spr_validation_free(&read);
     return status;
+}
+
+static enum spr_status compare_files(const char *base, const char *next, struct spr_error *err)
+{
+    struct spr_points points[2] = {0};
+    struct spr_comparison comparison = {0};
+    FILE *sink = fopen("comparison.json", "wb");
+    enum spr_status status = spr_points_read(base, true, &points[0], err);
+    status = status ? status : spr_points_read(next, true, &points[1], err);
+    status = status ? status : spr_compare(&points[0], &points[1], 0.05, &comparison, err);
+    status = status ? status : spr_report_comparison(sink, &comparison, SPR_FORMAT_JSON, err);
+    fclose(sink);
+    spr_comparison_free(&comparison);
+    spr_points_free(&points[0]);
+    spr_points_free(&points[1]);
+    return status;
+}
+
+static enum spr_status compare_validations(struct spr_error *err)
+{
+    return compare_files("good-validation.json", "good-validation.json", err);
+}
+
+static enum spr_status compare_analyses(struct spr_error *err)
+{
+    return compare_files("good.json", "good.json", err);
 }
 
 static enum spr_status own_points(struct spr_error *err)
@@ -228,6 +255,8 @@ int main(void)
     CHECK_INT(0, rename("validation.json", "good-validation.json"));
     fail_each("write validation", write_validation, SPR_OK);
     fail_each("read validation", read_validation, SPR_OK);
+    fail_each("compare validations", compare_validations, SPR_OK);
+    fail_each("compare analyses", compare_analyses, SPR_OK);
     spr_accuracy_free(&accuracy);
     spr_network_free(&small);
     spr_network_free(&network);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Validation records: what is read can be written, and then is read as the same. */
+/* Validation records, and what compare reads: what is read can be written, and then is read as
+ * the same; no record is slower than itself. */
 #include "fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sproof/validation.h"
+#include "sproof/compare.h"
 
 static void write_again(const struct spr_validation *validation)
 {
@@ -26,10 +27,34 @@ static void write_again(const struct spr_validation *validation)
     free(text);
 }
 
+static void compare_with_itself(const char *path)
+{
+    struct spr_points points;
+    struct spr_comparison comparison;
+    if (spr_points_read(path, true, &points, NULL) != SPR_OK) {
+        return;
+    }
+    if (spr_compare(&points, &points, 0.05, &comparison, NULL) == SPR_OK) {
+        FILE *sink = fopen("/dev/null", "w");
+        fuzz_require(comparison.verdict != SPR_SLOWER, "no record is slower than itself");
+        for (int format = SPR_FORMAT_TABLE; sink && format <= SPR_FORMAT_MD; format++) {
+            fuzz_require(spr_report_comparison(sink, &comparison, (enum spr_format)format,
+                                               NULL) == SPR_OK,
+                         "a comparison is writable");
+        }
+        if (sink) {
+            fclose(sink);
+        }
+        spr_comparison_free(&comparison);
+    }
+    spr_points_free(&points);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct spr_validation validation;
     struct spr_error err = {0};
+    compare_with_itself(fuzz_file(data, size));
     if (spr_validation_read(fuzz_file(data, size), &validation, &err) == SPR_OK) {
         write_again(&validation);
         spr_validation_free(&validation);

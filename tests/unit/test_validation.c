@@ -95,6 +95,49 @@ static void read_back(void)
     CHECK(v.cases == NULL && v.not_measured == NULL && v.arena.head == NULL);
 }
 
+/* Every key of a case, with the value it was given. */
+static void keys(void)
+{
+    static const char expected[] =
+        "{\"layer\":\"a \\\"q\\\"\",\"variant\":\"v\",\"m\":64,\"k\":32,\"n\":8,\"count\":2,"
+        "\"pattern\":\"4x4\",\"sparsity\":0.5,\"nnz\":1024,\"kept\":1024,\"mask\":\"random\","
+        "\"isa\":\"avx2\",\"threads\":1,\"residency\":\"network\","
+        "\"kernel\":\"spr_spmm_bsr_f32__avx2\",\"bound_s\":0.0005,\"expected_s\":0.0011,"
+        "\"expected_bound\":\"fma\",\"measured\":{\"median_s\":0.001,\"low_s\":0.00099,"
+        "\"high_s\":0.00101,\"mad_s\":1e-05,\"outliers\":3,\"samples\":[0.001,0.00098,0.00102,"
+        "0.00099,0.00101,0.001,0.000995,0.0010049999999999998]},\"fraction_of_bound\":0.5,"
+        "\"dense\":{\"kernel\":\"openblas-Haswell\",\"bound_s\":0.001,\"expected_s\":null,"
+        "\"measured\":{\"median_s\":0.002,\"low_s\":0.00198,\"high_s\":0.00202,\"mad_s\":2e-"
+        "05,"
+        "\"outliers\":0,\"samples\":[0.002,0.00196,0.00204,0.00198,0.00202,0.002,0.00199,"
+        "0.0020099999999999996]},\"fraction_of_bound\":0.5},\"bound_speedup\":2,\"expected_"
+        "speedup\":1.8,"
+        "\"measured_speedup\":2,\"error\":0.1,\"speedup_error\":-0.1,"
+        "\"max_error_ratio\":0.25,\"above_roof\":true,\"inconclusive\":false}";
+    struct spr_validation v;
+    struct spr_error err = {0};
+    write_good("good.json");
+    cases[0].measured.outliers = 3;
+    cases[0].above_roof = true;
+    v = record_of(1);
+    test_write_validation("keys.json", &v);
+    spr_machine_free(&v.machine);
+    CHECK_STATUS(SPR_OK, spr_validation_read("keys.json", &v, &err), &err);
+    test_write_validation("again.json", &v);
+    CHECK_TEXT("spr_spmm_bsr_f32__avx2", v.cases[0].kernel);
+    spr_validation_free(&v);
+    const char *names[] = {"keys.json", "again.json"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char *text = test_read(names[i], NULL), *line = strstr(text, "{\"layer\":");
+        CHECK(line != NULL);
+        if (line) {
+            line[strcspn(line, "\n")] = '\0';
+            CHECK_TEXT(expected, line);
+        }
+        free(text);
+    }
+}
+
 /* One change in a good record, and what is said of it. */
 static void refused(void)
 {
@@ -226,6 +269,7 @@ int main(void)
 {
     same_bytes();
     read_back();
+    keys();
     refused();
     summaries();
     summary_of_groups();

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sproof compare: is the new record slower than the base? */
+#include <string.h>
+
+#include "cli.h"
+#include "csv_read.h"
+#include "sproof/compare.h"
+
+#define DEFAULT_REGRESSION 0.05
+#define PERCENT_MAX 1000
+
+struct request {
+    double max_regression;
+    bool allow_mismatch;
+    enum spr_format format;
+};
+
+static enum spr_status read_percent(const char *text, double *fraction, struct spr_error *err)
+{
+    char number[64];
+    size_t length = strlen(text);
+    bool sign = length > 1 && text[length - 1] == '%';
+    double percent = 0;
+    snprintf(number, sizeof number, "%.*s", (int)(sign ? length - 1 : length), text);
+    if (length >= sizeof number || !spr_parse_number(number, &percent) || percent < 0 ||
+        percent > PERCENT_MAX) {
+        return spr_fail(err, SPR_EINPUT,
+                        "--max-regression: '%.60s': expected a percentage 0..1000, such as 5",
+                        text);
+    }
+    *fraction = percent / 100;
+    return SPR_OK;
+}
+
+/* Differences of the inputs: warnings when allowed, else the error. */
+static enum spr_status check_inputs(struct cli *cli, const struct spr_comparison *c,
+                                    bool allowed, struct spr_error *err)
+{
+    enum spr_status status = SPR_OK;
+    for (size_t i = 0; i < c->mismatches.count && i < SPR_NOTES_MAX; i++) {
+        const char *line = c->mismatches.line[i] ? c->mismatches.line[i] : "(out of memory)";
+        if (allowed) {
+            spr_note(&cli->notes, "not the same: %s", line);
+        } else {
+            status = spr_fail_more(err, SPR_EINPUT, "not the same: %s", line);
+        }
+    }
+    if (c->mismatches.count > 0 && !allowed) {
+        status = spr_fail_more(err, SPR_EINPUT,
+                               "expected records of the same inputs: --allow-mismatch "
+                               "compares them all the same");
+    }
+    return status;
+}
+
+static enum spr_status judge(struct cli *cli, const struct request *request,
+                             const struct spr_points *base, const struct spr_points *next,
+                             struct spr_error *err)
+{
+    struct spr_comparison comparison;
+    enum spr_status status =
+        spr_compare(base, next, request->max_regression, &comparison, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    status = check_inputs(cli, &comparison, request->allow_mismatch, err);
+    if (status == SPR_OK) {
+        cli_flush_notes(cli);
+        status = spr_report_comparison(cli->out, &comparison, request->format, err);
+    }
+    /* The answer says why; a line on stderr would repeat it. */
+    if (status == SPR_OK && comparison.verdict != SPR_WITHIN) {
+        status = comparison.verdict == SPR_SLOWER ? SPR_EGATE : SPR_EINCONCLUSIVE;
+    }
+    spr_comparison_free(&comparison);
+    return status;
+}
+
+static void warn_interrupted(struct cli *cli, const struct spr_points *points)
+{
+    if (points->record.interrupted) {
+        spr_note(&cli->notes, "%s was interrupted: it may lack cases", points->path);
+    }
+}
+
+static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
+{
+    struct request request = {.max_regression = DEFAULT_REGRESSION,
+                              .allow_mismatch = args->value[OPT_ALLOW_MISMATCH] != NULL};
+    struct spr_points base = {0}, next = {0};
+    const char *const *value = args->value;
+    bool layers = value[OPT_LAYERS] != NULL;
+    if (args->positional_count != 2) {
+        return spr_fail(
+            err, SPR_EINPUT,
+            "compare: expected two records, BASE and NEW: see sproof help compare");
+    }
+    enum spr_status status =
+        value[OPT_MAX_REGRESSION]
+            ? read_percent(value[OPT_MAX_REGRESSION], &request.max_regression, err)
+            : SPR_OK;
+    if (status == SPR_OK && value[OPT_FORMAT]) {
+        status = spr_format_parse(value[OPT_FORMAT], &request.format, err);
+    }
+    status = status ? status : spr_points_read(args->positional[0], layers, &base, err);
+    status = status ? status : spr_points_read(args->positional[1], layers, &next, err);
+    if (status == SPR_OK) {
+        warn_interrupted(cli, &base);
+        warn_interrupted(cli, &next);
+        status = judge(cli, &request, &base, &next, err);
+    }
+    spr_points_free(&base);
+    spr_points_free(&next);
+    return status;
+}
+
+static const enum option options[] = {OPT_MAX_REGRESSION, OPT_ALLOW_MISMATCH, OPT_LAYERS,
+                                      OPT_FORMAT, OPT_COUNT};
+
+const struct verb verb_compare = {
+    .name = "compare",
+    .arguments = "BASE NEW ",
+    .summary = "Is a record slower than an earlier one? A gate for CI.",
+    .examples = {"sproof compare base.json sproof.json",
+                 "sproof compare base.json sproof-validation.json --max-regression 10"},
+    .notes =
+        "BASE and NEW are two records of analyze or two of validate. Measured cases are\n"
+        "judged by pruned time over dense time of the same run, so that a slower machine\n"
+        "is no regression, with a 95 % bootstrap interval from the records' samples.\n"
+        "Status: 0 every interval is within the limit, 1 one is wholly past it, 3 one\n"
+        "straddles it or is too noisy. Inputs that differ (model, machine, instruction\n"
+        "set, threads, missing cases) are an error, status 2, unless --allow-mismatch.\n"
+        "The interval knows the noise within a run, not that between runs: see\n"
+        "scripts/ci/regression.sh, which measures again before it fails.",
+    .positionals_max = 2,
+    .options = options,
+    .run = run,
+};

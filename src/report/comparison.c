@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A comparison for people and for programs. */
+#include "sproof/compare.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "emit.h"
+#include "mem.h"
+#include "table.h"
+
+/* Rows of the table on the screen; csv and json have all. */
+#define ROWS_SHOWN 30
+
+#define RATIO_TEXT 64
+static const char *factor(double value, char text[16])
+{
+    const char *format = value < 9.995 ? "%.2f" : value < 99.95 ? "%.1f" : "%.3g";
+    snprintf(text, 16, format, value);
+    return text;
+}
+
+/* "1.02x (0.99-1.04)" with "x" as the unit. */
+static const char *ratio_text(const struct spr_ratio *ratio, const char *unit,
+                              char text[RATIO_TEXT])
+{
+    char value[16], low[16], high[16];
+    if (isnan(ratio->value)) {
+        snprintf(text, RATIO_TEXT, "-");
+    } else if (ratio->low == ratio->high) {
+        snprintf(text, RATIO_TEXT, "%s%s", factor(ratio->value, value), unit);
+    } else {
+        snprintf(text, RATIO_TEXT, "%s%s (%s-%s)", factor(ratio->value, value), unit,
+                 factor(ratio->low, low), factor(ratio->high, high));
+    }
+    return text;
+}
+
+static const struct spr_point *point_of(const struct spr_compared *row)
+{
+    return row->base ? row->base : row->next;
+}
+
+/* "4x4@0.9 of encoder.0", cut to fit a line. */
+static void name_of(const struct spr_compared *row, char *text, size_t size)
+{
+    char variant[SPR_TABLE_CELL], layer[SPR_TABLE_CELL];
+    const struct spr_point *p = point_of(row);
+    snprintf(text, size, "%s%s%s", spr_text_short(p->variant, 30, variant),
+             p->layer ? " of " : "", p->layer ? spr_text_short(p->layer, 30, layer) : "");
+}
+
+/* The slowest row that was judged, or NULL. */
+static const struct spr_compared *worst_of(const struct spr_comparison *c)
+{
+    const struct spr_compared *worst = NULL;
+    for (size_t i = 0; i < c->row_count; i++) {
+        const struct spr_compared *row = &c->rows[i];
+        if (!isnan(row->ratio.value) && (!worst || row->ratio.value > worst->ratio.value)) {
+            worst = row;
+        }
+    }
+    return worst;
+}
+
+static void first_words(const struct spr_comparison *c, char *text, size_t size)
+{
+    double percent = c->max_regression * 100;
+    size_t slower = c->verdicts[SPR_SLOWER];
+    size_t unsure = c->verdicts[SPR_STRADDLING] + c->verdicts[SPR_NOISY];
+    if (c->verdict == SPR_WITHIN) {
+        snprintf(text, size, "No regression beyond %g %%: %zu case%s", percent, c->matched,
+                 c->matched == 1 ? "" : "s");
+    } else if (c->verdict == SPR_SLOWER && slower > 0) {
+        snprintf(text, size, "Regression: %zu of %zu case%s slower by more than %g %%", slower,
+                 c->matched, c->matched == 1 ? "" : "s", percent);
+    } else if (c->verdict == SPR_SLOWER) {
+        snprintf(text, size, "Regression: the mean is slower by more than %g %%", percent);
+    } else {
+        snprintf(
+            text, size,
+            "Inconclusive: %zu of %zu case%s too noisy to tell from a regression of %g %%",
+            unsure, c->matched, c->matched == 1 ? "" : "s", percent);
+    }
+}
+
+static void put_answer(FILE *file, const struct spr_comparison *c)
+{
+    char text[512], words[160], name[80], ratio[RATIO_TEXT], mean[RATIO_TEXT];
+    const struct spr_compared *worst = worst_of(c);
+    first_words(c, words, sizeof words);
+    if (!worst) {
+        snprintf(text, sizeof text, "%s.", words);
+    } else {
+        name_of(worst, name, sizeof name);
+        snprintf(text, sizeof text, "%s; worst %s %s; geometric mean %s.", words, name,
+                 ratio_text(&worst->ratio, "x", ratio), ratio_text(&c->mean, "x", mean));
+    }
+    spr_text_wrapped(file, text, 0);
+}
+
+static bool any_by_speedup(const struct spr_comparison *c)
+{
+    for (size_t i = 0; i < c->row_count; i++) {
+        if (c->rows[i].by_speedup) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_context(FILE *file, const struct spr_comparison *c)
+{
+    char text[512], base[SPR_TABLE_CELL], next[SPR_TABLE_CELL];
+    const char *made = c->base->record.head.created, *remade = c->next->record.head.created;
+    snprintf(text, sizeof text,
+             "Base %s%s%.24s, new %s%s%.24s; ratios are new over base, "
+             "above 1 is slower%s; x: speedup over dense.",
+             spr_text_short(c->base->path, 60, base), made ? " of " : "", made ? made : "",
+             spr_text_short(c->next->path, 60, next), remade ? " of " : "",
+             remade ? remade : "", c->base->validation ? ", with their 95 % intervals" : "");
+    spr_text_wrapped(file, text, 0);
+    if (any_by_speedup(c)) {
+        spr_text_wrapped(file,
+                         "Ratios are of pruned time over dense time of the same run: a "
+                         "slower machine is no regression.",
+                         0);
+    }
+}
+
+static void time_cell(struct spr_table *table, size_t column, const struct spr_point *point)
+{
+    char text[24];
+    if (point && !isnan(point->time_s)) {
+        spr_table_cell(table, column, "%s", spr_format_seconds(point->time_s, text));
+    } else {
+        spr_table_cell(table, column, "-");
+    }
+}
+
+static void speedup_cell(struct spr_table *table, size_t column, const struct spr_point *point)
+{
+    if (point && !isnan(point->speedup)) {
+        char text[16];
+        spr_table_cell(table, column, "%sx", factor(point->speedup, text));
+    } else {
+        spr_table_cell(table, column, "-");
+    }
+}
+
+static const char *mark_of(const struct spr_compared *row, char text[RATIO_TEXT])
+{
+    switch (row->verdict) {
+    case SPR_SLOWER:
+        snprintf(text, RATIO_TEXT, "!");
+        break;
+    case SPR_STRADDLING:
+    case SPR_NOISY:
+        snprintf(text, RATIO_TEXT, "?");
+        break;
+    case SPR_ONLY_IN_BASE:
+        snprintf(text, RATIO_TEXT, "-");
+        break;
+    case SPR_ONLY_IN_NEW:
+        snprintf(text, RATIO_TEXT, "+");
+        break;
+    case SPR_WITHIN:
+        text[0] = '\0';
+        break;
+    }
+    return text;
+}
+
+/* What tells the rows of one layer apart, where the record has several. */
+struct varied {
+    bool layers, threads, n;
+};
+
+static struct varied what_varies(const struct spr_comparison *c)
+{
+    struct varied varied = {0};
+    const struct spr_point *first = point_of(&c->rows[0]);
+    for (size_t i = 0; i < c->row_count; i++) {
+        const struct spr_point *p = point_of(&c->rows[i]);
+        varied.layers = varied.layers || p->layer;
+        varied.threads = varied.threads || p->threads != first->threads;
+        varied.n = varied.n || (!p->measured && p->n != first->n);
+    }
+    return varied;
+}
+
+static void put_row(struct spr_table *table, const struct spr_compared *row,
+                    const struct varied *varied)
+{
+    char text[RATIO_TEXT], cell[SPR_TABLE_CELL], more[32] = "";
+    const struct spr_point *p = point_of(row);
+    size_t column = 0;
+    spr_table_row(table);
+    if (varied->threads) {
+        snprintf(more, sizeof more, " t%d", p->threads);
+    } else if (varied->n) {
+        snprintf(more, sizeof more, " b%g", p->n);
+    }
+    spr_table_cell(table, column++, "%s%s",
+                   spr_text_short(p->variant, (varied->layers ? 12 : 24) - strlen(more), cell),
+                   more);
+    if (varied->layers) {
+        spr_table_cell(table, column++, "%s",
+                       p->layer ? spr_text_short(p->layer, 11, cell) : "network");
+    }
+    time_cell(table, column++, row->base);
+    time_cell(table, column++, row->next);
+    speedup_cell(table, column++, row->base);
+    speedup_cell(table, column++, row->next);
+    spr_table_cell(table, column++, "%s", ratio_text(&row->ratio, "", text));
+    spr_table_cell(table, column, "%s", mark_of(row, text));
+}
+
+static void put_headings(struct spr_table *table, const struct varied *varied)
+{
+    static const char *const headings[] = {"variant", "layer", "base",  "new",
+                                           "base x",  "new x", "ratio", ""};
+    size_t column = 0;
+    spr_table_row(table);
+    for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {
+        if (i != 1 || varied->layers) {
+            table->left[column] = i < 2 || i == 7;
+            spr_table_cell(table, column++, "%s", headings[i]);
+        }
+    }
+}
+
+static void put_table(FILE *file, const struct spr_comparison *c, bool markdown)
+{
+    struct varied varied = what_varies(c);
+    struct spr_table table = {.column_count = varied.layers ? 8 : 7, .markdown = markdown};
+    size_t shown = markdown || c->row_count < ROWS_SHOWN ? c->row_count : ROWS_SHOWN;
+    put_headings(&table, &varied);
+    for (size_t i = 0; i < shown; i++) {
+        put_row(&table, &c->rows[i], &varied);
+    }
+    spr_table_write(&table, file, 0);
+    spr_table_free(&table);
+    if (shown < c->row_count) {
+        fprintf(file, "and %zu more: --format csv\n", c->row_count - shown);
+    }
+}
+
+static void put_legend(FILE *file, const struct spr_comparison *c)
+{
+    const size_t *n = c->verdicts;
+    if (n[SPR_SLOWER] > 0) {
+        fprintf(file, "!  past the limit: %zu\n", n[SPR_SLOWER]);
+    }
+    if (n[SPR_STRADDLING] + n[SPR_NOISY] > 0) {
+        fprintf(file, "?  unsure, the limit lies inside the interval: %zu; too noisy: %zu\n",
+                n[SPR_STRADDLING], n[SPR_NOISY]);
+    }
+    if (n[SPR_ONLY_IN_BASE] > 0) {
+        fprintf(file, "-  only in base: %zu\n", n[SPR_ONLY_IN_BASE]);
+    }
+    if (n[SPR_ONLY_IN_NEW] > 0) {
+        fprintf(file, "+  only in new: %zu\n", n[SPR_ONLY_IN_NEW]);
+    }
+}
+
+static double figure(const struct spr_point *point, double value)
+{
+    return point ? value : (double)NAN;
+}
+
+static void put_ratio(struct spr_emit *out, const char *const keys[3],
+                      const struct spr_ratio *ratio)
+{
+    spr_emit_number(out, keys[0], ratio->value);
+    spr_emit_number(out, keys[1], ratio->low);
+    spr_emit_number(out, keys[2], ratio->high);
+}
+
+static const char *const time_keys[] = {"time_ratio", "time_ratio_low", "time_ratio_high"};
+static const char *const ratio_keys[] = {"ratio", "ratio_low", "ratio_high"};
+
+static void put_member_row(struct spr_emit *out, const struct spr_compared *row)
+{
+    const struct spr_point *p = point_of(row), *base = row->base, *next = row->next;
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "variant", p->variant);
+    spr_emit_text(out, "layer", p->layer);
+    spr_emit_text(out, "pattern", p->pattern);
+    spr_emit_number(out, "sparsity", p->sparsity);
+    spr_emit_number(out, p->measured ? "n" : "batch", p->n);
+    spr_emit_text(out, "mask", p->measured ? (p->real_mask ? "real" : "random") : NULL);
+    spr_emit_text(out, "isa", p->measured ? spr_isa_name(p->isa) : NULL);
+    spr_emit_number(out, "threads", p->measured ? (double)p->threads : (double)NAN);
+    spr_emit_text(out, "residency", p->measured ? spr_residency_name(p->residency) : NULL);
+    spr_emit_number(out, "base_time_s", base ? base->time_s : (double)NAN);
+    spr_emit_number(out, "new_time_s", next ? next->time_s : (double)NAN);
+    put_ratio(out, time_keys, &row->time);
+    spr_emit_number(out, "base_speedup", figure(base, base ? base->speedup : 0));
+    spr_emit_number(out, "new_speedup", figure(next, next ? next->speedup : 0));
+    spr_emit_text(out, "judged", row->by_speedup ? "time_over_dense_time" : "time");
+    put_ratio(out, ratio_keys, &row->ratio);
+    spr_emit_text(out, "verdict", spr_verdict_name(row->verdict));
+    spr_emit_close(out, '}');
+}
+
+static void put_source(struct spr_emit *out, const char *key, const struct spr_points *points)
+{
+    spr_emit_open(out, key, '{');
+    spr_emit_text(out, "path", points->path);
+    spr_emit_text(out, "created", points->record.head.created);
+    spr_emit_text(out, "command", points->record.head.command);
+    spr_emit_close(out, '}');
+}
+
+static void put_json(struct spr_emit *out, const struct spr_comparison *c)
+{
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "schema", "sproof/comparison");
+    spr_emit_number(out, "schema_version", 1);
+    put_source(out, "base", c->base);
+    put_source(out, "new", c->next);
+    spr_emit_text(out, "records", c->base->validation ? "validation" : "analysis");
+    spr_emit_number(out, "max_regression", c->max_regression);
+    spr_emit_text(out, "verdict", spr_verdict_name(c->verdict));
+    spr_emit_number(out, "matched", (double)c->matched);
+    put_ratio(out, ratio_keys, &c->mean);
+    spr_emit_open(out, "counts", '{');
+    for (int v = SPR_WITHIN; v <= SPR_SLOWER; v++) {
+        spr_emit_number(out, spr_verdict_name((enum spr_verdict)v), (double)c->verdicts[v]);
+    }
+    spr_emit_close(out, '}');
+    spr_emit_open(out, "mismatches", '[');
+    for (size_t i = 0; i < c->mismatches.count && i < SPR_NOTES_MAX; i++) {
+        spr_emit_text(out, NULL, c->mismatches.line[i]);
+    }
+    spr_emit_close(out, ']');
+    spr_emit_open(out, "cases", '[');
+    for (size_t i = 0; i < c->row_count; i++) {
+        put_member_row(out, &c->rows[i]);
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+    spr_emit_newline(out);
+}
+
+static void put_rows(struct spr_emit *out, const struct spr_comparison *c)
+{
+    for (size_t i = 0; i < c->row_count; i++) {
+        put_member_row(out, &c->rows[i]);
+        spr_emit_newline(out);
+    }
+}
+
+static enum spr_status put_data(FILE *file, const struct spr_comparison *c,
+                                enum spr_format format, struct spr_error *err)
+{
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (!out) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_emit_begin(out, file, format == SPR_FORMAT_JSON ? 2 : 0);
+    if (format == SPR_FORMAT_JSON) {
+        put_json(out, c);
+    } else {
+        if (format == SPR_FORMAT_CSV) {
+            out->notation = SPR_EMIT_CSV_HEADER;
+            put_member_row(out, &c->rows[0]);
+            spr_emit_newline(out);
+            out->notation = SPR_EMIT_CSV_ROW;
+        }
+        put_rows(out, c);
+    }
+    spr_emit_flush(out);
+    spr_free(out);
+    return SPR_OK;
+}
+
+enum spr_status spr_report_comparison(FILE *file, const struct spr_comparison *c,
+                                      enum spr_format format, struct spr_error *err)
+{
+    if (format != SPR_FORMAT_TABLE && format != SPR_FORMAT_MD) {
+        return put_data(file, c, format, err);
+    }
+    put_answer(file, c);
+    fputc('\n', file);
+    put_table(file, c, format == SPR_FORMAT_MD);
+    fputc('\n', file);
+    put_legend(file, c);
+    put_context(file, c);
+    return SPR_OK;
+}

@@ -1,0 +1,2 @@
+# One line a case. WIDE
+sproof compare base.json new.json --format csv

@@ -1,0 +1,2 @@
+# Help of the verb.
+sproof help compare

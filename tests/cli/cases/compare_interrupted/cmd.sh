@@ -1,0 +1,2 @@
+# A record that was interrupted.
+sproof compare base.json new.json --allow-mismatch

@@ -1,0 +1,2 @@
+# All of it. WIDE
+sproof compare base.json new.json --format json

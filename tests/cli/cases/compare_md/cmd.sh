@@ -1,0 +1,2 @@
+# A table for a pull request.
+sproof compare base.json new.json --format md

@@ -1,0 +1,2 @@
+# The same, allowed: warnings.
+sproof compare base.json new.json --allow-mismatch

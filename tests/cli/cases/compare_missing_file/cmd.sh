@@ -1,0 +1,2 @@
+# No such record.
+sproof compare base.json new.json

@@ -1,0 +1,2 @@
+# No case in both.
+sproof compare base.json new.json --allow-mismatch

@@ -1,0 +1,2 @@
+# One kernel takes half as much time again: status 1.
+sproof compare base.json new.json

@@ -1,0 +1,2 @@
+# The limit inside one interval, another case too noisy: status 3.
+sproof compare base.json new.json

@@ -1,0 +1,2 @@
+# Two records are needed.
+sproof compare base.json

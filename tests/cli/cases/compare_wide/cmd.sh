@@ -1,0 +1,2 @@
+# Long names, several thread counts: 80 columns.
+sproof compare base.json new.json

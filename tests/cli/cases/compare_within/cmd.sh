@@ -1,0 +1,2 @@
+# Every interval within the limit: status 0.
+sproof compare base.json new.json

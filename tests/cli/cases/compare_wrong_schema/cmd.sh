@@ -1,0 +1,2 @@
+# A machine where a record belongs.
+sproof compare machine.json machine.json
