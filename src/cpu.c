@@ -76,8 +76,8 @@ void spr_cpu_caches(struct spr_cpu_cache caches[SPR_CPU_CACHES])
         (void)read_line(path, cpus, sizeof cpus);
         int number = known ? atoi(level) : 0;
         if (number >= 1 && number <= SPR_CPU_CACHES && parse_size(size) > 0) {
-            caches[number - 1] = (struct spr_cpu_cache){
-                parse_size(size), number >= 3 && count_list(cpus) > 1};
+            caches[number - 1] =
+                (struct spr_cpu_cache){parse_size(size), number >= 3 && count_list(cpus) > 1};
         }
     }
 }

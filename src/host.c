@@ -123,8 +123,8 @@ enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
 {
     struct spr_probe probe;
     enum spr_isa isa;
-    if (spr_probe_wanted() && threads <= 65536 &&
-        spr_isa_choose(NULL, &isa, NULL) == SPR_OK && spr_probe_cached(&probe)) {
+    if (spr_probe_wanted() && threads <= 65536 && spr_isa_choose(NULL, &isa, NULL) == SPR_OK &&
+        spr_probe_cached(&probe)) {
         int team = threads > 0 ? (int)threads : spr_probe_team_most(spr_cpu_threads());
         enum spr_status status = spr_machine_from_probe(&probe, isa, team, machine, NULL);
         spr_probe_free(&probe);

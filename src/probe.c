@@ -10,7 +10,7 @@
 
 /* Seconds for the rates, and what spr_calibrate takes after them (a share of the progress
  * only: it keeps its own time). Together under 5 and 60. */
-#define QUICK_S 2.2
+#define QUICK_S 1.9
 #define FULL_S 24.0
 #define RATES_SHARE 0.5
 #define TEAMS_MAX 20 /* 1, 2, 4 ... and all */
@@ -165,12 +165,29 @@ static double best_point(const struct session *s, const struct level *levels, si
     return best;
 }
 
+/* Without these there is no machine. */
+static bool is_needed(const struct spr_probe_row *row)
+{
+    return row->kind == SPR_PROBE_FMA_F32 || row->kind == SPR_PROBE_READ;
+}
+
+/* On a machine that is busy with other work the time may run out: the rest is left out. */
+static bool is_late(const struct session *s)
+{
+    double grace_s = s->options->quick ? 0.3 : 4;
+    return s->pace.clock_s() > s->pace.end_s + grace_s;
+}
+
 static void measure_row(struct session *s, enum spr_isa isa, const struct spr_probe_row *row,
                         const struct level *level, double best)
 {
     spr_probe_loop *loop = spr_probe_loop_of(isa, row->kind);
     char what[96];
     if (!loop) {
+        return;
+    }
+    if (is_late(s) && !is_needed(row)) {
+        s->pace.left -= s->pace.left > 0;
         return;
     }
     snprintf(what, sizeof what, "%s%s%s", row->what, level ? ", " : "",
@@ -190,7 +207,10 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
     size_t count = list_levels(s, levels);
     for (size_t r = 0; r < spr_probe_row_count; r++) {
         const struct spr_probe_row *row = &spr_probe_rows[r];
-        if (!whole && row->kind != SPR_PROBE_FMA_F32 && row->kind != SPR_PROBE_READ) {
+        if (s->options->quick && !row->quick) {
+            continue;
+        }
+        if (!whole && !is_needed(row)) {
             continue;
         }
         if (!row->per_level) {
@@ -199,15 +219,20 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
         }
         for (size_t i = 0; i < count; i++) {
             bool swept = row->kind == SPR_PROBE_READ && isa == chosen_isa(s);
-            measure_row(s, isa, row, &levels[i],
-                        swept ? best_point(s, levels, i, count) : 0);
+            measure_row(s, isa, row, &levels[i], swept ? best_point(s, levels, i, count) : 0);
         }
     }
 }
 
+/* One thread and all threads get the whole programme, those between a short one. */
 static bool is_end(const struct session *s, int team)
 {
     return team == 0 || team + 1 == s->team_count;
+}
+
+static bool is_swept(const struct session *s, int team)
+{
+    return team == 0 || (is_end(s, team) && !s->options->quick);
 }
 
 static enum spr_status measure_team(struct session *s, int index)
@@ -221,7 +246,7 @@ static enum spr_status measure_team(struct session *s, int index)
     enum spr_isa isa = chosen_isa(s);
     add_rate(s, threads == 1 ? "call" : "parallel_region", "s", NULL, isa,
              spr_probe_measure_call(&s->pace, &s->team));
-    if (is_end(s, index)) {
+    if (is_swept(s, index)) {
         sweep(s);
     }
     if (index == 0) {
@@ -236,40 +261,13 @@ static enum spr_status measure_team(struct session *s, int index)
     return SPR_OK;
 }
 
-static struct spr_probe_rate *find_rate(const struct spr_probe *probe, const char *name,
-                                        const char *level, enum spr_isa isa, int threads)
-{
-    for (size_t i = 0; i < probe->rate_count; i++) {
-        struct spr_probe_rate *rate = &probe->rates[i];
-        bool same_level = level && rate->level ? strcmp(level, rate->level) == 0
-                                               : level == rate->level;
-        if (same_level && rate->isa == isa && rate->threads == threads &&
-            strcmp(rate->name, name) == 0) {
-            return rate;
-        }
-    }
-    return NULL;
-}
-
-struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
-                                 const char *level, enum spr_isa isa, int threads)
-{
-    const struct spr_probe_rate *rate = find_rate(probe, name, level, isa, threads);
-    struct spr_number number = {.value = no_number(), .low = no_number(), .high = no_number()};
-    if (rate) {
-        number = (struct spr_number){rate->value, rate->low,      rate->high,
-                                     "measured",  "sproof probe", probe->created};
-    }
-    return number;
-}
-
 /* The first measure again: how far the clock has moved meanwhile. */
 static enum spr_status measure_drift(struct session *s)
 {
     enum spr_isa isa = chosen_isa(s);
-    struct spr_probe_rate *first = find_rate(s->probe, "f32_fma", NULL, isa, 1);
-    enum spr_status status = spr_probe_team_make(&s->team, 1, (size_t)TEAM_MIN_BYTES,
-                                                 s->pace.clock_s, s->err);
+    struct spr_probe_rate *first = spr_probe_rate_find(s->probe, "f32_fma", NULL, isa, 1);
+    enum spr_status status =
+        spr_probe_team_make(&s->team, 1, (size_t)TEAM_MIN_BYTES, s->pace.clock_s, s->err);
     if (status != SPR_OK) {
         return status;
     }
@@ -335,10 +333,10 @@ static enum spr_status make_room(struct session *s)
     size_t points = 0, per_isa = spr_probe_row_count * (SPR_CPU_CACHES + 1), rates = 0;
     for (int t = 0; t < s->team_count; t++) {
         bool end = is_end(s, t);
-        points += end ? sweep_count(team_bytes(s, s->teams[t])) : 0;
+        points += is_swept(s, t) ? sweep_count(team_bytes(s, s->teams[t])) : 0;
         rates += 1 + per_isa * (size_t)(end ? s->isa_count : 1);
         /* What is counted is what a CPU with three caches has. */
-        s->measures += 1 + (end ? (size_t)s->isa_count * 31 : 5);
+        s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 23 : 31) : 5);
     }
     s->measures += points + 1;
     s->probe->rates = spr_arena_alloc(&s->probe->arena, rates * sizeof *s->probe->rates);
@@ -439,11 +437,4 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
         spr_probe_free(probe);
     }
     return status;
-}
-
-void spr_probe_free(struct spr_probe *probe)
-{
-    spr_free(probe->kernels.tiles);
-    spr_arena_free(&probe->arena);
-    *probe = (struct spr_probe){0};
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cache sizes from a working-set sweep.
  *
- * The logarithm of the bandwidth is cut into pieces of constant level, at most one more than
- * there are caches, so that the squared differences from the pieces' means are least (all cuts
- * are tried, by dynamic programming). A median over three neighbours goes first: one disturbed
- * point must not make a piece. The most pieces are kept for which each lies below the one
- * before by FALL; the last point of a piece is the knee. Which cache a knee belongs to is
- * told by the sizes in sysfs (the assignment with the least total distance, on a log scale),
- * or by its order where there are none. A cache that a virtual machine shares with strangers
- * so shows with the size it really behaves like, and one that makes no difference with none. */
+ * The logarithm of the bandwidth is cut into pieces of constant level so that the squared
+ * differences from the pieces' means are least (all cuts are tried, by dynamic programming); a
+ * median over three neighbours goes first, for one disturbed point must not make a piece. The
+ * last point before a fall is the knee.
+ *
+ * Where sysfs names caches, each is looked for between the one before (as found, else as
+ * declared) and the geometric middle towards the next, the last one up to the end: two pieces,
+ * and the fall must stand out from what varies within them. A cache that a virtual machine
+ * shares with strangers so shows with the size it behaves like, and one that makes no
+ * difference with none. Where sysfs names nothing, the whole curve is cut into at most four
+ * pieces, and the knees are L1, L2, L3 in order. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -17,16 +20,20 @@
 
 #define POINTS_MAX 96
 #define PIECES_MAX (SPR_CPU_CACHES + 1)
-/* A fall to 80 %: less is what noise and page sizes do. */
+/* With nothing to go by a fall is one to 80 %: less is what noise and page sizes do. */
 #define FALL 0.32 /* log2(1 / 0.8) */
-/* The sweep's neighbours lie up to a factor 1.5 apart. */
-#define COARSENESS 1.6
+/* Between known caches: to 93 %, and this many times the deviation within the pieces. Two
+ * points of pure noise differ from the rest by hardly more than twice. */
+#define FALL_LOCAL 0.1 /* log2(1 / 0.93) */
+#define DEVIATIONS 2.5
+/* The sweep's neighbours lie up to a factor 1.5 apart, and a fall spreads over two of them. */
+#define COARSENESS 2.1
 
 struct curve {
     size_t count;
-    double level[POINTS_MAX];         /* log2 of the bandwidth */
-    double sum[POINTS_MAX + 1];       /* of the first so many */
-    double square[POINTS_MAX + 1];    /* of their squares */
+    double level[POINTS_MAX];      /* log2 of the bandwidth */
+    double sum[POINTS_MAX + 1];    /* of the first so many */
+    double square[POINTS_MAX + 1]; /* of their squares */
 };
 
 static double middle(double a, double b, double c)
@@ -105,63 +112,78 @@ static bool falls_everywhere(const struct curve *curve, int pieces, const size_t
     return true;
 }
 
-/* Distance of the knees from the caches that the bits of `set` choose, in order. */
-static double distance(const double *knees, const double *declared, unsigned set)
-{
-    double total = 0;
-    for (int i = 0; i < SPR_CPU_CACHES; i++) {
-        if (set >> i & 1) {
-            total += isnan(declared[i]) ? (double)INFINITY : fabs(log2(*knees++ / declared[i]));
-        }
-    }
-    return total;
-}
-
-static void assign(const double *knees, int count, const double *declared, double *detected)
-{
-    unsigned chosen = (1u << count) - 1; /* nothing known: by order */
-    double least = INFINITY;
-    for (unsigned set = 0; set < 1u << SPR_CPU_CACHES; set++) {
-        int members = 0;
-        for (int i = 0; i < SPR_CPU_CACHES; i++) {
-            members += (set >> i & 1) != 0;
-        }
-        if (members == count && distance(knees, declared, set) < least) {
-            least = distance(knees, declared, set);
-            chosen = set;
-        }
-    }
-    for (int i = 0; i < SPR_CPU_CACHES; i++) {
-        if (chosen >> i & 1) {
-            detected[i] = *knees++;
-        }
-    }
-}
-
-void spr_probe_knees(const struct spr_probe_point *points, size_t count,
-                     const double declared[SPR_CPU_CACHES], double detected[SPR_CPU_CACHES])
+/* Without sizes to look for. */
+static void find_in_order(const struct spr_probe_point *points, size_t count,
+                          double detected[SPR_CPU_CACHES])
 {
     struct curve curve;
     size_t cut[PIECES_MAX];
-    double knees[PIECES_MAX];
-    int caches = 0;
-    for (int i = 0; i < SPR_CPU_CACHES; i++) {
-        detected[i] = (double)NAN;
-        caches += !isnan(declared[i]);
-    }
     make_curve(points, count, &curve);
-    caches = caches ? caches : 3;
-    for (int pieces = caches + 1; pieces > 1; pieces--) {
+    for (int pieces = 4; pieces > 1; pieces--) {
         if (curve.count < 2 * (size_t)pieces) {
             continue;
         }
         cut_best(&curve, pieces, cut);
         if (falls_everywhere(&curve, pieces, cut)) {
             for (int p = 0; p + 1 < pieces; p++) {
-                knees[p] = points[cut[p] - 1].bytes;
+                detected[p] = points[cut[p] - 1].bytes;
             }
-            assign(knees, pieces - 1, declared, detected);
             return;
+        }
+    }
+}
+
+/* The knee between two working sets; NAN: none. */
+static double find_between(const struct spr_probe_point *points, size_t count, double low,
+                           double high)
+{
+    struct curve curve;
+    size_t cut[PIECES_MAX], from = 0, to = count;
+    while (from < count && points[from].bytes < low) {
+        from++;
+    }
+    while (to > from && points[to - 1].bytes > high) {
+        to--;
+    }
+    if (to < from + 4) {
+        return (double)NAN;
+    }
+    make_curve(points + from, to - from, &curve);
+    cut_best(&curve, 2, cut);
+    double fall = mean(&curve, 0, cut[0]) - mean(&curve, cut[0], curve.count);
+    double squares = cost(&curve, 0, cut[0]) + cost(&curve, cut[0], curve.count);
+    bool stands_out =
+        fall > FALL_LOCAL && fall > DEVIATIONS * sqrt(fmax(squares, 0) / (double)curve.count);
+    return stands_out ? points[from + cut[0] - 1].bytes : (double)NAN;
+}
+
+/* The next cache that sysfs names; INFINITY when there is none. */
+static double next_declared(const double *declared, int after)
+{
+    for (int i = after + 1; i < SPR_CPU_CACHES; i++) {
+        if (!isnan(declared[i])) {
+            return declared[i];
+        }
+    }
+    return (double)INFINITY;
+}
+
+void spr_probe_knees(const struct spr_probe_point *points, size_t count,
+                     const double declared[SPR_CPU_CACHES], double detected[SPR_CPU_CACHES])
+{
+    double before = 0;
+    for (int i = 0; i < SPR_CPU_CACHES; i++) {
+        detected[i] = (double)NAN;
+    }
+    if (isinf(next_declared(declared, -1))) {
+        find_in_order(points, count, detected);
+        return;
+    }
+    for (int i = 0; i < SPR_CPU_CACHES; i++) {
+        if (!isnan(declared[i])) {
+            double next = next_declared(declared, i);
+            detected[i] = find_between(points, count, before * 1.25, sqrt(declared[i] * next));
+            before = spr_probe_cache_bytes(detected[i], declared[i]);
         }
     }
 }

@@ -37,14 +37,14 @@ static void add_engine(const struct maker *make, const char *rate, const char *n
     /* The kernels are f32: of other types the machine is known to do dense sums only. */
     bool any = dtype == SPR_F32 || dtype == SPR_F64;
     if (!isnan(flops.value)) {
-        make->machine->engines[make->machine->engine_count++] = (struct spr_engine){
-            .name = name,
-            .dtypes = 1u << dtype,
-            .flops_per_s = flops,
-            .tile_rows = 1,
-            .accepts = {{.form = any ? SPR_ACCEPT_ANY : SPR_ACCEPT_CLASS,
-                         .pattern_class = SPR_CLASS_DENSE}},
-            .accept_count = 1};
+        make->machine->engines[make->machine->engine_count++] =
+            (struct spr_engine){.name = name,
+                                .dtypes = 1u << dtype,
+                                .flops_per_s = flops,
+                                .tile_rows = 1,
+                                .accepts = {{.form = any ? SPR_ACCEPT_ANY : SPR_ACCEPT_CLASS,
+                                             .pattern_class = SPR_CLASS_DENSE}},
+                                .accept_count = 1};
     }
 }
 
@@ -156,11 +156,8 @@ enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_i
                                        int threads, struct spr_machine *machine,
                                        struct spr_error *err)
 {
-    *machine = (struct spr_machine){.name = "host",
-                                    .kind = "cpu",
-                                    .default_dtype = SPR_F32,
-                                    .host = true,
-                                    .probed = true};
+    *machine = (struct spr_machine){
+        .name = "host", .kind = "cpu", .default_dtype = SPR_F32, .host = true, .probed = true};
     struct maker make = {.probe = probe,
                          .isa = isa,
                          .threads = threads > 0 ? threads : probe->threads,

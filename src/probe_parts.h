@@ -15,6 +15,7 @@ struct spr_probe_row {
     enum spr_probe_kind kind;
     size_t row_bytes; /* of SPR_PROBE_ROW_READ */
     bool per_level;   /* measured once per memory level */
+    bool quick;       /* also in a quick probe */
     const char *what; /* in words */
 };
 extern const struct spr_probe_row spr_probe_rows[];
@@ -23,13 +24,17 @@ extern const size_t spr_probe_row_count;
 /* The loop of an instruction set; NULL when it or this CPU has none of the kind. */
 spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
 
+/* NULL when it was not measured. */
+struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
+                                           const char *level, enum spr_isa isa, int threads);
+
 /* --- probe_team.c: threads with memory of their own. */
 
 struct spr_probe_team {
     int threads;
-    size_t bytes;                 /* of each thread's memory */
-    struct spr_probe_work *work;  /* [threads] */
-    void **blocks;                /* [threads], owned */
+    size_t bytes;                /* of each thread's memory */
+    struct spr_probe_work *work; /* [threads] */
+    void **blocks;               /* [threads], owned */
     double (*clock_s)(void);
 };
 

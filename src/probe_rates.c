@@ -1,30 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rates of the probe: names, units, and which loop measures them. */
+#include <math.h>
 #include <string.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
 
+#include "mem.h"
 #include "probe_parts.h"
 
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
  * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c. */
 const struct spr_probe_row spr_probe_rows[] = {
-    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, "multiply-adds of f32"},
-    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, "multiply-adds of f64"},
-    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, "dot products of bf16, sums in f32"},
-    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, "dot products of int8, sums in int32"},
-    {"load", "1/s", SPR_PROBE_LOAD, 0, false, "loads of vectors from L1"},
-    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, "loads of one f32 into all lanes"},
-    {"store", "1/s", SPR_PROBE_STORE, 0, false, "stores of vectors to L1"},
-    {"read", "B/s", SPR_PROBE_READ, 0, true, "sequential reading"},
-    {"copy", "B/s", SPR_PROBE_COPY, 0, true, "copying one half of the set to the other"},
-    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, true, "reading rows of 64 bytes"},
-    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, true, "reading rows of 128 bytes"},
-    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, true, "reading rows of 256 bytes"},
-    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, "reading rows of 512 bytes"},
+    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, true, "multiply-adds of f32"},
+    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, true, "multiply-adds of f64"},
+    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, true,
+     "dot products of bf16, sums in f32"},
+    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, true,
+     "dot products of int8, sums in int32"},
+    {"load", "1/s", SPR_PROBE_LOAD, 0, false, true, "loads of vectors from L1"},
+    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, true,
+     "loads of one f32 into all lanes"},
+    {"store", "1/s", SPR_PROBE_STORE, 0, false, true, "stores of vectors to L1"},
+    {"read", "B/s", SPR_PROBE_READ, 0, true, true, "sequential reading"},
+    {"copy", "B/s", SPR_PROBE_COPY, 0, true, true, "copying one half of the set to the other"},
+    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, true, true, "reading rows of 64 bytes"},
+    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, true, false,
+     "reading rows of 128 bytes"},
+    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, true, false,
+     "reading rows of 256 bytes"},
+    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, true,
+     "reading rows of 512 bytes"},
 };
 const size_t spr_probe_row_count = sizeof spr_probe_rows / sizeof *spr_probe_rows;
 
@@ -91,4 +99,38 @@ spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind)
         return NULL;
     }
     return loops->run[kind];
+}
+
+struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
+                                           const char *level, enum spr_isa isa, int threads)
+{
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        struct spr_probe_rate *rate = &probe->rates[i];
+        bool same_level =
+            level && rate->level ? strcmp(level, rate->level) == 0 : level == rate->level;
+        if (same_level && rate->isa == isa && rate->threads == threads &&
+            strcmp(rate->name, name) == 0) {
+            return rate;
+        }
+    }
+    return NULL;
+}
+
+struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
+                                 const char *level, enum spr_isa isa, int threads)
+{
+    const struct spr_probe_rate *rate = spr_probe_rate_find(probe, name, level, isa, threads);
+    struct spr_number number = {.value = (double)NAN, .low = (double)NAN, .high = (double)NAN};
+    if (rate) {
+        number = (struct spr_number){rate->value, rate->low,      rate->high,
+                                     "measured",  "sproof probe", probe->created};
+    }
+    return number;
+}
+
+void spr_probe_free(struct spr_probe *probe)
+{
+    spr_free(probe->kernels.tiles);
+    spr_arena_free(&probe->arena);
+    *probe = (struct spr_probe){0};
 }

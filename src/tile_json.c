@@ -167,8 +167,7 @@ enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, co
     enum spr_status status = read_time(&at, object, "call_s", &rates->call_s);
     status = status ? status : read_time(&at, object, "parallel_s", &rates->parallel_s);
     status = status ? status
-                    : read_count(&at, object, "parallel_threads", 0,
-                                 &rates->parallel_threads);
+                    : read_count(&at, object, "parallel_threads", 0, &rates->parallel_threads);
     if (status == SPR_OK && !spr_json_is_array(list)) {
         status = bad(&at, "tiles", "a list");
     }

@@ -43,10 +43,10 @@ struct spr_probe {
     struct spr_probe_point *points;
     size_t point_count;
     struct {
-        double detected_bytes;  /* knee of the sweep; NAN: none found */
-        double declared_bytes;  /* sysfs; NAN: unknown */
-        bool shared;            /* by all cores */
-    } cache[4];                 /* L1, L2, L3, L4; of one core, or of the shared cache */
+        double detected_bytes; /* knee of the sweep; NAN: none found */
+        double declared_bytes; /* sysfs; NAN: unknown */
+        bool shared;           /* by all cores */
+    } cache[4];                /* L1, L2, L3, L4; of one core, or of the shared cache */
     struct spr_kernel_rates kernels;
     struct spr_arena arena; /* owns texts, rates, points */
 };

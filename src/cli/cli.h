@@ -155,6 +155,9 @@ enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, 
 /* Keeps a probe for later runs; failure is a warning. */
 bool cli_keep_probe(struct cli *cli, const struct spr_probe *probe);
 
+/* Warns when many rates scatter. */
+void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
+
 /* The machine host on so many threads (0: all), probed quickly when nothing kept fits, unless
  * SPROOF_PROBE=off. */
 enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,

@@ -53,8 +53,7 @@ static void start_table(struct spr_table *table, const char *first, const char *
 
 static bool was_probed(const struct spr_probe *probe, int isa, int threads)
 {
-    return !isnan(
-        spr_probe_find(probe, "f32_fma", NULL, (enum spr_isa)isa, threads).value);
+    return !isnan(spr_probe_find(probe, "f32_fma", NULL, (enum spr_isa)isa, threads).value);
 }
 
 /* One row per instruction set and thread count. */
@@ -72,8 +71,8 @@ static void put_peaks(FILE *file, const struct spr_probe *probe, const struct co
             spr_table_cell(&table, 0, "%s", spr_isa_name((enum spr_isa)isa));
             spr_table_cell(&table, 1, "%d", threads);
             for (size_t c = 0; c < count; c++) {
-                struct spr_number number = spr_probe_find(probe, columns[c].name, NULL,
-                                                          (enum spr_isa)isa, threads);
+                struct spr_number number =
+                    spr_probe_find(probe, columns[c].name, NULL, (enum spr_isa)isa, threads);
                 put_spread(&table, c + 2, &number, columns[c].unit);
             }
         }
@@ -146,6 +145,25 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
 }
 
 #define DRIFT_MAX 0.05
+/* Medians this far below the best, and how many of them are worth a word. */
+#define DISTURBED 0.8
+#define DISTURBED_SHARE 0.1
+
+void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
+{
+    size_t disturbed = 0;
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        /* Times scatter upwards, and a first call is always slow. */
+        disturbed += strcmp(probe->rates[i].unit, "s") != 0 &&
+                     probe->rates[i].value < DISTURBED * probe->rates[i].high;
+    }
+    if ((double)disturbed > DISTURBED_SHARE * (double)probe->rate_count) {
+        spr_note(&cli->notes,
+                 "other work disturbed the measurement (%zu of %zu rates lie below %.0f %% of "
+                 "their best): sproof probe when the machine is idle",
+                 disturbed, probe->rate_count, DISTURBED * 100);
+    }
+}
 
 static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
 {
@@ -173,9 +191,8 @@ static void show(struct cli *cli, const struct spr_probe *probe)
                                           {"f64_fma", "f64 FMA", 1e9},
                                           {"bf16_dot", "bf16 dot", 1e9},
                                           {"i8_dot", "int8 dot", 1e9}};
-    static const struct column ports[] = {{"load", "loads", 1e9},
-                                          {"broadcast", "broadcasts", 1e9},
-                                          {"store", "stores", 1e9}};
+    static const struct column ports[] = {
+        {"load", "loads", 1e9}, {"broadcast", "broadcasts", 1e9}, {"store", "stores", 1e9}};
     enum spr_isa isa;
     if (spr_isa_choose(NULL, &isa, NULL) != SPR_OK) {
         isa = spr_isa_best();
@@ -190,6 +207,7 @@ static void show(struct cli *cli, const struct spr_probe *probe)
             spr_isa_name(isa));
     put_levels(cli->out, probe, isa);
     fputc('\n', cli->out);
+    cli_note_disturbed(cli, probe);
     put_caches(cli, probe);
     put_rest(cli, probe, isa);
 }
@@ -213,9 +231,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     enum spr_isa isa;
     enum spr_status status = read_threads(args->value[OPT_THREADS], &threads, err);
     status = status ? status : spr_isa_choose(NULL, &isa, err);
-    status = status ? status
-                    : cli_probe(cli, args, args->value[OPT_QUICK] != NULL, threads, &probe,
-                                err);
+    status = status
+                 ? status
+                 : cli_probe(cli, args, args->value[OPT_QUICK] != NULL, threads, &probe, err);
     if (status != SPR_OK) {
         return status;
     }

@@ -83,6 +83,7 @@ static enum spr_status probe_missing(struct cli *cli, const struct args *args, i
     }
     if (status == SPR_OK) {
         (void)cli_keep_probe(cli, probe);
+        cli_note_disturbed(cli, probe);
     }
     return status;
 }

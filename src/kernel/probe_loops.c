@@ -24,7 +24,7 @@ extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
 
 /* Independent sums: at least latency times pipes, which is 8 to 16 on the CPUs of 2013 to
  * 2025 (4 or 5 cycles, 2 to 4 pipes), and as many as the registers hold beside constants. */
-#define CHAINS (VEC_REGISTERS == 32 ? 24 : 12)
+#define CHAINS (VEC_REGISTERS == 32 ? 24 : 14)
 #define STEPS 64
 
 /* A loop over CHAINS sums. `step` must leave the value normal however often it is applied. */
@@ -198,8 +198,8 @@ static double row_read(struct spr_probe_work *work, size_t rounds)
         default:
             read_rows(work, first, 128);
         }
-        work->cursor = first + 2 * SPR_PROBE_ROWS > work->row_count ? 0
-                                                                    : first + SPR_PROBE_ROWS;
+        work->cursor =
+            first + 2 * SPR_PROBE_ROWS > work->row_count ? 0 : first + SPR_PROBE_ROWS;
     }
     return (double)rounds * SPR_PROBE_ROWS * (double)work->row_bytes;
 }
