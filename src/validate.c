@@ -157,7 +157,7 @@ static void note_others(const struct spr_validate_run *run, const struct spr_hos
     double others = spr_host_load_others(before);
     double cores = (double)spr_cpu_threads();
     double wanted = run->options->threads + others;
-    if (others > OTHERS_NOTED && wanted > cores) {
+    if (others > OTHERS_NOTED && wanted > cores + OTHERS_NOTED) {
         spr_note(notes,
                  "other programs kept %.1f of %g cores busy during the run: with %d thread%s "
                  "the times are too long",
