@@ -74,8 +74,8 @@ stage_cppcheck() {
 stage_shell() {
     have shellcheck shell || return 0
     # A case's cmd.sh is a few lines for sh; the scripts are for bash.
-    shellcheck -x scripts/*.sh scripts/bench/*.sh scripts/ci/*.sh .ci/run tests/cli/run.sh \
-        tests/ci/*.sh tests/symbols/check.sh
+    shellcheck -x scripts/*.sh scripts/bench/*.sh scripts/bench/peers/*.sh scripts/ci/*.sh .ci/run \
+        tests/cli/run.sh tests/ci/*.sh tests/symbols/check.sh
 }
 
 stage_sanitize() {

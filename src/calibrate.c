@@ -31,16 +31,17 @@
 #define SAMPLES_MAX 9
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const double x_full[] = {16 * KIB,  24 * KIB,  48 * KIB,  96 * KIB, 192 * KIB,
+static const double x_full[] = {16 * KIB,  24 * KIB,  48 * KIB,  96 * KIB,  192 * KIB,
                                 384 * KIB, 576 * KIB, 768 * KIB, 1.5 * MIB, 4 * MIB};
 static const double x_quick[] = {16 * KIB, 48 * KIB, 192 * KIB, 512 * KIB, 1.5 * MIB};
-static const double vector_full[] = {4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB};
+static const double vector_full[] = {4 * KIB,  8 * KIB,  16 * KIB,
+                                     32 * KIB, 64 * KIB, 256 * KIB};
 static const double vector_quick[] = {4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB};
 static const double group_points[] = {1, 2, 4, 8, 16, 48};
 #define GROUP_MIDDLE 4
 static const double y_points[] = {128 * KIB, 1.5 * MIB, 6 * MIB};
-static const double w_full[] = {8 * KIB,  24 * KIB,  128 * KIB, 512 * KIB, 768 * KIB, 1.5 * MIB, 3 * MIB,
-                                8 * MIB,   16 * MIB,  32 * MIB,  96 * MIB};
+static const double w_full[] = {8 * KIB, 24 * KIB, 128 * KIB, 512 * KIB, 768 * KIB, 1.5 * MIB,
+                                3 * MIB, 8 * MIB,  16 * MIB,  32 * MIB,  96 * MIB};
 static const double w_quick[] = {12 * KIB, 128 * KIB, 768 * KIB, 3 * MIB, 12 * MIB, 40 * MIB};
 
 /* One thread's synthetic matrix and its buffers. */
@@ -65,13 +66,16 @@ struct tile {
 struct trial {
     struct tile tile;
     double x_bytes, w_bytes, y_bytes; /* footprints; w_bytes 0: NEAR_STEPS steps */
-    size_t steps; /* mean of a row group */
+    size_t steps;                     /* mean of a row group */
     bool first;
     bool unaligned; /* rows of X and Y do not start at cache lines */
 };
 
 static size_t step_values(const struct trial *trial, int lanes)
 {
+    if (trial->tile.vectors == SPR_CHUNK_SHUFFLE) {
+        return (size_t)((trial->tile.rows + 1) * lanes);
+    }
     if (trial->tile.form != SPR_TILE_VECTOR) {
         return (size_t)trial->tile.rows;
     }
@@ -121,7 +125,8 @@ static size_t draw_steps(struct bench *b, size_t mean)
  * footprint of W, each is short enough to be one sample. */
 static bool build(struct bench *b, const struct trial *t, int lanes)
 {
-    const bool vector = t->tile.form == SPR_TILE_VECTOR, dense = t->tile.form == SPR_TILE_DENSE;
+    const bool vector = t->tile.form == SPR_TILE_VECTOR,
+               dense = t->tile.form == SPR_TILE_DENSE;
     /* One column short of whole vectors, as 49 or 100 tokens are: the last two vectors of a
      * tile overlap and most loads cross a line. */
     const size_t n = vector ? 1 : (size_t)(t->tile.vectors * lanes) - t->unaligned;
@@ -137,7 +142,8 @@ static bool build(struct bench *b, const struct trial *t, int lanes)
     size_t windows = total / (NEAR_STEPS / 2);
     windows = windows > segments ? segments : windows;
     b->windows = windows < 1 ? 1 : windows > WINDOWS ? WINDOWS : (int)windows;
-    size_t group_rows = vector ? (t->tile.vectors == 0 ? 1 : values / chunk) : (size_t)t->tile.rows;
+    size_t group_rows =
+        vector ? (t->tile.vectors == 0 ? 1 : values / chunk) : (size_t)t->tile.rows;
     size_t rows = (size_t)(t->y_bytes / (double)(n * sizeof(float))) / group_rows * group_rows;
     rows = rows < group_rows ? group_rows : rows;
     size_t most = segments * (dense ? columns : mean * 3 + 8);
@@ -156,12 +162,11 @@ static bool build(struct bench *b, const struct trial *t, int lanes)
         size_t end = segments * (size_t)(w + 1) / (size_t)b->windows;
         qsort(b->segment + begin, end - begin, sizeof *b->segment, longest_first);
         b->window[w] = (uint32_t)w;
-        b->strip[w] = (struct spr_strip){
-            .rows = (uint32_t)t->tile.rows,
-            .chunk = (uint32_t)(vector ? t->tile.vectors : 0),
-            .begin = (uint32_t)begin,
-            .end = (uint32_t)end,
-            .first = t->first};
+        b->strip[w] = (struct spr_strip){.rows = (uint32_t)t->tile.rows,
+                                         .chunk = (uint32_t)(vector ? t->tile.vectors : 0),
+                                         .begin = (uint32_t)begin,
+                                         .end = (uint32_t)end,
+                                         .first = t->first};
         b->steps[w] = 0;
         for (size_t i = begin; i < end; i++) {
             struct spr_segment *s = &b->segment[i];
@@ -189,6 +194,53 @@ static bool build(struct bench *b, const struct trial *t, int lanes)
                                     .dense = dense,
                                     .strip_count = (size_t)b->windows,
                                     .segment_count = segments,
+                                    .thread_strip = b->window,
+                                    .strip = b->strip,
+                                    .segment = b->segment,
+                                    .index = b->index,
+                                    .value = b->value};
+    return true;
+}
+
+/* The shuffle form: a step is a tile, a row group all tiles of 32 columns. Every position is
+ * that of the value 0.5; which input a permutation fetches makes no difference to its time. */
+static bool build_shuffle(struct bench *b, const struct trial *t)
+{
+    const size_t values = step_values(t, SPR_SHUFFLE_ROWS);
+    const size_t columns = (size_t)(t->x_bytes / sizeof(float));
+    const size_t groups = columns / SPR_SHUFFLE_COLUMNS;
+    size_t total = t->w_bytes > 0 ? (size_t)(t->w_bytes / (double)(values * sizeof(float)))
+                                  : NEAR_STEPS / 4;
+    size_t tiles = total / groups < t->steps ? t->steps : total / groups;
+    if (!room_for(b, groups, 1, groups * tiles * values, columns + SPR_SHUFFLE_COLUMNS,
+                  tiles * SPR_SHUFFLE_ROWS)) {
+        return false;
+    }
+    b->windows = groups < WINDOWS ? (int)groups : WINDOWS;
+    for (size_t i = 0; i < groups; i++) {
+        b->segment[i] = (struct spr_segment){.row = 0,
+                                             .steps = (uint32_t)tiles,
+                                             .index = (uint32_t)(i * SPR_SHUFFLE_COLUMNS),
+                                             .rows = (uint32_t)(tiles * SPR_SHUFFLE_ROWS),
+                                             .value = i * tiles * values};
+    }
+    for (int w = 0; w < b->windows; w++) {
+        size_t begin = groups * (size_t)w / (size_t)b->windows;
+        size_t end = groups * (size_t)(w + 1) / (size_t)b->windows;
+        b->window[w] = (uint32_t)w;
+        b->steps[w] = (end - begin) * tiles;
+        b->strip[w] = (struct spr_strip){.rows = (uint32_t)t->tile.rows,
+                                         .chunk = SPR_CHUNK_SHUFFLE,
+                                         .begin = (uint32_t)begin,
+                                         .end = (uint32_t)end};
+    }
+    b->window[b->windows] = (uint32_t)b->windows;
+    b->strips = (struct spr_strips){.m = (int64_t)(tiles * SPR_SHUFFLE_ROWS),
+                                    .k = (int64_t)columns,
+                                    .n = 1,
+                                    .threads = b->windows,
+                                    .strip_count = (size_t)b->windows,
+                                    .segment_count = groups,
                                     .thread_strip = b->window,
                                     .strip = b->strip,
                                     .segment = b->segment,
@@ -244,7 +296,8 @@ static double time_trial(const struct spr_calibration *c, struct bench *b,
     const double seconds = c->quick ? 1e-4 : 3e-4;
     double per_step[SAMPLES_MAX];
     int next = 0;
-    if (!build(b, t, spr_isa_lanes(c->isa))) {
+    bool shuffle = t->tile.vectors == SPR_CHUNK_SHUFFLE;
+    if (!(shuffle ? build_shuffle(b, t) : build(b, t, spr_isa_lanes(c->isa)))) {
         return (double)NAN;
     }
     /* Once through all of it, so that what a cache can hold is there. */
@@ -424,10 +477,12 @@ static void calibrate_tile(const struct spr_calibration *c, struct team *team,
     if (tile->form == SPR_TILE_STRIP) {
         calibrate_strip(c, team, trial, out);
     }
-    const double *points = vector ? (c->quick ? vector_quick : vector_full)
-                           : c->quick ? x_quick : x_full;
-    size_t count = vector ? (c->quick ? COUNT(vector_quick) : COUNT(vector_full))
-                   : c->quick ? COUNT(x_quick) : COUNT(x_full);
+    const double *points = vector     ? (c->quick ? vector_quick : vector_full)
+                           : c->quick ? x_quick
+                                      : x_full;
+    size_t count = vector     ? (c->quick ? COUNT(vector_quick) : COUNT(vector_full))
+                   : c->quick ? COUNT(x_quick)
+                              : COUNT(x_full);
     sweep(c, team, &trial, points, count, &trial.x_bytes, out, &out->x);
     if (!vector) {
         /* From two rows on the multipliers hide what farther rows of X cost more. */
@@ -461,6 +516,9 @@ static size_t list_tiles(enum spr_isa isa, struct tile *out)
         }
     }
     out[count++] = (struct tile){SPR_TILE_VECTOR, 1, 0};
+    for (int slots = 1; lanes == SPR_SHUFFLE_ROWS && slots <= SPR_SHUFFLE_SLOTS; slots++) {
+        out[count++] = (struct tile){SPR_TILE_VECTOR, slots, SPR_CHUNK_SHUFFLE};
+    }
     return count;
 }
 
@@ -471,12 +529,13 @@ static void calibrate_calls(const struct spr_calibration *c, struct spr_kernel_r
     struct spr_error err = {0};
     struct spr_matrix w = {0};
     struct spr_pattern csr;
-    for (int threads = 1; threads <= c->threads; threads += c->threads > 1 ? c->threads - 1 : 1) {
+    for (int threads = 1; threads <= c->threads;
+         threads += c->threads > 1 ? c->threads - 1 : 1) {
         struct spr_packed packed = {0};
-        float x[2] = {1, 1}, y[2];
+        float x[2] = {1, 1}, y[2]; /* one weight, two tokens: the plain path */
         if (spr_pattern_parse("csr", &csr, &err) == SPR_OK &&
             spr_matrix_random(&csr, 1, 1, 1, 1, &w, &err) == SPR_OK) {
-            struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 1, 1, threads);
+            struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
             if (spr_pack(&plan, &w, &packed, &err) == SPR_OK) {
                 double best = HUGE_VAL;
                 for (int rep = 0; rep < 5; rep++) {
@@ -511,8 +570,8 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
     size_t capacity = rates->count, count = list_tiles(calibration->isa, tiles);
     struct team team = {spr_calloc((size_t)calibration->threads, sizeof *team.bench),
                         calibration->threads};
-    bool ok = team.bench && spr_grow(&rates->tiles, &capacity, rates->count + count,
-                                     sizeof *rates->tiles);
+    bool ok = team.bench &&
+              spr_grow(&rates->tiles, &capacity, rates->count + count, sizeof *rates->tiles);
     for (int t = 0; ok && t < calibration->threads; t++) {
         team.bench[t].random = (uint64_t)t + 1;
     }

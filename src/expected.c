@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pack.h"
+#include "pack_shuffle.h"
 
 /* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
 #define WAY_BYTES 4096
@@ -27,9 +27,9 @@ struct sums {
     bool dense;
     double lanes;
     double panels, panel_columns;
-    double weight_bytes;   /* packed, of one thread */
-    double near_bytes;     /* W, X and Y of one thread: what warm caches must hold */
-    double fma_s;          /* of one vector multiply-add on one thread */
+    double weight_bytes; /* packed, of one thread */
+    double near_bytes;   /* W, X and Y of one thread: what warm caches must hold */
+    double fma_s;        /* of one vector multiply-add on one thread */
     double part[SPR_LIMIT_COUNT];
     bool known;
 };
@@ -51,10 +51,9 @@ static double sweep_at(const struct spr_sweep *sweep, double bytes)
     while (i < sweep->count - 1 && sweep->bytes[i] < bytes) {
         i++;
     }
-    double share = log(bytes / sweep->bytes[i - 1]) /
-                   log(sweep->bytes[i] / sweep->bytes[i - 1]);
-    return sweep->step_s[i - 1] +
-           fmin(share, 1) * (sweep->step_s[i] - sweep->step_s[i - 1]);
+    double share =
+        log(bytes / sweep->bytes[i - 1]) / log(sweep->bytes[i] / sweep->bytes[i - 1]);
+    return sweep->step_s[i - 1] + fmin(share, 1) * (sweep->step_s[i] - sweep->step_s[i - 1]);
 }
 
 /* The rates of a tile, measured with the thread count nearest to the one asked for. */
@@ -86,6 +85,21 @@ static double imbalance(double units, int threads)
     return threads == 1 ? 1 : ceil(units / threads) / (units / threads);
 }
 
+/* Footprint that decides from where the weights come. */
+static double far_bytes(const struct sums *s)
+{
+    switch (s->of->residency) {
+    case SPR_RESIDENCY_WARM:
+        return s->near_bytes;
+    case SPR_RESIDENCY_NETWORK:
+        return fmax(s->near_bytes, s->of->network_bytes / s->of->threads);
+    case SPR_RESIDENCY_DRAM:
+    case SPR_RESIDENCY_COLD:
+        break;
+    }
+    return HUGE_VAL;
+}
+
 /* Greatest common divisor of two whole numbers. */
 static double greatest_divisor(double a, double b)
 {
@@ -98,7 +112,7 @@ static double greatest_divisor(double a, double b)
 }
 
 /* Adds one pass of a tile `width` vectors wide over all its row groups. */
-static void add_pass(struct sums *s, const struct groups *groups, int width, bool first_pass)
+static void add_pass(struct sums *s, const struct groups *groups, int width, int64_t column)
 {
     const enum spr_tile_form form = s->dense ? SPR_TILE_DENSE : SPR_TILE_STRIP;
     const struct spr_tile_rates *rates =
@@ -116,21 +130,21 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, boo
     const bool unaligned = fmod(row_bytes, LINE_BYTES) != 0;
     const double nearest = sweep_at(&rates->x, 0);
     /* Of rows that start g bytes apart modulo a line one in line / g is aligned with it. */
-    double crossing = (1 - greatest_divisor(row_bytes, LINE_BYTES) / LINE_BYTES) /
-                      UNALIGNED_CROSSING;
+    double crossing =
+        (1 - greatest_divisor(row_bytes, LINE_BYTES) / LINE_BYTES) / UNALIGNED_CROSSING;
     const struct spr_sweep *crossed = &rates->unaligned;
     double base = nearest + crossing * fmax(0, sweep_at(crossed, 0) - nearest);
     double x_step = sweep_at(&rates->x, x_bytes) - nearest;
-    if (crossed->count > 1) {
-        double beyond = sweep_at(crossed, x_bytes) - sweep_at(crossed, 0);
-        x_step += crossing * (beyond - x_step);
+    if (unaligned && crossed->count > 1) {
+        /* Lines that a row of the tile touches, against those of the calibration; the last
+         * vector of a row of X overlaps the one before. */
+        double own = fmin(tile_bytes, row_bytes - 4.0 * (double)column);
+        double lines = (own + LINE_BYTES * crossing * UNALIGNED_CROSSING) / LINE_BYTES;
+        double calibrated = (tile_bytes - 4) / LINE_BYTES + UNALIGNED_CROSSING;
+        x_step = (sweep_at(crossed, x_bytes) - sweep_at(crossed, 0)) * lines / calibrated;
     }
-    double far = s->near_bytes;
-    if (first_pass && s->of->residency == SPR_RESIDENCY_NETWORK) {
-        far = fmax(far, s->of->network_bytes / s->of->threads);
-    } else if (first_pass && s->of->residency != SPR_RESIDENCY_WARM) {
-        far = HUGE_VAL;
-    }
+    /* Later tiles along a row find what the first has brought. */
+    double far = column == 0 ? far_bytes(s) : s->near_bytes;
     double w_step = sweep_at(&rates->w, far) - sweep_at(&rates->w, 0);
     double fma = fmin(base, groups->rows * width * s->fma_s);
     bool few = groups->rows * width < 8;
@@ -159,8 +173,11 @@ static void add_groups(struct sums *s, const struct groups *groups)
 {
     int64_t vectors = (s->of->n + (int64_t)s->lanes - 1) / (int64_t)s->lanes;
     int tiles = spr_tile_count(vectors, s->plan.vectors);
+    int64_t column = 0;
     for (int i = 0; i < tiles && s->known; i++) {
-        add_pass(s, groups, spr_tile_width(vectors, tiles, i), i == 0);
+        int width = spr_tile_width(vectors, tiles, i);
+        add_pass(s, groups, width, column);
+        column += width * (int64_t)s->lanes;
     }
 }
 
@@ -198,13 +215,48 @@ static void add_matrix(struct sums *s)
     }
 }
 
+/* Row groups of the n = 1 path: `steps` in `groups` of them. */
+static void add_vector_steps(struct sums *s, int rows, int chunk, double steps, double groups)
+{
+    const struct spr_tile_rates *rates =
+        find_rates(s->machine->kernels, s->of, SPR_TILE_VECTOR, rows, chunk);
+    if (!rates) {
+        s->known = false;
+        return;
+    }
+    double base = sweep_at(&rates->w, 0);
+    double fma = fmin(base, rows * s->fma_s);
+    s->part[SPR_LIMIT_FMA] += steps * fma;
+    s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
+    s->part[SPR_LIMIT_X] +=
+        steps * (sweep_at(&rates->x, 4.0 * s->panel_columns) - sweep_at(&rates->x, 0));
+    s->part[SPR_LIMIT_W] += steps * (sweep_at(&rates->w, far_bytes(s)) - base);
+    s->part[SPR_LIMIT_SEGMENTS] += groups * sweep_at(&rates->group, steps / groups);
+}
+
+static void add_shuffle(struct sums *s)
+{
+    double m = (double)s->of->m, k = (double)s->of->k;
+    double column_groups = ceil(k / SPR_SHUFFLE_COLUMNS);
+    double density = s->of->kept * (double)(s->cell.rows * s->cell.columns) / (m * k);
+    double tiles = ceil(m / s->of->threads / SPR_SHUFFLE_ROWS) * column_groups;
+    double rest = m / s->of->threads * column_groups *
+                  spr_shuffle_overflow(fmin(1, density), s->plan.slots);
+    for (int from = 0; from < s->plan.slots; from += SPR_SHUFFLE_SLOTS) {
+        int left = s->plan.slots - from;
+        add_vector_steps(s, left < SPR_SHUFFLE_SLOTS ? left : SPR_SHUFFLE_SLOTS,
+                         SPR_CHUNK_SHUFFLE, tiles, column_groups);
+    }
+    if (rest > 0) {
+        add_vector_steps(s, 1, 0, rest, fmin(rest, m / s->of->threads));
+    }
+}
+
 static void add_vector(struct sums *s)
 {
     struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
-    const struct spr_tile_rates *rates = find_rates(
-        s->machine->kernels, s->of, SPR_TILE_VECTOR, lanes.vectors, lanes.chunk);
-    if (!rates) {
-        s->known = false;
+    if (s->plan.slots > 0) {
+        add_shuffle(s);
         return;
     }
     double unit_rows = s->dense ? lanes.rows : (double)s->cell.rows;
@@ -213,20 +265,7 @@ static void add_vector(struct sums *s)
     double per_unit = ceil(unit_rows / lanes.rows);
     double groups = units * per_unit * share;
     double steps = groups * unit_steps(s, units) / (lanes.chunk > 0 ? lanes.chunk : 1);
-    bool warm = s->of->residency == SPR_RESIDENCY_WARM;
-    double far = warm ? s->near_bytes
-                 : s->of->residency == SPR_RESIDENCY_NETWORK
-                     ? fmax(s->near_bytes, s->of->network_bytes / s->of->threads)
-                     : HUGE_VAL;
-    double base = sweep_at(&rates->w, 0);
-    double fma = fmin(base, lanes.vectors * s->fma_s);
-    double later = s->panels - 1;
-    s->part[SPR_LIMIT_FMA] += steps * fma;
-    s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
-    s->part[SPR_LIMIT_X] += steps * (sweep_at(&rates->x, 4.0 * s->panel_columns) - sweep_at(&rates->x, 0));
-    s->part[SPR_LIMIT_W] += steps * (sweep_at(&rates->w, far) - base);
-    double group_s = sweep_at(&rates->group, steps / groups / (1 + later));
-    s->part[SPR_LIMIT_SEGMENTS] += groups * (1 + later) * group_s;
+    add_vector_steps(s, lanes.vectors, lanes.chunk, steps, groups * s->panels);
 }
 
 /* Bytes of packed weights, from counts alone: values and indices. */
@@ -240,10 +279,16 @@ static double packed_bytes(const struct sums *s)
     if (s->plan.vectors > 0) {
         return steps * (4.0 * (double)s->cell.rows + 2);
     }
+    if (s->plan.slots > 0) {
+        double m = (double)s->of->m, k = (double)s->of->k;
+        double tiles = ceil(m / SPR_SHUFFLE_ROWS) * ceil(k / SPR_SHUFFLE_COLUMNS);
+        return tiles * 64 * (s->plan.slots + ceil(s->plan.slots / (double)SPR_SHUFFLE_SLOTS));
+    }
     struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
     double groups = ceil((double)s->cell.rows / lanes.rows);
-    return lanes.chunk == 0 ? steps * 6
-                            : steps * groups / lanes.chunk * (4.0 * lanes.vectors * s->lanes + 2);
+    return lanes.chunk == 0
+               ? steps * 6
+               : steps * groups / lanes.chunk * (4.0 * lanes.vectors * s->lanes + 2);
 }
 
 /* Seconds of one vector multiply-add on one thread: that of the fastest tile, whose loads
@@ -282,15 +327,16 @@ bool spr_expected_time(const struct spr_machine *machine, const struct spr_expec
         !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
         return false;
     }
-    s.plan = spr_plan_choose(&of->pattern, of->isa, of->m, of->k, of->n, of->kept, of->threads);
+    s.plan =
+        spr_plan_choose(&of->pattern, of->isa, of->m, of->k, of->n, of->kept, of->threads);
     s.dense = of->pattern.kind->pattern_class == SPR_CLASS_DENSE;
     of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &s.cell);
     s.lanes = spr_isa_lanes(of->isa);
     s.panels = ceil((double)of->k / (double)s.plan.panel);
     s.panel_columns = fmin((double)of->k, (double)s.plan.panel);
     s.weight_bytes = packed_bytes(&s) / of->threads;
-    s.near_bytes = s.weight_bytes + 4.0 * (double)of->n *
-                                        ((double)of->k + (double)of->m / of->threads);
+    s.near_bytes =
+        s.weight_bytes + 4.0 * (double)of->n * ((double)of->k + (double)of->m / of->threads);
     s.fma_s = fma_seconds(machine->kernels, of);
     if (of->n == 1) {
         add_vector(&s);

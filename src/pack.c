@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packing: from a matrix with zeros to the strips its kernel reads (src/strips.h). */
-#include "pack.h"
+#include "pack_shuffle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct packer {
     const struct spr_matrix *matrix;
     struct spr_cell_shape cell;
     struct spr_lane_shape lanes; /* n = 1 */
-    bool dense, vector, scattered;
+    bool dense, vector, scattered, shuffle;
     int64_t unit_rows, units, panels;
     uint32_t *steps;      /* [unit][panel] */
     int64_t *columns;     /* of one unit, rising */
@@ -24,7 +24,7 @@ struct packer {
     int64_t *seen, stamp; /* block columns of the unit at hand carry the stamp */
     int64_t *first;       /* [threads+1] units of each thread */
     struct spr_strips out;
-    size_t strip, segment, index, value; /* cursors */
+    struct spr_cursor at;
 };
 
 static int64_t unit_begin(const struct packer *p, int64_t unit)
@@ -47,8 +47,7 @@ static int group_rows(const struct packer *p, int64_t row, int64_t end)
     return spr_group_height(p->plan, end - row);
 }
 
-/* First entry of a row whose column is at least `column`. */
-static size_t find_entry(const struct spr_matrix *w, int64_t row, int64_t column)
+size_t spr_find_entry(const struct spr_matrix *w, int64_t row, int64_t column)
 {
     size_t low = w->row[row], high = w->row[row + 1];
     while (low < high) {
@@ -68,8 +67,8 @@ static int64_t list_columns(struct packer *p, int64_t unit, int64_t begin, int64
     const struct spr_matrix *w = p->matrix;
     int64_t count = 0, width = p->cell.columns;
     if (p->unit_rows == 1 && width == 1) {
-        for (size_t e = find_entry(w, unit, begin); e < w->row[unit + 1] && w->column[e] < end;
-             e++) {
+        for (size_t e = spr_find_entry(w, unit, begin);
+             e < w->row[unit + 1] && w->column[e] < end; e++) {
             p->columns[count++] = w->column[e];
         }
         return count;
@@ -77,7 +76,7 @@ static int64_t list_columns(struct packer *p, int64_t unit, int64_t begin, int64
     p->stamp++;
     for (int64_t row = unit_begin(p, unit); row < unit_end(p, unit); row++) {
         /* A block that starts before the panel reaches into it. */
-        for (size_t e = find_entry(w, row, begin / width * width);
+        for (size_t e = spr_find_entry(w, row, begin / width * width);
              e < w->row[row + 1] && w->column[e] / width * width < end; e++) {
             p->seen[w->column[e] / width] = p->stamp;
         }
@@ -166,7 +165,7 @@ static void put_values(struct packer *p, int64_t row, int rows, int64_t begin, i
     const size_t step_values =
         lanes ? (size_t)(p->lanes.vectors * spr_isa_lanes(p->plan->isa)) : (size_t)rows;
     for (int r = 0; r < rows; r++) {
-        for (size_t e = find_entry(w, row + r, begin);
+        for (size_t e = spr_find_entry(w, row + r, begin);
              e < w->row[row + r + 1] && w->column[e] < end; e++) {
             int64_t column = w->column[e];
             size_t at = (size_t)(p->dense ? column - begin : p->position[column]);
@@ -191,7 +190,7 @@ static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t str
     const int64_t chunk = p->vector && !p->scattered ? p->lanes.chunk : 1;
     const int64_t begin = panel_begin(p, panel), end = panel_end(p, panel);
     const int64_t last_row = unit_end(p, unit);
-    size_t index = p->index;
+    size_t index = p->at.index;
     bool any = false;
     if (fill && !p->dense) {
         int64_t count = list_columns(p, unit, begin, end);
@@ -203,16 +202,16 @@ static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t str
         int rows = group_rows(p, row, last_row);
         if (p->vector || (uint32_t)rows == strip_rows) {
             if (fill) {
-                p->out.segment[p->segment] =
+                p->out.segment[p->at.segment] =
                     (struct spr_segment){.row = (uint32_t)row,
                                          .steps = (uint32_t)steps,
                                          .index = p->dense ? 0 : (uint32_t)index,
                                          .rows = (uint32_t)rows,
-                                         .value = p->value};
-                put_values(p, row, rows, begin, end, p->out.value + p->value);
+                                         .value = p->at.value};
+                put_values(p, row, rows, begin, end, p->out.value + p->at.value);
             }
-            p->segment++;
-            p->value += segment_values(p, rows, steps);
+            p->at.segment++;
+            p->at.value += segment_values(p, rows, steps);
             any = true;
         }
         row += rows;
@@ -221,7 +220,7 @@ static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t str
         for (size_t i = 0; fill && i < steps; i++) {
             p->out.index[index + i] = (uint16_t)(p->columns[(int64_t)i * chunk] - begin);
         }
-        p->index += steps;
+        p->at.index += steps;
     }
 }
 
@@ -246,7 +245,7 @@ static void find_heights(const struct packer *p, int64_t begin, int64_t end, boo
 static void put_strip(struct packer *p, int64_t begin, int64_t end, int64_t panel, int height,
                       struct order *order, bool fill)
 {
-    size_t count = 0, first = p->segment;
+    size_t count = 0, first = p->at.segment;
     for (int64_t unit = begin; unit < end; unit++) {
         uint32_t steps = p->steps[unit * p->panels + panel];
         if (panel == 0 || steps > 0) { /* the first panel sets every row of Y */
@@ -259,28 +258,33 @@ static void put_strip(struct packer *p, int64_t begin, int64_t end, int64_t pane
     for (size_t i = 0; i < count; i++) {
         put_unit(p, order[i].unit, panel, (uint32_t)height, fill);
     }
-    if (p->segment == first) {
+    if (p->at.segment == first) {
         return;
     }
     if (fill) {
-        p->out.strip[p->strip] =
+        p->out.strip[p->at.strip] =
             (struct spr_strip){.rows = (uint32_t)(p->vector ? p->lanes.vectors : height),
                                .chunk = (uint32_t)(p->scattered ? 0 : p->lanes.chunk),
                                .begin = (uint32_t)first,
-                               .end = (uint32_t)p->segment,
+                               .end = (uint32_t)p->at.segment,
                                .column = panel * p->plan->panel,
                                .first = panel == 0};
     }
-    p->strip++;
+    p->at.strip++;
 }
 
 static void put_all(struct packer *p, struct order *order, bool fill)
 {
     bool heights[HEIGHTS_MAX];
-    p->strip = p->segment = p->index = p->value = 0;
+    p->at = (struct spr_cursor){0};
     for (int t = 0; t < p->plan->threads; t++) {
         if (fill) {
-            p->out.thread_strip[t] = (uint32_t)p->strip;
+            p->out.thread_strip[t] = (uint32_t)p->at.strip;
+        }
+        if (p->shuffle) {
+            struct spr_shuffle_rows rows = {p->first[t], p->first[t + 1]};
+            spr_shuffle_put(p->plan, p->matrix, &rows, &p->at, fill ? &p->out : NULL);
+            continue;
         }
         find_heights(p, p->first[t], p->first[t + 1], heights);
         for (int64_t panel = 0; panel < p->panels; panel++) {
@@ -292,7 +296,7 @@ static void put_all(struct packer *p, struct order *order, bool fill)
         }
     }
     if (fill) {
-        p->out.thread_strip[p->plan->threads] = (uint32_t)p->strip;
+        p->out.thread_strip[p->plan->threads] = (uint32_t)p->at.strip;
     }
 }
 
@@ -334,6 +338,7 @@ static bool prepare(struct packer *p)
     p->vector = plan->vectors == 0;
     p->lanes = p->vector ? spr_lane_shape(plan) : (struct spr_lane_shape){0};
     p->scattered = p->vector && p->lanes.chunk == 0;
+    p->shuffle = p->scattered && spr_shuffle_usable(plan, p->matrix);
     p->unit_rows = !p->dense ? p->cell.rows : p->vector ? p->lanes.rows : plan->rows;
     p->units = (plan->m + p->unit_rows - 1) / p->unit_rows;
     p->panels = (plan->k + plan->panel - 1) / plan->panel;
@@ -357,10 +362,10 @@ static void measure(struct packer *p, struct order *order)
                                  .threads = p->plan->threads,
                                  .vectors = p->plan->vectors,
                                  .dense = p->dense,
-                                 .strip_count = p->strip,
-                                 .segment_count = p->segment,
-                                 .index_count = p->index,
-                                 .value_count = p->value};
+                                 .strip_count = p->at.strip,
+                                 .segment_count = p->at.segment,
+                                 .index_count = p->at.index,
+                                 .value_count = p->at.value};
 }
 
 size_t spr_packed_bytes(const struct spr_plan *plan, const struct spr_matrix *matrix)
@@ -383,7 +388,7 @@ static enum spr_status fill(struct packer *p, struct order *order, struct spr_pa
                             struct spr_error *err)
 {
     measure(p, order);
-    if (p->index > UINT32_MAX || p->segment > UINT32_MAX) {
+    if (p->at.index > UINT32_MAX || p->at.segment > UINT32_MAX) {
         return spr_fail(err, SPR_EINPUT, "a %lld x %lld matrix has too many steps to index",
                         (long long)p->plan->m, (long long)p->plan->k);
     }

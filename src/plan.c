@@ -2,7 +2,7 @@
 /* How a kernel walks a matrix: the register tile and the K panel. */
 #include <math.h>
 
-#include "pack.h"
+#include "pack_shuffle.h"
 
 /* Share of a second-level cache that a panel of X may take: the weights stream past it. */
 #define PANEL_BYTES (512 * 1024.0)
@@ -94,6 +94,11 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.rows = 1;
         plan.vectors = 0;
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
+        if (!dense && lanes == SPR_SHUFFLE_ROWS && k <= SPR_PANEL_MAX &&
+            spr_lane_shape(&plan).chunk == 0) {
+            double weights = kept * (double)(cell.rows * cell.columns);
+            plan.slots = spr_shuffle_slots(fmin(1, weights / ((double)m * (double)k)));
+        }
         return plan;
     }
     plan.rows = choose_rows(&plan, dense ? m : cell.rows, vectors);

@@ -32,13 +32,13 @@ struct spr_tile_rates {
     enum spr_isa isa;
     int threads;
     enum spr_tile_form form;
-    int rows, vectors; /* of the tile; n = 1 path: vectors and columns of a step */
+    int rows, vectors;  /* of the tile; n = 1 path: vectors and columns of a step */
     struct spr_sweep x; /* against the bytes of the X tile; packed W in a near cache */
     struct spr_sweep w; /* against the bytes of packed W; X in the nearest cache */
     struct spr_sweep y; /* what a row group adds against the bytes of Y, not a step */
     /* What a row group takes beside its steps, against the steps it has (in `bytes`). */
     struct spr_sweep group;
-    double panel_group_s;   /* added for one that continues another panel's sums */
+    double panel_group_s; /* added for one that continues another panel's sums */
     /* x with rows that do not start at cache lines, and what such a row group adds. */
     struct spr_sweep unaligned;
     double unaligned_group_s;

@@ -36,6 +36,7 @@ struct spr_plan {
     int rows;      /* rows of W in one register tile */
     int vectors;   /* widest tile in vectors of X's row; 0: the n = 1 path */
     int64_t panel; /* columns of W in one K panel */
+    int slots;     /* n = 1, scattered weights: slots of a shuffled tile; 0: row by row */
     struct spr_pattern pattern;
 };
 

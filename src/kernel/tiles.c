@@ -325,8 +325,8 @@ VEC_INLINE void shuffle_tile(int slots, bool finite, const struct vector_work *w
         int64_t left = columns - (int64_t)s->index;
         const float *x = work->x + s->index, *w = work->value + s->value;
         const __m512 low = vec_load_part(x, left < 16 ? (int)left : 16);
-        const __m512 high = left <= 16 ? vec_zero()
-                                       : vec_load_part(x + 16, left < 32 ? (int)left - 16 : 16);
+        const __m512 high =
+            left <= 16 ? vec_zero() : vec_load_part(x + 16, left < 32 ? (int)left - 16 : 16);
         for (uint32_t g = 0; g < s->steps; g++, w += tile_values) {
             float *y = work->y + s->row + g * VEC_LANES;
             int rows = (int)(s->rows - g * VEC_LANES);

@@ -166,9 +166,10 @@ VEC_INLINE vec vec_fold(vec v, int chunk)
 }
 VEC_INLINE vec vec_gather_firsts(vec v, int chunk)
 {
-    return chunk == 2   ? _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0))
-           : chunk == 4 ? _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))
-                        : v;
+    return chunk == 2 ? _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 2, 4, 6, 0, 0, 0, 0))
+           : chunk == 4
+               ? _mm256_permutevar8x32_ps(v, _mm256_setr_epi32(0, 4, 0, 0, 0, 0, 0, 0))
+               : v;
 }
 VEC_INLINE __m128 vec_pick4(const float *x, const unsigned short *index)
 {

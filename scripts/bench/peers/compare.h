@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of the comparison: cases, the processes that run them, results. */
+#ifndef COMPARE_H
+#define COMPARE_H
+
+#include <stdio.h>
+
+#include "peer.h"
+#include "sproof/isa.h"
+
+/* What is measured. */
+struct options {
+    bool dense, sparse; /* contenders of these kinds */
+    bool tables;        /* print the times too, not the goals alone */
+    bool goals_only;    /* no more cases than the goals ask for */
+    bool quick;         /* fewer samples, and goals_only */
+    int threads;
+    enum spr_isa isa;
+    const char *csv_path; /* NULL: none */
+};
+
+struct size {
+    int64_t m, k, n;
+    char text[64]; /* "768x768, n = 128" */
+};
+
+/* One matrix with what the product must be. */
+struct bench_case {
+    struct peer_case c;
+    struct spr_matrix matrix;
+    char pattern[SPR_PATTERN_TEXT]; /* "csr" */
+    int percent;                    /* sparsity */
+    int64_t *rows;                  /* the rows checked; NULL: all */
+    size_t row_count;
+    double *y, *bound; /* row_count x n: the product, and the rounding error allowed */
+};
+
+/* The cases of a shape. Returns how many; ends the program when memory does. */
+size_t cases_make(const struct options *options, const struct size *size,
+                  struct bench_case *cases, size_t room);
+void cases_free(struct bench_case *cases, size_t count);
+#define CASES_MAX 32
+
+/* The largest error of a product, in units of the bound; infinite when a row without entries
+ * is not 0 or a value is no number. */
+double case_error(const struct bench_case *bench, const struct peer_product *product);
+
+/* What one contender took on one case. */
+struct result {
+    size_t shape, host, at; /* at: index of the case */
+    char label[48];
+    char pattern[SPR_PATTERN_TEXT];
+    int percent;
+    bool peak;    /* the multiply-add loop */
+    double flops; /* of one call: 2 nnz n */
+    size_t nnz;
+    double error;        /* case_error */
+    char why[PEER_TEXT]; /* not empty: why there is no time */
+    long warm, calls;    /* in front of a sample; in a sample */
+    double *samples;     /* seconds a call */
+    size_t sample_count, sample_room;
+    size_t preempted;         /* samples during which other work had the CPU */
+    double median, low, high; /* and its 95 % interval */
+    double best, worst;
+};
+
+struct shape_peak {
+    double before, after; /* FLOP/s, medians in front of and behind a shape's samples */
+    double peak;          /* the median of these and of those taken between */
+};
+
+struct results {
+    struct result *row;
+    size_t count, room;
+    struct shape_peak *peak; /* per shape */
+};
+
+struct result *results_add(struct results *results);
+void result_sample(struct result *result, double seconds);
+/* Fills median, low, high, best, worst. */
+void result_close(struct result *result);
+/* NULL when it was not measured. label NULL: any. */
+const struct result *results_find(const struct results *results, size_t shape,
+                                  const char *pattern, int percent, const char *label);
+
+/* Libraries, each in a process of its own: one's threads, signal handlers and crashes are not
+ * the others'. */
+struct host {
+    const char *name;   /* "MKL" */
+    const char *object; /* shared object; NULL: builtin */
+    const struct peer *builtin;
+    const char *suffix;         /* of its labels, or "" */
+    const char *path, *preload; /* MKL's; else NULL */
+    const char *cap;            /* how it is held to AVX2, "" when it is not */
+    char version[PEER_TEXT];    /* or why it is missing */
+    bool missing;
+    long pid;     /* of the running process; 0: none */
+    int to, from; /* pipes */
+};
+
+/* Starts a host for the cases of a shape; its contenders join the results. */
+void host_start(struct host *host, size_t index, size_t shape, const struct options *options,
+                const struct bench_case *cases, size_t count, struct results *results);
+/* One sample of contender `ordinal` (counted from 0 within its host), stored. */
+bool host_sample(struct host *host, int ordinal, const struct options *options,
+                 struct result *result);
+void host_stop(struct host *host);
+
+/* Where the tables go. */
+void report_tables(FILE *out, const struct results *results, const struct size *sizes,
+                   size_t size_count);
+/* Names the shapes during which the machine was not steady. */
+void report_disturbed(FILE *out, const struct results *results, const struct size *sizes,
+                      size_t size_count);
+bool report_csv(const char *path, const struct options *options, const struct results *results,
+                const struct size *sizes, size_t size_count);
+void report_goals(FILE *out, const struct options *options, const struct results *results,
+                  const struct size *sizes, size_t size_count);
+
+#endif
