@@ -10,6 +10,7 @@
 #include "sproof/probe.h"
 #include "sproof/record.h"
 #include "sproof/report.h"
+#include "sproof/validation.h"
 
 enum option {
     OPT_ACCURACY,
@@ -140,6 +141,12 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
                                     const struct spr_pattern *patterns, size_t pattern_count,
                                     struct cli_evaluated *evaluated, struct spr_error *err);
 void cli_evaluated_free(struct cli_evaluated *evaluated);
+
+/* The validation beside a record: sproof-validation.json, when it is of the same layer table.
+ * One that is absent is no error, one that does not agree or cannot be read is a note;
+ * *found tells whether there is one, which the caller then frees. */
+void cli_find_validation(struct cli *cli, const struct spr_record *record,
+                         struct spr_validation *validation, bool *found);
 
 /* The result of a variant by name, of a pattern (its fastest) or of PATTERN@SPARSITY, which
  * is added and evaluated when the record lacks it; NULL: the recommended, else the first.

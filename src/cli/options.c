@@ -33,7 +33,8 @@ static const struct {
     [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},
     [OPT_ISA] = {"isa", 0, VALUE, "I", "scalar neon avx2 avx512 (default the best)"},
     [OPT_KIND] = {"kind", 'k', VALUE, "KIND",
-                  "roofline sparsity speedup layers waterfall all"},
+                  "roofline sparsity speedup layers waterfall\n"
+                  "error all"},
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
     [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
                      "name or file (default host); see list machines"},
