@@ -8,6 +8,29 @@
 
 #include "mem.h"
 
+/* Two accuracies whose difference is this small lie on the same side of a limit: 88.5 - 87.5
+ * must be within a drop of 1.0 whatever the last binary digit says. */
+#define ACCURACY_SLACK 1e-9
+
+void spr_analysis_set_drop(const struct spr_analysis *a, struct spr_result *result)
+{
+    const struct spr_variant *variant = result->variant;
+    double lost = a->network->lower_is_better ? variant->accuracy - variant->dense_accuracy
+                                              : variant->dense_accuracy - variant->accuracy;
+    double scale = fabs(variant->dense_accuracy);
+    double limit =
+        a->options.max_drop_relative ? a->options.max_drop * scale : a->options.max_drop;
+    result->drop = lost;
+    result->within_drop =
+        a->options.has_max_drop && lost <= limit + ACCURACY_SLACK * fmax(1, scale);
+    result->counted = !isnan(variant->accuracy) && !variant->layerwise;
+}
+
+double spr_analysis_speedup(const struct spr_analysis *a, const struct spr_result *result)
+{
+    return a->expected_leads ? result->expected.speedup : result->speedup;
+}
+
 struct ranked {
     size_t index;
     double accuracy, speedup;
@@ -25,8 +48,8 @@ static int by_accuracy(const void *left, const void *right)
 
 /* A result is on the front when nothing at least as accurate was faster: one pass from the
  * most accurate down. */
-enum spr_status spr_analysis_mark_pareto(struct spr_analysis *a, size_t batch_index,
-                                         struct spr_error *err)
+static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
+                                   struct spr_error *err)
 {
     size_t count = 0;
     struct ranked *ranked = spr_calloc(a->result_count, sizeof *ranked);
@@ -37,8 +60,9 @@ enum spr_status spr_analysis_mark_pareto(struct spr_analysis *a, size_t batch_in
         const struct spr_result *result = &a->results[i];
         if (result->counted && result->batch_index == batch_index) {
             double accuracy = result->variant->accuracy;
-            ranked[count++] = (struct ranked){
-                i, a->network->lower_is_better ? -accuracy : accuracy, result->speedup};
+            ranked[count++] =
+                (struct ranked){i, a->network->lower_is_better ? -accuracy : accuracy,
+                                spr_analysis_speedup(a, result)};
         }
     }
     qsort(ranked, count, sizeof *ranked, by_accuracy);
@@ -54,13 +78,27 @@ enum spr_status spr_analysis_mark_pareto(struct spr_analysis *a, size_t batch_in
     return SPR_OK;
 }
 
+enum spr_status spr_analysis_compare(struct spr_analysis *a, struct spr_error *err)
+{
+    enum spr_status status = SPR_OK;
+    a->expected_leads = a->has_expected;
+    for (size_t i = 0; i < a->result_count; i++) {
+        a->expected_leads = a->expected_leads && isfinite(a->results[i].expected.speedup);
+    }
+    for (size_t b = 0; status == SPR_OK && b < a->options.batch_count; b++) {
+        status = mark_pareto(a, b, err);
+    }
+    return status;
+}
+
 /* The faster; of two as fast the more accurate, by the metric's direction. */
 static bool preferred(const struct spr_analysis *a, const struct spr_result *left,
                       const struct spr_result *right)
 {
     double l = left->variant->accuracy, r = right->variant->accuracy;
-    if (left->speedup != right->speedup) {
-        return left->speedup > right->speedup;
+    double fast = spr_analysis_speedup(a, left), other = spr_analysis_speedup(a, right);
+    if (fast != other) {
+        return fast > other;
     }
     return a->network->lower_is_better ? l < r : l > r;
 }
@@ -128,8 +166,8 @@ size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
 {
     size_t best = best_of(a, batch_index, true);
     /* A gain that rounds to 1.00x is none. */
-    return best < a->result_count && a->results[best].speedup >= 1.005 ? best
-                                                                       : a->result_count;
+    bool pays = best < a->result_count && spr_analysis_speedup(a, &a->results[best]) >= 1.005;
+    return pays ? best : a->result_count;
 }
 
 const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,

@@ -5,8 +5,10 @@
 
 #include "sproof/analysis.h"
 
-/* Sets `pareto` of every counted result at a batch. Errors: SPR_ENOMEM. */
-enum spr_status spr_analysis_mark_pareto(struct spr_analysis *analysis, size_t batch_index,
-                                         struct spr_error *err);
+/* Sets what a result loses in accuracy, and whether that is within the limit. */
+void spr_analysis_set_drop(const struct spr_analysis *analysis, struct spr_result *result);
+
+/* Sets what ranks the results, and `pareto` of every counted one. Errors: SPR_ENOMEM. */
+enum spr_status spr_analysis_compare(struct spr_analysis *analysis, struct spr_error *err);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why: reasons in plain words. */
+#include "limit_words.h"
 #include "padding.h"
 
 #include <math.h>
@@ -246,6 +247,9 @@ static void where_time_goes(const struct spr_analysis *a, const struct spr_resul
 const char *spr_explain_limit(const struct spr_analysis *a, const struct spr_result *result,
                               char *text)
 {
+    if (isfinite(result->expected.time_s)) {
+        return spr_limit_share(a, result, text);
+    }
     double seconds[GOES_COUNT] = {0}, total = 0;
     int worst = 0;
     where_time_goes(a, result, seconds);

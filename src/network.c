@@ -8,11 +8,7 @@
 
 #include "choose.h"
 #include "mem.h"
-#include "sproof/analysis.h"
-
-/* Two accuracies whose difference is this small lie on the same side of a limit: 88.5 - 87.5
- * must be within a drop of 1.0 whatever the last binary digit says. */
-#define ACCURACY_SLACK 1e-9
+#include "network_expected.h"
 
 /* Sums over the operators of one variant. */
 struct sums {
@@ -205,20 +201,6 @@ static void set_interval(const struct evaluation *e, struct spr_result *result)
     }
 }
 
-static void set_drop(const struct spr_analysis *a, struct spr_result *result)
-{
-    const struct spr_variant *variant = result->variant;
-    double lost = a->network->lower_is_better ? variant->accuracy - variant->dense_accuracy
-                                              : variant->dense_accuracy - variant->accuracy;
-    double scale = fabs(variant->dense_accuracy);
-    double limit =
-        a->options.max_drop_relative ? a->options.max_drop * scale : a->options.max_drop;
-    result->drop = lost;
-    result->within_drop =
-        a->options.has_max_drop && lost <= limit + ACCURACY_SLACK * fmax(1, scale);
-    result->counted = !isnan(variant->accuracy) && !variant->layerwise;
-}
-
 static void set_result(const struct spr_analysis *a, const struct sums *sums,
                        struct spr_result *result)
 {
@@ -267,7 +249,8 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
     }
     set_result(a, &sums, result);
     set_interval(e, result);
-    set_drop(a, result);
+    spr_expected_result(a, result);
+    spr_analysis_set_drop(a, result);
     return SPR_OK;
 }
 
@@ -381,6 +364,7 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
     double batch = a->options.batches[batch_index];
     a->dense_time_s[batch_index] =
         dense_pass(a, &a->model, batch, &a->dense[batch_index * layers]);
+    spr_expected_batch(a, batch_index);
     for (size_t c = 0; c < e->corner_count; c++) {
         e->corner_dense_s[c * batches + batch_index] =
             dense_pass(a, &e->corners[c], batch, NULL);
@@ -399,7 +383,7 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
             return status;
         }
     }
-    return spr_analysis_mark_pareto(a, batch_index, e->err);
+    return SPR_OK;
 }
 
 enum spr_status spr_analyze(struct spr_network *network, const struct spr_machine *machine,
@@ -413,11 +397,13 @@ enum spr_status spr_analyze(struct spr_network *network, const struct spr_machin
     struct evaluation e = {.analysis = analysis, .err = err};
     enum spr_status status = check_size(network, options->batch_count, err);
     status = status ? status : prepare(&e);
+    status = status ? status : spr_expected_prepare(analysis, err);
     for (size_t b = 0; status == SPR_OK && b < options->batch_count; b++) {
         status = evaluate_batch(&e, b);
     }
     if (status == SPR_OK) {
         note_network(analysis);
+        status = spr_analysis_compare(analysis, err);
     }
     spr_free(e.corner_dense_s);
     spr_free(e.break_even);
@@ -435,6 +421,7 @@ void spr_analysis_free(struct spr_analysis *analysis)
     spr_free(analysis->results);
     spr_free(analysis->dense);
     spr_free(analysis->dense_time_s);
+    spr_expected_free(analysis);
     *analysis = (struct spr_analysis){0};
 }
 

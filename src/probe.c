@@ -372,7 +372,8 @@ static enum spr_status calibrate(struct session *s)
     struct calibration_progress at = {.session = s, .all = s->isa_count * teams};
     struct spr_kernel_rates *kernels = &s->probe->kernels;
     enum spr_status status = SPR_OK;
-    for (int i = s->isa_count - 1; i >= 0 && status == SPR_OK; i--) {
+    int sets = s->options->rates_only ? 0 : s->isa_count;
+    for (int i = sets - 1; i >= 0 && status == SPR_OK; i--) {
         for (int t = 0; t < teams && status == SPR_OK; t++, at.done++) {
             at.isa = s->isas[i];
             at.threads = counts[t];

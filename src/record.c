@@ -86,6 +86,22 @@ static void put_layer_costs(struct spr_emit *out, const struct spr_layer_result 
     spr_emit_number(out, "bytes", run->bytes);
 }
 
+static void put_layer_expected(struct spr_emit *out, const struct spr_analysis *a,
+                               const struct spr_result *result, size_t index)
+{
+    const struct spr_layer_result *r = &result->layers[index];
+    const struct spr_layer_expected *expected = &r->expected;
+    spr_emit_number(out, "expected_time_s", expected->time_s);
+    spr_emit_number(out, "expected_dense_time_s",
+                    spr_analysis_expected_dense(a, result->batch_index, index)->time_s);
+    spr_emit_number(out, "expected_speedup", r->expected_speedup);
+    /* "bound": no kernel runs this operator, and its bound stands in. */
+    spr_emit_text(out, "expected_bound",
+                  isnan(expected->time_s) ? NULL
+                  : expected->kernel      ? spr_limit_name(expected->limit)
+                                          : "bound");
+}
+
 void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
                           const struct spr_result *result, size_t index)
 {
@@ -107,10 +123,7 @@ void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "dense_time_s", dense->time_s);
     spr_emit_number(out, "speedup", r->speedup);
     spr_emit_number(out, "break_even_sparsity", r->break_even_sparsity);
-    spr_emit_null(out, "expected_time_s");
-    spr_emit_null(out, "expected_dense_time_s");
-    spr_emit_null(out, "expected_speedup");
-    spr_emit_null(out, "expected_bound");
+    put_layer_expected(out, a, result, index);
     put_counted(out, &r->choice);
     spr_emit_number(out, "activation_sparsity", r->choice.activation_sparsity);
     spr_emit_text(out, "reason", spr_explain_layer(a, result, index, text));
@@ -158,8 +171,8 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
     } else {
         spr_emit_null(out, "pareto");
     }
-    spr_emit_null(out, "expected_speedup");
-    spr_emit_null(out, "expected_time_s");
+    spr_emit_number(out, "expected_speedup", result->expected.speedup);
+    spr_emit_number(out, "expected_time_s", result->expected.time_s);
 }
 
 enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
@@ -172,7 +185,7 @@ enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
     spr_emit_begin(out, file, 4);
     spr_emit_open(out, NULL, '{');
     spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
-    spr_record_put_options(out, &a->options);
+    spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
     spr_emit_number(out, "flops_per_mac", 2);
     spr_emit_text(out, "network", a->network->name);
     spr_emit_text(out, "metric", a->network->metric);

@@ -43,7 +43,8 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
     spr_machine_to_json(out, "machine", machine);
 }
 
-void spr_record_put_options(struct spr_emit *out, const struct spr_options *options)
+void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
+                            const enum spr_residency *expected)
 {
     spr_emit_open(out, "options", '{');
     spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
@@ -54,6 +55,9 @@ void spr_record_put_options(struct spr_emit *out, const struct spr_options *opti
     spr_emit_close(out, ']');
     spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
+    if (expected) {
+        spr_emit_text(out, "expected_residency", spr_residency_name(*expected));
+    }
     spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
     spr_emit_bool(out, "assume_uniform", options->assume_uniform);
     spr_emit_number(out, "max_drop", options->has_max_drop ? options->max_drop : (double)NAN);
@@ -191,6 +195,10 @@ enum spr_status spr_record_read_options(const struct spr_record_place *at,
     (void)spr_residency_find(spr_json_text(spr_json_get(options, "residency")),
                              &out->residency);
     out->threads = threads >= 1 && threads <= 1e6 ? (int64_t)threads : 0;
+    /* Without being asked for, the two differ. */
+    const char *expected = spr_json_text(spr_json_get(options, "expected_residency"));
+    out->has_residency = expected ? strcmp(expected, spr_residency_name(out->residency)) == 0
+                                  : out->residency != SPR_RESIDENCY_DRAM;
     (void)spr_json_bool(spr_json_get(options, "ideal_tiles"), &out->ideal_tiles);
     (void)spr_json_bool(spr_json_get(options, "assume_uniform"), &out->assume_uniform);
     (void)spr_json_bool(spr_json_get(options, "max_drop_relative"), &out->max_drop_relative);

@@ -29,7 +29,9 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
                          const struct spr_machine *machine);
 
 /* The member `options`. */
-void spr_record_put_options(struct spr_emit *out, const struct spr_options *options);
+/* expected: residency of the expected times; NULL: there are none. */
+void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
+                            const enum spr_residency *expected);
 
 /* "FILE: where[index].key: expected ..."; returns SPR_EINPUT. */
 enum spr_status spr_record_bad(const struct spr_record_place *at, const char *key,

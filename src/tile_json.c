@@ -43,8 +43,11 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         spr_emit_number(out, "vectors", tile->vectors);
         put_sweep(out, "x", &tile->x);
         put_sweep(out, "w", &tile->w);
-        spr_emit_number(out, "segment_s", tile->segment_s);
-        spr_emit_number(out, "panel_segment_s", tile->panel_segment_s);
+        put_sweep(out, "y", &tile->y);
+        put_sweep(out, "group", &tile->group);
+        put_sweep(out, "unaligned", &tile->unaligned);
+        spr_emit_number(out, "panel_group_s", tile->panel_group_s);
+        spr_emit_number(out, "unaligned_group_s", tile->unaligned_group_s);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -103,7 +106,7 @@ bool spr_isa_of_name(const char *name, enum spr_isa *isa)
 static enum spr_status read_sweep(const struct place *at, const spr_json *object,
                                   const char *key, struct spr_sweep *sweep)
 {
-    const char *expected = "at most 12 pairs of rising bytes and seconds above 0";
+    const char *expected = "at most 12 pairs of rising sizes and seconds";
     const spr_json *list = spr_json_get(object, key);
     if (!spr_json_is_array(list)) {
         return bad(at, key, expected);
@@ -114,8 +117,8 @@ static enum spr_status read_sweep(const struct place *at, const spr_json *object
         const spr_json *step = bytes ? spr_json_next(bytes) : NULL;
         if (i == SPR_SWEEP_MAX || !spr_json_number(bytes, &sweep->bytes[i]) ||
             !spr_json_number(step, &sweep->step_s[i]) || spr_json_next(step) ||
-            sweep->bytes[i] <= (i ? sweep->bytes[i - 1] : 0) || sweep->bytes[i] > 1e18 ||
-            sweep->step_s[i] <= 0 || sweep->step_s[i] > 1e9) {
+            (i > 0 && sweep->bytes[i] <= sweep->bytes[i - 1]) || sweep->bytes[i] < 0 ||
+            sweep->bytes[i] > 1e18 || sweep->step_s[i] < 0 || sweep->step_s[i] > 1e9) {
             return bad(at, key, expected);
         }
         sweep->count++;
@@ -152,8 +155,12 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
     }
     status = status ? status : read_sweep(at, object, "x", &tile->x);
     status = status ? status : read_sweep(at, object, "w", &tile->w);
-    status = status ? status : read_time(at, object, "segment_s", &tile->segment_s);
-    return status ? status : read_time(at, object, "panel_segment_s", &tile->panel_segment_s);
+    status = status ? status : read_sweep(at, object, "y", &tile->y);
+    status = status ? status : read_sweep(at, object, "group", &tile->group);
+    status = status ? status : read_sweep(at, object, "unaligned", &tile->unaligned);
+    status = status ? status : read_time(at, object, "panel_group_s", &tile->panel_group_s);
+    return status ? status
+                  : read_time(at, object, "unaligned_group_s", &tile->unaligned_group_s);
 }
 
 enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, const char *path,

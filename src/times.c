@@ -136,23 +136,41 @@ void spr_times_free(struct spr_times *times)
     *times = (struct spr_times){0};
 }
 
+/* What the model says of one layer, times its count. */
+static struct spr_measured times_count(double count, double dense_s, double sparse_s)
+{
+    return (struct spr_measured){count * dense_s, count * sparse_s};
+}
+
+static void add(struct spr_measured *sum, struct spr_measured one)
+{
+    sum->dense_s += one.dense_s;
+    sum->sparse_s += one.sparse_s;
+}
+
 void spr_times_sum(const struct spr_times *times, const struct spr_analysis *analysis,
                    const struct spr_result *result, struct spr_times_sums *sums)
 {
+    bool expects = isfinite(result->expected.speedup);
     *sums = (struct spr_times_sums){0};
     for (size_t i = 0; i < analysis->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
         double count = (double)analysis->network->layers[i].count;
-        double dense_s = count * spr_analysis_dense(analysis, result->batch_index, i)->time_s;
-        double sparse_s = count * result->layers[i].run.time_s;
-        bool measured = !isnan(times->dense_s[i]);
-        if (measured) {
-            sums->bound.dense_s += dense_s;
-            sums->bound.sparse_s += sparse_s;
-            sums->measured.dense_s += count * times->dense_s[i];
-            sums->measured.sparse_s += count * times->sparse_s[i];
+        struct spr_measured bound =
+            times_count(count, spr_analysis_dense(analysis, result->batch_index, i)->time_s,
+                        r->run.time_s);
+        struct spr_measured expected = times_count(
+            count, spr_analysis_expected_dense(analysis, result->batch_index, i)->time_s,
+            r->expected.time_s);
+        struct spr_measured own = times_count(count, times->dense_s[i], times->sparse_s[i]);
+        if (isnan(times->dense_s[i])) {
+            add(&sums->network, expects ? expected : bound);
+            continue;
         }
-        sums->network.dense_s += measured ? count * times->dense_s[i] : dense_s;
-        sums->network.sparse_s += measured ? count * times->sparse_s[i] : sparse_s;
+        add(&sums->network, own);
+        add(&sums->measured, own);
+        add(&sums->bound, bound);
+        add(&sums->expected, expected);
     }
     sums->share = result->dense_time_s > 0 ? sums->bound.dense_s / result->dense_time_s : 0;
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "limit_words.h"
 #include "padding.h"
 
 /* Times of one operator after each step of the waterfall, one occurrence. */
@@ -55,12 +56,27 @@ static bool same_shape(const struct spr_layer *a, const struct spr_layer *b)
             (a->other_flops == b->other_flops && a->x_elements == b->x_elements));
 }
 
+/* The step from bound to expected has no time of its own in the chain. */
+#define TO_KERNEL AFTER_COUNT
+
+/* Share of the dense network's time one operator takes more of than its bounds say. */
+static double lost_in_kernel(const struct chain *c, size_t index)
+{
+    const struct spr_result *result = c->result;
+    double count = (double)c->a->network->layers[index].count;
+    return count * (result->layers[index].expected.time_s / result->expected.dense_time_s -
+                    result->layers[index].run.time_s / result->dense_time_s);
+}
+
 /* Time one operator loses in the step that leads to `after`; for AFTER_UNPRUNED the time of
  * an operator that is not pruned. */
 static double lost_time(const struct chain *c, size_t index, int after)
 {
     double times[AFTER_COUNT];
     const struct spr_layer *layer = &c->a->network->layers[index];
+    if (after == TO_KERNEL) {
+        return lost_in_kernel(c, index);
+    }
     chain_times(c, index, times);
     if (after == AFTER_UNPRUNED) {
         return layer->prunable ? 0 : (double)layer->count * times[after];
@@ -163,6 +179,10 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
     }
     add_step(w, SPR_STEP_ENGINE, result->speedup);
     find_worst(&c, AFTER_ENGINE, &w->steps[w->count - 1]);
+    if (isfinite(result->expected.speedup)) {
+        add_step(w, SPR_STEP_KERNEL, result->expected.speedup);
+        find_worst(&c, TO_KERNEL, &w->steps[w->count - 1]);
+    }
     if (measured && measured->dense_s > 0 && measured->sparse_s > 0) {
         add_step(w, SPR_STEP_RUNTIME, measured->dense_s / measured->sparse_s);
     }
@@ -174,7 +194,7 @@ const char *spr_step_name(enum spr_step_kind kind)
     static const char *const names[] = {
         "ideal, 1/density",       "where the zeros sit", "operators not pruned",
         "X, Y and index traffic", "call overhead",       "engine and tile",
-        "your runtime",
+        "kernel against bound",   "your runtime",
     };
     return names[kind];
 }
@@ -246,6 +266,25 @@ static const char *traffic_remedy(const struct spr_analysis *a,
     return text;
 }
 
+/* How far from their bounds the kernels are expected to stay, and what holds them there. */
+static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_result *result,
+                                 const struct spr_step *step, char *text)
+{
+    double dense = 100 * result->dense_time_s / result->expected.dense_time_s;
+    double sparse = 100 * result->time_s / result->expected.time_s;
+    const struct spr_layer_expected *worst = step->worst_layer < a->network->layer_count
+                                                 ? &result->layers[step->worst_layer].expected
+                                                 : NULL;
+    int used = snprintf(text, SPR_REASON_TEXT,
+                        "dense should reach %.0f %% of its bound, this variant %.0f %%", dense,
+                        sparse);
+    if (step->factor < 1 && worst && worst->kernel) {
+        snprintf(text + used, SPR_REASON_TEXT - (size_t)used, "; held back there by %s: %s",
+                 spr_limit_words(worst->limit), spr_limit_remedy(worst->limit));
+    }
+    return text;
+}
+
 const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_result *result,
                             const struct spr_step *step, char *text)
 {
@@ -274,6 +313,8 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
         break;
     case SPR_STEP_ENGINE:
         return engine_remedy(a, result, step, text);
+    case SPR_STEP_KERNEL:
+        return kernel_remedy(a, result, step, text);
     case SPR_STEP_RUNTIME:
         break;
     }

@@ -4,6 +4,7 @@
 #define SPROOF_ANALYSIS_H
 
 #include "sproof/accuracy.h"
+#include "sproof/expected.h"
 #include "sproof/layer.h"
 #include "sproof/machine.h"
 #include "sproof/model.h"
@@ -20,7 +21,8 @@ struct spr_options {
     enum spr_dtype dtype;
     bool ideal_tiles;
     enum spr_residency residency;
-    int64_t threads; /* cores whose private caches count; 0: one */
+    bool has_residency; /* asked for: the expected time has it too, not its own (network) */
+    int64_t threads;    /* cores whose private caches count; 0: one */
     double batches[SPR_BATCHES_MAX];
     size_t batch_count;
     bool has_max_drop;
@@ -31,6 +33,24 @@ struct spr_options {
     size_t change_count;
 };
 
+/* What sproof's own kernel should take for one operator, one occurrence. */
+struct spr_layer_expected {
+    double time_s;        /* NAN: nothing is expected */
+    enum spr_limit limit; /* of a kernel's time */
+    const char *kernel;   /* its name; NULL: none runs it, and time_s is its bound */
+};
+
+/* The same of a network; all NAN when one operator has nothing expected. */
+struct spr_network_expected {
+    double time_s, dense_time_s;
+    double speedup;          /* dense_time_s / time_s */
+    double speedup_prunable; /* NAN: nothing prunable */
+    double speedup_mixed;
+    double amdahl_ceiling; /* NAN: nothing else takes time */
+    double bound_share;    /* of time_s: operators that no kernel runs, at their bound; 0..1 */
+    size_t layers_slower;  /* operators that run the pattern slower than dense, times count */
+};
+
 /* One operator of one variant at one batch. */
 struct spr_layer_result {
     struct spr_choice choice; /* pattern dense: not pruned here */
@@ -38,6 +58,8 @@ struct spr_layer_result {
     struct spr_prediction run;
     double speedup;             /* dense time / time */
     double break_even_sparsity; /* NAN: none, or does not apply */
+    struct spr_layer_expected expected;
+    double expected_speedup; /* NAN: nothing is expected */
 };
 
 /* One variant at one batch. */
@@ -62,6 +84,7 @@ struct spr_result {
     bool within_drop;     /* drop known and within --max-drop */
     size_t layers_pruned; /* operators that run the pattern, times count */
     size_t layers_slower; /* of these, slower than dense */
+    struct spr_network_expected expected;
     struct spr_layer_result *layers; /* network.layer_count of them */
 };
 
@@ -77,6 +100,13 @@ struct spr_analysis {
     bool other_counted; /* the network carries op=other rows */
     bool has_attention;
     double shortest_layer_s; /* shortest operator of any result, for the overhead warning */
+    bool has_expected;       /* the machine's kernels are known, and dtype is theirs */
+    bool expected_leads;     /* every result has an expected time: it ranks them */
+    enum spr_isa expected_isa;
+    int expected_threads;
+    enum spr_residency expected_residency;
+    struct spr_layer_expected *expected_dense; /* [batch][layer] */
+    struct spr_expected_names *names;          /* of kernels */
 };
 
 /* Evaluates every variant at every batch. network and machine are borrowed and must outlive
@@ -91,6 +121,26 @@ void spr_analysis_free(struct spr_analysis *analysis);
 /* The dense prediction of a layer at a result's batch. */
 const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
                                                 size_t batch_index, size_t layer);
+
+/* The expected time of a dense layer at a result's batch. */
+const struct spr_layer_expected *spr_analysis_expected_dense(const struct spr_analysis *a,
+                                                             size_t batch_index, size_t layer);
+
+/* The speedup that ranks results: expected where every one has it, else of the bounds. */
+double spr_analysis_speedup(const struct spr_analysis *analysis,
+                            const struct spr_result *result);
+
+/* What answers for one result. */
+struct spr_answer {
+    bool expected; /* the kernels' expected times; else the bounds */
+    double speedup, speedup_mixed;
+    double dense_time_s, time_s;
+    double amdahl_ceiling;
+    size_t layers_slower;
+};
+
+/* The expected times where they are wanted and known, else the bounds. */
+struct spr_answer spr_result_answer(const struct spr_result *result, bool expected);
 
 /* Per pattern the fastest result within --max-drop (of all when none is within it), in
  * rising order of first appearance: fills at most `size` indices into results, for one

@@ -23,7 +23,8 @@ enum spr_step_kind {
     SPR_STEP_TRAFFIC,   /* X, Y and index traffic */
     SPR_STEP_OVERHEAD,  /* call overhead, where the machine has one */
     SPR_STEP_ENGINE,    /* engine and tile */
-    SPR_STEP_RUNTIME,   /* the user's runtime against the bound */
+    SPR_STEP_KERNEL,    /* sproof's own kernels: expected against bound */
+    SPR_STEP_RUNTIME,   /* the user's runtime against what stands before it */
 };
 #define SPR_STEPS_MAX 8
 
@@ -45,11 +46,11 @@ struct spr_measured {
 struct spr_waterfall {
     struct spr_step steps[SPR_STEPS_MAX];
     size_t count;
-    double speedup; /* product of all factors: the result's speedup, or the measured one */
+    double speedup; /* product of all factors: the answer's speedup, or the measured one */
 };
 
-/* Fills the waterfall of one result; its factors multiply to result->speedup, or with
- * measured times to dense_s/sparse_s. */
+/* Fills the waterfall of one result; its factors multiply to the expected speedup, or to
+ * result->speedup where nothing is expected, or with measured times to dense_s/sparse_s. */
 void spr_explain_waterfall(const struct spr_analysis *analysis,
                            const struct spr_result *result,
                            const struct spr_measured *measured,
@@ -63,8 +64,16 @@ const char *spr_step_remedy(const struct spr_analysis *analysis,
                             const struct spr_result *result, const struct spr_step *step,
                             char *text);
 
+/* What a limit of the expected time is called in plain words: "multiply-add issue", "rows of
+ * X from L2". */
+const char *spr_limit_words(enum spr_limit limit);
+
+/* "rows of X from L2", or that the bound stands in: "bound, not expected". */
+const char *spr_explain_expected(const struct spr_layer_expected *expected);
+
 /* In one or two words what limits a whole variant ("FLOPs 74%", "X, Y bytes 46%",
- * "not pruned 39%"); returns text[SPR_REASON_TEXT]. */
+ * "not pruned 39%"), of its expected time where there is one; returns
+ * text[SPR_REASON_TEXT]. */
 const char *spr_explain_limit(const struct spr_analysis *analysis,
                               const struct spr_result *result, char *text);
 

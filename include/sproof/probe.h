@@ -54,6 +54,7 @@ struct spr_probe {
 struct spr_probe_options {
     bool quick;
     int threads;             /* 0: all this process may use */
+    bool rates_only;         /* without the constants of the kernels */
     double (*clock_s)(void); /* NULL: the monotonic clock */
     void (*progress)(void *context, const char *what, double fraction); /* NULL: silent */
     void *context;

@@ -25,12 +25,15 @@ enum spr_status spr_times_read(const char *path, const struct spr_analysis *anal
 
 void spr_times_free(struct spr_times *times);
 
-/* Sums over the measured layers alone, and over the network with the bound for the others. */
+/* Sums over the measured layers alone, and over the network with the model for the others. */
 struct spr_times_sums {
     struct spr_measured measured; /* of the measured layers */
     struct spr_measured bound;    /* of the same layers */
-    struct spr_measured network;  /* measured layers, the others at their bound */
-    double share;                 /* of the dense network's bound that was measured, 0..1 */
+    struct spr_measured expected; /* of the same layers; NAN: nothing is expected */
+    /* measured layers, the others at their expected time, or at their bound where the result
+     * has none */
+    struct spr_measured network;
+    double share; /* of the dense network's bound that was measured, 0..1 */
 };
 
 void spr_times_sum(const struct spr_times *times, const struct spr_analysis *analysis,

@@ -50,6 +50,7 @@ static enum spr_status read_residency(const char *text, struct spr_options *opti
     int index = 0;
     enum spr_status status = cli_word("residency", text, names, &index, err);
     options->residency = (enum spr_residency)index;
+    options->has_residency = status == SPR_OK;
     return status;
 }
 

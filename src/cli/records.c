@@ -203,7 +203,8 @@ static const struct spr_result *best_of(const struct spr_analysis *a,
         }
         /* Within --max-drop first, the faster among equals. */
         if (!best || r->within_drop > best->within_drop ||
-            (r->within_drop == best->within_drop && r->speedup > best->speedup)) {
+            (r->within_drop == best->within_drop &&
+             spr_analysis_speedup(a, r) > spr_analysis_speedup(a, best))) {
             best = r;
         }
     }

@@ -37,8 +37,9 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     spr_text_clean(model->machine->engines[model->dense_engine].name, 30, engine);
     if (figure->dumb) {
         spr_text_add(&figure->title, "%s: %s", network, question);
-        spr_text_add(&figure->facts, "%s, %s, batch %g; bound, not measured", machine,
-                     spr_dtype_name(model->dtype), batch_of(analysis, request));
+        spr_text_add(&figure->facts, "%s, %s, batch %g; %s, not measured", machine,
+                     spr_dtype_name(model->dtype), batch_of(analysis, request),
+                     figure->expected ? "expected" : "bound");
         return;
     }
     spr_text_add(&figure->title, "%s on %s: %s", network, machine, question);
@@ -48,6 +49,16 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
         spr_text_add(&figure->facts, ", ideal tiles");
     }
     add_changes(figure, &analysis->options);
+    if (figure->expected) {
+        spr_text_add(&figure->facts,
+                     "; 2 FLOP per multiply-add; expected of sproof's kernels (%s, %d "
+                     "threads, residency %s), not a "
+                     "measurement; bound: hardware potential (residency %s)",
+                     spr_isa_name(analysis->expected_isa), analysis->expected_threads,
+                     spr_residency_name(analysis->expected_residency),
+                     spr_residency_name(analysis->options.residency));
+        return;
+    }
     spr_text_add(&figure->facts,
                  "; 2 FLOP per multiply-add; residency %s; hardware potential (roofline "
                  "bound), not a measurement",
@@ -105,13 +116,15 @@ static const struct spr_result *fastest(const struct spr_analysis *analysis,
     for (size_t i = 0; i < analysis->result_count; i++) {
         const struct spr_result *result = &analysis->results[i];
         bool within = !limited || result->within_drop;
-        if (result->batch_index != request->batch_index || !(result->speedup > 0) ||
+        if (result->batch_index != request->batch_index ||
+            !(spr_analysis_speedup(analysis, result) > 0) ||
             (pattern && !(result->variant->pattern.kind &&
                           spr_pattern_equal(&result->variant->pattern, pattern)))) {
             continue;
         }
         if (!best || (within && !best_within) ||
-            (within == best_within && result->speedup > best->speedup)) {
+            (within == best_within &&
+             spr_analysis_speedup(analysis, result) > spr_analysis_speedup(analysis, best))) {
             best = result;
             best_within = within;
         }
@@ -181,4 +194,15 @@ const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text)
         return text;
     }
     return spr_pattern_text(pattern, text);
+}
+
+const char *spr_draw_range(const struct spr_result *result, bool expected, char *text)
+{
+    int used = 0;
+    if (expected) {
+        used = snprintf(text, SPR_BOUND_TEXT, "bound %.3gx, ", result->speedup);
+    }
+    snprintf(text + used, SPR_BOUND_TEXT - (size_t)used, "%.3gx to %.3gx", result->speedup_low,
+             result->speedup_high);
+    return text;
 }

@@ -43,6 +43,7 @@ struct spr_style {
 struct spr_figure {
     enum spr_plot_kind kind;
     bool dumb;
+    bool expected; /* shows expected times, the bounds beside them */
     /* Pixels from the lower left corner; with dumb characters. */
     double width, height;
     double char_width, line_height; /* of a label */

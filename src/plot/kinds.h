@@ -42,6 +42,11 @@ const char *spr_draw_shape(const struct spr_layer *layer, char *text);
 /* "4x4", "mixed" for none; returns text[SPR_PATTERN_TEXT]. */
 const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text);
 
+/* "1.4x to 1.7x", the range of a result's bound, or "bound 1.6x, 1.4x to 1.7x" beside an
+ * expected speedup; returns text[SPR_BOUND_TEXT]. */
+#define SPR_BOUND_TEXT 96
+const char *spr_draw_range(const struct spr_result *result, bool expected, char *text);
+
 /* One variant of a series. */
 struct spr_point {
     const struct spr_result *result;

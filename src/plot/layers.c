@@ -33,7 +33,9 @@ static void set_axes(struct scene *scene)
     char label[96];
     double most = 0;
     for (size_t i = 0; i < scene->rows.count; i++) {
-        most = fmax(most, fmax(scene->rows.row[i].before_s, scene->rows.row[i].after_s));
+        const struct spr_row *row = &scene->rows.row[i];
+        most = fmax(most, fmax(row->before_s, row->after_s));
+        most = fmax(most, fmax(row->bound_before_s, row->bound_after_s));
     }
     size_t u = 0;
     while (u < 3 && most < units[u].seconds) {
@@ -83,6 +85,26 @@ static bool segment(const struct scene *scene, const double parts[SPR_LIMITS_MAX
     return parts[limit] > 0;
 }
 
+/* Limits of kernels: orange and yellow for arithmetic, blues and green for traffic. */
+static struct spr_paint paint_expected(size_t limit, bool pale, char title[SPR_CLEAN_TEXT])
+{
+    static const char *const colors[SPR_LIMIT_COUNT + 1][2] = {
+        [SPR_LIMIT_FMA] = {SPR_ORANGE, "#F8DFA8"},
+        [SPR_LIMIT_LATENCY] = {SPR_VERMILLION, "#F2C4A6"},
+        [SPR_LIMIT_LOADS] = {SPR_PURPLE, "#EFD2E2"},
+        [SPR_LIMIT_X] = {SPR_SKY, "#CBE7F7"},
+        [SPR_LIMIT_W] = {SPR_BLUE, "#A6CDE3"},
+        [SPR_LIMIT_SEGMENTS] = {SPR_GREEN, "#A6DCCD"},
+        [SPR_LIMIT_CALL] = {"#F0E442", "#FAF4B8"},
+        [SPR_LIMIT_BOUND] = {SPR_GREY, "#D0D0D0"}};
+    static const char letters[] = "flpxwrob";
+    snprintf(title, SPR_CLEAN_TEXT, "%s",
+             limit < SPR_LIMIT_BOUND ? spr_limit_words((enum spr_limit)limit)
+                                     : "no kernel: bound");
+    return (struct spr_paint){colors[limit][pale ? 1 : 0], colors[limit][0], letters[limit],
+                              title};
+}
+
 /* Light and dark apart also without colour: orange for arithmetic, blues for memory. */
 static struct spr_paint paint_of(const struct scene *scene, size_t limit, bool pale,
                                  char title[SPR_CLEAN_TEXT])
@@ -94,6 +116,9 @@ static struct spr_paint paint_of(const struct scene *scene, size_t limit, bool p
     const struct spr_machine *machine = scene->analysis->model.machine;
     size_t last = scene->analysis->model.level_count - 1;
     const char *const *colors;
+    if (scene->rows.expected) {
+        return paint_expected(limit, pale, title);
+    }
     static const char *const compute[] = {SPR_ORANGE, "#F8DFA8"};
     static const char *const overhead[] = {SPR_GREY, "#D0D0D0"};
     char letter = 'c';
@@ -117,6 +142,9 @@ static void draw_limit(struct scene *scene, size_t limit)
 {
     size_t before = 0, after = 0, rows = scene->rows.count;
     struct spr_bar *bars = scene->bars;
+    if (scene->rows.expected && limit > SPR_LIMIT_BOUND) {
+        return;
+    }
     char title[SPR_CLEAN_TEXT];
     for (size_t i = 0; i < rows; i++) {
         const struct spr_row *row = &scene->rows.row[i];
@@ -134,6 +162,21 @@ static void draw_limit(struct scene *scene, size_t limit)
     paint.title = after ? NULL : title;
     spr_bars_draw(scene->figure, bars, before, &paint);
     spr_bars_draw(scene->figure, bars + before, after, &solid);
+}
+
+/* A thin line across each bar where its bound lies. */
+static void draw_bounds(struct scene *scene)
+{
+    for (size_t i = 0; scene->rows.expected && i < scene->rows.count; i++) {
+        const struct spr_row *row = &scene->rows.row[i];
+        struct spr_bar upper = place(scene, i, 0),
+                       lower = place(scene, i, row->pruned ? 1 : 2);
+        double before = row->bound_before_s / scene->unit;
+        double after = row->bound_after_s / scene->unit;
+        const double ends[2][4] = {{after, lower.bottom, after, lower.top},
+                                   {before, upper.bottom, before, upper.top}};
+        spr_figure_links(scene->figure, ends, row->pruned ? 2 : 1, SPR_BLACK);
+    }
 }
 
 static void name_row(const struct scene *scene, const struct spr_row *row, char *text,
@@ -184,11 +227,28 @@ static void write_row(struct scene *scene, const struct spr_row *row, const char
                                                             : NULL);
     spr_text_add_csv_number(csv, row->occurrences);
     spr_text_add(csv, ",%d", row->pruned);
-    spr_text_add_csv_number(csv, row->before_s);
-    spr_text_add_csv_number(csv, row->after_s);
-    for (size_t p = 0; p < SPR_LIMIT_MEMORY + machine->memory_count; p++) {
+    spr_text_add_csv_number(csv, row->bound_before_s);
+    spr_text_add_csv_number(csv, row->bound_after_s);
+    if (scene->rows.expected) {
+        spr_text_add_csv_number(csv, row->before_s);
+        spr_text_add_csv_number(csv, row->after_s);
+    }
+    size_t limits =
+        scene->rows.expected ? SPR_LIMIT_BOUND + 1 : SPR_LIMIT_MEMORY + machine->memory_count;
+    for (size_t p = 0; p < limits; p++) {
         spr_text_add_csv_number(csv, row->before[p]);
         spr_text_add_csv_number(csv, row->after[p]);
+    }
+    spr_text_add(csv, "\n");
+}
+
+static void write_expected_header(struct spr_text *csv)
+{
+    spr_text_add(csv, "variant,operators,first_layer,occurrences,pruned,dense_time_s,time_s,"
+                      "expected_dense_time_s,expected_time_s");
+    for (size_t i = 0; i <= SPR_LIMIT_BOUND; i++) {
+        const char *name = i < SPR_LIMIT_BOUND ? spr_limit_name((enum spr_limit)i) : "bound";
+        spr_text_add(csv, ",dense_%s_s,%s_s", name, name);
     }
     spr_text_add(csv, "\n");
 }
@@ -215,7 +275,11 @@ static void write_rows(struct scene *scene)
 {
     struct spr_text names = {0};
     bool ascii = scene->figure->dumb;
-    write_header(scene);
+    if (scene->rows.expected) {
+        write_expected_header(&scene->figure->csv);
+    } else {
+        write_header(scene);
+    }
     for (size_t i = 0; i < scene->rows.count; i++) {
         const struct spr_row *row = &scene->rows.row[i];
         struct spr_bar before = place(scene, i, 0);
@@ -249,24 +313,32 @@ static void write_texts(struct scene *scene)
     char variant[SPR_CLEAN_TEXT], question[SPR_CLEAN_TEXT];
     char time[2][SPR_SHORT_TEXT], factor[SPR_SHORT_TEXT];
     const struct spr_result *result = scene->result;
+    struct spr_answer answer = spr_result_answer(result, true);
+    figure->expected = answer.expected;
     spr_text_clean(result->variant->name, 50, variant);
     snprintf(question, sizeof question, "where does the time go with %.200s?", variant);
     spr_draw_heading(figure, scene->analysis, scene->request, question);
     spr_draw_note(figure, "%s Network: %s -> %s, %s.",
-                  figure->dumb
+                  figure->dumb && answer.expected
+                      ? "Upper: dense, lower: pruned; f: FMA, x: X, w: W, o: calls."
+                  : figure->dumb
                       ? "Upper: dense, lower: pruned; m: memory, c: FLOPs, o: overhead."
                       : "Upper, pale bar: dense; lower: pruned. Colour: what limits "
                         "the operator. Operators alike share a row.",
-                  spr_text_time(result->dense_time_s, figure->dumb, time[0]),
-                  spr_text_time(result->time_s, figure->dumb, time[1]),
-                  spr_text_factor(result->speedup, factor));
+                  spr_text_time(answer.dense_time_s, figure->dumb, time[0]),
+                  spr_text_time(answer.time_s, figure->dumb, time[1]),
+                  spr_text_factor(answer.speedup, factor));
+    if (answer.expected && !figure->dumb) {
+        spr_draw_note(figure, "Bars: expected; thin line across: bound.");
+    }
 }
 
 static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
 {
     struct spr_figure *figure = scene->figure;
     write_texts(scene);
-    spr_figure_frame(figure, figure->dumb ? 0 : 125, figure->dumb ? 30 : 230);
+    double panel = figure->expected ? 160 : 125;
+    spr_figure_frame(figure, figure->dumb ? 0 : panel, figure->dumb ? 30 : 230);
     double lines = floor((figure->area.top - figure->area.bottom - 1) / 2);
     size_t most = figure->dumb ? (size_t)fmax(lines, 2) : SPR_ROWS_MAX;
     enum spr_status status =
@@ -282,6 +354,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     for (size_t limit = 0; limit < SPR_LIMITS_MAX; limit++) {
         draw_limit(scene, limit);
     }
+    draw_bounds(scene);
     write_rows(scene);
     if (figure->dumb) {
         spr_text_add(&figure->settings, "unset key\n");

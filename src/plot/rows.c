@@ -23,6 +23,12 @@ static void add_time(const struct spr_model *model, const struct spr_prediction 
     parts[main] += count * (run->time_s - overhead);
 }
 
+static void add_expected(const struct spr_layer_expected *run, double count,
+                         double parts[SPR_LIMITS_MAX])
+{
+    parts[run->kernel ? (size_t)run->limit : SPR_LIMIT_BOUND] += count * run->time_s;
+}
+
 static bool same_layer(const struct spr_layer *a, const struct spr_layer *b)
 {
     return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n &&
@@ -57,7 +63,11 @@ static bool gather_layer(struct gathering *g, size_t layer)
     const struct spr_prediction *before = spr_analysis_dense(a, g->result->batch_index, layer);
     double count = (double)a->network->layers[layer].count;
     bool pruned = !spr_pattern_is_dense(&after->choice.pattern);
-    const double times[2] = {before->time_s, after->run.time_s};
+    const struct spr_layer_expected *dense =
+        spr_analysis_expected_dense(a, g->result->batch_index, layer);
+    const double bound[2] = {before->time_s, after->run.time_s};
+    const double expected[2] = {dense->time_s, after->expected.time_s};
+    const double *times = g->rows->expected ? expected : bound;
     struct spr_row *row = twin(g, layer, times, pruned);
     if (!row) {
         if (!spr_grow(&g->rows->row, &g->rows->capacity, g->rows->count + 1,
@@ -70,8 +80,15 @@ static bool gather_layer(struct gathering *g, size_t layer)
     row->occurrences += count;
     row->before_s += count * times[0];
     row->after_s += count * times[1];
-    add_time(&a->model, before, count, row->before);
-    add_time(&a->model, &after->run, count, row->after);
+    row->bound_before_s += count * bound[0];
+    row->bound_after_s += count * bound[1];
+    if (g->rows->expected) {
+        add_expected(dense, count, row->before);
+        add_expected(&after->expected, count, row->after);
+    } else {
+        add_time(&a->model, before, count, row->before);
+        add_time(&a->model, &after->run, count, row->after);
+    }
     return true;
 }
 
@@ -104,7 +121,7 @@ static int by_time(const void *left, const void *right)
 /* Rows worth showing: at most this many, and none of a sliver of the time. */
 static size_t rows_shown(const struct gathering *g, size_t most)
 {
-    double sliver = 0.002 * g->result->dense_time_s;
+    double sliver = 0.002 * spr_result_answer(g->result, g->rows->expected).dense_time_s;
     size_t shown = g->rows->count;
     while (shown > 1 && g->rows->row[shown - 1].before_s < sliver &&
            g->rows->row[shown - 1].after_s < sliver) {
@@ -127,6 +144,8 @@ static void merge_rest(struct gathering *g, size_t most)
         rest->occurrences += row->occurrences;
         rest->before_s += row->before_s;
         rest->after_s += row->after_s;
+        rest->bound_before_s += row->bound_before_s;
+        rest->bound_after_s += row->bound_after_s;
         rest->pruned = rest->pruned || row->pruned;
         for (size_t p = 0; p < SPR_LIMITS_MAX; p++) {
             rest->before[p] += row->before[p];
@@ -142,6 +161,7 @@ enum spr_status spr_rows_gather(const struct spr_analysis *analysis,
                                 struct spr_rows *rows, struct spr_error *err)
 {
     struct gathering g = {analysis, result, rows};
+    rows->expected = spr_result_answer(result, true).expected;
     if (!gather(&g)) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }

@@ -13,6 +13,9 @@
 #define SPR_LIMIT_OVERHEAD 1
 #define SPR_LIMIT_MEMORY 2
 
+/* Of expected times: enum spr_limit, and behind it the bound of what no kernel runs. */
+#define SPR_LIMIT_BOUND SPR_LIMIT_COUNT
+
 /* Operators of one shape and one fate. */
 struct spr_row {
     size_t layer; /* the first of them; layer_count: the rest of the network */
@@ -20,11 +23,13 @@ struct spr_row {
     bool pruned;
     double before_s, after_s; /* of all of them */
     double before[SPR_LIMITS_MAX], after[SPR_LIMITS_MAX];
+    double bound_before_s, bound_after_s; /* the same as before_s, after_s unless expected */
 };
 
 struct spr_rows {
     struct spr_row *row;
     size_t count, capacity;
+    bool expected; /* times and limits are those of the kernels, else of the bounds */
     bool by_shape; /* rows join whatever their time after pruning */
 };
 

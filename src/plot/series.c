@@ -99,10 +99,9 @@ static void finish_series(struct spr_series_set *set, bool by_method)
     }
 }
 
-static bool drawable(const struct spr_result *result, bool need_accuracy)
+static bool drawable(const struct spr_result *result, double speedup, bool need_accuracy)
 {
-    return isfinite(result->speedup) && result->speedup > 0 &&
-           isfinite(result->variant->sparsity) &&
+    return isfinite(speedup) && speedup > 0 && isfinite(result->variant->sparsity) &&
            (!need_accuracy || isfinite(result->variant->accuracy));
 }
 
@@ -126,12 +125,13 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
             !spr_draw_wants(request, &variant->pattern)) {
             continue;
         }
-        if (!drawable(result, grouping.need_accuracy)) {
+        double speedup = spr_analysis_speedup(analysis, result);
+        if (!drawable(result, speedup, grouping.need_accuracy)) {
             set->left_out++;
             continue;
         }
         set->points[set->point_count++] =
-            (struct spr_point){result, variant->sparsity, result->speedup, variant->accuracy,
+            (struct spr_point){result, variant->sparsity, speedup, variant->accuracy,
                                grouping.by_method ? series : first_of_pattern(set, series)};
     }
     if (failed) {

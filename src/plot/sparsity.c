@@ -55,7 +55,9 @@ static void survey(struct scene *scene)
     for (size_t i = 0; i < scene->set.point_count; i++) {
         const struct spr_point *point = &scene->set.points[i];
         double dense = dense_of(scene, point);
-        scene->amdahl = fmax(scene->amdahl, point->result->amdahl_ceiling);
+        scene->amdahl =
+            fmax(scene->amdahl,
+                 spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
         scene->hollow = scene->hollow || hollow(scene, point);
         if (!scene->accuracy || !isfinite(dense)) {
             continue;
@@ -89,6 +91,7 @@ static void set_axes(struct scene *scene)
     for (size_t i = 0; i < scene->set.point_count; i++) {
         widen(scene->set.points[i].speedup, &x[0], &x[1]);
         widen(scene->overlay.speedup[i], &x[0], &x[1]);
+        widen(scene->set.points[i].result->speedup, &x[0], &x[1]);
         widen(height_of(scene, &scene->set.points[i]), &y[0], &y[1]);
     }
     /* A ceiling far away would squeeze the points; it is named at the edge instead. */
@@ -221,6 +224,7 @@ static void describe(struct scene *scene, const struct spr_point *point)
                                           "from the accuracy table", "interpolated"};
     char name[SPR_CLEAN_TEXT], method[SPR_CLEAN_TEXT], text[3 * SPR_CLEAN_TEXT];
     char accuracy[64] = "", limit[SPR_REASON_TEXT], clean[SPR_CLEAN_TEXT];
+    char bound[SPR_BOUND_TEXT];
     const double at[2] = {point->speedup, height_of(scene, point)};
     if (scene->accuracy) {
         snprintf(accuracy, sizeof accuracy, " | accuracy %.5g (%s)", point->accuracy,
@@ -229,11 +233,12 @@ static void describe(struct scene *scene, const struct spr_point *point)
     spr_text_clean(variant->method, 80, method);
     spr_explain_limit(scene->analysis, result, limit);
     snprintf(text, sizeof text,
-             "%s | %.4g %% zeros, speedup %.3gx (%.3gx to %.3gx)%s%s%s%s | "
+             "%s | %.4g %% zeros, speedup %.3gx (%s)%s%s%s%s | "
              "limited by %s%s",
              spr_text_clean(variant->name, 80, name), 100 * point->sparsity, point->speedup,
-             result->speedup_low, result->speedup_high, accuracy, method[0] ? " | " : "",
-             method, variant->layerwise ? " | accuracy of a network with uneven sparsity" : "",
+             spr_draw_range(result, scene->figure->expected, bound), accuracy,
+             method[0] ? " | " : "", method,
+             variant->layerwise ? " | accuracy of a network with uneven sparsity" : "",
              spr_text_clean(limit, 120, clean),
              result->pareto ? " | on the Pareto front" : "");
     spr_figure_hover(scene->figure, at, 8, text);
@@ -248,13 +253,17 @@ static void write_point(struct scene *scene, const struct spr_point *point)
     spr_text_add(csv, ",%s,", spr_draw_pattern(&variant->pattern, pattern));
     spr_text_add_csv(csv, variant->method);
     spr_text_add_csv_number(csv, point->sparsity);
-    spr_text_add_csv_number(csv, point->speedup);
+    spr_text_add_csv_number(csv, point->result->speedup);
     spr_text_add_csv_number(csv, point->result->speedup_low);
     spr_text_add_csv_number(csv, point->result->speedup_high);
     spr_text_add_csv_number(csv, point->accuracy);
     spr_text_add_csv_number(csv, point->result->amdahl_ceiling);
-    spr_text_add(csv, ",%d,%d,%d\n", point->result->counted, point->result->pareto,
+    spr_text_add(csv, ",%d,%d,%d", point->result->counted, point->result->pareto,
                  point->result->within_drop);
+    if (scene->figure->expected) {
+        spr_text_add_csv_number(csv, point->speedup);
+    }
+    spr_text_add(csv, "\n");
 }
 
 /* Networks of a table need not lie on one curve: a line is drawn where more zeros never come
@@ -272,11 +281,28 @@ static bool falls(const struct scene *scene, const struct spr_series *series)
     return true;
 }
 
+/* The bounds of a series whose points are expected times: thin, behind them. */
+static bool draw_bound(struct scene *scene, const struct spr_series *series)
+{
+    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
+    for (size_t i = 0; curve && i < series->count; i++) {
+        const struct spr_point *point = &scene->set.points[series->first + i];
+        curve[i][0] = point->result->speedup;
+        curve[i][1] = height_of(scene, point);
+    }
+    if (curve && series->curve && falls(scene, series)) {
+        struct spr_stroke thin = {series->style.color, series->style.dash, 0.7, 0, NULL};
+        spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &thin);
+    }
+    spr_free(curve);
+    return curve != NULL;
+}
+
 static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
     double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
     struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
-    bool done = curve && markers;
+    bool done = curve && markers && (!scene->figure->expected || draw_bound(scene, series));
     for (size_t i = 0; done && i < series->count; i++) {
         const struct spr_point *point = &scene->set.points[series->first + i];
         curve[i][0] = point->speedup;
@@ -327,6 +353,9 @@ static void write_notes(struct scene *scene)
     struct spr_figure *figure = scene->figure;
     const struct spr_options *options = &scene->analysis->options;
     char factor[SPR_SHORT_TEXT];
+    if (figure->expected && !figure->dumb) {
+        spr_draw_note(figure, "Markers, Amdahl ceiling: expected; thin lines: bound.");
+    }
     if (!scene->accuracy) {
         spr_draw_note(figure, "No accuracy was given: y is the share of zeros, not accuracy.");
     } else if (!figure->dumb) {
@@ -370,6 +399,7 @@ static void place(const void *context, const struct spr_point *point, double spe
 static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
 {
     struct spr_figure *figure = scene->figure;
+    figure->expected = scene->analysis->expected_leads;
     survey(scene);
     spr_draw_heading(figure, scene->analysis, scene->request,
                      scene->accuracy ? "which accuracy at which speedup?"
@@ -377,9 +407,11 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     set_axes(scene);
     write_notes(scene);
     spr_figure_frame(figure, figure->dumb ? 16 : PANEL, figure->dumb ? 8 : 96);
-    spr_text_add(&figure->csv, "variant,pattern,method,sparsity,speedup,speedup_low,"
-                               "speedup_high,accuracy,amdahl_ceiling,counted,pareto,"
-                               "within_max_drop\n");
+    spr_text_add(&figure->csv,
+                 "variant,pattern,method,sparsity,speedup,speedup_low,"
+                 "speedup_high,accuracy,amdahl_ceiling,counted,pareto,"
+                 "within_max_drop%s\n",
+                 figure->expected ? ",expected_speedup" : "");
     bool done = draw_front(scene);
     draw_limits(scene);
     for (size_t i = 0; done && i < scene->set.count; i++) {

@@ -66,10 +66,12 @@ static void set_axes(struct scene *scene)
         x[0] = fmin(x[0], 100 * point->sparsity);
         x[1] = fmax(x[1], 100 * point->sparsity);
         y[0] = fmin(y[0], point->speedup);
-        y[1] = fmax(y[1], point->speedup);
+        y[1] = fmax(y[1], fmax(point->speedup, point->result->speedup));
         y[0] = fmin(y[0], scene->overlay.speedup[i]); /* fmin and fmax pass over NAN */
         y[1] = fmax(y[1], scene->overlay.speedup[i]);
-        scene->amdahl = fmax(scene->amdahl, point->result->amdahl_ceiling);
+        scene->amdahl =
+            fmax(scene->amdahl,
+                 spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
     }
     scene->highest = y[1];
     /* The ideal goes to infinity: it may leave the frame once it is clearly above all. */
@@ -145,7 +147,9 @@ static void draw_levels(struct scene *scene)
         name_level(scene, line[0], text, 1);
     }
     if (scene->ceiling_count > 0) {
-        struct spr_stroke weights = {SPR_GREY, "(3,4)", 1.6, 0, "activation ceiling"};
+        struct spr_stroke weights = {SPR_GREY, "(3,4)", 1.6, 0,
+                                     figure->expected ? "activation ceiling (bound)"
+                                                      : "activation ceiling"};
         spr_figure_line(figure, (const double(*)[2])scene->ceiling, scene->ceiling_count,
                         &weights);
     }
@@ -156,16 +160,18 @@ static void describe(struct scene *scene, const struct spr_point *point)
     const struct spr_result *result = point->result;
     char name[SPR_CLEAN_TEXT], text[2 * SPR_CLEAN_TEXT], limit[SPR_REASON_TEXT];
     char clean[SPR_CLEAN_TEXT], time[2][SPR_SHORT_TEXT];
+    char bound[SPR_BOUND_TEXT];
     const double at[2] = {100 * point->sparsity, point->speedup};
+    struct spr_answer answer = spr_result_answer(result, scene->figure->expected);
     spr_explain_limit(scene->analysis, result, limit);
     snprintf(text, sizeof text,
-             "%s | speedup %.3gx (%.3gx to %.3gx), %s -> %s | ideal %.3gx, with losing layers "
+             "%s | speedup %.3gx (%s), %s -> %s | ideal %.3gx, with losing layers "
              "left dense %.3gx | limited by %s",
              spr_text_clean(result->variant->name, 80, name), point->speedup,
-             result->speedup_low, result->speedup_high,
-             spr_text_time(result->dense_time_s, false, time[0]),
-             spr_text_time(result->time_s, false, time[1]), 1 / result->density,
-             result->speedup_mixed, spr_text_clean(limit, 120, clean));
+             spr_draw_range(result, answer.expected, bound),
+             spr_text_time(answer.dense_time_s, false, time[0]),
+             spr_text_time(answer.time_s, false, time[1]), 1 / result->density,
+             answer.speedup_mixed, spr_text_clean(limit, 120, clean));
     spr_figure_hover(scene->figure, at, 7, text);
 }
 
@@ -178,13 +184,16 @@ static void write_point(struct scene *scene, const struct spr_point *point)
     spr_text_add(csv, ",%s,", spr_draw_pattern(&result->variant->pattern, pattern));
     spr_text_add_csv(csv, result->variant->method);
     spr_text_add_csv_number(csv, point->sparsity);
-    spr_text_add_csv_number(csv, point->speedup);
+    spr_text_add_csv_number(csv, result->speedup);
     spr_text_add_csv_number(csv, result->speedup_low);
     spr_text_add_csv_number(csv, result->speedup_high);
     spr_text_add_csv_number(csv, result->speedup_mixed);
     spr_text_add_csv_number(csv, 1 / result->density);
     spr_text_add_csv_number(csv, result->amdahl_ceiling);
     spr_text_add_csv_number(csv, result->activation_ceiling);
+    if (scene->figure->expected) {
+        spr_text_add_csv_number(csv, point->speedup);
+    }
     spr_text_add(csv, "\n");
 }
 
@@ -204,11 +213,28 @@ static void mark_break_even(struct scene *scene, const double from[2], const dou
     spr_figure_label(scene->figure, at, 10, text, NULL);
 }
 
+/* The bounds of a series whose points are expected times: thin, behind them. */
+static bool draw_bound(struct scene *scene, const struct spr_series *series)
+{
+    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
+    for (size_t i = 0; curve && i < series->count; i++) {
+        const struct spr_point *point = &scene->set.points[series->first + i];
+        curve[i][0] = 100 * point->sparsity;
+        curve[i][1] = point->result->speedup;
+    }
+    if (curve && series->curve) {
+        struct spr_stroke thin = {series->style.color, series->style.dash, 0.7, 0, NULL};
+        spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &thin);
+    }
+    spr_free(curve);
+    return curve != NULL;
+}
+
 static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
     double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
     struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
-    bool done = curve && markers;
+    bool done = curve && markers && (!scene->figure->expected || draw_bound(scene, series));
     for (size_t i = 0; done && i < series->count; i++) {
         const struct spr_point *point = &scene->set.points[series->first + i];
         curve[i][0] = 100 * point->sparsity;
@@ -249,6 +275,9 @@ static void write_notes(struct scene *scene)
 {
     struct spr_figure *figure = scene->figure;
     char factor[SPR_SHORT_TEXT];
+    if (figure->expected && !figure->dumb) {
+        spr_draw_note(figure, "Markers, Amdahl ceiling: expected; thin lines: bound.");
+    }
     if (!figure->dumb) {
         spr_draw_note(figure,
                       "Crosses: break-even, between two points. Activation ceiling: W "
@@ -314,13 +343,15 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
         spr_series_free(&scene.set);
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
+    figure->expected = analysis->expected_leads;
     spr_draw_heading(figure, analysis, request, "how fast at which sparsity?");
     set_axes(&scene);
     write_notes(&scene);
     spr_figure_frame(figure, figure->dumb ? 18 : PANEL, figure->dumb ? 8 : 96);
     spr_text_add(&figure->csv,
                  "variant,pattern,method,sparsity,speedup,speedup_low,speedup_high,"
-                 "speedup_mixed,ideal_speedup,amdahl_ceiling,activation_ceiling\n");
+                 "speedup_mixed,ideal_speedup,amdahl_ceiling,activation_ceiling%s\n",
+                 figure->expected ? ",expected_speedup" : "");
     done = find_ceiling(&scene);
     if (done) {
         draw_ideal(&scene);

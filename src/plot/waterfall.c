@@ -157,13 +157,22 @@ static void draw_scene(struct scene *scene, const struct spr_plot_request *reque
     struct spr_figure *figure = scene->figure;
     struct spr_text names = {0};
     char variant[SPR_CLEAN_TEXT], question[SPR_CLEAN_TEXT], time[2][SPR_SHORT_TEXT];
+    char factor[SPR_SHORT_TEXT];
+    struct spr_answer answer = spr_result_answer(scene->result, true);
+    figure->expected = answer.expected;
     spr_text_clean(scene->result->variant->name, 60, variant);
     snprintf(question, sizeof question, "why is %.100s not as fast as its zeros promise?",
              variant);
     spr_draw_heading(figure, scene->analysis, request, question);
-    spr_draw_note(figure, "%s -> %s.",
-                  spr_text_time(scene->result->dense_time_s, figure->dumb, time[0]),
-                  spr_text_time(scene->result->time_s, figure->dumb, time[1]));
+    spr_draw_note(figure, "%s%s -> %s.", answer.expected ? "Expected: " : "",
+                  spr_text_time(answer.dense_time_s, figure->dumb, time[0]),
+                  spr_text_time(answer.time_s, figure->dumb, time[1]));
+    if (answer.expected) {
+        spr_draw_note(figure, "Bound: %s -> %s, %s.",
+                      spr_text_time(scene->result->dense_time_s, figure->dumb, time[0]),
+                      spr_text_time(scene->result->time_s, figure->dumb, time[1]),
+                      spr_text_factor(scene->result->speedup, factor));
+    }
     spr_figure_frame(figure, 0, figure->dumb ? 27 : 200);
     /* With characters a row of the drawing is one line of text, or two where there is room. */
     scene->rows = (double)scene->waterfall.count + 1;

@@ -61,6 +61,17 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
     }
 }
 
+/* Whose expected times follow. */
+static void put_kernels(FILE *file, const struct spr_analysis *a)
+{
+    if (a->has_expected) {
+        fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s\n",
+                spr_isa_name(a->expected_isa), a->expected_threads,
+                a->expected_threads == 1 ? "" : "s",
+                spr_residency_name(a->expected_residency));
+    }
+}
+
 void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
@@ -74,6 +85,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
                  : spr_residency_name(a->options.residency),
              a->options.ideal_tiles ? ", ideal tiles" : "");
     spr_text_wrapped(file, line, 0);
+    put_kernels(file, a);
     for (size_t i = 0; i < a->options.change_count; i++) {
         const struct spr_machine_change *change = &a->options.changes[i];
         char before[32] = "unknown";
@@ -101,6 +113,27 @@ static void put_interval(FILE *file, const struct spr_result *result)
     }
 }
 
+/* The answer in times; the bound and its interval stand second where more is known. */
+static void put_speedups(FILE *file, const struct spr_result *result)
+{
+    char seconds[24], dense[24];
+    struct spr_answer answer = spr_result_answer(result, true);
+    if (answer.expected) {
+        fprintf(file, "  %.2fx expected: %s -> %s\n  bound ", answer.speedup,
+                spr_format_seconds(answer.dense_time_s, dense),
+                spr_format_seconds(answer.time_s, seconds));
+    }
+    fprintf(file, "%s%.2fx: %s -> %s", answer.expected ? "" : "  ", result->speedup,
+            spr_format_seconds(result->dense_time_s, dense),
+            spr_format_seconds(result->time_s, seconds));
+    put_interval(file, result);
+    fprintf(file, "\n");
+    if (answer.speedup_mixed > 1.01 * answer.speedup) {
+        fprintf(file, "  %.2fx if the %zu of %zu layers that lose stay dense\n",
+                answer.speedup_mixed, answer.layers_slower, result->layers_pruned);
+    }
+}
+
 static const char *metric_name(const struct spr_analysis *a)
 {
     return a->network->metric && *a->network->metric ? a->network->metric : "accuracy";
@@ -117,7 +150,7 @@ static void put_limit(FILE *file, const struct spr_analysis *a)
 
 static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t best)
 {
-    char seconds[24], dense[24], name[SPR_TABLE_CELL];
+    char name[SPR_TABLE_CELL];
     const struct spr_result *result = &a->results[best];
     const struct spr_variant *variant = result->variant;
     if (a->options.has_max_drop) {
@@ -132,15 +165,7 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
         fprintf(file, " (at batch %.0f)", result->batch);
     }
     fputc('\n', file);
-    fprintf(file, "  %.2fx: %s -> %s", result->speedup,
-            spr_format_seconds(result->dense_time_s, dense),
-            spr_format_seconds(result->time_s, seconds));
-    put_interval(file, result);
-    fprintf(file, "\n");
-    if (result->speedup_mixed > 1.01 * result->speedup) {
-        fprintf(file, "  %.2fx if the %zu of %zu layers that lose stay dense\n",
-                result->speedup_mixed, result->layers_slower, result->layers_pruned);
-    }
+    put_speedups(file, result);
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
         if (result->drop == 0) {
@@ -233,7 +258,28 @@ static void put_why(FILE *file, const struct spr_analysis *a, const struct spr_r
     spr_report_waterfall(file, a, result, &w, true);
 }
 
-static void put_not_counted(FILE *file, const struct spr_analysis *a)
+/* What stands behind an expected time and is not one. */
+static void put_stand_ins(FILE *file, const struct spr_analysis *a,
+                          const struct spr_result *result)
+{
+    char line[400];
+    bool conv = false;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        conv = conv || a->network->layers[i].op == SPR_OP_CONV;
+    }
+    if (!isfinite(result->expected.speedup)) {
+        return;
+    }
+    snprintf(line, sizeof line,
+             "Expected: operators that no kernel of sproof runs count at their bound, %.0f %% "
+             "of the time%s.",
+             100 * result->expected.bound_share,
+             conv ? "; convolutions run as a product with the unfolded k x n input" : "");
+    spr_text_wrapped(file, line, 0);
+}
+
+static void put_not_counted(FILE *file, const struct spr_analysis *a,
+                            const struct spr_result *result)
 {
     fprintf(file, "\nNot counted: ");
     if (a->has_attention && !a->other_counted) {
@@ -245,6 +291,21 @@ static void put_not_counted(FILE *file, const struct spr_analysis *a)
             "runtime's own time. W weights, X inputs, Y outputs. FLOP: 2 per multiply-add.\n"
             "Bytes: each operand once%s.\n",
             a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
+    put_stand_ins(file, a, result);
+}
+
+/* What kind of figure follows. */
+static void put_headline(FILE *file, const struct spr_analysis *a)
+{
+    if (!a->has_expected) {
+        fprintf(file, "Hardware potential: the roofline's limit, not a measurement.\n\n");
+        return;
+    }
+    fprintf(file, "Expected, not measured; the bound is the hardware potential.\n");
+    if (!a->expected_leads) {
+        fprintf(file, "Some patterns have no kernel here: the bound ranks them all.\n");
+    }
+    fputc('\n', file);
 }
 
 /* Names that a shell takes as they are, whole. */
@@ -281,7 +342,7 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
     bool markdown = report->format == SPR_FORMAT_MD;
     size_t best = spr_analysis_recommend(a, 0), fastest = spr_analysis_fastest(a, 0);
     spr_report_context(file, a);
-    fprintf(file, "Hardware potential: the roofline's limit, not a measurement.\n\n");
+    put_headline(file, a);
     if (best < a->result_count) {
         put_recommendation(file, a, best);
         put_why(file, a, &a->results[best]);
@@ -291,7 +352,7 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
             char name[SPR_TABLE_CELL];
             fprintf(file, "The fastest, %s, reaches %.3gx\n",
                     spr_text_short(a->results[fastest].variant->name, 40, name),
-                    a->results[fastest].speedup);
+                    spr_result_answer(&a->results[fastest], true).speedup);
             put_why(file, a, &a->results[fastest]);
         }
     }
@@ -300,10 +361,10 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
     if (a->options.batch_count > 1) {
         spr_answer_batches(file, a, markdown);
     }
+    const struct spr_result *result = &a->results[best < a->result_count ? best : fastest];
     if (report->layers) {
-        spr_answer_layers(file, a, &a->results[best < a->result_count ? best : fastest],
-                          markdown);
+        spr_answer_layers(file, a, result, markdown);
     }
-    put_not_counted(file, a);
+    put_not_counted(file, a, result);
     put_next(file, a, best, report);
 }

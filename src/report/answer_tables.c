@@ -57,16 +57,28 @@ static size_t left_dense(const struct spr_analysis *a, const struct spr_result *
                          : 0;
         }
     }
-    return dense + result->layers_slower;
+    return dense + spr_result_answer(result, true).layers_slower;
 }
 
-/* The columns of the answer; accuracy only where some variant has one. */
-enum { NAME, SPARSITY, ACCURACY, SPEEDUP, MIXED, LEFT_DENSE, BREAK_EVEN, LIMIT, COLUMN_COUNT };
+/* The columns of the answer; accuracy only where some variant has one. An expected time has
+ * a column, and break-even, which is the bound's, has none beside it. */
+enum {
+    NAME,
+    SPARSITY,
+    ACCURACY,
+    EXPECTED,
+    SPEEDUP,
+    MIXED,
+    LEFT_DENSE,
+    BREAK_EVEN,
+    LIMIT,
+    COLUMN_COUNT
+};
 
 struct answer_table {
     struct spr_table table;
     size_t column[COLUMN_COUNT];
-    bool accuracy;
+    bool shown[COLUMN_COUNT];
 };
 
 static bool any_accuracy(const struct spr_analysis *a)
@@ -80,20 +92,26 @@ static bool any_accuracy(const struct spr_analysis *a)
 
 static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
 {
-    static const char *const heads[COLUMN_COUNT] = {
-        "variant", "zeros", "accuracy", "speedup", "mixed", "dense", "even at", "limited by"};
+    static const char *const heads[COLUMN_COUNT] = {"variant",  "zeros",   "accuracy",
+                                                    "expected", "speedup", "mixed",
+                                                    "dense",    "even at", "limited by"};
     size_t count = 0;
-    *t = (struct answer_table){.table.markdown = markdown, .accuracy = any_accuracy(a)};
+    *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
+        t->shown[c] = c == ACCURACY     ? any_accuracy(a)
+                      : c == EXPECTED   ? a->has_expected
+                      : c == BREAK_EVEN ? !a->has_expected
+                                        : true;
         t->column[c] = count;
-        count += c != ACCURACY || t->accuracy;
+        count += t->shown[c];
     }
     t->table.column_count = count;
     t->table.left[t->column[NAME]] = t->table.left[t->column[LIMIT]] = true;
     spr_table_row(&t->table);
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
-        if (c != ACCURACY || t->accuracy) {
-            spr_table_cell(&t->table, t->column[c], "%s", heads[c]);
+        if (t->shown[c]) {
+            spr_table_cell(&t->table, t->column[c], "%s",
+                           c == SPEEDUP && a->has_expected ? "bound" : heads[c]);
         }
     }
 }
@@ -110,6 +128,17 @@ static char accuracy_mark(const struct spr_result *result)
     return result->counted && result->pareto ? '*' : ' ';
 }
 
+static void put_times(struct answer_table *t, const struct spr_result *result)
+{
+    struct spr_answer answer = spr_result_answer(result, true);
+    if (t->shown[EXPECTED]) {
+        spr_table_cell(&t->table, t->column[EXPECTED], answer.expected ? "%.2fx" : "-",
+                       answer.speedup);
+    }
+    spr_table_cell(&t->table, t->column[SPEEDUP], "%.2fx", result->speedup);
+    spr_table_cell(&t->table, t->column[MIXED], "%.2fx", answer.speedup_mixed);
+}
+
 static void add_row(struct answer_table *t, const struct spr_analysis *a,
                     const struct spr_result *result)
 {
@@ -121,16 +150,17 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     spr_table_cell(table, t->column[NAME], "%s",
                    spr_text_short(variant->name, table->markdown ? 60 : 13, text));
     spr_table_cell(table, t->column[SPARSITY], "%.1f%%", 100 * variant->sparsity);
-    if (t->accuracy && isnan(variant->accuracy)) {
+    if (t->shown[ACCURACY] && isnan(variant->accuracy)) {
         spr_table_cell(table, t->column[ACCURACY], "- ");
-    } else if (t->accuracy) {
+    } else if (t->shown[ACCURACY]) {
         spr_table_cell(table, t->column[ACCURACY], "%.4g%c", variant->accuracy,
                        accuracy_mark(result));
     }
-    spr_table_cell(table, t->column[SPEEDUP], "%.2fx", result->speedup);
-    spr_table_cell(table, t->column[MIXED], "%.2fx", result->speedup_mixed);
+    put_times(t, result);
     spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);
-    put_break_even(table, t->column[BREAK_EVEN], a, result);
+    if (t->shown[BREAK_EVEN]) {
+        put_break_even(table, t->column[BREAK_EVEN], a, result);
+    }
     spr_table_cell(table, t->column[LIMIT], "%s", spr_explain_limit(a, result, text));
 }
 
@@ -165,6 +195,21 @@ static size_t pick_rows(const struct spr_analysis *a, size_t batch_index, size_t
     return count;
 }
 
+static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, bool pareto)
+{
+    static const char *const bound =
+        "zeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
+        "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
+        "even with dense, over the layers";
+    static const char *const expected =
+        "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
+        "hardware potential; mixed: expected if layers where the pattern loses stay\n"
+        "dense; dense: how many prunable operators those are; limited by: share of the\n"
+        "expected time";
+    fprintf(file, "%s%s%s\n", markdown ? "\n" : "", a->has_expected ? expected : bound,
+            !pareto ? "" : "; *: nothing as accurate is faster");
+}
+
 void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
                       bool markdown)
 {
@@ -188,12 +233,7 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     if (count > ROWS_MAX) {
         fprintf(file, "and %zu more patterns: --format csv lists all\n", count - ROWS_MAX);
     }
-    fprintf(
-        file,
-        "%szeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
-        "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
-        "even with dense, over the layers%s\n",
-        markdown ? "\n" : "", marked['*'] ? "; *: nothing as accurate is faster" : "");
+    put_legend(file, a, markdown, marked['*']);
     if (marked['~']) {
         fprintf(file, "~: interpolated between two measured accuracies\n");
     }
@@ -202,6 +242,11 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
                 "!: measured with sparsity spread unevenly over layers, speedup with even\n"
                 "sparsity: not one network (--assume-uniform counts it all the same)\n");
     }
+}
+
+static const char *what_ranks(const struct spr_analysis *a)
+{
+    return a->expected_leads ? "expected" : a->has_expected ? "bound" : "speedup";
 }
 
 /* Results at one pattern and a few sparsities of the grid side by side. */
@@ -271,7 +316,7 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     }
     table.left[0] = true;
     spr_table_row(&table);
-    spr_table_cell(&table, 0, "speedup at");
+    spr_table_cell(&table, 0, "%s at", what_ranks(a));
     for (size_t s = 0; s < columns; s++) {
         spr_table_cell(&table, s + 1, "%.4g%%", 100 * sparsities[s]);
     }
@@ -287,7 +332,7 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
             const struct spr_result *result =
                 at_point(a, batch_index, &variant->pattern, sparsities[s]);
             spr_table_cell(&table, s + 1, result ? "%.2fx" : "-",
-                           result ? result->speedup : 0);
+                           result ? spr_analysis_speedup(a, result) : 0);
         }
     }
     fputs("\n", file);
@@ -302,7 +347,7 @@ static void put_pays(struct spr_table *table, size_t column, const struct spr_an
     const struct spr_result *results = &a->results[variant * a->options.batch_count];
     size_t batches = a->options.batch_count, first = batches, last = 0, count = 0;
     for (size_t b = 0; b < batches; b++) {
-        if (results[b].speedup > 1) {
+        if (spr_analysis_speedup(a, &results[b]) > 1) {
             first = first < b ? first : b;
             last = b;
             count++;
@@ -330,7 +375,7 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
     struct spr_table table = {.column_count = shown + 2, .markdown = markdown};
     table.left[0] = true;
     spr_table_row(&table);
-    spr_table_cell(&table, 0, "speedup at batch");
+    spr_table_cell(&table, 0, "%s at batch", what_ranks(a));
     for (size_t b = 0; b < shown; b++) {
         spr_table_cell(&table, b + 1, "%.0f", a->options.batches[b]);
     }
@@ -342,7 +387,8 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
         spr_table_cell(&table, 0, "%s",
                        spr_text_short(a->results[indices[i]].variant->name, 20, text));
         for (size_t b = 0; b < shown; b++) {
-            spr_table_cell(&table, b + 1, "%.2fx", a->results[variant * batches + b].speedup);
+            spr_table_cell(&table, b + 1, "%.2fx",
+                           spr_analysis_speedup(a, &a->results[variant * batches + b]));
         }
         put_pays(&table, shown + 1, a, variant);
     }
@@ -352,45 +398,4 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
         fprintf(file, "and %zu more batches: --format csv lists all\n", batches - shown);
     }
     spr_table_free(&table);
-}
-
-/* One line of figures and one of reason per layer: the reason is the point of the list. */
-static void put_layer(FILE *file, const struct spr_analysis *a,
-                      const struct spr_result *result, size_t index, bool markdown)
-{
-    const struct spr_layer *layer = &a->network->layers[index];
-    const struct spr_layer_result *r = &result->layers[index];
-    char name[SPR_TABLE_CELL], text[SPR_REASON_TEXT], dense[24], now[24], even[32] = "";
-    char shape[80] = "";
-    if (layer->op != SPR_OP_OTHER) {
-        snprintf(shape, sizeof shape, " %lldx%lld, n %lld", (long long)layer->m,
-                 (long long)layer->k, (long long)layer->n);
-    }
-    if (!isnan(r->break_even_sparsity)) {
-        snprintf(even, sizeof even, ", even at %.1f%%", 100 * r->break_even_sparsity);
-    }
-    spr_text_short(layer->name, markdown ? 70 : 44, name);
-    spr_format_seconds(spr_analysis_dense(a, result->batch_index, index)->time_s, dense);
-    spr_format_seconds(r->run.time_s, now);
-    spr_explain_layer(a, result, index, text);
-    if (markdown) {
-        fprintf(file, "- `%s`%s: %s -> %s, %.2fx%s; %s\n", name, shape, dense, now, r->speedup,
-                even, text);
-        return;
-    }
-    fprintf(file, "  %s%s\n    %s -> %s, %.2fx%s\n", name, shape, dense, now, r->speedup,
-            even);
-    spr_text_wrapped(file, text, 4);
-}
-
-void spr_answer_layers(FILE *file, const struct spr_analysis *a,
-                       const struct spr_result *result, bool markdown)
-{
-    char name[SPR_TABLE_CELL];
-    fprintf(file, "\nLayers of %s, batch %.0f (one occurrence, dense -> pruned):\n%s",
-            spr_text_short(result->variant->name, 60, name), result->batch,
-            markdown ? "\n" : "");
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        put_layer(file, a, result, i, markdown);
-    }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "emit.h"
+#include "explained_times.h"
 #include "mem.h"
 #include "sproof/report.h"
 #include "table.h"
@@ -41,14 +42,19 @@ static void add_to_group(const struct spr_analysis *a, const struct spr_result *
                          size_t index, struct group *group)
 {
     double times = (double)a->network->layers[index].count;
-    double seconds = result->layers[index].run.time_s;
+    bool expected = isfinite(result->expected.speedup);
+    double seconds =
+        expected ? result->layers[index].expected.time_s : result->layers[index].run.time_s;
+    double dense_seconds =
+        expected ? spr_analysis_expected_dense(a, result->batch_index, index)->time_s
+                 : spr_analysis_dense(a, result->batch_index, index)->time_s;
     if (group->count == 0 || seconds > group->slowest) {
         group->layer = index;
         group->slowest = seconds;
     }
     group->count += times;
     group->seconds += times * seconds;
-    group->dense_seconds += times * spr_analysis_dense(a, result->batch_index, index)->time_s;
+    group->dense_seconds += times * dense_seconds;
 }
 
 /* Fills groups[layer_count]; SIZE_MAX when out of memory. */
@@ -81,6 +87,26 @@ static int by_seconds(const void *left, const void *right)
     return a->seconds > b->seconds ? -1 : a->seconds < b->seconds;
 }
 
+/* What limits the expected time, and how far from the bound it stays. */
+static void put_limit(FILE *file, const struct spr_analysis *a,
+                      const struct spr_result *result, const struct group *group)
+{
+    const struct spr_layer_result *r = &result->layers[group->layer];
+    const struct spr_layer_expected *dense =
+        spr_analysis_expected_dense(a, result->batch_index, group->layer);
+    if (!isfinite(result->expected.speedup)) {
+        return;
+    }
+    fprintf(file, "          %s%s", r->expected.kernel ? "expected: " : "",
+            spr_explain_expected(&r->expected));
+    if (r->expected.kernel) {
+        double bound_s = spr_analysis_dense(a, result->batch_index, group->layer)->time_s;
+        fprintf(file, "; %.3g %% of the bound, dense %.3g %%",
+                100 * r->run.time_s / r->expected.time_s, 100 * bound_s / dense->time_s);
+    }
+    fputc('\n', file);
+}
+
 static void put_group(FILE *file, const struct spr_analysis *a,
                       const struct spr_result *result, const struct group *group)
 {
@@ -93,10 +119,12 @@ static void put_group(FILE *file, const struct spr_analysis *a,
                  (long long)layer->m, (long long)layer->k,
                  (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
     }
+    double whole = spr_result_answer(result, true).time_s;
     fprintf(file, "  %4.0f%%  %5.4g x %-32.32s %9s -> %9s\n",
-            100 * group->seconds / (result->time_s > 0 ? result->time_s : 1), group->count,
-            shape, spr_format_seconds(group->dense_seconds, dense),
+            100 * group->seconds / (whole > 0 ? whole : 1), group->count, shape,
+            spr_format_seconds(group->dense_seconds, dense),
             spr_format_seconds(group->seconds, now));
+    put_limit(file, a, result, group);
     spr_text_wrapped(file, spr_explain_layer(a, result, group->layer, reason), 10);
 }
 
@@ -105,7 +133,7 @@ static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
 {
     struct group *groups = spr_calloc(a->network->layer_count, sizeof *groups);
     size_t count = groups ? make_groups(a, result, groups) : SIZE_MAX;
-    double rest = result->time_s, whole = result->time_s > 0 ? result->time_s : 1;
+    double rest = spr_result_answer(result, true).time_s, whole = rest > 0 ? rest : 1;
     if (count == SIZE_MAX) {
         spr_free(groups);
         return spr_fail(err, SPR_ENOMEM, "out of memory");
@@ -126,38 +154,46 @@ static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
 /* The gain, outside the chain, of leaving dense what loses. */
 static void put_mixed(FILE *file, const struct spr_result *result)
 {
-    if (result->layers_slower > 0) {
+    struct spr_answer answer = spr_result_answer(result, true);
+    if (answer.layers_slower > 0) {
         fprintf(file,
                 "\nLayers better left dense: %zu of %zu; %.2fx instead of %.2fx if they are\n",
-                result->layers_slower, result->layers_pruned, result->speedup_mixed,
-                result->speedup);
+                answer.layers_slower, result->layers_pruned, answer.speedup_mixed,
+                answer.speedup);
     }
 }
 
 static void put_ceilings(FILE *file, const struct spr_result *result)
 {
+    struct spr_answer answer = spr_result_answer(result, true);
     fprintf(file, "\nCeilings: ");
-    if (isnan(result->amdahl_ceiling)) {
+    if (isnan(answer.amdahl_ceiling)) {
         fprintf(file, "none from other operators;\n          ");
     } else {
         fprintf(file, "%.2fx if all prunable operators were free;\n          ",
-                result->amdahl_ceiling);
+                answer.amdahl_ceiling);
     }
     if (isnan(result->activation_ceiling)) {
         fprintf(file, "no traffic but W\n");
     } else {
-        fprintf(file, "%.2fx if W were free and X and Y still had to move\n",
-                result->activation_ceiling);
+        fprintf(file, "%.2fx if W were free and X and Y still had to move%s\n",
+                result->activation_ceiling, answer.expected ? " (bound)" : "");
     }
 }
 
-/* Percent of the bound a measured time reaches, with a warning when it beats it. */
-static void put_fraction(FILE *file, const char *what, double bound_s, double measured_s)
+/* Percent of the expected time and of the bound a measured time reaches, with a warning when
+ * it beats the bound. expected_s NAN: nothing is expected. */
+static void put_fraction(FILE *file, const char *what, double bound_s, double expected_s,
+                         double measured_s)
 {
-    char bound[24], measured[24];
-    fprintf(file, "  %-7s %10s measured, %10s bound: %.3g %% of the bound reached\n", what,
-            spr_format_seconds(measured_s, measured), spr_format_seconds(bound_s, bound),
-            100 * bound_s / measured_s);
+    char bound[24], measured[24], expected[24];
+    fprintf(file, "  %-7s %10s measured, ", what, spr_format_seconds(measured_s, measured));
+    if (isfinite(expected_s)) {
+        fprintf(file, "%10s expected: %.3g %% of it reached\n%31s",
+                spr_format_seconds(expected_s, expected), 100 * expected_s / measured_s, "");
+    }
+    fprintf(file, "%10s bound: %.3g %% of the bound reached\n",
+            spr_format_seconds(bound_s, bound), 100 * bound_s / measured_s);
     if (measured_s < bound_s) {
         spr_text_wrapped(file,
                          "faster than the bound: check the unit, batch, dtype and machine of "
@@ -174,8 +210,8 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
     }
     struct spr_judged j = spr_judge(e);
     fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
-    put_fraction(file, "dense", j.bound.dense_s, j.measured.dense_s);
-    put_fraction(file, "sparse", j.bound.sparse_s, j.measured.sparse_s);
+    put_fraction(file, "dense", j.bound.dense_s, j.expected.dense_s, j.measured.dense_s);
+    put_fraction(file, "sparse", j.bound.sparse_s, j.expected.sparse_s, j.measured.sparse_s);
     fputc('\n', file);
     if (j.measured.dense_s < j.bound.dense_s || j.measured.sparse_s < j.bound.sparse_s) {
         spr_text_wrapped(file,
@@ -186,6 +222,10 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
     }
     spr_verdict(e, &j, text, sizeof text);
     spr_text_wrapped(file, text, 0);
+    if (isfinite(j.expected.sparse_s)) {
+        fprintf(file, "Of sproof's own kernels %.2fx is expected here.\n",
+                j.expected.sparse_s > 0 ? j.expected.dense_s / j.expected.sparse_s : 1);
+    }
     if (j.bound.dense_s < FAR * j.measured.dense_s &&
         j.bound.sparse_s < FAR * j.measured.sparse_s) {
         spr_text_wrapped(
@@ -194,51 +234,6 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
             "analysed here, few threads, or the runtime's own overhead.",
             0);
     }
-}
-
-static void put_times(FILE *file, const struct spr_analysis *a,
-                      const struct spr_explanation *e)
-{
-    const struct spr_result *result = e->result;
-    const struct spr_times *times = e->times;
-    static const char *const heads[] = {"layer",    "measured",  "bound",
-                                        "dense at", "sparse at", "remark"};
-    struct spr_table table = {.column_count = 6};
-    size_t fates[3] = {0};
-    table.left[0] = table.left[5] = true;
-    spr_table_row(&table);
-    for (size_t c = 0; c < 6; c++) {
-        spr_table_cell(&table, c, "%s", heads[c]);
-    }
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        const struct spr_layer_result *r = &result->layers[i];
-        char name[SPR_TABLE_CELL];
-        if (isnan(times->dense_s[i])) {
-            continue;
-        }
-        double dense_s = spr_analysis_dense(a, result->batch_index, i)->time_s;
-        bool same = spr_alike(times->dense_s[i], times->sparse_s[i]);
-        fates[same ? 0 : times->sparse_s[i] < times->dense_s[i] ? 1 : 2]++;
-        bool above = times->dense_s[i] < dense_s || times->sparse_s[i] < r->run.time_s;
-        spr_table_row(&table);
-        spr_table_cell(&table, 0, "%s", spr_text_short(a->network->layers[i].name, 24, name));
-        spr_table_cell(&table, 1, "%.2fx", times->dense_s[i] / times->sparse_s[i]);
-        spr_table_cell(&table, 2, "%.2fx", r->speedup);
-        spr_table_cell(&table, 3, "%.1f%%", 100 * dense_s / times->dense_s[i]);
-        spr_table_cell(&table, 4, "%.1f%%", 100 * r->run.time_s / times->sparse_s[i]);
-        spr_table_cell(&table, 5, "%s",
-                       above                                      ? "beats its bound?"
-                       : spr_pattern_is_dense(&r->choice.pattern) ? ""
-                       : same                                     ? "zeros not skipped?"
-                       : times->sparse_s[i] > times->dense_s[i]   ? "slower than dense"
-                                                                  : "");
-    }
-    fprintf(file, "\nYour layers (%zu measured, %.0f %% of the dense bound):\n",
-            times->rows_used, 100 * e->sums.share);
-    spr_table_write(&table, file, 2);
-    spr_table_free(&table);
-    fprintf(file, "  %zu take as long as dense, %zu are faster, %zu slower\n", fates[0],
-            fates[1], fates[2]);
 }
 
 static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
@@ -251,19 +246,28 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
     if (a->options.batch_count > 1) {
         fprintf(file, ", batch %.0f", result->batch);
     }
-    fprintf(file, ": %s -> %s, %.2fx hardware potential\n\n",
-            spr_format_seconds(result->dense_time_s, dense),
-            spr_format_seconds(result->time_s, now), result->speedup);
+    struct spr_answer answer = spr_result_answer(result, true);
+    fprintf(file, ": %s -> %s, %.2fx %s\n", spr_format_seconds(answer.dense_time_s, dense),
+            spr_format_seconds(answer.time_s, now), answer.speedup,
+            answer.expected ? "expected" : "hardware potential");
+    if (answer.expected) {
+        fprintf(file, "bound: %s -> %s, %.2fx hardware potential\n",
+                spr_format_seconds(result->dense_time_s, dense),
+                spr_format_seconds(result->time_s, now), result->speedup);
+    }
+    fputc('\n', file);
     spr_report_waterfall(file, a, result, &e->waterfall, false);
     fprintf(file, "  =%-8.3g %s\n", e->waterfall.speedup,
-            e->times      ? "with your layers, the others at their bound"
-            : e->measured ? "measured speedup"
-                          : "speedup the hardware allows");
+            e->times          ? (answer.expected ? "with your layers, the others as expected"
+                                                 : "with your layers, the others at their bound")
+            : e->measured     ? "measured speedup"
+            : answer.expected ? "speedup expected of sproof's kernels"
+                              : "speedup the hardware allows");
     put_mixed(file, result);
     put_ceilings(file, result);
     enum spr_status status = put_groups(file, a, result, err);
     if (e->times) {
-        put_times(file, a, e);
+        spr_explained_times(file, a, e);
     }
     put_measured(file, e);
     return status;
@@ -293,6 +297,7 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
                      const struct spr_explanation *e)
 {
     const struct spr_result *r = e->result;
+    struct spr_answer answer = spr_result_answer(r, true);
     spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "schema", "sproof/explanation");
     spr_emit_number(out, "schema_version", 1);
@@ -301,6 +306,11 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "speedup", r->speedup);
     spr_emit_number(out, "dense_time_s", r->dense_time_s);
     spr_emit_number(out, "time_s", r->time_s);
+    if (answer.expected) {
+        spr_emit_number(out, "expected_speedup", answer.speedup);
+        spr_emit_number(out, "expected_dense_time_s", answer.dense_time_s);
+        spr_emit_number(out, "expected_time_s", answer.time_s);
+    }
     if (e->measured) {
         struct spr_judged j = spr_judge(e);
         spr_emit_open(out, "measured", '{');
@@ -309,6 +319,12 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
         spr_emit_number(out, "dense_fraction_of_bound", j.bound.dense_s / j.measured.dense_s);
         spr_emit_number(out, "sparse_fraction_of_bound",
                         j.bound.sparse_s / j.measured.sparse_s);
+        if (answer.expected) {
+            spr_emit_number(out, "dense_fraction_of_expected",
+                            j.expected.dense_s / j.measured.dense_s);
+            spr_emit_number(out, "sparse_fraction_of_expected",
+                            j.expected.sparse_s / j.measured.sparse_s);
+        }
         spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
         spr_emit_bool(out, "zeros_not_skipped", spr_not_skipped(e, &j));
         spr_emit_close(out, '}');

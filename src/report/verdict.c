@@ -13,11 +13,14 @@
 
 struct spr_judged spr_judge(const struct spr_explanation *e)
 {
-    struct spr_judged j = {.measured = *e->measured,
-                           .bound = {e->result->dense_time_s, e->result->time_s}};
+    struct spr_judged j = {
+        .measured = *e->measured,
+        .bound = {e->result->dense_time_s, e->result->time_s},
+        .expected = {e->result->expected.dense_time_s, e->result->expected.time_s}};
     if (e->times) {
         j.measured = e->sums.measured;
         j.bound = e->sums.bound;
+        j.expected = e->sums.expected;
     }
     j.allowed = j.bound.sparse_s > 0 ? j.bound.dense_s / j.bound.sparse_s : 1;
     return j;

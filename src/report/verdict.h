@@ -11,7 +11,8 @@
 /* What was measured beside the bound of the same operators. */
 struct spr_judged {
     struct spr_measured measured, bound;
-    double allowed; /* speedup the model allows for them */
+    struct spr_measured expected; /* NAN: nothing is expected */
+    double allowed;               /* speedup the model allows for them */
 };
 
 struct spr_judged spr_judge(const struct spr_explanation *explanation);

@@ -72,7 +72,7 @@ static const struct curve curves[] = {
      {32 * KIB, 1 * MIB, 32 * MIB},
      {50e9, 50e9, 50e9, 50e9},
      {32 * KIB, 1 * MIB, 32 * MIB, NONE},
-     0.04,
+     0.08,
      -1,
      29,
      {NONE, NONE, NONE, NONE}},
@@ -235,6 +235,7 @@ static void test_run(double (*clock_s)(void))
     struct spr_probe probe;
     struct spr_machine machine;
     struct spr_probe_options options = {.quick = true,
+                                        .rates_only = true,
                                         .threads = 1,
                                         .clock_s = clock_s,
                                         .progress = note_progress,
@@ -279,8 +280,11 @@ static struct spr_tile_rates tiles[] = {
      .vectors = 2,
      .x = {2, {4096, 65536}, {1e-9 / 3, 2e-9}},
      .w = {1, {8192}, {1.5e-9}},
-     .segment_s = 1e-8 / 7,
-     .panel_segment_s = NONE},
+     .y = {1, {64}, {0}},
+     .group = {2, {0, 8}, {1e-8, 1e-9 / 7}},
+     .unaligned = {1, {4096}, {2e-9}},
+     .unaligned_group_s = 1e-8 / 7,
+     .panel_group_s = NONE},
     {.isa = SPR_ISA_SCALAR, .threads = 2, .form = SPR_TILE_VECTOR, .rows = 8},
     {.isa = SPR_ISA_AVX2, .threads = 1, .form = SPR_TILE_DENSE, .rows = 1, .vectors = 1},
 };
@@ -342,8 +346,11 @@ static void check_rest_equal(const struct spr_probe *a, const struct spr_probe *
         CHECK(x->rows == y->rows && x->vectors == y->vectors);
         CHECK(memcmp(&x->x, &y->x, sizeof x->x) == 0);
         CHECK(memcmp(&x->w, &y->w, sizeof x->w) == 0);
-        CHECK(same(x->segment_s, y->segment_s));
-        CHECK(same(x->panel_segment_s, y->panel_segment_s));
+        CHECK(memcmp(&x->y, &y->y, sizeof x->y) == 0);
+        CHECK(memcmp(&x->group, &y->group, sizeof x->group) == 0);
+        CHECK(memcmp(&x->unaligned, &y->unaligned, sizeof x->unaligned) == 0);
+        CHECK(same(x->unaligned_group_s, y->unaligned_group_s));
+        CHECK(same(x->panel_group_s, y->panel_group_s));
     }
 }
 
@@ -401,16 +408,18 @@ static const struct {
      "rates[0].isa: expected scalar, neon, avx2 or avx512"},
     {"\"value\":250123456789", "\"value\":-1", "rates[0].value: expected a number above 0"},
     {"\"value\":250123456789", "\"value\":1", "rates[0].value: expected low <= value <= high"},
+    {"\"high\":275", "\"high\":2", "rates[0].value: expected low <= value <= high"},
+    {"\"low\":225", "\"low\":275", "rates[0].value: expected low <= value <= high"},
     {"\"bytes\":8192", "\"bytes\":null", "sweep[0].bytes: expected a number above 0"},
     {"\"sweep\":[", "\"sweep\":3,\"sleep\":[", "sweep: expected a list"},
     {"\"form\":\"strip\"", "\"form\":\"round\"",
      "kernels.tiles[0].form: expected dense, strip or vector"},
     {"[4096,", "[-4096,",
-     "kernels.tiles[0].x: expected at most 12 pairs of rising bytes and seconds above 0"},
+     "kernels.tiles[0].x: expected at most 12 pairs of rising sizes and seconds"},
     {"[65536,", "[4096,",
-     "kernels.tiles[0].x: expected at most 12 pairs of rising bytes and seconds above 0"},
+     "kernels.tiles[0].x: expected at most 12 pairs of rising sizes and seconds"},
     {"[65536,", "[1,2],[1,2],[1,2],[1,2],[1,2],[1,2],[1,2],[1,2],[1,2],[1,2],[1,2],[1,",
-     "kernels.tiles[0].x: expected at most 12 pairs of rising bytes and seconds above 0"},
+     "kernels.tiles[0].x: expected at most 12 pairs of rising sizes and seconds"},
     {"\"rows\":4,", "\"rows\":0,", "kernels.tiles[0].rows: expected an integer"},
     {"\"tiles\":[", "\"tiles\":{},\"x\":[", "kernels.tiles: expected a list"},
 };
