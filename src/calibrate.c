@@ -401,11 +401,15 @@ static void sweep_groups(const struct spr_calibration *c, struct team *team,
     double own = (group_s[some] / steps[some] - per_step) / (1 / steps[some] - 1 / long_steps);
     own = fmin(fmax(0, own), group_s[0]);
     double step_s = per_step - own / long_steps;
+    out->count = 0;
     for (size_t i = 0; i <= last; i++) {
-        out->bytes[i] = steps[i];
-        out->step_s[i] = fmax(0, group_s[i] - steps[i] * step_s);
+        /* Drawn at random and cut to memory, longer ones may come out shorter. */
+        if (out->count > 0 && !(steps[i] > out->bytes[out->count - 1])) {
+            continue;
+        }
+        out->bytes[out->count] = steps[i];
+        out->step_s[out->count++] = fmax(0, group_s[i] - steps[i] * step_s);
     }
-    out->count = COUNT(group_points);
 }
 
 /* Row groups against the bytes of Y: enough short ones to pass over all of it. */
