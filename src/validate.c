@@ -165,6 +165,47 @@ static void note_others(const struct spr_validate_run *run, const struct spr_hos
     }
 }
 
+/* As many dense times of one shape tell which of them is off. */
+#define WITNESSES 3
+
+/* The rank of a case's dense time among those of its shape: how many are less, and how many
+ * there are. */
+static size_t dense_rank(const struct spr_validation *v, size_t index, size_t *witnesses)
+{
+    const struct spr_validation_case *c = &v->cases[index];
+    size_t less = 0;
+    *witnesses = 0;
+    for (size_t i = 0; i < v->case_count; i++) {
+        const struct spr_validation_case *o = &v->cases[i];
+        if (o->m == c->m && o->k == c->k && o->n == c->n) {
+            double mine = c->dense.measured.median_s, other = o->dense.measured.median_s;
+            less += other < mine || (!(mine < other) && i < index);
+            (*witnesses)++;
+        }
+    }
+    return less;
+}
+
+/* The dense product of a shape is the same in every case. Where it took another time than in
+ * most, the machine was disturbed for so long that every sample agreed. */
+static void mark_disturbed(struct spr_validation *v)
+{
+    for (size_t i = 0; i < v->case_count; i++) {
+        size_t witnesses, rank = dense_rank(v, i, &witnesses);
+        double usual_s = v->cases[i].dense.measured.median_s;
+        if (witnesses < WITNESSES || rank != witnesses / 2) {
+            continue; /* not the one in the middle */
+        }
+        for (size_t j = 0; j < v->case_count; j++) {
+            struct spr_validation_case *c = &v->cases[j];
+            if (c->m == v->cases[i].m && c->k == v->cases[i].k && c->n == v->cases[i].n &&
+                fabs(c->dense.measured.median_s / usual_s - 1) > SPR_BENCH_WIDE) {
+                c->inconclusive = true;
+            }
+        }
+    }
+}
+
 /* The complete cases, in the order of the agenda. */
 static enum spr_status collect(struct spr_validation *v, size_t total,
                                const struct spr_validation_case *cases, const bool *done,
@@ -209,6 +250,7 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
         v->drift = after / before - 1;
     }
     status = status ? status : collect(v, agenda->count, cases, done, err);
+    mark_disturbed(v);
     if (status == SPR_OK && !v->interrupted && v->case_count < agenda->count) {
         spr_note(notes, "the budget of %g s is spent: %zu of %zu cases, chosen at random",
                  run->options->budget_s, v->case_count, agenda->count);

@@ -88,9 +88,10 @@ void spr_series_free(struct spr_series_set *set);
 
 /* Measured speedups of a set's points. */
 struct spr_overlay {
-    double *speedup;   /* [point]; NAN: not measured */
-    size_t count;      /* of those measured */
-    size_t unmeasured; /* operators of the network that count their bound */
+    double *speedup;              /* [point]; NAN: not measured */
+    size_t count;                 /* of those measured */
+    size_t unmeasured;            /* operators of the network that count their bound */
+    enum spr_residency residency; /* that was measured */
 };
 
 /* false when out of memory. Without a validation nothing is measured. */

@@ -20,6 +20,7 @@ bool spr_overlay_make(const struct spr_analysis *analysis,
             overlay->speedup[i] = network.dense_s / network.sparse_s;
             overlay->count++;
             overlay->unmeasured = network.unmeasured;
+            overlay->residency = request->validation->cases[0].residency;
         }
     }
     return overlay->speedup != NULL;
@@ -70,12 +71,13 @@ void spr_overlay_draw(const struct spr_overlay *overlay, const struct spr_series
 
 void spr_overlay_note(const struct spr_overlay *overlay, struct spr_figure *figure)
 {
-    if (overlay->count && overlay->unmeasured) {
-        spr_draw_note(figure,
-                      "Stars: measured; %zu operators were not and count their bound on both "
-                      "sides.",
-                      overlay->unmeasured);
-    } else if (overlay->count) {
-        spr_draw_note(figure, "Stars: measured.");
+    char others[96] = "";
+    if (overlay->unmeasured) {
+        snprintf(others, sizeof others, "; %zu operators were not and count their bound",
+                 overlay->unmeasured);
+    }
+    if (overlay->count) {
+        spr_draw_note(figure, "Stars: measured, caches %s%s.",
+                      spr_residency_name(overlay->residency), others);
     }
 }

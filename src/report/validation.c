@@ -9,7 +9,7 @@
 #include "sproof/report.h"
 #include "table.h"
 
-#define NOT_MEASURED_SHOWN 6
+#define REASONS_MAX 8
 
 /* A rate within this of the first one is the same machine. */
 #define DRIFT_NOTED 0.03
@@ -165,15 +165,48 @@ static void put_summaries(FILE *file, const struct spr_validation *v)
     }
 }
 
+/* "comp:4: no kernel" -> "no kernel". */
+static const char *reason_of(const char *line)
+{
+    const char *reason = line;
+    for (const char *at = strstr(line, ": "); at; at = strstr(at + 1, ": ")) {
+        reason = at + 2;
+    }
+    return reason;
+}
+
+/* One line for all that share the reason of the one at `first`. */
+static void put_reason(FILE *file, const struct spr_validation *v, size_t first)
+{
+    const char *reason = reason_of(v->not_measured[first]);
+    char what[SPR_TABLE_CELL], cell[SPR_TABLE_CELL];
+    size_t others = 0;
+    int length = (int)(reason - v->not_measured[first]) - 2;
+    for (size_t i = first + 1; i < v->not_measured_count; i++) {
+        others += strcmp(reason_of(v->not_measured[i]), reason) == 0;
+    }
+    snprintf(what, sizeof what, "%.*s", length > 0 ? length : 0, v->not_measured[first]);
+    fprintf(file, "not measured: %.40s: %s", reason, spr_text_short(what, 16, cell));
+    if (others) {
+        fprintf(file, " and %zu more", others);
+    }
+    fputc('\n', file);
+}
+
 static void put_not_measured(FILE *file, const struct spr_validation *v)
 {
-    for (size_t i = 0; i < v->not_measured_count && i < NOT_MEASURED_SHOWN; i++) {
-        char line[SPR_TABLE_CELL];
-        fprintf(file, "not measured: %s\n", spr_text_short(v->not_measured[i], 65, line));
-    }
-    if (v->not_measured_count > NOT_MEASURED_SHOWN) {
-        fprintf(file, "not measured: and %zu more, listed in the record\n",
-                v->not_measured_count - NOT_MEASURED_SHOWN);
+    const char *told[REASONS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < v->not_measured_count; i++) {
+        const char *reason = reason_of(v->not_measured[i]);
+        bool known = count == REASONS_MAX;
+        for (size_t j = 0; j < count && !known; j++) {
+            known = strcmp(told[j], reason) == 0;
+        }
+        if (!known) {
+            told[count++] = reason;
+            put_reason(file, v, i);
+        }
     }
 }
 
