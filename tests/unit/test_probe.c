@@ -21,7 +21,7 @@ struct curve {
     const char *name;
     double size[3], rate[4];
     double declared[SPR_CPU_CACHES];
-    double noise;  /* relative, uniform to both sides */
+    double noise;  /* relative, uniform to both sides; below 0: a wave */
     int disturbed; /* this point shows a third, -1: none */
     size_t points; /* how many of the sweep there are */
     double expected[SPR_CPU_CACHES];
@@ -68,11 +68,19 @@ static const struct curve curves[] = {
      -1,
      29,
      {NONE, NONE, NONE, NONE}},
+    {"flat but for a wave",
+     {32 * KIB, 1 * MIB, 32 * MIB},
+     {50e9, 50e9, 50e9, 50e9},
+     {32 * KIB, 1 * MIB, 32 * MIB, NONE},
+     -0.15,
+     -1,
+     29,
+     {NONE, NONE, NONE, NONE}},
     {"flat and noisy",
      {32 * KIB, 1 * MIB, 32 * MIB},
      {50e9, 50e9, 50e9, 50e9},
      {32 * KIB, 1 * MIB, 32 * MIB, NONE},
-     0.08,
+     0.06,
      -1,
      29,
      {NONE, NONE, NONE, NONE}},
@@ -144,6 +152,7 @@ static size_t draw_curve(const struct curve *curve, struct spr_probe_point *poin
             level++;
         }
         double random = (double)test_between(&state, -1000, 1000) / 1000;
+        random = curve->noise < 0 ? (i / 2 % 2 ? 1 : -1) : random;
         double rate = curve->rate[level] * (1 + curve->noise * random);
         points[i] =
             (struct spr_probe_point){1, bytes, (int)i == curve->disturbed ? rate / 3 : rate};
