@@ -70,6 +70,12 @@ enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *an
 enum spr_status spr_report_validation(FILE *file, const struct spr_validation *validation,
                                       const struct spr_report *report, struct spr_error *err);
 
+/* What a validation of the same network measured of one result's pruned layers: the share of
+ * the bound that the dense and the sparse kernel reach. Nothing when it covers none. */
+void spr_report_measured_cases(FILE *file, const struct spr_analysis *analysis,
+                               const struct spr_result *result,
+                               const struct spr_validation *validation);
+
 /* What a validation says of the prediction, over its conclusive cases. */
 struct spr_validity {
     size_t cases, inconclusive;
