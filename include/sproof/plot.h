@@ -7,6 +7,7 @@
 
 #include "sproof/analysis.h"
 #include "sproof/explain.h"
+#include "sproof/validation.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -18,9 +19,10 @@ enum spr_plot_kind {
     SPR_PLOT_SPEEDUP,   /* speedup against sparsity, the ideal and the ceilings */
     SPR_PLOT_LAYERS,    /* time per layer before and after, coloured by what limits it */
     SPR_PLOT_WATERFALL, /* from 1/density to the final speedup */
+    SPR_PLOT_ERROR,     /* predicted against measured speedup of a validation */
     SPR_PLOT_ALL,       /* one picture of each kind */
 };
-#define SPR_PLOT_KIND_COUNT 6
+#define SPR_PLOT_KIND_COUNT 7
 
 /* "roofline", ..., "all". */
 const char *spr_plot_kind_name(enum spr_plot_kind kind);
@@ -39,6 +41,9 @@ struct spr_plot_request {
     const char *variant;
     size_t batch_index;                  /* index into the analysis' batches */
     const struct spr_measured *measured; /* last step of the waterfall; NULL: none */
+    /* of the same network: its points beside the predicted ones, and what SPR_PLOT_ERROR
+     * draws; NULL: none */
+    const struct spr_validation *validation;
     /* NULL: sproof-KIND.{gp,csv,svg}; else the picture's name ending in .svg, .png or .pdf,
      * beside which the script and the points are written; for SPR_PLOT_ALL a prefix, with or
      * without such an ending */
@@ -61,7 +66,8 @@ struct spr_plot_files {
     char note[SPR_PLOT_PATH + 160]; /* why there is no picture; "" when there is one */
 };
 
-/* Draws. Every file is complete or not there. A missing gnuplot is a note when no picture
+/* Draws. analysis may be NULL for SPR_PLOT_ERROR. SPR_PLOT_ALL leaves out the kinds that
+ * there is nothing for. Every file is complete or not there. A missing gnuplot is a note when no picture
  * was asked for by name, else an error; the script and the points are written either way.
  * Errors: SPR_EINPUT (unknown variant, bad ending, nothing to draw), SPR_EENVIRONMENT
  * (no gnuplot, its own error text, a file that cannot be written), SPR_ENOMEM. *written

@@ -9,6 +9,7 @@
 #include "sproof/explain.h"
 #include "sproof/record.h"
 #include "sproof/times.h"
+#include "sproof/validation.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,6 +63,32 @@ struct spr_explanation {
 enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *analysis,
                                        const struct spr_explanation *explanation,
                                        enum spr_format format, struct spr_error *err);
+
+/* A validation: one row per case with the limit, the summaries, the verdict; or one CSV row
+ * per case; or the record. saved: as in spr_report. Errors: SPR_EINPUT (another format),
+ * SPR_ENOMEM. */
+enum spr_status spr_report_validation(FILE *file, const struct spr_validation *validation,
+                                      const struct spr_report *report, struct spr_error *err);
+
+/* What a validation of the same network measured of one result's pruned layers: the share of
+ * the bound that the dense and the sparse kernel reach. Nothing when it covers none. */
+void spr_report_measured_cases(FILE *file, const struct spr_analysis *analysis,
+                               const struct spr_result *result,
+                               const struct spr_validation *validation);
+
+/* What a validation says of the prediction, over its conclusive cases. */
+struct spr_validity {
+    size_t cases, inconclusive;
+    size_t judged;                      /* conclusive cases with an expected speedup */
+    double speedup_median, speedup_p90; /* worst group's errors; NAN: nothing to judge */
+    enum spr_limit worst;               /* the limit with the largest median error */
+    double worst_median;                /* NAN: none */
+};
+struct spr_validity spr_validation_judge(const struct spr_validation *validation);
+
+/* The answer to "is the prediction true here?", one sentence into text[SPR_REASON_TEXT];
+ * returns text. */
+const char *spr_validity_text(const struct spr_validity *validity, char *text);
 
 /* "1.23 ms" into text[24]; returns text. */
 const char *spr_format_seconds(double seconds, char *text);

@@ -10,21 +10,26 @@
 #include "sproof/probe.h"
 #include "sproof/record.h"
 #include "sproof/report.h"
+#include "sproof/validation.h"
 
 enum option {
     OPT_ACCURACY,
     OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
+    OPT_BUDGET,
     OPT_DTYPE,
     OPT_FORMAT,
     OPT_HELP,
     OPT_IDEAL_TILES,
     OPT_INPUT,
+    OPT_ISA,
     OPT_KIND,
     OPT_LAYERS,
     OPT_MACHINE,
+    OPT_MASK_DIR,
     OPT_MAX_DROP,
+    OPT_MAX_ERROR,
     OPT_MAX_REGRESSION,
     OPT_MEASURED,
     OPT_NO_PROGRESS,
@@ -34,6 +39,7 @@ enum option {
     OPT_QUICK,
     OPT_QUIET,
     OPT_RESIDENCY,
+    OPT_SEED,
     OPT_SET,
     OPT_SPARSITY,
     OPT_TERMINAL,
@@ -77,8 +83,8 @@ struct cli {
     struct spr_notes notes;
 };
 
-extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_compare,
-    verb_list, verb_help;
+extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
+    verb_compare, verb_list, verb_help;
 const struct verb *const *cli_verbs(void);
 
 /* options.c */
@@ -106,6 +112,11 @@ enum spr_status cli_batch_index(const struct spr_options *options, const char *t
 /* files.c: after SIGINT, SIGTERM or SIGHUP no temporary file stays; exit 128 + number. */
 void cli_catch_signals(void);
 
+/* From now on SIGINT is only remembered, so that what is complete can be written; a second
+ * one ends the program as before. */
+void cli_catch_interrupt(void);
+bool cli_interrupted(void);
+
 /* Remembers a temporary file for that; NULL forgets all. */
 void cli_pending(const char *path);
 
@@ -130,6 +141,12 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
                                     const struct spr_pattern *patterns, size_t pattern_count,
                                     struct cli_evaluated *evaluated, struct spr_error *err);
 void cli_evaluated_free(struct cli_evaluated *evaluated);
+
+/* The validation beside a record: sproof-validation.json, when it is of the same layer table.
+ * One that is absent is no error, one that does not agree or cannot be read is a note;
+ * *found tells whether there is one, which the caller then frees. */
+void cli_find_validation(struct cli *cli, const struct spr_record *record,
+                         struct spr_validation *validation, bool *found);
 
 /* The result of a variant by name, of a pattern (its fastest) or of PATTERN@SPARSITY, which
  * is added and evaluated when the record lacks it; NULL: the recommended, else the first.
@@ -157,9 +174,18 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
                              struct spr_error *err);
 
+/* "90s", "5m", a plain number of seconds; above 0. `option` is named in errors. */
+enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
+                            struct spr_error *err);
+
+/* Index of a name in a list ended by NULL; errors name the option and the nearest. */
+enum spr_status cli_word(const char *option, const char *text, const char *const *names,
+                         int *index, struct spr_error *err);
+
 /* The default grid of sparsities. */
 #define CLI_DEFAULT_SPARSITIES "0.5:0.95:0.05"
 #define CLI_DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,32x32,2:4"
 #define CLI_DEFAULT_RECORD "sproof.json"
+#define CLI_DEFAULT_VALIDATION "sproof-validation.json"
 
 #endif

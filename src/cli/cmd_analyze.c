@@ -46,18 +46,12 @@ static enum spr_status read_max_drop(const char *text, struct spr_options *optio
 static enum spr_status read_residency(const char *text, struct spr_options *options,
                                       struct spr_error *err)
 {
-    const char *names[] = {"dram", "warm", "cold", "network", NULL};
-    for (int i = 0; names[i]; i++) {
-        if (strcmp(names[i], text) == 0) {
-            options->residency = (enum spr_residency)i;
-            options->has_residency = true;
-            return SPR_OK;
-        }
-    }
-    const char *near = spr_nearest(text, names);
-    return spr_fail(err, SPR_EINPUT,
-                    "--residency: '%.40s': expected dram, warm, cold or network%s%s%s", text,
-                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    static const char *const names[] = {"dram", "warm", "cold", "network", NULL};
+    int index = 0;
+    enum spr_status status = cli_word("residency", text, names, &index, err);
+    options->residency = (enum spr_residency)index;
+    options->has_residency = status == SPR_OK;
+    return status;
 }
 
 static enum spr_status read_threads(struct work *w, const char *text)

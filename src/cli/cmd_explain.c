@@ -3,6 +3,19 @@
 
 #include "cli.h"
 
+/* What a validation beside the record says of the variant. */
+static void show_measured(struct cli *cli, const struct cli_evaluated *e,
+                          const struct spr_result *result)
+{
+    struct spr_validation validation;
+    bool found;
+    cli_find_validation(cli, &e->record, &validation, &found);
+    if (found) {
+        spr_report_measured_cases(cli->out, &e->analysis, result, &validation);
+        spr_validation_free(&validation);
+    }
+}
+
 static enum spr_status explain(struct cli *cli, const struct args *args,
                                struct cli_evaluated *e, struct spr_error *err)
 {
@@ -40,6 +53,9 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         spr_explain_waterfall(&e->analysis, explanation.result, explanation.measured,
                               &explanation.waterfall);
         status = spr_report_explanation(cli->out, &e->analysis, &explanation, format, err);
+        if (status == SPR_OK && format == SPR_FORMAT_TABLE) {
+            show_measured(cli, e, explanation.result);
+        }
     }
     spr_times_free(&times);
     return status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sproof plot: pictures of a record. */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "mem.h"
@@ -59,12 +60,40 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
     return status;
 }
 
+/* Errors belong to a validation alone: the positional names one. */
+static enum spr_status draw_error(struct cli *cli, const struct args *args,
+                                  struct spr_plot_request *request, struct spr_error *err)
+{
+    struct spr_validation validation;
+    const char *path = args->positional_count ? args->positional[0] : CLI_DEFAULT_VALIDATION;
+    if (access(path, F_OK) != 0) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: no such validation: make one with: sproof validate MODEL.csv",
+                        path);
+    }
+    struct spr_plot_files *files = spr_calloc(1, sizeof *files);
+    if (!files) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status = spr_validation_read(path, &validation, err);
+    if (status == SPR_OK) {
+        request->validation = &validation;
+        status = spr_plot(NULL, request, files, err);
+        report_files(cli, files);
+        spr_validation_free(&validation);
+    }
+    spr_free(files);
+    return status;
+}
+
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
     struct spr_plot_request request = {
         .output = args->value[OPT_OUTPUT], .out = cli->out, .pending = cli_pending};
     struct spr_pattern *patterns = NULL;
     struct spr_measured measured;
+    struct spr_validation validation;
+    bool validated = false;
     struct cli_evaluated evaluated = {0};
     const char *const *value = args->value;
     enum spr_status status =
@@ -76,12 +105,22 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
         status = cli_patterns(value[OPT_PATTERN], &patterns, &request.pattern_count, err);
         request.patterns = patterns;
     }
+    if (status == SPR_OK && request.kind == SPR_PLOT_ERROR) {
+        status = draw_error(cli, args, &request, err);
+        spr_free(patterns);
+        return status;
+    }
     const char *path = args->positional_count ? args->positional[0] : NULL;
     status = status ? status
                     : cli_evaluate_record(cli, path, patterns, request.pattern_count,
                                           &evaluated, err);
     if (status == SPR_OK) {
+        cli_find_validation(cli, &evaluated.record, &validation, &validated);
+        request.validation = validated ? &validation : NULL;
         status = draw(cli, args, &evaluated, &request, &measured, err);
+    }
+    if (validated) {
+        spr_validation_free(&validation);
     }
     cli_evaluated_free(&evaluated);
     spr_free(patterns);
@@ -94,10 +133,11 @@ static const enum option options[] = {OPT_KIND,    OPT_PATTERN, OPT_OUTPUT,   OP
 const struct verb verb_plot = {
     .name = "plot",
     .arguments = "[ANALYSIS] ",
-    .summary = "Pictures of a record: roofline, sparsity, speedup, layers, waterfall.",
+    .summary = "Pictures: roofline, sparsity, speedup, layers, waterfall, error.",
     .examples = {"sproof plot --kind sparsity", "sproof plot --pattern 4x4 -o roofline.png"},
     .notes = "Writes sproof-KIND.svg, the gnuplot script that made it and its points as CSV;\n"
-             "-o names the picture (.svg, .png, .pdf). ANALYSIS is sproof.json by default.",
+             "-o names the picture (.svg, .png, .pdf). ANALYSIS is sproof.json by default;\n"
+             "for --kind error it is a validation, sproof-validation.json by default.",
     .positionals_max = 1,
     .options = options,
     .run = run,

@@ -48,6 +48,30 @@ void cli_catch_signals(void)
     }
 }
 
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+    if (interrupted) {
+        on_signal(number);
+    }
+    interrupted = 1;
+}
+
+void cli_catch_interrupt(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt}, before;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        sigaction(SIGINT, &action, NULL);
+    }
+}
+
+bool cli_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 enum spr_status cli_output_open(struct cli_output *output, const char *path,
                                 struct spr_error *err)
 {

@@ -299,3 +299,44 @@ enum spr_status cli_measured(const char *text, struct spr_measured *measured,
     }
     return SPR_OK;
 }
+
+enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
+                            struct spr_error *err)
+{
+    char number[64];
+    size_t length = strlen(text);
+    double scale = 1;
+    if (length > 1 && length < sizeof number && strchr("smh", text[length - 1])) {
+        length--;
+        scale = text[length] == 'm' ? 60 : text[length] == 'h' ? 3600 : 1;
+    }
+    snprintf(number, sizeof number, "%.*s", (int)length, text);
+    if (length >= sizeof number || !spr_parse_number(number, seconds) || !(*seconds > 0)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "--%s: '%.40s': expected a time above 0, such as 90s or 5m", option,
+                        text);
+    }
+    *seconds *= scale;
+    return SPR_OK;
+}
+
+enum spr_status cli_word(const char *option, const char *text, const char *const *names,
+                         int *index, struct spr_error *err)
+{
+    char list[160] = "";
+    for (int i = 0; names[i]; i++) {
+        if (strcmp(names[i], text) == 0) {
+            *index = i;
+            return SPR_OK;
+        }
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s",
+                 i == 0         ? ""
+                 : names[i + 1] ? ", "
+                                : " or ",
+                 names[i]);
+    }
+    const char *near = spr_nearest(text, names);
+    return spr_fail(err, SPR_EINPUT, "--%s: '%.40s': expected %s%s%s%s", option, text, list,
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}

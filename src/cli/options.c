@@ -22,19 +22,28 @@ static const struct {
     [OPT_BATCH] = {"batch", 'b', VALUE, "LIST",
                    "batch sizes, such as 1,8,64 (default 1);\n"
                    "explain and plot: one of the record's"},
+    [OPT_BUDGET] = {"budget", 0, VALUE, "T",
+                    "time to spend, such as 90s or 5m: cases in\n"
+                    "random order until it is spent"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "D",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
     [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},
+    [OPT_ISA] = {"isa", 0, VALUE, "I", "scalar neon avx2 avx512 (default the best)"},
     [OPT_KIND] = {"kind", 'k', VALUE, "KIND",
-                  "roofline sparsity speedup layers waterfall all"},
+                  "roofline sparsity speedup layers waterfall\n"
+                  "error all"},
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
     [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
                      "name or file (default host); see list machines"},
+    [OPT_MASK_DIR] = {"mask-dir", 0, VALUE, "DIR", "real masks: LAYER.smtx, '_' for '/'"},
     [OPT_MAX_DROP] = {"max-drop", 0, VALUE, "D",
                       "accuracy that may be lost: 1.0 points or 2%"},
+    [OPT_MAX_ERROR] = {"max-error", 0, VALUE, "E",
+                       "exit 1 when 90 % of the speedups are not\n"
+                       "within E, such as 15%"},
     [OPT_MAX_REGRESSION] = {"max-regression", 0, VALUE, "PCT",
                             "slower by this is a regression (default 5)"},
     [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},
@@ -45,6 +54,7 @@ static const struct {
     [OPT_QUICK] = {"quick", 0, FLAG, "", "under 5 s: one instruction set, fewer repetitions"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R", "dram warm cold network (default dram)"},
+    [OPT_SEED] = {"seed", 0, VALUE, "N", "of masks, values and order (default 1)"},
     [OPT_SET] = {"set", 0, REPEATED, "P=V",
                  "change a machine number, repeatable:\n"
                  "memory.DRAM.bytes_per_s=2x"},

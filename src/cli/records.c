@@ -86,6 +86,27 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
     return status;
 }
 
+void cli_find_validation(struct cli *cli, const struct spr_record *record,
+                         struct spr_validation *validation, bool *found)
+{
+    struct spr_error why = {0};
+    *found = false;
+    if (access(CLI_DEFAULT_VALIDATION, F_OK) != 0) {
+        return;
+    }
+    if (spr_validation_read(CLI_DEFAULT_VALIDATION, validation, &why) != SPR_OK) {
+        spr_note(&cli->notes, "%s is left out: %.400s", CLI_DEFAULT_VALIDATION, why.text);
+        return;
+    }
+    const char *ours = record->head.model.sha256, *theirs = validation->head.model.sha256;
+    *found = ours[0] && strcmp(ours, theirs) == 0;
+    if (!*found) {
+        spr_note(&cli->notes, "%s is of another layer table: its measured points are left out",
+                 CLI_DEFAULT_VALIDATION);
+        spr_validation_free(validation);
+    }
+}
+
 void cli_evaluated_free(struct cli_evaluated *evaluated)
 {
     spr_analysis_free(&evaluated->analysis);

@@ -16,6 +16,7 @@ spr_draw spr_draw_sparsity;
 spr_draw spr_draw_speedup;
 spr_draw spr_draw_layers;
 spr_draw spr_draw_waterfall;
+spr_draw spr_draw_error; /* of request->validation; the analysis may be NULL */
 
 /* Title "NETWORK on MACHINE: question", and the facts every picture states. */
 void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *analysis,
@@ -84,5 +85,31 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
                                    struct spr_error *err);
 
 void spr_series_free(struct spr_series_set *set);
+
+/* Measured speedups of a set's points. */
+struct spr_overlay {
+    double *speedup;              /* [point]; NAN: not measured */
+    size_t count;                 /* of those measured */
+    size_t unmeasured;            /* operators of the network that count their bound */
+    enum spr_residency residency; /* that was measured */
+};
+
+/* false when out of memory. Without a validation nothing is measured. */
+bool spr_overlay_make(const struct spr_analysis *analysis,
+                      const struct spr_plot_request *request, const struct spr_series_set *set,
+                      struct spr_overlay *overlay);
+void spr_overlay_free(struct spr_overlay *overlay);
+
+/* Where a picture draws a point of this speedup. */
+typedef void spr_overlay_place(const void *context, const struct spr_point *point,
+                               double speedup, double at[2]);
+
+/* A star for each measured point, joined to the predicted one. */
+void spr_overlay_draw(const struct spr_overlay *overlay, const struct spr_series_set *set,
+                      struct spr_figure *figure, spr_overlay_place *place,
+                      const void *context);
+
+/* What the stars are, in the caption. */
+void spr_overlay_note(const struct spr_overlay *overlay, struct spr_figure *figure);
 
 #endif

@@ -19,6 +19,7 @@ static const struct {
     [SPR_PLOT_SPEEDUP] = {"speedup", spr_draw_speedup},
     [SPR_PLOT_LAYERS] = {"layers", spr_draw_layers},
     [SPR_PLOT_WATERFALL] = {"waterfall", spr_draw_waterfall},
+    [SPR_PLOT_ERROR] = {"error", spr_draw_error},
     [SPR_PLOT_ALL] = {"all", NULL},
 };
 
@@ -42,7 +43,7 @@ enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
     return spr_fail(
         err, SPR_EINPUT,
         "unknown kind '%.60s'%s%s%s: expected roofline, sparsity, speedup, layers, "
-        "waterfall or all",
+        "waterfall, error or all",
         text, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
@@ -243,6 +244,18 @@ static enum spr_status plot_kind(struct job *job, enum spr_plot_kind kind,
     return status;
 }
 
+/* Anything for the picture of errors: a validation need not have predictions. */
+static bool has_errors(const struct spr_plot_request *request)
+{
+    for (size_t i = 0; request->validation && i < request->validation->case_count; i++) {
+        const struct spr_validation_case *c = &request->validation->cases[i];
+        if (!c->inconclusive && c->speedup_error > -1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum spr_status spr_plot(const struct spr_analysis *analysis,
                          const struct spr_plot_request *request,
                          struct spr_plot_files *written, struct spr_error *err)
@@ -251,7 +264,7 @@ enum spr_status spr_plot(const struct spr_analysis *analysis,
         .analysis = analysis, .request = request, .written = written, .err = err};
     bool all = request->kind == SPR_PLOT_ALL;
     *written = (struct spr_plot_files){0};
-    if (request->batch_index >= analysis->options.batch_count) {
+    if (analysis && request->batch_index >= analysis->options.batch_count) {
         return spr_fail(err, SPR_EINPUT, "no batch number %zu: the analysis has %zu",
                         request->batch_index + 1, analysis->options.batch_count);
     }
@@ -261,7 +274,8 @@ enum spr_status spr_plot(const struct spr_analysis *analysis,
     enum spr_status status = spr_gnuplot_ask(&job.gnuplot, err);
     for (int kind = 0; kind < SPR_PLOT_ALL && status == SPR_OK; kind++) {
         struct spr_names_of_plot names;
-        if (!all && kind != (int)request->kind) {
+        bool absent = all && kind == SPR_PLOT_ERROR && !has_errors(request);
+        if ((!all && kind != (int)request->kind) || absent) {
             continue;
         }
         status = spr_plot_names((enum spr_plot_kind)kind, request->output, all, &names, err);

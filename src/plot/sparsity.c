@@ -15,6 +15,7 @@ struct scene {
     const struct spr_plot_request *request;
     struct spr_figure *figure;
     struct spr_series_set set;
+    struct spr_overlay overlay;
     bool accuracy;         /* y is the metric; else sparsity in percent */
     double dense_accuracy; /* of most points; NAN unknown */
     double limit;          /* the least good accuracy within --max-drop; NAN: no band */
@@ -89,6 +90,7 @@ static void set_axes(struct scene *scene)
     double x[2] = {1, 1}, y[2] = {HUGE_VAL, -HUGE_VAL};
     for (size_t i = 0; i < scene->set.point_count; i++) {
         widen(scene->set.points[i].speedup, &x[0], &x[1]);
+        widen(scene->overlay.speedup[i], &x[0], &x[1]);
         widen(scene->set.points[i].result->speedup, &x[0], &x[1]);
         widen(height_of(scene, &scene->set.points[i]), &y[0], &y[1]);
     }
@@ -380,10 +382,18 @@ static void write_notes(struct scene *scene)
         spr_draw_note(figure, "Amdahl ceiling %s, beyond the right edge.",
                       spr_text_factor(scene->amdahl, factor));
     }
+    spr_overlay_note(&scene->overlay, figure);
     if (scene->set.left_out) {
         spr_draw_note(figure, "%zu variants without accuracy are not shown.",
                       scene->set.left_out);
     }
+}
+
+static void place(const void *context, const struct spr_point *point, double speedup,
+                  double at[2])
+{
+    at[0] = speedup;
+    at[1] = height_of(context, point);
 }
 
 static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
@@ -407,6 +417,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     for (size_t i = 0; done && i < scene->set.count; i++) {
         done = scene->set.series[i].count == 0 || draw_series(scene, &scene->set.series[i]);
     }
+    spr_overlay_draw(&scene->overlay, &scene->set, figure, place, scene);
     label_points(scene);
     return done ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
 }
@@ -424,7 +435,12 @@ enum spr_status spr_draw_sparsity(const struct spr_analysis *analysis,
     enum spr_status status = spr_series_collect(
         analysis, request, (struct spr_grouping){scene.accuracy, scene.accuracy}, &scene.set,
         err);
-    status = status ? status : draw_scene(&scene, err);
+    if (status == SPR_OK) {
+        status = spr_overlay_make(analysis, request, &scene.set, &scene.overlay)
+                     ? draw_scene(&scene, err)
+                     : spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_overlay_free(&scene.overlay);
     spr_series_free(&scene.set);
     return status;
 }

@@ -16,6 +16,7 @@ struct scene {
     const struct spr_plot_request *request;
     struct spr_figure *figure;
     struct spr_series_set set;
+    struct spr_overlay overlay;
     double amdahl;        /* the highest; NAN unknown */
     double highest;       /* speedup */
     double (*ceiling)[2]; /* activation ceiling against sparsity in percent */
@@ -66,6 +67,8 @@ static void set_axes(struct scene *scene)
         x[1] = fmax(x[1], 100 * point->sparsity);
         y[0] = fmin(y[0], point->speedup);
         y[1] = fmax(y[1], fmax(point->speedup, point->result->speedup));
+        y[0] = fmin(y[0], scene->overlay.speedup[i]); /* fmin and fmax pass over NAN */
+        y[1] = fmax(y[1], scene->overlay.speedup[i]);
         scene->amdahl =
             fmax(scene->amdahl,
                  spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
@@ -281,6 +284,7 @@ static void write_notes(struct scene *scene)
                       "costs nothing, X and Y remain%s.",
                       scene->set.count > 1 ? " (the highest of the patterns)" : "");
     }
+    spr_overlay_note(&scene->overlay, figure);
     if (isfinite(scene->amdahl) && !(scene->amdahl <= figure->y.high)) {
         spr_draw_note(figure, "Amdahl ceiling %s, above the upper edge.",
                       spr_text_factor(scene->amdahl, factor));
@@ -316,6 +320,14 @@ static bool draw_all_series(struct scene *scene)
     return seen != NULL && done;
 }
 
+static void place(const void *context, const struct spr_point *point, double speedup,
+                  double at[2])
+{
+    (void)context;
+    at[0] = 100 * point->sparsity;
+    at[1] = speedup;
+}
+
 enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
                                  const struct spr_plot_request *request,
                                  struct spr_figure *figure, struct spr_error *err)
@@ -326,6 +338,11 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
     if (status != SPR_OK) {
         return status;
     }
+    bool done = spr_overlay_make(analysis, request, &scene.set, &scene.overlay);
+    if (!done) {
+        spr_series_free(&scene.set);
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     figure->expected = analysis->expected_leads;
     spr_draw_heading(figure, analysis, request, "how fast at which sparsity?");
     set_axes(&scene);
@@ -335,13 +352,15 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
                  "variant,pattern,method,sparsity,speedup,speedup_low,speedup_high,"
                  "speedup_mixed,ideal_speedup,amdahl_ceiling,activation_ceiling%s\n",
                  figure->expected ? ",expected_speedup" : "");
-    bool done = find_ceiling(&scene);
+    done = find_ceiling(&scene);
     if (done) {
         draw_ideal(&scene);
         draw_levels(&scene);
         done = draw_all_series(&scene);
         mark_crossings(&scene);
+        spr_overlay_draw(&scene.overlay, &scene.set, figure, place, &scene);
     }
+    spr_overlay_free(&scene.overlay);
     spr_free(scene.ceiling);
     spr_series_free(&scene.set);
     return done ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One case: matrix, packing, check, time, what was predicted. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "validate_parts.h"
+
+#define CASE_BUDGET_S 1.5
+#define WARM_UP_S 0.03
+#define SAMPLE_S 200e-6
+
+/* After a parallel region the threads of an OpenMP team spin before they sleep; libgomp's
+ * 300 000 turns (its manual, GOMP_SPINCOUNT) are over by then. */
+#define TEAM_IDLE_S 15e-3
+
+#define CACHE_LINE 64
+
+/* Floats that begin at a cache line, as an inference runtime would place them. */
+struct buffer {
+    void *memory;
+    float *values;
+    size_t count;
+};
+
+static bool make_buffer(struct buffer *buffer, double count)
+{
+    if (!(count < (double)(SIZE_MAX / 8))) {
+        return false;
+    }
+    buffer->count = (size_t)count;
+    buffer->memory = spr_calloc(buffer->count * sizeof(float) + CACHE_LINE, 1);
+    uintptr_t at = ((uintptr_t)buffer->memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    buffer->values = (float *)at;
+    return buffer->memory != NULL;
+}
+
+static void free_buffer(struct buffer *buffer)
+{
+    spr_free(buffer->memory);
+    *buffer = (struct buffer){0};
+}
+
+static void fill(struct buffer *buffer, float value)
+{
+    for (size_t i = 0; i < buffer->count; i++) {
+        buffer->values[i] = value;
+    }
+}
+
+/* One kernel that is timed in a case. */
+struct contender {
+    const struct spr_validate_run *run;
+    const struct spr_packed *packed; /* NULL: OpenBLAS */
+    const float *w;                  /* of OpenBLAS */
+    int64_t m, k, n;
+    const struct buffer *x;
+    struct buffer y;
+    const struct spr_matrix *matrix;
+    const char *kernel;
+    uint64_t bits; /* of the checked y */
+    double worst;  /* of its check */
+    struct spr_measurement measured;
+};
+
+/* What all cases of one shape share: the dense side and X. */
+struct spr_dense_inputs {
+    size_t shape;
+    struct spr_matrix matrix;
+    struct spr_packed packed;
+    struct buffer x;
+    struct contender own, blas; /* blas.kernel NULL: there is none */
+    char own_name[64], blas_name[64];
+};
+
+/* The sparse side of a case. */
+struct sparse_inputs {
+    struct spr_matrix matrix;
+    struct spr_packed packed;
+    struct contender contender;
+    struct spr_kernel kernel;
+    double kept;
+};
+
+double spr_planned_bytes(const struct spr_planned *p)
+{
+    double m = (double)p->m, k = (double)p->k, n = (double)p->n;
+    /* W dense with its columns and packed, the same again for the pruned one; X, three Y. */
+    return m * k * 24 + 4 * (k * n + 3 * m * n);
+}
+
+uint64_t spr_seed(uint64_t seed, const char *purpose, const struct spr_planned *p)
+{
+    char text[320], pattern[SPR_PATTERN_TEXT];
+    uint64_t hash = 0xCBF29CE484222325u ^ seed;
+    snprintf(text, sizeof text, "%s %lld %lld %lld %s %.12g", purpose, (long long)p->m,
+             (long long)p->k, (long long)p->n, spr_pattern_text(&p->pattern, pattern),
+             p->sparsity);
+    for (const char *c = text; *c; c++) {
+        hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+    }
+    return spr_random(&hash);
+}
+
+static void run_contender(void *context)
+{
+    struct contender *c = context;
+    if (c->packed) {
+        c->run->kernel_run(c->packed, c->x->values, c->y.values);
+    } else {
+        spr_blas_product(&c->run->blas, c->m, c->k, c->n, c->w, c->x->values, c->y.values);
+    }
+}
+
+/* Runs it once on an output full of NaN and checks every element. */
+static enum spr_status check(struct contender *c, uint64_t seed, struct spr_error *err)
+{
+    struct spr_product product = {c->matrix, c->n, c->x->values, c->y.values, c->kernel, seed};
+    fill(&c->y, (float)NAN);
+    run_contender(c);
+    c->bits = spr_bits(c->y.values, c->y.count);
+    return spr_check_product(&product, &c->worst, err);
+}
+
+static enum spr_status no_memory(struct spr_error *err)
+{
+    return spr_fail(err, SPR_ENOMEM, "out of memory");
+}
+
+static enum spr_status pack(const struct spr_validate_run *run,
+                            const struct spr_planned *planned, const struct spr_matrix *matrix,
+                            double kept, struct spr_packed *packed, struct spr_error *err)
+{
+    struct spr_plan plan =
+        spr_plan_choose(&planned->pattern, run->options->isa, planned->m, planned->k,
+                        planned->n, kept, run->options->threads);
+    size_t promised = spr_packed_bytes(&plan, matrix);
+    enum spr_status status = spr_pack(&plan, matrix, packed, err);
+    if (status == SPR_OK && packed->bytes != promised) {
+        char text[SPR_PATTERN_TEXT];
+        status = spr_fail(err, SPR_EINPUT, "packing %s took %zu bytes instead of %zu",
+                          spr_pattern_text(&planned->pattern, text), packed->bytes, promised);
+    }
+    return status;
+}
+
+static struct contender enter(const struct spr_validate_run *run, const struct spr_planned *p,
+                              const struct spr_dense_inputs *inputs)
+{
+    return (struct contender){.run = run, .m = p->m, .k = p->k, .n = p->n, .x = &inputs->x};
+}
+
+void spr_dense_inputs_free(struct spr_dense_inputs *inputs)
+{
+    if (inputs) {
+        spr_matrix_free(&inputs->matrix);
+        spr_packed_free(&inputs->packed);
+        free_buffer(&inputs->x);
+        free_buffer(&inputs->own.y);
+        free_buffer(&inputs->blas.y);
+        spr_free(inputs);
+    }
+}
+
+static enum spr_status enter_dense(const struct spr_validate_run *run,
+                                   const struct spr_planned *dense,
+                                   struct spr_dense_inputs *in, struct spr_error *err)
+{
+    struct spr_kernel kernel;
+    double outputs = (double)dense->m * (double)dense->n;
+    uint64_t seed = spr_seed(run->options->seed, "check", dense);
+    in->own = enter(run, dense, in);
+    in->own.packed = &in->packed;
+    in->own.matrix = &in->matrix;
+    if (spr_kernel_find(&dense->pattern, run->options->isa, &kernel)) {
+        snprintf(in->own_name, sizeof in->own_name, "%s", kernel.name);
+    }
+    in->own.kernel = in->own_name;
+    enum spr_status status =
+        make_buffer(&in->own.y, outputs) ? check(&in->own, seed, err) : no_memory(err);
+    if (status == SPR_OK && spr_blas_takes(&run->blas, dense->m, dense->k, dense->n)) {
+        in->blas = enter(run, dense, in);
+        in->blas.w = in->matrix.value;
+        in->blas.matrix = &in->matrix;
+        snprintf(in->blas_name, sizeof in->blas_name, "openblas%s%s",
+                 run->blas.core[0] ? "-" : "", run->blas.core);
+        in->blas.kernel = in->blas_name;
+        status =
+            make_buffer(&in->blas.y, outputs) ? check(&in->blas, seed, err) : no_memory(err);
+    }
+    return status;
+}
+
+/* Makes the dense side of a shape, unless it is the one at hand. */
+static enum spr_status make_dense(struct spr_validate_run *run,
+                                  const struct spr_planned *planned, struct spr_error *err)
+{
+    if (run->dense && run->dense->shape == planned->shape) {
+        return SPR_OK;
+    }
+    spr_dense_inputs_free(run->dense);
+    struct spr_dense_inputs *in = run->dense = spr_calloc(1, sizeof *in);
+    struct spr_planned dense = *planned;
+    dense.pattern = spr_pattern_dense();
+    dense.sparsity = 0;
+    double kept = (double)dense.m * (double)dense.k;
+    if (!in || !make_buffer(&in->x, (double)dense.k * (double)dense.n)) {
+        return no_memory(err);
+    }
+    in->shape = planned->shape;
+    uint64_t random = spr_seed(run->options->seed, "x", &dense);
+    for (size_t i = 0; i < in->x.count; i++) {
+        in->x.values[i] = (float)(2 * spr_random_unit(&random) - 1);
+    }
+    enum spr_status status =
+        spr_matrix_random(&dense.pattern, dense.m, dense.k, kept,
+                          spr_seed(run->options->seed, "w", &dense), &in->matrix, err);
+    status = status ? status : pack(run, &dense, &in->matrix, kept, &in->packed, err);
+    status = status ? status : enter_dense(run, &dense, in, err);
+    if (status != SPR_OK) {
+        spr_dense_inputs_free(in);
+        run->dense = NULL;
+    }
+    return status;
+}
+
+static enum spr_status make_matrix(const struct spr_validate_run *run,
+                                   const struct spr_planned *planned, struct sparse_inputs *in,
+                                   struct spr_error *err)
+{
+    struct spr_shape shape = {planned->m, planned->k, 1};
+    uint64_t seed = spr_seed(run->options->seed, "w", planned);
+    if (!planned->mask) {
+        in->kept = spr_pattern_kept(&planned->pattern, &shape, planned->sparsity);
+        return spr_matrix_random(&planned->pattern, planned->m, planned->k, in->kept, seed,
+                                 &in->matrix, err);
+    }
+    enum spr_status status = spr_matrix_read_smtx(planned->mask, seed, &in->matrix, err);
+    if (status == SPR_OK && (in->matrix.m != planned->m || in->matrix.k != planned->k)) {
+        status =
+            spr_fail(err, SPR_EINPUT,
+                     "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
+                     planned->mask, (long long)in->matrix.m, (long long)in->matrix.k,
+                     (long long)planned->m, (long long)planned->k, planned->layer);
+    }
+    in->kept = status == SPR_OK ? spr_matrix_cells(&in->matrix, &planned->pattern) : 0;
+    return status;
+}
+
+static enum spr_status make_sparse(const struct spr_validate_run *run,
+                                   const struct spr_planned *planned, struct sparse_inputs *in,
+                                   struct spr_error *err)
+{
+    (void)spr_kernel_find(&planned->pattern, run->options->isa, &in->kernel);
+    in->contender = enter(run, planned, run->dense);
+    in->contender.packed = &in->packed;
+    in->contender.matrix = &in->matrix;
+    in->contender.kernel = in->kernel.name;
+    enum spr_status status = make_matrix(run, planned, in, err);
+    status = status ? status : pack(run, planned, &in->matrix, in->kept, &in->packed, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    return make_buffer(&in->contender.y, (double)planned->m * (double)planned->n)
+               ? check(&in->contender, spr_seed(run->options->seed, "check", planned), err)
+               : no_memory(err);
+}
+
+static void free_sparse(struct sparse_inputs *in)
+{
+    spr_matrix_free(&in->matrix);
+    spr_packed_free(&in->packed);
+    free_buffer(&in->contender.y);
+}
+
+/* Cold: everything out of the caches, then X and Y back in, on every core that computes. */
+static void make_cold(void *context, void *subject)
+{
+    const struct spr_validate_run *run = context;
+    const struct contender *c = subject;
+    float sum = 0;
+    size_t y_count = c->y.count;
+#pragma omp parallel num_threads(run->options->threads) reduction(+ : sum)
+    {
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < run->flood_count; i++) {
+            run->flood[i] += 1;
+        }
+        for (size_t i = 0; i < c->x->count; i += CACHE_LINE / sizeof(float)) {
+            sum += c->x->values[i];
+        }
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < y_count; i += CACHE_LINE / sizeof(float)) {
+            sum += c->y.values[i];
+        }
+    }
+    volatile float sink = sum; /* or the reads could be left out */
+    (void)sink;
+}
+
+static enum spr_status same_bits(const struct contender *c, struct spr_error *err)
+{
+    if (spr_bits(c->y.values, c->y.count) == c->bits) {
+        return SPR_OK;
+    }
+    return spr_fail(err, SPR_EINPUT,
+                    "%s: wrong result: its output for %lld x %lld x %lld changed while it "
+                    "was timed",
+                    c->kernel, (long long)c->m, (long long)c->k, (long long)c->n);
+}
+
+static enum spr_status time_all(const struct spr_validate_run *run,
+                                struct contender *const *contenders, size_t count,
+                                uint64_t seed, struct spr_error *err)
+{
+    const struct spr_validate_options *options = run->options;
+    struct spr_subject subjects[3];
+    struct spr_bench bench = {
+        .clock_s = run->clock_s,
+        .random = &seed,
+        .warm_up_s = WARM_UP_S,
+        .sample_s = SAMPLE_S,
+        .budget_s = options->case_budget_s > 0 ? options->case_budget_s : CASE_BUDGET_S,
+        .before = options->residency == SPR_RESIDENCY_COLD ? make_cold : NULL,
+        .stop = options->stop};
+    /* The one pointer a bench hands to `before`, which only reads it. */
+    memcpy(&bench.context, &run, sizeof run);
+    for (size_t i = 0; i < count; i++) {
+        double idle_s = contenders[i]->packed ? SPR_BLAS_IDLE_S : TEAM_IDLE_S;
+        bool alone = options->threads == 1 || !run->blas.library || bench.before;
+        subjects[i] = (struct spr_subject){run_contender, contenders[i],
+                                           &contenders[i]->measured, alone ? 0 : idle_s};
+    }
+    enum spr_status status =
+        spr_bench_run(&bench, subjects, count, &run->validation->arena, err);
+    for (size_t i = 0; i < count && status == SPR_OK; i++) {
+        status = same_bits(contenders[i], err);
+    }
+    return status;
+}
+
+/* What the model says of one side of a case. */
+struct predicted {
+    double bound_s, least_s; /* least_s: at the highest rates */
+    double expected_s;       /* NAN: none */
+    enum spr_limit limit;
+};
+
+static struct predicted predict(const struct spr_validate_run *run,
+                                const struct spr_planned *planned,
+                                const struct sparse_inputs *sparse)
+{
+    struct predicted out = {(double)NAN, (double)NAN, (double)NAN, SPR_LIMIT_FMA};
+    /* An explicit k x n operand is what is measured, of convolutions too. */
+    struct spr_layer layer = {.op = SPR_OP_LINEAR,
+                              .m = planned->m,
+                              .k = planned->k,
+                              .n = planned->n,
+                              .count = 1,
+                              .groups = 1,
+                              .x_elements = (double)planned->k * (double)planned->n};
+    struct spr_prediction bound, high;
+    struct spr_expected expected;
+    struct spr_expected_case of = {.pattern = spr_pattern_dense(),
+                                   .m = planned->m,
+                                   .k = planned->k,
+                                   .n = planned->n,
+                                   .kept = (double)planned->m * (double)planned->k,
+                                   .threads = run->options->threads,
+                                   .isa = run->options->isa,
+                                   .residency = run->options->residency};
+    bool known = true;
+    if (sparse) {
+        const struct spr_matrix *w = &sparse->matrix;
+        struct spr_counted counted = {(double)w->nnz, spr_matrix_touched_columns(w),
+                                      spr_matrix_longest_row(w)};
+        of.pattern = planned->pattern;
+        of.kept = sparse->kept;
+        known =
+            spr_model_sparse(&run->model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
+            spr_model_sparse(&run->model_high, &layer, 1, &of.pattern, of.kept, &counted,
+                             &high);
+    } else {
+        spr_model_dense(&run->model, &layer, 1, &bound);
+        spr_model_dense(&run->model_high, &layer, 1, &high);
+    }
+    if (known) {
+        out.bound_s = bound.time_s;
+        out.least_s = high.time_s;
+    }
+    if (spr_expected_time(run->machine, &of, &expected)) {
+        out.expected_s = expected.time_s;
+        out.limit = expected.limit;
+    }
+    return out;
+}
+
+static const char *keep(const struct spr_validate_run *run, const char *text)
+{
+    return spr_arena_text(&run->validation->arena, text, strlen(text));
+}
+
+static void describe(const struct spr_validate_run *run, const struct spr_planned *planned,
+                     const struct sparse_inputs *sparse, struct spr_validation_case *out)
+{
+    double cells = (double)planned->m * (double)planned->k;
+    *out = (struct spr_validation_case){.layer = planned->layer,
+                                        .variant = planned->variant,
+                                        .m = planned->m,
+                                        .k = planned->k,
+                                        .n = planned->n,
+                                        .count = planned->count,
+                                        .pattern = planned->pattern,
+                                        .sparsity = planned->sparsity,
+                                        .nnz = cells,
+                                        .kept = cells,
+                                        .isa = run->options->isa,
+                                        .threads = run->options->threads,
+                                        .residency = run->options->residency,
+                                        .bound_speedup = (double)NAN,
+                                        .expected_speedup = (double)NAN,
+                                        .measured_speedup = (double)NAN,
+                                        .speedup_error = (double)NAN};
+    if (sparse) {
+        struct spr_shape shape = {planned->m, planned->k, 1};
+        out->nnz = (double)sparse->matrix.nnz;
+        out->kept = sparse->kept;
+        out->real_mask = planned->mask != NULL;
+        if (out->real_mask) {
+            out->sparsity =
+                1 - sparse->kept / planned->pattern.kind->cells(&planned->pattern, &shape);
+        }
+    }
+}
+
+/* The dense side: the fastest of what was timed. */
+static void fill_dense(const struct contender *fastest, const struct predicted *predicted,
+                       struct spr_validation_dense *out)
+{
+    out->bound_s = predicted->bound_s;
+    out->expected_s = predicted->expected_s;
+    out->measured = fastest->measured;
+    out->fraction_of_bound = predicted->bound_s / fastest->measured.median_s;
+}
+
+static enum spr_status fill_case(const struct spr_validate_run *run,
+                                 const struct contender *main, const struct contender *fastest,
+                                 const struct predicted predicted[2],
+                                 struct spr_validation_case *out, struct spr_error *err)
+{
+    double time_s = main->measured.median_s;
+    bool pruned = main->packed != run->dense->own.packed;
+    out->kernel = keep(run, main->kernel);
+    out->dense.kernel = keep(run, fastest->kernel);
+    out->expected_bound =
+        isnan(predicted[0].expected_s) ? NULL : spr_limit_name(predicted[0].limit);
+    out->bound_s = predicted[0].bound_s;
+    out->expected_s = predicted[0].expected_s;
+    out->measured = main->measured;
+    out->fraction_of_bound = out->bound_s / time_s;
+    fill_dense(fastest, &predicted[1], &out->dense);
+    out->error = out->expected_s / time_s - 1;
+    if (pruned) {
+        out->bound_speedup = out->dense.bound_s / out->bound_s;
+        out->expected_speedup = out->dense.expected_s / out->expected_s;
+        out->measured_speedup = fastest->measured.median_s / time_s;
+        out->speedup_error = out->expected_speedup / out->measured_speedup - 1;
+    }
+    out->max_error_ratio = main->worst;
+    out->above_roof =
+        time_s < predicted[0].least_s || fastest->measured.median_s < predicted[1].least_s;
+    out->inconclusive =
+        spr_bench_inconclusive(&main->measured) || spr_bench_inconclusive(&fastest->measured);
+    return out->kernel && out->dense.kernel ? SPR_OK : no_memory(err);
+}
+
+static enum spr_status measure(struct spr_validate_run *run, const struct spr_planned *planned,
+                               struct sparse_inputs *sparse, struct spr_validation_case *out,
+                               struct spr_error *err)
+{
+    struct spr_dense_inputs *dense = run->dense;
+    struct contender *contenders[3];
+    struct contender *main = sparse ? &sparse->contender : &dense->own;
+    struct predicted predicted[2];
+    size_t count = 0;
+    contenders[count++] = &dense->own;
+    if (dense->blas.kernel) {
+        contenders[count++] = &dense->blas;
+    }
+    if (sparse) {
+        contenders[count++] = &sparse->contender;
+    }
+    predicted[1] = predict(run, planned, NULL);
+    predicted[0] = sparse ? predict(run, planned, sparse) : predicted[1];
+    enum spr_status status = SPR_OK;
+    /* A point above its roof is a fault of the roof, or of this moment: once more. */
+    for (int attempt = 0; attempt < 2 && status == SPR_OK; attempt++) {
+        uint64_t seed = spr_seed(run->options->seed, attempt ? "again" : "time", planned);
+        status = time_all(run, contenders, count, seed, err);
+        if (status == SPR_OK) {
+            bool blas = dense->blas.kernel &&
+                        dense->blas.measured.median_s < dense->own.measured.median_s;
+            status =
+                fill_case(run, main, blas ? &dense->blas : &dense->own, predicted, out, err);
+        }
+        if (!out->above_roof) {
+            break;
+        }
+    }
+    return status;
+}
+
+enum spr_status spr_validate_case(struct spr_validate_run *run,
+                                  const struct spr_planned *planned,
+                                  struct spr_validation_case *out, struct spr_error *err)
+{
+    struct sparse_inputs sparse = {0};
+    bool pruned = !spr_pattern_is_dense(&planned->pattern);
+    enum spr_status status = make_dense(run, planned, err);
+    if (status == SPR_OK && pruned) {
+        status = make_sparse(run, planned, &sparse, err);
+    }
+    if (status == SPR_OK) {
+        describe(run, planned, pruned ? &sparse : NULL, out);
+        status = measure(run, planned, pruned ? &sparse : NULL, out, err);
+    }
+    free_sparse(&sparse);
+    return status;
+}

@@ -1,0 +1,3 @@
+# A format a validation has not.
+printf 'layer,m,k,n\nfc,32,48,4\n' >net.csv
+sproof validate net.csv --format md

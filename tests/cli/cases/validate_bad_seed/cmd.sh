@@ -1,0 +1,3 @@
+# A seed below 0.
+printf 'layer,m,k,n\nfc,32,48,4\n' >net.csv
+sproof validate net.csv --seed -1

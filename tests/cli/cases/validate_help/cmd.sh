@@ -1,0 +1,2 @@
+# What validate can do.
+sproof help validate

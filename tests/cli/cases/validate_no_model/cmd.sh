@@ -1,0 +1,2 @@
+# Neither a table nor a record.
+sproof validate

@@ -1,0 +1,3 @@
+# A residency nobody knows.
+printf 'layer,m,k,n\nfc,32,48,4\n' >net.csv
+sproof validate net.csv --residency wram
