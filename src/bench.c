@@ -13,6 +13,10 @@
 #define SUBJECTS_MAX 16
 #define CALLS_MAX (1u << 24)
 
+/* A program that takes a core keeps it for about this long (Linux, base_slice_ns: 1.4 ms on
+ * two CPUs, 2.8 ms on eight and more). */
+#define SLICE_S 2e-3
+
 /* Looking at the intervals costs more than a sample: from one look to the next a third more
  * samples are taken. */
 #define NEXT_LOOK(rounds) ((rounds) + (rounds) / 3)
@@ -92,7 +96,8 @@ static bool narrower(const struct spr_measurement *result, double share)
 
 bool spr_bench_inconclusive(const struct spr_measurement *result)
 {
-    return result->sample_count < SPR_BENCH_SAMPLES_MIN || !narrower(result, SPR_BENCH_WIDE);
+    return result->sample_count < SPR_BENCH_SAMPLES_MIN ||
+           2 * result->disturbed >= result->sample_count || !narrower(result, SPR_BENCH_WIDE);
 }
 
 /* One call of spr_bench_run. */
@@ -103,6 +108,7 @@ struct session {
     size_t calls[SUBJECTS_MAX]; /* in one sample */
     struct spr_measurement results[SUBJECTS_MAX];
     double *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
+    size_t disturbed[SUBJECTS_MAX];
     double started_s;
 };
 
@@ -154,12 +160,15 @@ static void take_sample(struct session *s, size_t index)
     } else {
         subject->run(subject->context);
     }
+    double switches = bench->switches ? bench->switches() : 0;
     double begin = bench->clock_s();
     for (size_t i = 0; i < s->calls[index]; i++) {
         subject->run(subject->context);
     }
-    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] =
-        (bench->clock_s() - begin) / (double)s->calls[index];
+    double sample_s = bench->clock_s() - begin;
+    switches = bench->switches ? bench->switches() - switches : 0;
+    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] = sample_s / (double)s->calls[index];
+    s->disturbed[index] += switches * SLICE_S > SPR_BENCH_WIDE * sample_s;
 }
 
 /* One sample of each subject, in random order (Fisher & Yates). */
@@ -187,6 +196,7 @@ static bool look(struct session *s)
     for (size_t i = 0; i < s->count; i++) {
         s->results[i].samples = s->samples + i * SPR_BENCH_SAMPLES_MAX;
         s->results[i].sample_count = s->rounds;
+        s->results[i].disturbed = s->disturbed[i];
         spr_bench_summarise(&s->results[i], s->bench->random);
         narrow = narrow && narrower(&s->results[i], SPR_BENCH_NARROW);
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host_state.h"
 #include "validate_parts.h"
 
 #define CASE_BUDGET_S 1.5
@@ -322,6 +323,7 @@ static enum spr_status time_all(const struct spr_validate_run *run,
         .sample_s = SAMPLE_S,
         .budget_s = options->case_budget_s > 0 ? options->case_budget_s : CASE_BUDGET_S,
         .before = options->residency == SPR_RESIDENCY_COLD ? make_cold : NULL,
+        .switches = options->clock_s ? NULL : spr_host_switches,
         .stop = options->stop};
     /* The one pointer a bench hands to `before`, which only reads it. */
     memcpy(&bench.context, &run, sizeof run);
