@@ -300,36 +300,41 @@ static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *ca
     return true;
 }
 
-/* An empty call, and one that wakes and joins a team. */
-static void calibrate_calls(const struct spr_calibration *c, struct spr_kernel_rates *rates)
+/* A call that multiplies one weight; the fastest of a few hundred. */
+static enum spr_status time_call(const struct spr_calibration *c, int threads, double *call_s,
+                                 struct spr_error *err)
 {
-    const int calls = 2000;
-    struct spr_error err = {0};
+    const int repeats = 5, calls = 200;
     struct spr_matrix w = {0};
+    struct spr_packed packed = {0};
     struct spr_pattern csr;
-    for (int threads = 1; threads <= c->threads;
-         threads += c->threads > 1 ? c->threads - 1 : 1) {
-        struct spr_packed packed = {0};
-        float x[2] = {1, 1}, y[2]; /* one weight, two tokens: the plain path */
-        if (spr_pattern_parse("csr", &csr, &err) == SPR_OK &&
-            spr_matrix_random(&csr, 1, 1, 1, 1, &w, &err) == SPR_OK) {
-            struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
-            if (spr_pack(&plan, &w, &packed, &err) == SPR_OK) {
-                double best = HUGE_VAL;
-                for (int rep = 0; rep < 5; rep++) {
-                    double start = c->clock_s();
-                    for (int i = 0; i < calls / 5; i++) {
-                        spr_kernel_run(&packed, x, y);
-                    }
-                    best = fmin(best, (c->clock_s() - start) / (calls / 5));
-                }
-                *(threads == 1 ? &rates->call_s : &rates->parallel_s) = best;
-            }
+    float x[2] = {1, 1}, y[2]; /* two tokens: the plain path */
+    enum spr_status status = spr_pattern_parse("csr", &csr, err);
+    status = status ? status : spr_matrix_random(&csr, 1, 1, 1, 1, &w, err);
+    struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
+    status = status ? status : spr_pack(&plan, &w, &packed, err);
+    *call_s = HUGE_VAL;
+    for (int r = 0; status == SPR_OK && r < repeats; r++) {
+        double start = c->clock_s();
+        for (int i = 0; i < calls; i++) {
+            spr_kernel_run(&packed, x, y);
         }
-        rates->parallel_threads = threads > 1 ? threads : rates->parallel_threads;
-        spr_packed_free(&packed);
-        spr_matrix_free(&w);
+        *call_s = fmin(*call_s, (c->clock_s() - start) / calls);
     }
+    spr_packed_free(&packed);
+    spr_matrix_free(&w);
+    return status;
+}
+
+/* A plain call, and one that wakes and joins a team. */
+static enum spr_status calibrate_calls(const struct spr_calibration *c,
+                                       struct spr_kernel_rates *rates, struct spr_error *err)
+{
+    if (c->threads == 1) {
+        return time_call(c, 1, &rates->call_s, err);
+    }
+    rates->parallel_threads = c->threads;
+    return time_call(c, c->threads, &rates->parallel_s, err);
 }
 
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
@@ -337,6 +342,10 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
 {
     struct spr_tile tiles[128];
     struct spr_team team = {0};
+    enum spr_status status = calibrate_calls(calibration, rates, err);
+    if (status != SPR_OK) {
+        return status;
+    }
     const size_t begin = rates->count, count = list_tiles(calibration, tiles);
     size_t capacity = rates->count;
     bool ok = spr_team_make(&team, calibration->threads) &&
@@ -357,9 +366,6 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
         }
     }
     ok = ok && fill_widths(rates, begin, &capacity);
-    if (ok) {
-        calibrate_calls(calibration, rates);
-    }
     spr_team_free(&team);
-    return ok ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory for calibration");
+    return ok ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
 }

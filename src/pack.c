@@ -395,7 +395,7 @@ static enum spr_status fill(struct packer *p, struct order *order, struct spr_pa
     packed->bytes = place(&p->out, NULL);
     packed->block = spr_aligned_alloc(ALIGNMENT, packed->bytes);
     if (!packed->block) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory for %zu packed bytes", packed->bytes);
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     memset(packed->block, 0, packed->bytes);
     place(&p->out, packed->block);
@@ -420,7 +420,7 @@ enum spr_status spr_pack(const struct spr_plan *plan, const struct spr_matrix *m
     struct order *order = NULL;
     enum spr_status status = SPR_OK;
     if (!prepare(&p) || !(order = spr_calloc((size_t)p.units, sizeof *order))) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory for packing");
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
     } else {
         status = fill(&p, order, packed, err);
     }

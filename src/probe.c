@@ -10,7 +10,7 @@
 
 /* Seconds for the rates, and what spr_calibrate takes after them (a share of the progress
  * only: it keeps its own time). Together under 5 and 60. */
-#define QUICK_S 1.9
+#define QUICK_S 1.6
 #define FULL_S 24.0
 #define RATES_SHARE 0.5
 #define TEAMS_MAX 20 /* 1, 2, 4 ... and all */

@@ -28,7 +28,7 @@ static void put_spread(struct spr_table *table, size_t column, const struct spr_
     if (isnan(number->value)) {
         spr_table_cell(table, column, "-");
     } else {
-        spr_table_cell(table, column, "%.4g (%.3g-%.3g)", number->value / unit,
+        spr_table_cell(table, column, "%.3g (%.3g-%.3g)", number->value / unit,
                        number->low / unit, number->high / unit);
     }
 }
@@ -123,17 +123,17 @@ static const char *size_text(double bytes, char text[24])
 
 static void put_caches(struct cli *cli, const struct spr_probe *probe)
 {
-    char detected[24], declared[24];
-    bool any = false;
+    char detected[24], declared[24], line[400] = "";
+    size_t used = 0;
     for (int i = 0; i < 4; i++) {
         double knee = probe->cache[i].detected_bytes, sysfs = probe->cache[i].declared_bytes;
         if (isnan(knee) && isnan(sysfs)) {
             continue;
         }
-        fprintf(cli->out, "%s L%d %s (sysfs %s)", any ? ";" : "caches, as detected:", i + 1,
-                isnan(knee) ? "no knee" : size_text(knee, detected),
-                size_text(sysfs, declared));
-        any = true;
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s L%d %s (sysfs %s)",
+                                 used ? ";" : "caches, as detected:", i + 1,
+                                 isnan(knee) ? "no knee" : size_text(knee, detected),
+                                 size_text(sysfs, declared));
         if (spr_probe_cache_differs(knee, sysfs)) {
             spr_note(&cli->notes,
                      "L%d behaves like %s, sysfs declares %s: the measured size is used "
@@ -141,7 +141,7 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
                      i + 1, size_text(knee, detected), size_text(sysfs, declared));
         }
     }
-    fputs(any ? "\n" : "no cache was found, in sysfs or by reading\n", cli->out);
+    spr_text_wrapped(cli->out, used ? line : "no cache was found, in sysfs or by reading", 0);
 }
 
 #define DRIFT_MAX 0.05

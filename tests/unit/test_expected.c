@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The expected time from made-up rates: every part by hand. */
+#include "sproof/expected.h"
+#include "test.h"
+
+/* One lane, so that counts are easy: a step of R x T takes R*T ns, more when X is beyond 1 KB
+ * or W beyond 1 MB; a row group 10 ns, 4 more in a later panel. */
+static struct spr_tile_rates tiles[200];
+static struct spr_kernel_rates kernels = {
+    .tiles = tiles, .call_s = 1e-7, .parallel_s = 3e-7, .parallel_threads = 2};
+static struct spr_machine machine = {.name = "host", .kernels = &kernels};
+
+static void add_tile(enum spr_tile_form form, int rows, int vectors, double step_s)
+{
+    tiles[kernels.count++] = (struct spr_tile_rates){
+        .isa = SPR_ISA_SCALAR,
+        .threads = 1,
+        .form = form,
+        .rows = rows,
+        .vectors = vectors,
+        .x = {2, {1e3, 1e6}, {step_s, 4 * step_s}},
+        .w = {2, {1e6, 1e9}, {step_s, 3 * step_s}},
+        .group = {2, {1, 100}, {10e-9, 10e-9}},
+        .panel_group_s = 4e-9,
+        .unaligned = {1, {1e3}, {step_s}},
+    };
+}
+
+static void make_tiles(void)
+{
+    static const int heights[] = {1, 2, 4, 6, 8, 12, 16, 24};
+    for (size_t h = 0; h < COUNT_OF(heights); h++) {
+        for (int t = 1; t <= 8; t++) {
+            add_tile(SPR_TILE_STRIP, heights[h], t, heights[h] * t * 1e-9);
+            add_tile(SPR_TILE_DENSE, heights[h], t, heights[h] * t * 1e-9);
+        }
+    }
+    add_tile(SPR_TILE_VECTOR, 1, 0, 2e-9);
+    add_tile(SPR_TILE_VECTOR, 4, 1, 4e-9);
+    add_tile(SPR_TILE_VECTOR, 2, 1, 2e-9);
+    add_tile(SPR_TILE_VECTOR, 1, 1, 1e-9);
+}
+
+static struct spr_expected expect(const char *pattern, int64_t m, int64_t k, int64_t n,
+                                  double kept)
+{
+    struct spr_error err = {0};
+    struct spr_expected out = {0};
+    struct spr_expected_case of = {.m = m,
+                                   .k = k,
+                                   .n = n,
+                                   .kept = kept,
+                                   .threads = 1,
+                                   .isa = SPR_ISA_SCALAR,
+                                   .residency = SPR_RESIDENCY_WARM};
+    CHECK_STATUS(SPR_OK, spr_pattern_parse(pattern, &of.pattern, &err), &err);
+    CHECK(spr_expected_time(&machine, &of, &out));
+    double sum = 0;
+    for (int i = 0; i < SPR_LIMIT_COUNT; i++) {
+        CHECK(out.part_s[i] >= 0);
+        sum += out.part_s[i];
+    }
+    CHECK_NEAR(out.time_s, sum, 1e-12);
+    return out;
+}
+
+static void test_counts(void)
+{
+    /* csr: 20 weights, 5 rows, 4 columns of X in one tile; X is 10 x 16 B */
+    struct spr_expected e = expect("csr", 5, 10, 4, 20);
+    CHECK_NEAR(20 * 4e-9 + 5 * 10e-9 + 1e-7, e.time_s, 1e-9);
+    CHECK_NEAR(5 * 10e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    CHECK_NEAR(1e-7, e.part_s[SPR_LIMIT_CALL], 1e-9);
+    CHECK_NEAR(20 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
+    CHECK_TEXT("spr_spmm_csr_f32__scalar", e.kernel);
+    CHECK_INT(SPR_LIMIT_CALL, e.limit);
+    /* two tiles of 8 along 16 columns: twice the row groups */
+    e = expect("csr", 5, 10, 16, 20);
+    CHECK_NEAR(20 * 16e-9 + 10 * 10e-9 + 1e-7, e.time_s, 1e-9);
+    /* a dense matrix multiplies everything whatever its tile is */
+    e = expect("dense", 24, 10, 4, 240);
+    CHECK_NEAR(240 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
+    /* blocks of 2 x 1: one step for both rows */
+    e = expect("2x1", 6, 10, 4, 12);
+    CHECK_NEAR(24 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
+    CHECK_NEAR(3 * 10e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    /* n = 1: 1 ns a weight, a row group a row */
+    e = expect("csr", 5, 10, 1, 20);
+    CHECK_NEAR(20 * 1e-9 + 5 * 10e-9 + 1e-7, e.time_s, 1e-9);
+}
+
+/* X beyond 1 KB: steps grow with the logarithm of the tile's bytes. */
+static void test_far_x(void)
+{
+    struct spr_expected near = expect("4x1", 400, 50, 4, 500);
+    struct spr_expected far = expect("4x1", 400, 5000, 4, 500);
+    CHECK_EXACT(0, near.part_s[SPR_LIMIT_X]);
+    double bytes = 5000 * 16.0;
+    double per_step = 16e-9 * 3 * log(bytes / 1e3) / log(1e6 / 1e3);
+    CHECK_NEAR(500 * per_step, far.part_s[SPR_LIMIT_X], 1e-9);
+    CHECK_INT(SPR_LIMIT_X, far.limit);
+}
+
+/* Cold weights come from the farthest level whatever their size; warm ones by size. */
+static void test_residency(void)
+{
+    struct spr_error err = {0};
+    struct spr_expected warm, cold, network;
+    struct spr_expected_case of = {.m = 100,
+                                   .k = 60,
+                                   .n = 4,
+                                   .kept = 600,
+                                   .threads = 1,
+                                   .isa = SPR_ISA_SCALAR,
+                                   .residency = SPR_RESIDENCY_WARM};
+    CHECK_STATUS(SPR_OK, spr_pattern_parse("csr", &of.pattern, &err), &err);
+    CHECK(spr_expected_time(&machine, &of, &warm));
+    of.residency = SPR_RESIDENCY_COLD;
+    CHECK(spr_expected_time(&machine, &of, &cold));
+    of.residency = SPR_RESIDENCY_NETWORK;
+    of.network_bytes = 1e9;
+    CHECK(spr_expected_time(&machine, &of, &network));
+    CHECK_EXACT(0, warm.part_s[SPR_LIMIT_W]);
+    CHECK_NEAR(600 * 2 * 4e-9, cold.part_s[SPR_LIMIT_W], 1e-9);
+    CHECK_NEAR(cold.time_s, network.time_s, 1e-9);
+    of.network_bytes = 1e3;
+    CHECK(spr_expected_time(&machine, &of, &network));
+    CHECK_NEAR(warm.time_s, network.time_s, 1e-9);
+}
+
+/* Two threads: half the rows each, an odd row more than half. */
+static void test_threads(void)
+{
+    struct spr_error err = {0};
+    struct spr_expected two;
+    struct spr_expected_case of = {.m = 5,
+                                   .k = 10,
+                                   .n = 4,
+                                   .kept = 20,
+                                   .threads = 2,
+                                   .isa = SPR_ISA_SCALAR,
+                                   .residency = SPR_RESIDENCY_WARM};
+    CHECK_STATUS(SPR_OK, spr_pattern_parse("csr", &of.pattern, &err), &err);
+    CHECK(spr_expected_time(&machine, &of, &two));
+    CHECK_NEAR(12 * 4e-9 + 3 * 10e-9 + 3e-7, two.time_s, 1e-9);
+}
+
+static void test_unknown(void)
+{
+    struct spr_error err = {0};
+    struct spr_expected out;
+    struct spr_machine bare = {.name = "file"};
+    struct spr_expected_case of = {
+        .m = 8, .k = 8, .n = 4, .kept = 16, .threads = 1, .isa = SPR_ISA_SCALAR};
+    CHECK_STATUS(SPR_OK, spr_pattern_parse("csr", &of.pattern, &err), &err);
+    CHECK(!spr_expected_time(&bare, &of, &out));
+    CHECK_STATUS(SPR_OK, spr_pattern_parse("comp:4", &of.pattern, &err), &err);
+    CHECK(!spr_expected_time(&machine, &of, &out));
+}
+
+int main(void)
+{
+    make_tiles();
+    test_counts();
+    test_far_x();
+    test_residency();
+    test_threads();
+    test_unknown();
+    return test_end();
+}
