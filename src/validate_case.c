@@ -24,9 +24,14 @@ static bool make_buffer(struct spr_buffer *buffer, double count)
     }
     buffer->count = (size_t)count;
     buffer->memory = spr_calloc(buffer->count * sizeof(float) + CACHE_LINE, 1);
-    uintptr_t at = ((uintptr_t)buffer->memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    buffer->values = (float *)at;
-    return buffer->memory != NULL;
+    if (!buffer->memory) {
+        return false;
+    }
+    /* Of an aligned block of bytes, the first that begins a line. */
+    void *aligned =
+        (char *)buffer->memory + CACHE_LINE - (size_t)((uintptr_t)buffer->memory % CACHE_LINE);
+    buffer->values = aligned;
+    return true;
 }
 
 static void free_buffer(struct spr_buffer *buffer)
@@ -236,7 +241,7 @@ static void free_sparse(struct spr_sparse_inputs *in)
 }
 
 /* Cold: everything out of the caches, then X and Y back in, on every core that computes. */
-static void make_cold(void *context, void *subject)
+static void make_cold(const void *context, const void *subject)
 {
     const struct spr_validate_run *run = context;
     const struct spr_contender *c = subject;
@@ -258,6 +263,9 @@ static void make_cold(void *context, void *subject)
     }
     volatile float sink = sum; /* or the reads could be left out */
     (void)sink;
+    if (!c->packed && run->options->threads > 1) {
+        spr_bench_sleep(TEAM_IDLE_S); /* the team above spins on cores OpenBLAS needs */
+    }
 }
 
 static enum spr_status same_bits(const struct spr_contender *c, struct spr_error *err)
@@ -284,10 +292,9 @@ static enum spr_status time_all(const struct spr_validate_run *run,
         .sample_s = SAMPLE_S,
         .budget_s = options->case_budget_s > 0 ? options->case_budget_s : CASE_BUDGET_S,
         .before = options->residency == SPR_RESIDENCY_COLD ? make_cold : NULL,
+        .context = run,
         .switches = options->clock_s ? NULL : spr_host_switches,
         .stop = options->stop};
-    /* The one pointer a bench hands to `before`, which only reads it. */
-    memcpy(&bench.context, &run, sizeof run);
     for (size_t i = 0; i < count; i++) {
         double idle_s = contenders[i]->packed ? SPR_BLAS_IDLE_S : TEAM_IDLE_S;
         bool alone = options->threads == 1 || !run->blas.library || bench.before;

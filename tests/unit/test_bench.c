@@ -171,7 +171,7 @@ static void test_order(void)
 }
 
 static size_t prepared;
-static void before(void *context, void *subject)
+static void before(const void *context, const void *subject)
 {
     (void)context, (void)subject;
     prepared++;
