@@ -85,6 +85,12 @@ static double imbalance(double units, int threads)
     return threads == 1 ? 1 : ceil(units / threads) / (units / threads);
 }
 
+/* A constant that a disturbed calibration left out adds nothing. */
+static double known_or_zero(double value)
+{
+    return isnan(value) ? 0 : value;
+}
+
 /* Footprint that decides from where the weights come. */
 static double far_bytes(const struct sums *s)
 {
@@ -163,9 +169,9 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
     }
     double steps = groups->steps / groups->count / (1 + later);
     double group_s = sweep_at(&rates->group, steps) + sweep_at(&rates->y, s->near_bytes) +
-                     (unaligned ? rates->unaligned_group_s : 0);
+                     (unaligned ? known_or_zero(rates->unaligned_group_s) : 0);
     s->part[SPR_LIMIT_SEGMENTS] +=
-        groups->count * (group_s + later * (group_s + rates->panel_group_s));
+        groups->count * (group_s + later * (group_s + known_or_zero(rates->panel_group_s)));
 }
 
 /* All tiles along a row of X. */

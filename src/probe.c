@@ -11,7 +11,7 @@
 /* Seconds for the rates, and what spr_calibrate takes after them (a share of the progress
  * only: it keeps its own time). Together under 5 and 60. */
 #define QUICK_S 1.6
-#define FULL_S 24.0
+#define FULL_S 16.0
 #define RATES_SHARE 0.5
 #define TEAMS_MAX 20 /* 1, 2, 4 ... and all */
 /* Rates of L1 instructions are taken in half of the smallest L1 there is. */
@@ -377,9 +377,11 @@ static enum spr_status calibrate(struct session *s)
         for (int t = 0; t < teams && status == SPR_OK; t++, at.done++) {
             at.isa = s->isas[i];
             at.threads = counts[t];
+            /* Only what `host` will use by default is worth the longer calibration. */
+            bool quick = s->options->quick || at.isa != chosen_isa(s);
             struct spr_calibration calibration = {.isa = at.isa,
                                                   .threads = at.threads,
-                                                  .quick = s->options->quick,
+                                                  .quick = quick,
                                                   .clock_s = s->pace.clock_s,
                                                   .progress = say_calibration,
                                                   .context = &at};

@@ -13,10 +13,28 @@
 
 static const char *const forms[SPR_TILE_FORM_COUNT] = {"dense", "strip", "vector"};
 
+/* What the model can use: sizes that rise from `before` (below 0: the first) and a time. */
+static bool is_point(double before, double bytes, double step_s)
+{
+    return bytes >= 0 && bytes > before && bytes <= 1e18 && step_s >= 0 && step_s <= 1e9;
+}
+
+/* A measurement that went wrong on a busy machine is left out, or what is kept could not be
+ * read again. */
+static void put_time(struct spr_emit *out, const char *key, double seconds)
+{
+    spr_emit_number(out, key, seconds >= 0 && seconds < 1e9 ? seconds : (double)NAN);
+}
+
 static void put_sweep(struct spr_emit *out, const char *key, const struct spr_sweep *sweep)
 {
+    double before = -1;
     spr_emit_open(out, key, '[');
-    for (size_t i = 0; i < sweep->count; i++) {
+    for (size_t i = 0; i < sweep->count && i < SPR_SWEEP_MAX; i++) {
+        if (!is_point(before, sweep->bytes[i], sweep->step_s[i])) {
+            continue;
+        }
+        before = sweep->bytes[i];
         spr_emit_open(out, NULL, '[');
         spr_emit_number(out, NULL, sweep->bytes[i]);
         spr_emit_number(out, NULL, sweep->step_s[i]);
@@ -29,8 +47,8 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
                        const struct spr_kernel_rates *rates)
 {
     spr_emit_open(out, key, '{');
-    spr_emit_number(out, "call_s", rates->call_s);
-    spr_emit_number(out, "parallel_s", rates->parallel_s);
+    put_time(out, "call_s", rates->call_s);
+    put_time(out, "parallel_s", rates->parallel_s);
     spr_emit_number(out, "parallel_threads", rates->parallel_threads);
     spr_emit_open(out, "tiles", '[');
     for (size_t i = 0; i < rates->count; i++) {
@@ -46,8 +64,8 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         put_sweep(out, "y", &tile->y);
         put_sweep(out, "group", &tile->group);
         put_sweep(out, "unaligned", &tile->unaligned);
-        spr_emit_number(out, "panel_group_s", tile->panel_group_s);
-        spr_emit_number(out, "unaligned_group_s", tile->unaligned_group_s);
+        put_time(out, "panel_group_s", tile->panel_group_s);
+        put_time(out, "unaligned_group_s", tile->unaligned_group_s);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -117,8 +135,7 @@ static enum spr_status read_sweep(const struct place *at, const spr_json *object
         const spr_json *step = bytes ? spr_json_next(bytes) : NULL;
         if (i == SPR_SWEEP_MAX || !spr_json_number(bytes, &sweep->bytes[i]) ||
             !spr_json_number(step, &sweep->step_s[i]) || spr_json_next(step) ||
-            (i > 0 && sweep->bytes[i] <= sweep->bytes[i - 1]) || sweep->bytes[i] < 0 ||
-            sweep->bytes[i] > 1e18 || sweep->step_s[i] < 0 || sweep->step_s[i] > 1e9) {
+            !is_point(i ? sweep->bytes[i - 1] : -1, sweep->bytes[i], sweep->step_s[i])) {
             return bad(at, key, expected);
         }
         sweep->count++;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "sproof/kernel.h"
 #include "data.h"
 #include "report/table.h"
 
@@ -224,9 +225,38 @@ static enum spr_status list_models(struct cli *cli, struct spr_error *err)
     return status;
 }
 
+/* Kernels this CPU can run; those of the set that is used (SPROOF_ISA, else the highest) are
+ * marked. */
+static enum spr_status list_kernels(struct cli *cli, struct spr_error *err)
+{
+    struct spr_table table = {.column_count = 4, .left = {true, true, true, true}};
+    static const char *const heads[] = {"kernel", "pattern", "instruction set", "runs here"};
+    struct spr_kernel kernel;
+    enum spr_isa used;
+    enum spr_status status = spr_isa_choose(NULL, &used, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    spr_table_row(&table);
+    for (size_t c = 0; c < 4; c++) {
+        spr_table_cell(&table, c, "%s", heads[c]);
+    }
+    for (size_t i = 0; spr_kernel_at(i, &kernel); i++) {
+        spr_table_row(&table);
+        spr_table_cell(&table, 0, "%s", kernel.name);
+        spr_table_cell(&table, 1, "%s", kernel.kind->name);
+        spr_table_cell(&table, 2, "%s", spr_isa_name(kernel.isa));
+        spr_table_cell(&table, 3, "%s", kernel.isa == used ? "by default" : "with --isa");
+    }
+    spr_table_write(&table, cli->out, 0);
+    fputs("\nY = W X in f32, X and Y row-major. comp has no kernel.\n", cli->out);
+    spr_table_free(&table);
+    return SPR_OK;
+}
+
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
-    static const char *const kinds[] = {"patterns", "machines", "models", NULL};
+    static const char *const kinds[] = {"patterns", "machines", "models", "kernels", NULL};
     const char *what = args->positional_count > 0 ? args->positional[0] : "";
     if (args->positional_count == 2 && strcmp(what, "machines") == 0) {
         return show_machine(cli, args->positional[1], err);
@@ -244,9 +274,12 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (strcmp(what, "models") == 0) {
         return list_models(cli, err);
     }
+    if (strcmp(what, "kernels") == 0) {
+        return list_kernels(cli, err);
+    }
     const char *near = spr_nearest(what, kinds);
     return spr_fail(err, SPR_EINPUT,
-                    "list '%.40s': expected patterns, machines or models%s%s%s", what,
+                    "list '%.40s': expected patterns, machines, models or kernels%s%s%s", what,
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
@@ -254,7 +287,7 @@ static const enum option options[] = {OPT_COUNT};
 
 const struct verb verb_list = {
     .name = "list",
-    .arguments = "patterns | machines [NAME] | models ",
+    .arguments = "patterns | machines [NAME] | models | kernels ",
     .summary = "What there is: patterns, machines (with sources), models.",
     .examples = {"sproof list patterns", "sproof list machines a100-sxm-40gb"},
     .positionals_max = 2,

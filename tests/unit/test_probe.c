@@ -554,6 +554,27 @@ static void test_machine(void)
                  &err);
 }
 
+/* What a disturbed calibration left must not make the cache unreadable. */
+static void test_disturbed_tiles(void)
+{
+    struct spr_error err = {0};
+    struct spr_probe probe = made_probe(), back;
+    struct spr_tile_rates tile = {.isa = SPR_ISA_AVX2, .threads = 2, .rows = 1};
+    tile.x = (struct spr_sweep){5, {1, 2, 2, 3, 4}, {1e-9, NONE, 1e-9, -1e-9, 2e-9}};
+    tile.panel_group_s = -1;
+    probe.kernels.tiles = &tile;
+    probe.kernels.count = 1;
+    write_probe("probe.json", &probe);
+    CHECK_STATUS(SPR_OK, spr_probe_read("probe.json", &back, &err), &err);
+    const struct spr_tile_rates *read = back.kernels.count ? back.kernels.tiles : &tile;
+    CHECK_INT(3, read->x.count);
+    CHECK_EXACT(2, read->x.bytes[1]);
+    CHECK_EXACT(1e-9, read->x.step_s[1]);
+    CHECK_EXACT(2e-9, read->x.step_s[2]);
+    CHECK(isnan(read->panel_group_s));
+    spr_probe_free(&back);
+}
+
 static void test_add(void)
 {
     struct spr_error err = {0};
@@ -588,6 +609,7 @@ int main(void)
     test_hostile();
     test_machine();
     test_add();
+    test_disturbed_tiles();
     test_cache();
     return test_end();
 }
