@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "bench.h"
+#include "mem.h"
 #include "validate.h"
 #include "sproof/report.h"
 
@@ -265,6 +266,30 @@ static void test_disturbed_case(void)
     test_validation_stop(&t);
 }
 
+static void test_out_of_memory(void)
+{
+    static const char *const patterns[] = {"csr", "4x4"};
+    struct test_validation t;
+    enum spr_status status = SPR_ENOMEM;
+    size_t fail = 1;
+    test_validation_start(&t, MIXED);
+    test_validation_grid(&t, patterns, 2, levels, 1);
+    for (; status != SPR_OK && fail < 3000; fail++) {
+        struct spr_machine machine = test_machine_of(TEST_CPU);
+        t.err = (struct spr_error){0};
+        spr_mem_fail_from(fail);
+        status = spr_validate(&t.network, &machine, &t.options, &t.validation, NULL, &t.err);
+        spr_mem_fail_from(0);
+        if (status != SPR_OK) {
+            CHECK_STATUS(SPR_ENOMEM, status, &t.err);
+            CHECK_INT(0, t.validation.case_count);
+        }
+    }
+    CHECK_INT(SPR_OK, status);
+    CHECK(fail > 50);
+    test_validation_stop(&t);
+}
+
 static void test_verdict(void)
 {
     struct spr_validation_case cases[10];
@@ -314,6 +339,7 @@ int main(void)
     test_refusals();
     test_above_roof();
     test_disturbed_case();
+    test_out_of_memory();
     test_verdict();
     return test_end();
 }
