@@ -16,7 +16,7 @@
 /* One in so many columns of an X tile is in a row group: masks worth having are sparse. */
 #define X_SPARSITY 10
 /* X of the sweeps over W. */
-#define NEAR_BYTES (16 * KIB)
+#define NEAR_BYTES SPR_NEAR_X_BYTES
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define NEAR_Y_BYTES (128 * KIB)
 #define NEAR_VECTOR_Y_BYTES (4 * KIB)
@@ -31,7 +31,7 @@ struct points {
 
 /* What is measured; the quick one leaves out widths and footprints between others. */
 struct effort {
-    struct points x, dense_x, vector_x, w, groups, y;
+    struct points x, dense_x, vector_x, w, w_far, groups, y;
     size_t middle; /* index of a middling row group */
 };
 
@@ -44,6 +44,7 @@ static const struct effort efforts[2] = {
      .w = {11,
            {8 * KIB, 24 * KIB, 128 * KIB, 512 * KIB, 768 * KIB, 1.5 * MIB, 3 * MIB, 8 * MIB,
             16 * MIB, 32 * MIB, 96 * MIB}},
+     .w_far = {5, {768 * KIB, 3 * MIB, 8 * MIB, 16 * MIB, 96 * MIB}},
      .groups = {6, {1, 2, 4, 8, 16, 48}},
      .y = {3, {128 * KIB, 1.5 * MIB, 6 * MIB}},
      .middle = 4},
@@ -51,6 +52,7 @@ static const struct effort efforts[2] = {
      .dense_x = {2, {16 * KIB, 512 * KIB}},
      .vector_x = {3, {4 * KIB, 16 * KIB, 64 * KIB}},
      .w = {4, {12 * KIB, 768 * KIB, 6 * MIB, 32 * MIB}},
+     .w_far = {2, {768 * KIB, 32 * MIB}},
      .groups = {4, {1, 4, 16, 48}},
      .y = {2, {128 * KIB, 3 * MIB}},
      .middle = 2},
@@ -182,7 +184,7 @@ static void calibrate_strip(const struct spr_calibration *c, struct spr_team *te
 static void calibrate_tile(const struct spr_calibration *c, struct spr_team *team,
                            const struct spr_tile *tile, struct spr_tile_rates *out)
 {
-    const bool vector = tile->form == SPR_TILE_VECTOR;
+    const bool vector = tile->form == SPR_TILE_VECTOR || tile->vectors == 0;
     const double near_bytes = vector ? NEAR_VECTOR_BYTES : NEAR_BYTES;
     struct spr_trial trial = {.tile = *tile,
                               .x_bytes = near_bytes,
@@ -196,7 +198,7 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
                                    .vectors = tile->vectors};
     /* Dense row groups are as long as the panel: their own cost is that of indexed ones of
      * the same tile, which the caller copies. */
-    if (tile->form != SPR_TILE_DENSE) {
+    if (tile->form != SPR_TILE_DENSE || tile->vectors == 0) {
         sweep_groups(c, team, trial, &out->group);
     }
     if (tile->form == SPR_TILE_STRIP) {
@@ -226,6 +228,10 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
     trial.x_bytes = near_bytes;
     trial.steps = LONG_STEPS;
     sweep(c, team, &trial, &effort->w, &trial.w_bytes, out, &out->w);
+    if (!vector) {
+        trial.x_bytes = SPR_FAR_X_BYTES;
+        sweep(c, team, &trial, &effort->w_far, &trial.w_bytes, out, &out->w_far);
+    }
 }
 
 /* Widths that the quick calibration measures; others lie between two of them. */
@@ -252,6 +258,7 @@ static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
         }
     }
     for (int vectors = 1; vectors <= 4; vectors *= 2) {
+        out[count++] = (struct spr_tile){SPR_TILE_DENSE, vectors, 0};
         for (int chunk = 1; chunk <= lanes; chunk *= 2) {
             out[count++] = (struct spr_tile){SPR_TILE_VECTOR, vectors, chunk};
         }
@@ -281,7 +288,8 @@ static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *ca
         for (size_t j = begin; j < end; j++) {
             const struct spr_tile_rates low = rates->tiles[i], high = rates->tiles[j];
             bool next = low.form == high.form && low.form != SPR_TILE_VECTOR &&
-                        low.rows == high.rows && high.vectors > low.vectors + 1;
+                        low.vectors > 0 && low.rows == high.rows &&
+                        high.vectors > low.vectors + 1;
             for (size_t o = begin; next && o < end; o++) {
                 const struct spr_tile_rates *other = &rates->tiles[o];
                 next = other->form != low.form || other->rows != low.rows ||
@@ -298,6 +306,7 @@ static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *ca
                 out->vectors = width;
                 between(&low.x, &high.x, share, &out->x);
                 between(&low.w, &high.w, share, &out->w);
+                between(&low.w_far, &high.w_far, share, &out->w_far);
                 between(&low.y, &high.y, share, &out->y);
                 between(&low.group, &high.group, share, &out->group);
                 between(&low.unaligned, &high.unaligned, share, &out->unaligned);
@@ -364,7 +373,7 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
     for (size_t i = 0; ok && i < count; i++) {
         struct spr_tile_rates *out = &rates->tiles[rates->count];
         calibrate_tile(calibration, &team, &tiles[i], out);
-        if (tiles[i].form == SPR_TILE_DENSE) {
+        if (tiles[i].form == SPR_TILE_DENSE && tiles[i].vectors > 0) {
             out->group = out[-1].group; /* the indexed tile of the same size */
             out->y = out[-1].y;
             out->panel_group_s = out[-1].panel_group_s;

@@ -17,7 +17,7 @@
 #define SHUFFLE_TILES 16
 #define SHUFFLE_WINDOW_TILES 1024
 #define QUICK_WARM_BYTES (16 * 1048576.0)
-#define SAMPLES_MAX 9
+#define SAMPLES_MAX 7
 
 /* One thread's synthetic matrix and its buffers. */
 struct spr_bench {
@@ -37,6 +37,9 @@ static size_t step_values(const struct spr_trial *trial, int lanes)
 {
     if (trial->tile.vectors == SPR_CHUNK_SHUFFLE) {
         return (size_t)((trial->tile.rows + 1) * lanes);
+    }
+    if (trial->tile.form == SPR_TILE_DENSE && trial->tile.vectors == 0) {
+        return (size_t)(trial->tile.rows * lanes);
     }
     if (trial->tile.form != SPR_TILE_VECTOR) {
         return (size_t)trial->tile.rows;
@@ -87,8 +90,9 @@ static size_t draw_steps(struct spr_bench *b, size_t mean)
  * footprint of W, each is short enough to be one sample. */
 static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
 {
-    const bool vector = t->tile.form == SPR_TILE_VECTOR,
-               dense = t->tile.form == SPR_TILE_DENSE;
+    const bool dense = t->tile.form == SPR_TILE_DENSE;
+    const bool vector = t->tile.form == SPR_TILE_VECTOR || t->tile.vectors == 0;
+    const bool whole = dense && !vector; /* row groups as long as the panel */
     /* One column short of whole vectors, as 49 or 100 tokens are: the last two vectors of a
      * tile overlap and most loads cross a line. */
     const size_t n =
@@ -101,21 +105,21 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
     size_t mean = t->steps < columns / chunk / 2 ? t->steps : columns / chunk / 2;
     size_t total = (size_t)(t->w_bytes / (double)(values * sizeof(float) + (dense ? 0 : 2)));
     total = t->w_bytes > 0 ? total : NEAR_STEPS;
-    size_t segments = total / (dense ? columns : mean) + 1;
+    size_t segments = total / (whole ? columns : mean) + 1;
     /* Windows of some thousand steps: starting one takes time too. */
     size_t windows = total / (NEAR_STEPS / 2);
     windows = windows > segments ? segments : windows;
     b->windows = windows < 1 ? 1 : windows > WINDOWS ? WINDOWS : (int)windows;
     size_t group_rows =
-        vector ? (t->tile.vectors == 0 ? 1 : values / chunk) : (size_t)t->tile.rows;
+        vector ? (t->tile.vectors == 0 && !dense ? 1 : values / chunk) : (size_t)t->tile.rows;
     size_t rows = (size_t)(t->y_bytes / (double)(n * sizeof(float))) / group_rows * group_rows;
     rows = rows < group_rows ? group_rows : rows;
-    size_t most = segments * (dense ? columns : mean * 3 + 8);
+    size_t most = segments * (whole ? columns : mean * 3 + 8);
     if (!room_for(b, segments, dense ? 1 : most, most * values, columns * n + 16, rows * n)) {
         return false;
     }
     for (size_t i = 0; i < segments; i++) {
-        b->segment[i].steps = (uint32_t)(dense ? columns : draw_steps(b, mean));
+        b->segment[i].steps = (uint32_t)(whole ? columns : draw_steps(b, mean));
         if (b->segment[i].steps > columns / chunk) {
             b->segment[i].steps = (uint32_t)(columns / chunk);
         }
@@ -126,11 +130,12 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
         size_t end = segments * (size_t)(w + 1) / (size_t)b->windows;
         qsort(b->segment + begin, end - begin, sizeof *b->segment, longest_first);
         b->window[w] = (uint32_t)w;
-        b->strip[w] = (struct spr_strip){.rows = (uint32_t)t->tile.rows,
-                                         .chunk = (uint32_t)(vector ? t->tile.vectors : 0),
-                                         .begin = (uint32_t)begin,
-                                         .end = (uint32_t)end,
-                                         .first = t->first};
+        b->strip[w] =
+            (struct spr_strip){.rows = (uint32_t)t->tile.rows,
+                               .chunk = (uint32_t)(vector && dense ? 1 : t->tile.vectors),
+                               .begin = (uint32_t)begin,
+                               .end = (uint32_t)end,
+                               .first = t->first};
         b->steps[w] = 0;
         for (size_t i = begin; i < end; i++) {
             struct spr_segment *s = &b->segment[i];
@@ -265,7 +270,7 @@ static double time_trial(const struct spr_calibration *c, struct spr_bench *b,
 {
     const struct spr_tiles *tiles = spr_tiles_of(c->isa);
     const int samples = c->quick ? 5 : SAMPLES_MAX;
-    const double seconds = c->quick ? 8e-5 : 3e-4;
+    const double seconds = c->quick ? 8e-5 : 2e-4;
     double per_step[SAMPLES_MAX];
     int next = 0;
     bool shuffle = t->tile.vectors == SPR_CHUNK_SHUFFLE;

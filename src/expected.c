@@ -158,12 +158,25 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
     /* Later tiles along a row find what the first has brought. */
     double far = column == 0 ? far_bytes(s) : s->near_bytes;
     double w_step = sweep_at(&rates->w, far) - sweep_at(&rates->w, 0);
+    if (rates->w_far.count > 1) {
+        /* A stream of weights and far rows of X wait for the same cache lines. */
+        double share = log(fmax(x_bytes, SPR_NEAR_X_BYTES) / SPR_NEAR_X_BYTES) /
+                       log(SPR_FAR_X_BYTES / SPR_NEAR_X_BYTES);
+        double both = sweep_at(&rates->w_far, far) - sweep_at(&rates->w_far, 0);
+        w_step += fmin(1, share) * fmax(0, both - w_step);
+    }
+    /* The first time a row group needs a row of X it comes from where all of X is. */
+    double columns = (double)s->of->k;
+    double touched = s->dense ? columns : columns * -expm1(-groups->steps / columns);
+    double first_touch =
+        fmax(0, sweep_at(&rates->x, s->near_bytes) - sweep_at(&rates->x, x_bytes));
     double fma = fmin(base, groups->rows * width * s->fma_s);
     bool few = groups->rows * width < 8;
     s->part[SPR_LIMIT_FMA] += groups->steps * fma;
     s->part[few && groups->rows > 1 ? SPR_LIMIT_LATENCY : SPR_LIMIT_LOADS] +=
         groups->steps * (base - fma);
-    s->part[SPR_LIMIT_X] += groups->steps * x_step;
+    s->part[SPR_LIMIT_X] +=
+        groups->steps * x_step + fmin(touched, groups->steps) * first_touch;
     s->part[SPR_LIMIT_W] += groups->steps * w_step;
     double later = 0;
     if (s->panels > 1) {
@@ -231,7 +244,8 @@ static void add_matrix(struct sums *s)
 static void add_vector_steps(struct sums *s, int rows, int chunk, double steps, double groups)
 {
     const struct spr_tile_rates *rates =
-        find_rates(s->machine->kernels, s->of, SPR_TILE_VECTOR, rows, chunk);
+        find_rates(s->machine->kernels, s->of, s->dense ? SPR_TILE_DENSE : SPR_TILE_VECTOR,
+                   rows, s->dense ? 0 : chunk);
     if (!rates) {
         s->known = false;
         return;

@@ -61,6 +61,7 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         spr_emit_number(out, "vectors", tile->vectors);
         put_sweep(out, "x", &tile->x);
         put_sweep(out, "w", &tile->w);
+        put_sweep(out, "w_far", &tile->w_far);
         put_sweep(out, "y", &tile->y);
         put_sweep(out, "group", &tile->group);
         put_sweep(out, "unaligned", &tile->unaligned);
@@ -173,6 +174,7 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
     }
     status = status ? status : read_sweep(at, object, "x", &tile->x);
     status = status ? status : read_sweep(at, object, "w", &tile->w);
+    status = status ? status : read_sweep(at, object, "w_far", &tile->w_far);
     status = status ? status : read_sweep(at, object, "y", &tile->y);
     status = status ? status : read_sweep(at, object, "group", &tile->group);
     status = status ? status : read_sweep(at, object, "unaligned", &tile->unaligned);

@@ -26,16 +26,23 @@ struct spr_sweep {
     double step_s[SPR_SWEEP_MAX];
 };
 
+/* X tiles of the two sweeps over W. */
+#define SPR_NEAR_X_BYTES 16384.0
+#define SPR_FAR_X_BYTES 262144.0
+
 /* What one register tile costs, measured on synthetic matrices while `threads` threads run
  * the same. */
 struct spr_tile_rates {
     enum spr_isa isa;
     int threads;
     enum spr_tile_form form;
-    int rows, vectors;  /* of the tile; n = 1 path: vectors and columns of a step */
-    struct spr_sweep x; /* against the bytes of the X tile; packed W in a near cache */
-    struct spr_sweep w; /* against the bytes of packed W; X in the nearest cache */
-    struct spr_sweep y; /* what a row group adds against the bytes of Y, not a step */
+    /* Of the tile; n = 1 path: vectors and columns of a step, 0 columns where they are
+     * scattered or, dense, follow each other. */
+    int rows, vectors;
+    struct spr_sweep x;     /* against the bytes of the X tile; packed W in a near cache */
+    struct spr_sweep w;     /* against the bytes of packed W; X in the nearest cache */
+    struct spr_sweep w_far; /* the same with an X tile of SPR_FAR_X_BYTES: both want lines */
+    struct spr_sweep y;     /* what a row group adds against the bytes of Y, not a step */
     /* What a row group takes beside its steps, against the steps it has (in `bytes`). */
     struct spr_sweep group;
     double panel_group_s; /* added for one that continues another panel's sums */
