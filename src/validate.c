@@ -222,13 +222,6 @@ static enum spr_status collect(struct spr_validation *v, size_t total,
     return SPR_OK;
 }
 
-/* Under a clock of the caller's there is no rate: a loop cannot be timed by it. */
-static double fma_rate(const struct spr_validate_run *run)
-{
-    const struct spr_validate_options *options = run->options;
-    return options->clock_s ? (double)NAN
-                            : spr_fma_rate(options->isa, options->threads, run->clock_s);
-}
 
 static enum spr_status run_agenda(struct spr_validate_run *run,
                                   const struct spr_agenda *agenda, struct spr_notes *notes,
@@ -241,9 +234,10 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
     enum spr_status status = SPR_OK;
     if (cases && done && order) {
         struct spr_host_load load = spr_host_load_now();
-        double before = fma_rate(run);
+        double before = spr_validate_rate(run);
+        spr_validate_raise_roof(run, before);
         status = measure_all(run, agenda, order, cases, done, err);
-        double after = fma_rate(run);
+        double after = spr_validate_rate(run);
         note_others(run, &load, notes);
         v->peak_flops_per_s = fmax(before, after);
         v->drift = after / before - 1;

@@ -341,6 +341,9 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
         if (!out->above_roof) {
             break;
         }
+        spr_validate_raise_roof(run, spr_validate_rate(run));
+        predicted[1] = spr_predict(run, planned, NULL);
+        predicted[0] = sparse ? spr_predict(run, planned, sparse) : predicted[1];
     }
     return status;
 }

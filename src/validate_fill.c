@@ -54,6 +54,21 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
     return out;
 }
 
+double spr_validate_rate(const struct spr_validate_run *run)
+{
+    const struct spr_validate_options *options = run->options;
+    return options->clock_s ? (double)NAN
+                            : spr_fma_rate(options->isa, options->threads, run->clock_s);
+}
+
+void spr_validate_raise_roof(struct spr_validate_run *run, double flops_per_s)
+{
+    double *highest = &run->model_high.flops_per_s[run->model_high.dense_engine];
+    if (flops_per_s > *highest) {
+        *highest = flops_per_s;
+    }
+}
+
 static const char *keep(const struct spr_validate_run *run, const char *text)
 {
     return spr_arena_text(&run->validation->arena, text, strlen(text));

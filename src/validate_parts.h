@@ -75,6 +75,14 @@ enum spr_status spr_validate_case(struct spr_validate_run *run,
 
 void spr_dense_inputs_free(struct spr_dense_inputs *inputs);
 
+/* The multiply-add rate of this moment; NAN under a clock of the caller's, by which no loop
+ * can be timed. */
+double spr_validate_rate(const struct spr_validate_run *run);
+
+/* A rate seen on this machine is no roof any more: the highest rate of the dense engine is at
+ * least this. NAN changes nothing. */
+void spr_validate_raise_roof(struct spr_validate_run *run, double flops_per_s);
+
 /* Bytes that measuring a case takes, roughly. */
 double spr_planned_bytes(const struct spr_planned *planned);
 
