@@ -6,74 +6,50 @@
 #include <string.h>
 #include <time.h>
 
+#include "bootstrap.h"
 #include "mem.h"
 #include "sproof/matrix.h"
 
-#define RESAMPLES 500
 #define SUBJECTS_MAX 16
 #define CALLS_MAX (1u << 24)
+
+/* A program that takes a core keeps it for about this long (Linux, base_slice_ns: 1.4 ms on
+ * two CPUs, 2.8 ms on eight and more). */
+#define SLICE_S 2e-3
 
 /* Looking at the intervals costs more than a sample: from one look to the next a third more
  * samples are taken. */
 #define NEXT_LOOK(rounds) ((rounds) + (rounds) / 3)
 
-/* The element that would stand at `rank` if values were sorted; reorders them (Hoare). */
-static double select_rank(double *values, size_t count, size_t rank)
-{
-    size_t low = 0, high = count - 1;
-    while (low < high) {
-        double pivot = values[low + (high - low) / 2];
-        size_t i = low, j = high;
-        for (;;) {
-            while (values[i] < pivot) {
-                i++;
-            }
-            while (pivot < values[j]) {
-                j--;
-            }
-            if (i >= j) {
-                break;
-            }
-            double swapped = values[i];
-            values[i++] = values[j];
-            values[j--] = swapped;
-        }
-        if (rank <= j) {
-            high = j;
-        } else {
-            low = j + 1;
-        }
-    }
-    return values[rank];
-}
-
 static double median_of(double *values, size_t count)
 {
-    double upper = select_rank(values, count, count / 2);
-    return count % 2 ? upper : (upper + select_rank(values, count, count / 2 - 1)) / 2;
+    spr_sort_numbers(values, count);
+    return spr_median_sorted(values, count);
 }
 
-/* Percentile bootstrap (Efron 1979) of the median. */
-static void set_interval(struct spr_measurement *result, uint64_t *random)
+/* Percentile bootstrap of the median of rising samples. Its draws are logarithms, whose last
+ * digit may pass the median's. */
+static void set_interval(struct spr_measurement *result, const double *sorted,
+                         uint64_t *random)
 {
-    double resample[SPR_BENCH_SAMPLES_MAX], medians[RESAMPLES];
-    size_t count = result->sample_count;
-    for (size_t r = 0; r < RESAMPLES; r++) {
-        for (size_t i = 0; i < count; i++) {
-            resample[i] = result->samples[spr_random(random) % count];
-        }
-        medians[r] = median_of(resample, count);
-    }
-    result->low_s = select_rank(medians, RESAMPLES, RESAMPLES * 25 / 1000);
-    result->high_s = select_rank(medians, RESAMPLES, RESAMPLES - 1 - RESAMPLES * 25 / 1000);
+    double draws[SPR_BOOTSTRAP_DRAWS] = {0}, low, high;
+    unsigned counts[SPR_BENCH_SAMPLES_MAX];
+    spr_bootstrap_log_medians(sorted, result->sample_count, counts, random, 1, draws);
+    spr_bootstrap_interval(draws, &low, &high);
+    result->low_s = fmin(exp(low), result->median_s);
+    result->high_s = fmax(exp(high), result->median_s);
 }
 
 void spr_bench_summarise(struct spr_measurement *result, uint64_t *random)
 {
-    double work[SPR_BENCH_SAMPLES_MAX];
+    double work[SPR_BENCH_SAMPLES_MAX] = {0};
     size_t count = result->sample_count;
+    if (count == 0 || count > SPR_BENCH_SAMPLES_MAX) {
+        return;
+    }
     memcpy(work, result->samples, count * sizeof *work);
     result->median_s = median_of(work, count);
+    set_interval(result, work, random);
     for (size_t i = 0; i < count; i++) {
         work[i] = fabs(result->samples[i] - result->median_s);
     }
@@ -82,7 +58,6 @@ void spr_bench_summarise(struct spr_measurement *result, uint64_t *random)
     for (size_t i = 0; i < count; i++) {
         result->outliers += fabs(result->samples[i] - result->median_s) > 5 * result->mad_s;
     }
-    set_interval(result, random);
 }
 
 static bool narrower(const struct spr_measurement *result, double share)
@@ -92,7 +67,8 @@ static bool narrower(const struct spr_measurement *result, double share)
 
 bool spr_bench_inconclusive(const struct spr_measurement *result)
 {
-    return result->sample_count < SPR_BENCH_SAMPLES_MIN || !narrower(result, SPR_BENCH_WIDE);
+    return result->sample_count < SPR_BENCH_SAMPLES_MIN ||
+           2 * result->disturbed >= result->sample_count || !narrower(result, SPR_BENCH_WIDE);
 }
 
 /* One call of spr_bench_run. */
@@ -103,6 +79,7 @@ struct session {
     size_t calls[SUBJECTS_MAX]; /* in one sample */
     struct spr_measurement results[SUBJECTS_MAX];
     double *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
+    size_t disturbed[SUBJECTS_MAX];
     double started_s;
 };
 
@@ -136,7 +113,7 @@ static void warm_up(struct session *s, size_t index)
                                                     : (size_t)calls;
 }
 
-static void sleep_s(double seconds)
+void spr_bench_sleep(double seconds)
 {
     struct timespec span = {(time_t)seconds, (long)((seconds - floor(seconds)) * 1e9)};
     nanosleep(&span, NULL);
@@ -147,25 +124,28 @@ static void take_sample(struct session *s, size_t index)
     const struct spr_bench *bench = s->bench;
     const struct spr_subject *subject = &s->subjects[index];
     if (subject->pause_s > 0) {
-        sleep_s(subject->pause_s);
+        spr_bench_sleep(subject->pause_s);
     }
     if (bench->before) {
         bench->before(bench->context, subject->context);
     } else {
         subject->run(subject->context);
     }
+    double switches = bench->switches ? bench->switches() : 0;
     double begin = bench->clock_s();
     for (size_t i = 0; i < s->calls[index]; i++) {
         subject->run(subject->context);
     }
-    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] =
-        (bench->clock_s() - begin) / (double)s->calls[index];
+    double sample_s = bench->clock_s() - begin;
+    switches = bench->switches ? bench->switches() - switches : 0;
+    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] = sample_s / (double)s->calls[index];
+    s->disturbed[index] += switches * SLICE_S > SPR_BENCH_WIDE * sample_s;
 }
 
 /* One sample of each subject, in random order (Fisher & Yates). */
 static void take_round(struct session *s)
 {
-    size_t order[SUBJECTS_MAX];
+    size_t order[SUBJECTS_MAX] = {0};
     for (size_t i = 0; i < s->count; i++) {
         order[i] = i;
     }
@@ -187,6 +167,7 @@ static bool look(struct session *s)
     for (size_t i = 0; i < s->count; i++) {
         s->results[i].samples = s->samples + i * SPR_BENCH_SAMPLES_MAX;
         s->results[i].sample_count = s->rounds;
+        s->results[i].disturbed = s->disturbed[i];
         spr_bench_summarise(&s->results[i], s->bench->random);
         narrow = narrow && narrower(&s->results[i], SPR_BENCH_NARROW);
     }
@@ -225,24 +206,21 @@ enum spr_status spr_bench_run(const struct spr_bench *bench,
                               struct spr_arena *arena, struct spr_error *err)
 {
     struct session s = {.bench = bench, .subjects = subjects, .count = count};
-    if (count > SUBJECTS_MAX) {
-        return spr_fail(err, SPR_EINPUT, "more than %d functions to time", SUBJECTS_MAX);
+    if (count == 0 || count > SUBJECTS_MAX) {
+        return spr_fail(err, SPR_EINPUT, "%zu functions to time: expected 1 to %d", count,
+                        SUBJECTS_MAX);
     }
     s.samples = spr_calloc(count * SPR_BENCH_SAMPLES_MAX, sizeof *s.samples);
+    double *kept = s.samples
+                       ? spr_arena_alloc(arena, count * SPR_BENCH_SAMPLES_MAX * sizeof *kept)
+                       : NULL;
     enum spr_status status =
-        s.samples ? sample(&s, err) : spr_fail(err, SPR_ENOMEM, "out of memory");
-    for (size_t i = 0; i < count && status == SPR_OK; i++) {
-        size_t bytes = s.rounds * sizeof(double);
-        double *kept = spr_arena_alloc(arena, bytes);
-        if (!kept) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
-            break;
-        }
-        memcpy(kept, s.results[i].samples, bytes);
-        s.results[i].samples = kept;
-    }
-    for (size_t i = 0; i < count && status == SPR_OK; i++) {
+        kept ? sample(&s, err) : spr_fail(err, SPR_ENOMEM, "out of memory");
+    for (size_t i = 0; kept && i < count && status == SPR_OK; i++) {
+        double *own = kept + i * s.rounds;
+        memcpy(own, s.samples + i * SPR_BENCH_SAMPLES_MAX, s.rounds * sizeof *own);
         *subjects[i].result = s.results[i];
+        subjects[i].result->samples = own;
     }
     spr_free(s.samples);
     return status;

@@ -41,8 +41,10 @@ struct spr_bench {
     double budget_s;         /* of all subjects together, warm-up included */
     /* Untimed, before each sample; NULL: one call of the subject itself, which brings its
      * own data back after another subject ran. With it a sample is a single call. */
-    void (*before)(void *context, void *subject_context);
-    void *context;
+    void (*before)(const void *context, const void *subject_context);
+    const void *context;
+    /* How often another program took a core from this one so far; NULL: unknown. */
+    double (*switches)(void);
     bool (*stop)(void); /* asked between samples; NULL: never */
 };
 
@@ -57,7 +59,10 @@ enum spr_status spr_bench_run(const struct spr_bench *bench,
 /* Median, interval, MAD and outliers of result->samples. `random` picks the resamples. */
 void spr_bench_summarise(struct spr_measurement *result, uint64_t *random);
 
-/* The interval is too wide, or there are too few samples, to call the median a number. */
+/* The interval is too wide, there are too few samples, or another program was at work in half
+ * of them: the median is no number. */
 bool spr_bench_inconclusive(const struct spr_measurement *result);
+
+void spr_bench_sleep(double seconds);
 
 #endif

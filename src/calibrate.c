@@ -107,6 +107,10 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
     const struct effort *effort = &efforts[c->quick];
     double long_steps = 1, steps[SPR_SWEEP_MAX], group_s[SPR_SWEEP_MAX];
     trial.steps = LONG_STEPS;
+    if (trial.tile.vectors == SPR_CHUNK_SHUFFLE) {
+        trial.x_bytes = 4 * SPR_SHUFFLE_COLUMNS * sizeof(float); /* or W would not be near */
+        trial.steps = LONG_STEPS / 2;
+    }
     double per_step = spr_team_time(c, team, &trial, &long_steps);
     for (size_t i = 0; i < effort->groups.count; i++) {
         trial.steps = (size_t)effort->groups.at[i];
@@ -210,7 +214,14 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
         trial.unaligned = true;
         sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
               &out->unaligned);
-        trial.unaligned = false;
+        trial.x_bytes = near_bytes;
+        trial.half = spr_isa_lanes(c->isa) == SPR_SHUFFLE_ROWS && tile->vectors > 1;
+        if (trial.half) {
+            struct spr_sweep half;
+            sweep(c, team, &trial, &near, &trial.x_bytes, out, &half);
+            out->half_step_s = half.step_s[0];
+        }
+        trial.unaligned = trial.half = false;
     }
     trial.x_bytes = near_bytes;
     trial.steps = LONG_STEPS;
@@ -256,7 +267,7 @@ static void between(const struct spr_sweep *low, const struct spr_sweep *high, d
                     struct spr_sweep *out)
 {
     *out = *low;
-    for (size_t i = 0; i < out->count; i++) {
+    for (size_t i = 0; i < out->count && low->count == high->count; i++) {
         out->bytes[i] += share * (high->bytes[i] - low->bytes[i]);
         out->step_s[i] += share * (high->step_s[i] - low->step_s[i]);
     }
@@ -270,8 +281,7 @@ static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *ca
         for (size_t j = begin; j < end; j++) {
             const struct spr_tile_rates low = rates->tiles[i], high = rates->tiles[j];
             bool next = low.form == high.form && low.form != SPR_TILE_VECTOR &&
-                        low.rows == high.rows && high.vectors > low.vectors + 1 &&
-                        low.group.count == high.group.count;
+                        low.rows == high.rows && high.vectors > low.vectors + 1;
             for (size_t o = begin; next && o < end; o++) {
                 const struct spr_tile_rates *other = &rates->tiles[o];
                 next = other->form != low.form || other->rows != low.rows ||
@@ -292,6 +302,7 @@ static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *ca
                 between(&low.group, &high.group, share, &out->group);
                 between(&low.unaligned, &high.unaligned, share, &out->unaligned);
                 out->panel_group_s += share * (high.panel_group_s - low.panel_group_s);
+                out->half_step_s += share * (high.half_step_s - low.half_step_s);
                 out->unaligned_group_s +=
                     share * (high.unaligned_group_s - low.unaligned_group_s);
             }

@@ -14,6 +14,8 @@
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
 #define NEAR_STEPS 4096
 #define WINDOWS 64
+#define SHUFFLE_TILES 16
+#define SHUFFLE_WINDOW_TILES 1024
 #define QUICK_WARM_BYTES (16 * 1048576.0)
 #define SAMPLES_MAX 9
 
@@ -89,7 +91,9 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
                dense = t->tile.form == SPR_TILE_DENSE;
     /* One column short of whole vectors, as 49 or 100 tokens are: the last two vectors of a
      * tile overlap and most loads cross a line. */
-    const size_t n = vector ? 1 : (size_t)(t->tile.vectors * lanes) - t->unaligned;
+    const size_t n =
+        vector ? 1
+               : (size_t)(t->tile.vectors * lanes - t->unaligned - (t->half ? lanes / 2 : 0));
     const size_t chunk = vector && t->tile.vectors > 1 ? (size_t)t->tile.vectors : 1;
     const size_t values = step_values(t, lanes);
     size_t columns = (size_t)(t->x_bytes / (double)(n * sizeof(float)));
@@ -168,15 +172,23 @@ static bool build_shuffle(struct spr_bench *b, const struct spr_trial *t)
 {
     const size_t values = step_values(t, SPR_SHUFFLE_ROWS);
     const size_t columns = (size_t)(t->x_bytes / sizeof(float));
-    const size_t groups = columns / SPR_SHUFFLE_COLUMNS;
-    size_t total = t->w_bytes > 0 ? (size_t)(t->w_bytes / (double)(values * sizeof(float)))
-                                  : NEAR_STEPS / 4;
-    size_t tiles = total / groups < t->steps ? t->steps : total / groups;
+    size_t groups = columns / SPR_SHUFFLE_COLUMNS;
+    size_t tiles = t->steps;
+    if (t->w_bytes > 0) {
+        /* Enough tiles in each group that sums in Y are not waited for. */
+        size_t total = (size_t)(t->w_bytes / (double)(values * sizeof(float)));
+        groups = total / SHUFFLE_TILES < groups ? total / SHUFFLE_TILES : groups;
+        groups = groups < 1 ? 1 : groups;
+        tiles = total / groups < SHUFFLE_TILES ? SHUFFLE_TILES : total / groups;
+    }
     if (!room_for(b, groups, 1, groups * tiles * values, columns + SPR_SHUFFLE_COLUMNS,
                   tiles * SPR_SHUFFLE_ROWS)) {
         return false;
     }
-    b->windows = groups < WINDOWS ? (int)groups : WINDOWS;
+    /* Every window looks at all of X once. */
+    size_t windows = groups * tiles / SHUFFLE_WINDOW_TILES;
+    windows = windows > groups ? groups : windows > WINDOWS ? WINDOWS : windows;
+    b->windows = windows < 1 ? 1 : (int)windows;
     for (size_t i = 0; i < groups; i++) {
         b->segment[i] = (struct spr_segment){.row = 0,
                                              .steps = (uint32_t)tiles,

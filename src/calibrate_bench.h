@@ -17,6 +17,7 @@ struct spr_trial {
     size_t steps;                     /* mean of a row group */
     bool first;                       /* sums start from zero */
     bool unaligned;                   /* rows of X and Y do not start at cache lines */
+    bool half;                        /* and end in at most half a vector */
 };
 
 struct spr_bench;

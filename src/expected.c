@@ -140,6 +140,12 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
         (1 - greatest_divisor(row_bytes, LINE_BYTES) / LINE_BYTES) / UNALIGNED_CROSSING;
     const struct spr_sweep *crossed = &rates->unaligned;
     double base = nearest + crossing * fmax(0, sweep_at(crossed, 0) - nearest);
+    int64_t rest = s->of->n % (int64_t)s->lanes;
+    bool last = column + width * (int64_t)s->lanes >= s->of->n;
+    if (last && rates->half_step_s > 0 && rest > 0 && 2 * rest <= (int64_t)s->lanes &&
+        s->of->n > (int64_t)s->lanes) {
+        base -= fmax(0, sweep_at(crossed, 0) - rates->half_step_s);
+    }
     double x_step = sweep_at(&rates->x, x_bytes) - nearest;
     if (unaligned && crossed->count > 1) {
         /* Lines that a row of the tile touches, against those of the calibration; the last
@@ -244,17 +250,18 @@ static void add_shuffle(struct sums *s)
 {
     double m = (double)s->of->m, k = (double)s->of->k;
     double column_groups = ceil(k / SPR_SHUFFLE_COLUMNS);
-    double density = s->of->kept * (double)(s->cell.rows * s->cell.columns) / (m * k);
     double tiles = ceil(m / s->of->threads / SPR_SHUFFLE_ROWS) * column_groups;
     double rest = m / s->of->threads * column_groups *
-                  spr_shuffle_overflow(fmin(1, density), s->plan.slots);
+                  spr_shuffle_overflow(&s->cell, s->of->kept / (m * k), s->plan.slots);
     for (int from = 0; from < s->plan.slots; from += SPR_SHUFFLE_SLOTS) {
         int left = s->plan.slots - from;
         add_vector_steps(s, left < SPR_SHUFFLE_SLOTS ? left : SPR_SHUFFLE_SLOTS,
                          SPR_CHUNK_SHUFFLE, tiles, column_groups);
     }
     if (rest > 0) {
-        add_vector_steps(s, 1, 0, rest, fmin(rest, m / s->of->threads));
+        /* Rows that one of the rest falls into. */
+        double rows = m / s->of->threads;
+        add_vector_steps(s, 1, 0, rest, rows * -expm1(-rest / rows));
     }
 }
 

@@ -5,8 +5,8 @@
 #include "probe_parts.h"
 #include "validate_parts.h"
 
-#define REPETITIONS 5
-#define TIME_S 0.15
+#define REPETITIONS 15
+#define TIME_S 0.3
 
 double spr_fma_rate(enum spr_isa isa, int threads, double (*clock_s)(void))
 {

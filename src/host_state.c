@@ -43,6 +43,12 @@ struct spr_host_load spr_host_load_now(void)
     return load;
 }
 
+double spr_host_switches(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_nivcsw : 0;
+}
+
 double spr_host_load_others(const struct spr_host_load *before)
 {
     struct spr_host_load now = spr_host_load_now();

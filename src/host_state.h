@@ -14,6 +14,9 @@ struct spr_host_load {
 
 struct spr_host_load spr_host_load_now(void);
 
+/* How often another program took a core from this one so far. */
+double spr_host_switches(void);
+
 /* Cores that other programs kept busy since `before`; NAN when unknown. */
 double spr_host_load_others(const struct spr_host_load *before);
 

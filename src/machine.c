@@ -391,8 +391,8 @@ static enum spr_status read_kernels(struct place *at, const spr_json *root)
         spr_tiles_from_json(kernels, at->file, "kernels", &rates, at->err);
     if (status == SPR_OK) {
         at->machine->kernels = spr_tiles_keep(&at->machine->arena, &rates, SPR_ISA_COUNT, 0);
-        status = at->machine->kernels ? status
-                                      : spr_fail(at->err, SPR_ENOMEM, "out of memory");
+        status =
+            at->machine->kernels ? status : spr_fail(at->err, SPR_ENOMEM, "out of memory");
     }
     spr_free(rates.tiles);
     return status;

@@ -6,12 +6,12 @@
 
 /* What one part costs beside the others, in cycles, for choosing the number of slots only:
  * a tile (positions, Y in and out), a slot, a weight that did not fit. */
-#define TILE_COST 2.0
-#define SLOT_COST 1.5
-#define REST_COST 1.4
+#define TILE_COST 4.0
+#define SLOT_COST 2.0
+#define REST_COST 2.5
 
 /* Mean of max(0, b - slots) for a binomial b of 32 columns at this density. */
-double spr_shuffle_overflow(double density, int slots)
+static double binomial_overflow(double density, int slots)
 {
     double p = pow(1 - density, SPR_SHUFFLE_COLUMNS), mean = 0;
     if (density >= 1) {
@@ -24,14 +24,25 @@ double spr_shuffle_overflow(double density, int slots)
     return mean;
 }
 
-int spr_shuffle_slots(double density)
+double spr_shuffle_overflow(const struct spr_cell_shape *cell, double cells, int slots)
+{
+    if (cell->of > 0 && SPR_SHUFFLE_COLUMNS % cell->of == 0) {
+        /* N of every M: every 32 columns hold the same number. */
+        int each = (int)(SPR_SHUFFLE_COLUMNS / cell->of * cell->take);
+        return each > slots ? each - slots : 0;
+    }
+    double density = fmin(1, cells * (double)(cell->rows * cell->columns));
+    return binomial_overflow(density, slots);
+}
+
+int spr_shuffle_slots(const struct spr_cell_shape *cell, double cells)
 {
     int best = 1;
     double least = HUGE_VAL;
     for (int slots = 1; slots <= SPR_SHUFFLE_COLUMNS; slots++) {
         int passes = (slots + SPR_SHUFFLE_SLOTS - 1) / SPR_SHUFFLE_SLOTS;
         double cost = TILE_COST * passes + SLOT_COST * slots +
-                      REST_COST * SPR_SHUFFLE_ROWS * spr_shuffle_overflow(density, slots);
+                      REST_COST * SPR_SHUFFLE_ROWS * spr_shuffle_overflow(cell, cells, slots);
         if (cost < least) {
             least = cost;
             best = slots;

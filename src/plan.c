@@ -96,8 +96,7 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
         if (!dense && lanes == SPR_SHUFFLE_ROWS && k <= SPR_PANEL_MAX &&
             spr_lane_shape(&plan).chunk == 0) {
-            double weights = kept * (double)(cell.rows * cell.columns);
-            plan.slots = spr_shuffle_slots(fmin(1, weights / ((double)m * (double)k)));
+            plan.slots = spr_shuffle_slots(&cell, kept / ((double)m * (double)k));
         }
         return plan;
     }

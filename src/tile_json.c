@@ -66,6 +66,7 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         put_sweep(out, "unaligned", &tile->unaligned);
         put_time(out, "panel_group_s", tile->panel_group_s);
         put_time(out, "unaligned_group_s", tile->unaligned_group_s);
+        put_time(out, "half_step_s", tile->half_step_s);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -176,8 +177,9 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
     status = status ? status : read_sweep(at, object, "group", &tile->group);
     status = status ? status : read_sweep(at, object, "unaligned", &tile->unaligned);
     status = status ? status : read_time(at, object, "panel_group_s", &tile->panel_group_s);
-    return status ? status
-                  : read_time(at, object, "unaligned_group_s", &tile->unaligned_group_s);
+    status =
+        status ? status : read_time(at, object, "unaligned_group_s", &tile->unaligned_group_s);
+    return status ? status : read_time(at, object, "half_step_s", &tile->half_step_s);
 }
 
 enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, const char *path,

@@ -238,9 +238,8 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
     struct spr_validation_case *cases = spr_calloc(agenda->count, sizeof *cases);
     bool *done = spr_calloc(agenda->count, sizeof *done);
     size_t *order = make_order(run, agenda->count);
-    enum spr_status status =
-        cases && done && order ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
-    if (status == SPR_OK) {
+    enum spr_status status = SPR_OK;
+    if (cases && done && order) {
         struct spr_host_load load = spr_host_load_now();
         double before = fma_rate(run);
         status = measure_all(run, agenda, order, cases, done, err);
@@ -248,8 +247,10 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
         note_others(run, &load, notes);
         v->peak_flops_per_s = fmax(before, after);
         v->drift = after / before - 1;
+        status = status ? status : collect(v, agenda->count, cases, done, err);
+    } else {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    status = status ? status : collect(v, agenda->count, cases, done, err);
     mark_disturbed(v);
     if (status == SPR_OK && !v->interrupted && v->case_count < agenda->count) {
         spr_note(notes, "the budget of %g s is spent: %zu of %zu cases, chosen at random",

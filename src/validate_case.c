@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "validate_parts.h"
+#include "host_state.h"
+#include "validate_case.h"
 
 #define CASE_BUDGET_S 1.5
 #define WARM_UP_S 0.03
@@ -16,71 +17,35 @@
 
 #define CACHE_LINE 64
 
-/* Floats that begin at a cache line, as an inference runtime would place them. */
-struct buffer {
-    void *memory;
-    float *values;
-    size_t count;
-};
-
-static bool make_buffer(struct buffer *buffer, double count)
+static bool make_buffer(struct spr_buffer *buffer, double count)
 {
     if (!(count < (double)(SIZE_MAX / 8))) {
         return false;
     }
     buffer->count = (size_t)count;
     buffer->memory = spr_calloc(buffer->count * sizeof(float) + CACHE_LINE, 1);
-    uintptr_t at = ((uintptr_t)buffer->memory + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
-    buffer->values = (float *)at;
-    return buffer->memory != NULL;
+    if (!buffer->memory) {
+        return false;
+    }
+    /* Of an aligned block of bytes, the first that begins a line. */
+    void *aligned =
+        (char *)buffer->memory + CACHE_LINE - (size_t)((uintptr_t)buffer->memory % CACHE_LINE);
+    buffer->values = aligned;
+    return true;
 }
 
-static void free_buffer(struct buffer *buffer)
+static void free_buffer(struct spr_buffer *buffer)
 {
     spr_free(buffer->memory);
-    *buffer = (struct buffer){0};
+    *buffer = (struct spr_buffer){0};
 }
 
-static void fill(struct buffer *buffer, float value)
+static void fill(struct spr_buffer *buffer, float value)
 {
     for (size_t i = 0; i < buffer->count; i++) {
         buffer->values[i] = value;
     }
 }
-
-/* One kernel that is timed in a case. */
-struct contender {
-    const struct spr_validate_run *run;
-    const struct spr_packed *packed; /* NULL: OpenBLAS */
-    const float *w;                  /* of OpenBLAS */
-    int64_t m, k, n;
-    const struct buffer *x;
-    struct buffer y;
-    const struct spr_matrix *matrix;
-    const char *kernel;
-    uint64_t bits; /* of the checked y */
-    double worst;  /* of its check */
-    struct spr_measurement measured;
-};
-
-/* What all cases of one shape share: the dense side and X. */
-struct spr_dense_inputs {
-    size_t shape;
-    struct spr_matrix matrix;
-    struct spr_packed packed;
-    struct buffer x;
-    struct contender own, blas; /* blas.kernel NULL: there is none */
-    char own_name[64], blas_name[64];
-};
-
-/* The sparse side of a case. */
-struct sparse_inputs {
-    struct spr_matrix matrix;
-    struct spr_packed packed;
-    struct contender contender;
-    struct spr_kernel kernel;
-    double kept;
-};
 
 double spr_planned_bytes(const struct spr_planned *p)
 {
@@ -104,7 +69,7 @@ uint64_t spr_seed(uint64_t seed, const char *purpose, const struct spr_planned *
 
 static void run_contender(void *context)
 {
-    struct contender *c = context;
+    struct spr_contender *c = context;
     if (c->packed) {
         c->run->kernel_run(c->packed, c->x->values, c->y.values);
     } else {
@@ -113,7 +78,7 @@ static void run_contender(void *context)
 }
 
 /* Runs it once on an output full of NaN and checks every element. */
-static enum spr_status check(struct contender *c, uint64_t seed, struct spr_error *err)
+static enum spr_status check(struct spr_contender *c, uint64_t seed, struct spr_error *err)
 {
     struct spr_product product = {c->matrix, c->n, c->x->values, c->y.values, c->kernel, seed};
     fill(&c->y, (float)NAN);
@@ -144,10 +109,12 @@ static enum spr_status pack(const struct spr_validate_run *run,
     return status;
 }
 
-static struct contender enter(const struct spr_validate_run *run, const struct spr_planned *p,
-                              const struct spr_dense_inputs *inputs)
+static struct spr_contender enter(const struct spr_validate_run *run,
+                                  const struct spr_planned *p,
+                                  const struct spr_dense_inputs *inputs)
 {
-    return (struct contender){.run = run, .m = p->m, .k = p->k, .n = p->n, .x = &inputs->x};
+    return (struct spr_contender){
+        .run = run, .m = p->m, .k = p->k, .n = p->n, .x = &inputs->x};
 }
 
 void spr_dense_inputs_free(struct spr_dense_inputs *inputs)
@@ -225,8 +192,8 @@ static enum spr_status make_dense(struct spr_validate_run *run,
 }
 
 static enum spr_status make_matrix(const struct spr_validate_run *run,
-                                   const struct spr_planned *planned, struct sparse_inputs *in,
-                                   struct spr_error *err)
+                                   const struct spr_planned *planned,
+                                   struct spr_sparse_inputs *in, struct spr_error *err)
 {
     struct spr_shape shape = {planned->m, planned->k, 1};
     uint64_t seed = spr_seed(run->options->seed, "w", planned);
@@ -248,8 +215,8 @@ static enum spr_status make_matrix(const struct spr_validate_run *run,
 }
 
 static enum spr_status make_sparse(const struct spr_validate_run *run,
-                                   const struct spr_planned *planned, struct sparse_inputs *in,
-                                   struct spr_error *err)
+                                   const struct spr_planned *planned,
+                                   struct spr_sparse_inputs *in, struct spr_error *err)
 {
     (void)spr_kernel_find(&planned->pattern, run->options->isa, &in->kernel);
     in->contender = enter(run, planned, run->dense);
@@ -266,7 +233,7 @@ static enum spr_status make_sparse(const struct spr_validate_run *run,
                : no_memory(err);
 }
 
-static void free_sparse(struct sparse_inputs *in)
+static void free_sparse(struct spr_sparse_inputs *in)
 {
     spr_matrix_free(&in->matrix);
     spr_packed_free(&in->packed);
@@ -274,10 +241,10 @@ static void free_sparse(struct sparse_inputs *in)
 }
 
 /* Cold: everything out of the caches, then X and Y back in, on every core that computes. */
-static void make_cold(void *context, void *subject)
+static void make_cold(const void *context, const void *subject)
 {
     const struct spr_validate_run *run = context;
-    const struct contender *c = subject;
+    const struct spr_contender *c = subject;
     float sum = 0;
     size_t y_count = c->y.count;
 #pragma omp parallel num_threads(run->options->threads) reduction(+ : sum)
@@ -296,9 +263,12 @@ static void make_cold(void *context, void *subject)
     }
     volatile float sink = sum; /* or the reads could be left out */
     (void)sink;
+    if (!c->packed && run->options->threads > 1) {
+        spr_bench_sleep(TEAM_IDLE_S); /* the team above spins on cores OpenBLAS needs */
+    }
 }
 
-static enum spr_status same_bits(const struct contender *c, struct spr_error *err)
+static enum spr_status same_bits(const struct spr_contender *c, struct spr_error *err)
 {
     if (spr_bits(c->y.values, c->y.count) == c->bits) {
         return SPR_OK;
@@ -310,7 +280,7 @@ static enum spr_status same_bits(const struct contender *c, struct spr_error *er
 }
 
 static enum spr_status time_all(const struct spr_validate_run *run,
-                                struct contender *const *contenders, size_t count,
+                                struct spr_contender *const *contenders, size_t count,
                                 uint64_t seed, struct spr_error *err)
 {
     const struct spr_validate_options *options = run->options;
@@ -322,9 +292,9 @@ static enum spr_status time_all(const struct spr_validate_run *run,
         .sample_s = SAMPLE_S,
         .budget_s = options->case_budget_s > 0 ? options->case_budget_s : CASE_BUDGET_S,
         .before = options->residency == SPR_RESIDENCY_COLD ? make_cold : NULL,
+        .context = run,
+        .switches = options->clock_s ? NULL : spr_host_switches,
         .stop = options->stop};
-    /* The one pointer a bench hands to `before`, which only reads it. */
-    memcpy(&bench.context, &run, sizeof run);
     for (size_t i = 0; i < count; i++) {
         double idle_s = contenders[i]->packed ? SPR_BLAS_IDLE_S : TEAM_IDLE_S;
         bool alone = options->threads == 1 || !run->blas.library || bench.before;
@@ -339,149 +309,14 @@ static enum spr_status time_all(const struct spr_validate_run *run,
     return status;
 }
 
-/* What the model says of one side of a case. */
-struct predicted {
-    double bound_s, least_s; /* least_s: at the highest rates */
-    double expected_s;       /* NAN: none */
-    enum spr_limit limit;
-};
-
-static struct predicted predict(const struct spr_validate_run *run,
-                                const struct spr_planned *planned,
-                                const struct sparse_inputs *sparse)
-{
-    struct predicted out = {(double)NAN, (double)NAN, (double)NAN, SPR_LIMIT_FMA};
-    /* An explicit k x n operand is what is measured, of convolutions too. */
-    struct spr_layer layer = {.op = SPR_OP_LINEAR,
-                              .m = planned->m,
-                              .k = planned->k,
-                              .n = planned->n,
-                              .count = 1,
-                              .groups = 1,
-                              .x_elements = (double)planned->k * (double)planned->n};
-    struct spr_prediction bound, high;
-    struct spr_expected expected;
-    struct spr_expected_case of = {.pattern = spr_pattern_dense(),
-                                   .m = planned->m,
-                                   .k = planned->k,
-                                   .n = planned->n,
-                                   .kept = (double)planned->m * (double)planned->k,
-                                   .threads = run->options->threads,
-                                   .isa = run->options->isa,
-                                   .residency = run->options->residency};
-    bool known = true;
-    if (sparse) {
-        const struct spr_matrix *w = &sparse->matrix;
-        struct spr_counted counted = {(double)w->nnz, spr_matrix_touched_columns(w),
-                                      spr_matrix_longest_row(w)};
-        of.pattern = planned->pattern;
-        of.kept = sparse->kept;
-        known =
-            spr_model_sparse(&run->model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
-            spr_model_sparse(&run->model_high, &layer, 1, &of.pattern, of.kept, &counted,
-                             &high);
-    } else {
-        spr_model_dense(&run->model, &layer, 1, &bound);
-        spr_model_dense(&run->model_high, &layer, 1, &high);
-    }
-    if (known) {
-        out.bound_s = bound.time_s;
-        out.least_s = high.time_s;
-    }
-    if (spr_expected_time(run->machine, &of, &expected)) {
-        out.expected_s = expected.time_s;
-        out.limit = expected.limit;
-    }
-    return out;
-}
-
-static const char *keep(const struct spr_validate_run *run, const char *text)
-{
-    return spr_arena_text(&run->validation->arena, text, strlen(text));
-}
-
-static void describe(const struct spr_validate_run *run, const struct spr_planned *planned,
-                     const struct sparse_inputs *sparse, struct spr_validation_case *out)
-{
-    double cells = (double)planned->m * (double)planned->k;
-    *out = (struct spr_validation_case){.layer = planned->layer,
-                                        .variant = planned->variant,
-                                        .m = planned->m,
-                                        .k = planned->k,
-                                        .n = planned->n,
-                                        .count = planned->count,
-                                        .pattern = planned->pattern,
-                                        .sparsity = planned->sparsity,
-                                        .nnz = cells,
-                                        .kept = cells,
-                                        .isa = run->options->isa,
-                                        .threads = run->options->threads,
-                                        .residency = run->options->residency,
-                                        .bound_speedup = (double)NAN,
-                                        .expected_speedup = (double)NAN,
-                                        .measured_speedup = (double)NAN,
-                                        .speedup_error = (double)NAN};
-    if (sparse) {
-        struct spr_shape shape = {planned->m, planned->k, 1};
-        out->nnz = (double)sparse->matrix.nnz;
-        out->kept = sparse->kept;
-        out->real_mask = planned->mask != NULL;
-        if (out->real_mask) {
-            out->sparsity =
-                1 - sparse->kept / planned->pattern.kind->cells(&planned->pattern, &shape);
-        }
-    }
-}
-
-/* The dense side: the fastest of what was timed. */
-static void fill_dense(const struct contender *fastest, const struct predicted *predicted,
-                       struct spr_validation_dense *out)
-{
-    out->bound_s = predicted->bound_s;
-    out->expected_s = predicted->expected_s;
-    out->measured = fastest->measured;
-    out->fraction_of_bound = predicted->bound_s / fastest->measured.median_s;
-}
-
-static enum spr_status fill_case(const struct spr_validate_run *run,
-                                 const struct contender *main, const struct contender *fastest,
-                                 const struct predicted predicted[2],
-                                 struct spr_validation_case *out, struct spr_error *err)
-{
-    double time_s = main->measured.median_s;
-    bool pruned = main->packed != run->dense->own.packed;
-    out->kernel = keep(run, main->kernel);
-    out->dense.kernel = keep(run, fastest->kernel);
-    out->expected_bound =
-        isnan(predicted[0].expected_s) ? NULL : spr_limit_name(predicted[0].limit);
-    out->bound_s = predicted[0].bound_s;
-    out->expected_s = predicted[0].expected_s;
-    out->measured = main->measured;
-    out->fraction_of_bound = out->bound_s / time_s;
-    fill_dense(fastest, &predicted[1], &out->dense);
-    out->error = out->expected_s / time_s - 1;
-    if (pruned) {
-        out->bound_speedup = out->dense.bound_s / out->bound_s;
-        out->expected_speedup = out->dense.expected_s / out->expected_s;
-        out->measured_speedup = fastest->measured.median_s / time_s;
-        out->speedup_error = out->expected_speedup / out->measured_speedup - 1;
-    }
-    out->max_error_ratio = main->worst;
-    out->above_roof =
-        time_s < predicted[0].least_s || fastest->measured.median_s < predicted[1].least_s;
-    out->inconclusive =
-        spr_bench_inconclusive(&main->measured) || spr_bench_inconclusive(&fastest->measured);
-    return out->kernel && out->dense.kernel ? SPR_OK : no_memory(err);
-}
-
 static enum spr_status measure(struct spr_validate_run *run, const struct spr_planned *planned,
-                               struct sparse_inputs *sparse, struct spr_validation_case *out,
-                               struct spr_error *err)
+                               struct spr_sparse_inputs *sparse,
+                               struct spr_validation_case *out, struct spr_error *err)
 {
     struct spr_dense_inputs *dense = run->dense;
-    struct contender *contenders[3];
-    struct contender *main = sparse ? &sparse->contender : &dense->own;
-    struct predicted predicted[2];
+    struct spr_contender *contenders[3];
+    struct spr_contender *main = sparse ? &sparse->contender : &dense->own;
+    struct spr_predicted predicted[2];
     size_t count = 0;
     contenders[count++] = &dense->own;
     if (dense->blas.kernel) {
@@ -490,8 +325,8 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
     if (sparse) {
         contenders[count++] = &sparse->contender;
     }
-    predicted[1] = predict(run, planned, NULL);
-    predicted[0] = sparse ? predict(run, planned, sparse) : predicted[1];
+    predicted[1] = spr_predict(run, planned, NULL);
+    predicted[0] = sparse ? spr_predict(run, planned, sparse) : predicted[1];
     enum spr_status status = SPR_OK;
     /* A point above its roof is a fault of the roof, or of this moment: once more. */
     for (int attempt = 0; attempt < 2 && status == SPR_OK; attempt++) {
@@ -500,8 +335,8 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
         if (status == SPR_OK) {
             bool blas = dense->blas.kernel &&
                         dense->blas.measured.median_s < dense->own.measured.median_s;
-            status =
-                fill_case(run, main, blas ? &dense->blas : &dense->own, predicted, out, err);
+            status = spr_case_fill(run, main, blas ? &dense->blas : &dense->own, predicted,
+                                   out, err);
         }
         if (!out->above_roof) {
             break;
@@ -514,14 +349,14 @@ enum spr_status spr_validate_case(struct spr_validate_run *run,
                                   const struct spr_planned *planned,
                                   struct spr_validation_case *out, struct spr_error *err)
 {
-    struct sparse_inputs sparse = {0};
+    struct spr_sparse_inputs sparse = {0};
     bool pruned = !spr_pattern_is_dense(&planned->pattern);
     enum spr_status status = make_dense(run, planned, err);
     if (status == SPR_OK && pruned) {
         status = make_sparse(run, planned, &sparse, err);
     }
     if (status == SPR_OK) {
-        describe(run, planned, pruned ? &sparse : NULL, out);
+        spr_case_describe(run, planned, pruned ? &sparse : NULL, out);
         status = measure(run, planned, pruned ? &sparse : NULL, out, err);
     }
     free_sparse(&sparse);

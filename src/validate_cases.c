@@ -78,7 +78,7 @@ static enum spr_status add(struct listing *list, struct spr_planned planned)
              spr_pattern_text(&planned.pattern, text), planned.sparsity,
              planned.mask ? planned.mask : "");
     size_t at = spr_names_find(&list->known, key);
-    if (at != SIZE_MAX) {
+    if (at != SIZE_MAX && list->first_variant) {
         bool same = strcmp(list->first_variant[at], planned.variant) == 0;
         agenda->items[at].count += same ? planned.count : 0;
         return SPR_OK;

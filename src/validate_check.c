@@ -80,12 +80,12 @@ enum spr_status spr_check_product(const struct spr_product *product, double *wor
     c.magnitude = spr_calloc(c.chunk_rows * n, sizeof *c.magnitude);
     c.terms = spr_calloc(c.chunk_rows, sizeof *c.terms);
     c.rows = spr_calloc(c.chunk_rows, sizeof *c.rows);
-    enum spr_status status = c.y && c.magnitude && c.terms && c.rows
-                                 ? SPR_OK
-                                 : spr_fail(err, SPR_ENOMEM, "out of memory");
-    if (status == SPR_OK) {
+    enum spr_status status = SPR_OK;
+    if (c.y && c.magnitude && c.terms && c.rows) {
         check_all(&c);
         *worst = c.worst;
+    } else {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     if (status == SPR_OK && !(c.worst <= 1)) {
         status =

@@ -42,6 +42,7 @@ struct spr_tile_rates {
     /* x with rows that do not start at cache lines, and what such a row group adds. */
     struct spr_sweep unaligned;
     double unaligned_group_s;
+    double half_step_s; /* unaligned, X near, only half of the last vector; 0: there is none */
 };
 
 struct spr_kernel_rates {

@@ -19,7 +19,8 @@ struct spr_measurement {
     double mad_s;         /* median absolute deviation */
     double *samples;      /* seconds per call, in the order taken; owned by the arena */
     size_t sample_count;
-    size_t outliers; /* samples beyond 5 MAD of the median; reported, not dropped */
+    size_t outliers;  /* samples beyond 5 MAD of the median; reported, not dropped */
+    size_t disturbed; /* samples in which another program held a core; not in the record */
 };
 
 /* The dense side of a case. */

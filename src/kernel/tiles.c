@@ -31,20 +31,40 @@ struct tile_work {
 
 typedef void (*tile_function)(const struct tile_work *work);
 
-VEC_INLINE vec load_x(const float *p, bool part, int count)
+/* What the last vector of a tile is. */
+enum tail {
+    TAIL_WHOLE,
+    TAIL_PART, /* the only one, and X's rows are shorter */
+    TAIL_HALF, /* at most half of it is beyond the vector before */
+};
+
+VEC_INLINE vec load_tail(const float *p, enum tail tail, int count)
 {
-    return part ? vec_load_part(p, count) : vec_load(p);
+    return tail == TAIL_PART   ? vec_load_part(p, count)
+           : tail == TAIL_HALF ? vec_load_half(p)
+                               : vec_load(p);
+}
+
+VEC_INLINE void store_tail(float *p, vec v, enum tail tail, int count)
+{
+    if (tail == TAIL_PART) {
+        vec_store_part(p, v, count);
+    } else if (tail == TAIL_HALF) {
+        vec_store_half(p, v);
+    } else {
+        vec_store(p, v);
+    }
 }
 
 /* One column of W: T loads of X, R weights, R*T multiply-adds. */
-VEC_INLINE void step(int rows, int width, bool part, const struct tile_work *work,
+VEC_INLINE void step(int rows, int width, enum tail tail, const struct tile_work *work,
                      const float *x, const float *w, vec *sum)
 {
     vec xv[TILE_WIDTH_MAX];
 #pragma GCC unroll 8
     for (int t = 0; t < width; t++) {
-        size_t at = t == width - 1 ? work->last : (size_t)(t * VEC_LANES);
-        xv[t] = load_x(x + at, part, work->part);
+        xv[t] = t == width - 1 ? load_tail(x + work->last, tail, work->part)
+                               : vec_load(x + t * VEC_LANES);
         if (rows > 1) {
             VEC_KEEP(xv[t]);
         }
@@ -54,12 +74,15 @@ VEC_INLINE void step(int rows, int width, bool part, const struct tile_work *wor
         vec wv = vec_set1(w[r]);
 #pragma GCC unroll 8
         for (int t = 0; t < width; t++) {
-            sum[r * width + t] = vec_fma(wv, xv[t], sum[r * width + t]);
+            vec *to = &sum[r * width + t];
+            *to = tail == TAIL_HALF && t == width - 1 ? vec_fma_half(wv, xv[t], *to)
+                                                      : vec_fma(wv, xv[t], *to);
         }
     }
 }
 
-VEC_INLINE void tile(int rows, int width, bool part, bool dense, const struct tile_work *work)
+VEC_INLINE void tile(int rows, int width, enum tail tail, bool dense,
+                     const struct tile_work *work)
 {
     const int sums = rows * width;
     const int chains = sums >= CHAINS_NEEDED ? 1 : sums >= 4 ? 2 : sums >= 2 ? 4 : CHAINS_MAX;
@@ -80,8 +103,10 @@ VEC_INLINE void tile(int rows, int width, bool part, bool dense, const struct ti
             for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 8
                 for (int t = 0; t < width; t++) {
-                    size_t at = t == width - 1 ? work->last : (size_t)(t * VEC_LANES);
-                    sum[r * width + t] = load_x(y + (size_t)r * n + at, part, work->part);
+                    const float *from = y + (size_t)r * n;
+                    sum[r * width + t] = t == width - 1
+                                             ? load_tail(from + work->last, tail, work->part)
+                                             : vec_load(from + t * VEC_LANES);
                 }
             }
         }
@@ -91,14 +116,14 @@ VEC_INLINE void tile(int rows, int width, bool part, bool dense, const struct ti
                 for (int c = 0; c < chains; c++) {
                     const float *row =
                         dense ? x + (i + (size_t)c) * n : x + index[i + (size_t)c] * n;
-                    step(rows, width, part, work, row, w + c * rows, sum + c * sums);
+                    step(rows, width, tail, work, row, w + c * rows, sum + c * sums);
                 }
                 w += chains * rows;
             }
         }
         for (; i < steps; i++) {
             const float *row = dense ? x + i * n : x + index[i] * n;
-            step(rows, width, part, work, row, w, sum);
+            step(rows, width, tail, work, row, w, sum);
             w += rows;
         }
 #pragma GCC unroll 8
@@ -112,44 +137,57 @@ VEC_INLINE void tile(int rows, int width, bool part, bool dense, const struct ti
         for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 8
             for (int t = 0; t < width; t++) {
-                size_t at = t == width - 1 ? work->last : (size_t)(t * VEC_LANES);
-                if (part) {
-                    vec_store_part(y + (size_t)r * n + at, sum[r * width + t], work->part);
+                float *to = y + (size_t)r * n;
+                if (t == width - 1) {
+                    store_tail(to + work->last, sum[r * width + t], tail, work->part);
                 } else {
-                    vec_store(y + (size_t)r * n + at, sum[r * width + t]);
+                    vec_store(to + t * VEC_LANES, sum[r * width + t]);
                 }
             }
         }
     }
 }
 
-#define NAME(dense, rows, width) tile_##dense##_##rows##_##width
-#define DEFINE(dense, rows, width, w, part)                                                   \
-    static void NAME(dense, rows, width)(const struct tile_work *work)                        \
+#define NAME(dense, rows, width, tail) tile_##dense##_##rows##_##width##_##tail
+#define DEFINE(dense, rows, width, tail)                                                      \
+    static void NAME(dense, rows, width, tail)(const struct tile_work *work)                  \
     {                                                                                         \
-        tile(rows, w, part, dense, work);                                                     \
+        tile(rows, width, tail, dense, work);                                                 \
     }
-/* Width 0 is the tile of one vector of which only a part is inside X. */
-#define DEFINE_1(d, r) DEFINE(d, r, 0, 1, true) DEFINE(d, r, 1, 1, false)
-#define DEFINE_2(d, r) DEFINE_1(d, r) DEFINE(d, r, 2, 2, false)
-#define DEFINE_3(d, r) DEFINE_2(d, r) DEFINE(d, r, 3, 3, false)
-#define DEFINE_4(d, r) DEFINE_3(d, r) DEFINE(d, r, 4, 4, false)
-#define DEFINE_6(d, r) DEFINE_4(d, r) DEFINE(d, r, 5, 5, false) DEFINE(d, r, 6, 6, false)
-#define DEFINE_8(d, r) DEFINE_6(d, r) DEFINE(d, r, 7, 7, false) DEFINE(d, r, 8, 8, false)
+#if VEC_HAS_HALF
+#define DEFINE_T(d, r, t) DEFINE(d, r, t, TAIL_WHOLE) DEFINE(d, r, t, TAIL_HALF)
+#define LIST_T(d, r, t)                                                                       \
+    {                                                                                         \
+        NAME(d, r, t, TAIL_WHOLE), NAME(d, r, t, TAIL_HALF)                                   \
+    }
+#else
+#define DEFINE_T(d, r, t) DEFINE(d, r, t, TAIL_WHOLE)
+#define LIST_T(d, r, t)                                                                       \
+    {                                                                                         \
+        NAME(d, r, t, TAIL_WHOLE), NULL                                                       \
+    }
+#endif
+/* Width 0 of the lists is the tile of one vector of which only a part is inside X. */
+#define DEFINE_1(d, r) DEFINE(d, r, 1, TAIL_PART) DEFINE_T(d, r, 1)
+#define DEFINE_2(d, r) DEFINE_1(d, r) DEFINE_T(d, r, 2)
+#define DEFINE_3(d, r) DEFINE_2(d, r) DEFINE_T(d, r, 3)
+#define DEFINE_4(d, r) DEFINE_3(d, r) DEFINE_T(d, r, 4)
+#define DEFINE_6(d, r) DEFINE_4(d, r) DEFINE_T(d, r, 5) DEFINE_T(d, r, 6)
+#define DEFINE_8(d, r) DEFINE_6(d, r) DEFINE_T(d, r, 7) DEFINE_T(d, r, 8)
 #define DEFINE_BOTH(rows, widest) DEFINE_##widest(0, rows) DEFINE_##widest(1, rows)
 HEIGHTS(DEFINE_BOTH)
 
-#define LIST_1(d, r) NAME(d, r, 0), NAME(d, r, 1)
-#define LIST_2(d, r) LIST_1(d, r), NAME(d, r, 2)
-#define LIST_3(d, r) LIST_2(d, r), NAME(d, r, 3)
-#define LIST_4(d, r) LIST_3(d, r), NAME(d, r, 4)
-#define LIST_6(d, r) LIST_4(d, r), NAME(d, r, 5), NAME(d, r, 6)
-#define LIST_8(d, r) LIST_6(d, r), NAME(d, r, 7), NAME(d, r, 8)
+#define LIST_1(d, r) {NAME(d, r, 1, TAIL_PART), NULL}, LIST_T(d, r, 1)
+#define LIST_2(d, r) LIST_1(d, r), LIST_T(d, r, 2)
+#define LIST_3(d, r) LIST_2(d, r), LIST_T(d, r, 3)
+#define LIST_4(d, r) LIST_3(d, r), LIST_T(d, r, 4)
+#define LIST_6(d, r) LIST_4(d, r), LIST_T(d, r, 5), LIST_T(d, r, 6)
+#define LIST_8(d, r) LIST_6(d, r), LIST_T(d, r, 7), LIST_T(d, r, 8)
 #define LIST(rows, widest)                                                                    \
     {rows, widest, {{LIST_##widest(0, rows)}, {LIST_##widest(1, rows)}}},
 static const struct {
     int rows, widest;
-    tile_function run[2][TILE_WIDTH_MAX + 1];
+    tile_function run[2][TILE_WIDTH_MAX + 1][2]; /* dense, width, whole or half tail */
 } heights[] = {HEIGHTS(LIST)};
 #define HEIGHT_COUNT (sizeof heights / sizeof heights[0])
 
@@ -180,7 +218,8 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
         /* The last vector of the row is moved back inside it: what two vectors compute
          * twice is the same both times. */
         size_t end = column + (size_t)width * VEC_LANES;
-        work.part = n < VEC_LANES ? (int)n : VEC_LANES;
+        bool half = VEC_HAS_HALF && n > VEC_LANES && end >= n + VEC_LANES / 2;
+        work.part = half ? VEC_LANES / 2 : n < VEC_LANES ? (int)n : VEC_LANES;
         work.last = (end <= n ? end : n) - column - (size_t)work.part;
         work.y = y + column;
         for (uint32_t s = strips->thread_strip[thread]; s < strips->thread_strip[thread + 1];
@@ -190,8 +229,8 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
             work.end = strips->segment + strip->end;
             work.x = x + (size_t)strip->column * n + column;
             work.first = strip->first;
-            heights[find_height(strip->rows)].run[strips->dense][n < VEC_LANES ? 0 : width](
-                &work);
+            size_t height = find_height(strip->rows);
+            heights[height].run[strips->dense][n < VEC_LANES ? 0 : width][half](&work);
         }
         column = end;
     }

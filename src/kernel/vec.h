@@ -50,6 +50,22 @@ VEC_INLINE vec vec_add(vec a, vec b)
 {
     return _mm512_add_ps(a, b);
 }
+/* The low half of a vector: where a row of X ends in at most half a vector, cores that run
+ * wide multiply-adds in two halves save one. */
+#define VEC_HAS_HALF 1
+VEC_INLINE vec vec_load_half(const float *p)
+{
+    return _mm512_castps256_ps512(_mm256_loadu_ps(p));
+}
+VEC_INLINE void vec_store_half(float *p, vec v)
+{
+    _mm256_storeu_ps(p, _mm512_castps512_ps256(v));
+}
+VEC_INLINE vec vec_fma_half(vec a, vec b, vec sum)
+{
+    return _mm512_castps256_ps512(_mm256_fmadd_ps(
+        _mm512_castps512_ps256(a), _mm512_castps512_ps256(b), _mm512_castps512_ps256(sum)));
+}
 /* p[0..chunk) in every group of chunk lanes. */
 VEC_INLINE vec vec_repeat(const float *p, int chunk)
 {
@@ -309,6 +325,22 @@ VEC_INLINE void vec_store_part(float *p, vec v, int count)
     if (count > 0) {
         *p = v;
     }
+}
+#endif
+
+#ifndef VEC_HAS_HALF
+#define VEC_HAS_HALF 0
+VEC_INLINE vec vec_load_half(const float *p)
+{
+    return vec_load(p);
+}
+VEC_INLINE void vec_store_half(float *p, vec v)
+{
+    vec_store(p, v);
+}
+VEC_INLINE vec vec_fma_half(vec a, vec b, vec sum)
+{
+    return vec_fma(a, b, sum);
 }
 #endif
 

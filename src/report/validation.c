@@ -71,8 +71,7 @@ static void put_shape(FILE *file, const struct spr_validation *v,
                 100 * flops / dense->measured.median_s / v->peak_flops_per_s);
     }
     if (!isnan(dense->fraction_of_bound)) {
-        fprintf(file, "%s%.0f %% of its bound", isnan(v->peak_flops_per_s) ? ", " : ", ",
-                100 * dense->fraction_of_bound);
+        fprintf(file, ", %.0f %% of its bound", 100 * dense->fraction_of_bound);
     }
     fputc('\n', file);
 }

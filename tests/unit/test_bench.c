@@ -171,7 +171,7 @@ static void test_order(void)
 }
 
 static size_t prepared;
-static void before(void *context, void *subject)
+static void before(const void *context, const void *subject)
 {
     (void)context, (void)subject;
     prepared++;
@@ -197,6 +197,47 @@ static void test_before_makes_single_calls(void)
     CHECK_INT(result.sample_count + 1, fake.calls); /* and one to warm up */
     CHECK_NEAR(10e-6, result.median_s, 1e-6);
     spr_arena_free(&arena);
+}
+
+static double switched;
+static double fake_switches(void)
+{
+    return switched;
+}
+
+static double switch_step; /* at each call */
+static void run_disturbed(void *context)
+{
+    run(context);
+    switched += switch_step;
+}
+
+/* Another program that holds a core in half of the samples makes no number, however alike
+ * the samples are; one switch in a long sample is nothing. */
+static void test_disturbed(void)
+{
+    static const struct {
+        double call_s, switches_each;
+        bool inconclusive;
+    } rows[] = {{8e-3, 1, true}, {8e-3, 0, false}, {1, 1, false}, {1, 200, true}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct fake fake = {&rows[i].call_s, 1, 0, 'a'};
+        struct spr_measurement result = {0};
+        struct spr_subject subject = {run_disturbed, &fake, &result, 0};
+        struct spr_arena arena = {0};
+        struct spr_error err = {0};
+        uint64_t random = 1;
+        struct spr_bench bench = fake_bench(&random);
+        reset();
+        bench.budget_s = 1e9;
+        bench.switches = fake_switches;
+        switch_step = rows[i].switches_each;
+        CHECK_STATUS(SPR_OK, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
+        CHECK_NEAR(rows[i].call_s, result.median_s, 1e-6);
+        CHECK(spr_bench_inconclusive(&result) == rows[i].inconclusive);
+        CHECK_INT(rows[i].inconclusive ? result.sample_count : 0, result.disturbed);
+        spr_arena_free(&arena);
+    }
 }
 
 static void test_stop(void)
@@ -278,6 +319,7 @@ int main(void)
     test_least_samples();
     test_order();
     test_before_makes_single_calls();
+    test_disturbed();
     test_stop();
     test_statistics();
     test_interval_covers();

@@ -4,13 +4,15 @@
 
 #include <sys/stat.h>
 
+#include "bench.h"
+#include "mem.h"
 #include "validate.h"
 #include "sproof/report.h"
 
 #define MIXED                                                                                 \
-    "layer,m,k,n,op,count,groups,prunable,flops,bytes\n"                                            \
-    "a,32,48,8,linear,2,,,,\nb,32,48,8,linear,3,,,,\nc,16,48,8,conv,,,,,\n"                      \
-    "head,10,48,1,linear,,,no,,\nqk,8,16,8,attention,4,,,,\n"                                   \
+    "layer,m,k,n,op,count,groups,prunable,flops,bytes\n"                                      \
+    "a,32,48,8,linear,2,,,,\nb,32,48,8,linear,3,,,,\nc,16,48,8,conv,,,,,\n"                   \
+    "head,10,48,1,linear,,,no,,\nqk,8,16,8,attention,4,,,,\n"                                 \
     "dw,16,9,64,depthwise,,,yes,,\ngrouped,32,36,64,conv,,2,,,\nsoftmax,,,,other,,,,1000,8\n"
 
 static const double levels[] = {0.5, 0.75};
@@ -229,6 +231,65 @@ static void test_above_roof(void)
     }
 }
 
+static size_t case_number, slow_case;
+
+static void note_case(void *context, const struct spr_validate_progress *progress)
+{
+    (void)context;
+    case_number = progress->done;
+}
+
+/* A dense product that takes 30 ms more, always, while one of the cases is measured. */
+static void run_slow_once(const struct spr_packed *packed, const float *x, float *y)
+{
+    spr_kernel_run(packed, x, y);
+    bool slow = case_number == slow_case && spr_pattern_is_dense(&packed->plan.pattern);
+    test_now_s += slow ? 30e-3 : 10e-3;
+}
+
+/* Samples that agree among themselves, but not with those of the other cases of the shape. */
+static void test_disturbed_case(void)
+{
+    static const char *const patterns[] = {"csr", "4x4"};
+    struct test_validation t;
+    test_validation_start(&t, "layer,m,k,n\nfc,64,64,16\n");
+    test_validation_grid(&t, patterns, 2, levels, 2);
+    t.options.kernel_run = run_slow_once;
+    t.options.progress = note_case;
+    slow_case = 2;
+    CHECK_STATUS(SPR_OK, test_validation_run(&t), &t.err);
+    CHECK_INT(4, t.validation.case_count);
+    for (size_t i = 0; i < t.validation.case_count; i++) {
+        CHECK(t.validation.cases[i].inconclusive == (i == slow_case));
+        CHECK(!spr_bench_inconclusive(&t.validation.cases[i].dense.measured));
+    }
+    test_validation_stop(&t);
+}
+
+static void test_out_of_memory(void)
+{
+    static const char *const patterns[] = {"csr", "4x4"};
+    struct test_validation t;
+    enum spr_status status = SPR_ENOMEM;
+    size_t fail = 1;
+    test_validation_start(&t, MIXED);
+    test_validation_grid(&t, patterns, 2, levels, 1);
+    for (; status != SPR_OK && fail < 3000; fail++) {
+        struct spr_machine machine = test_machine_of(TEST_CPU);
+        t.err = (struct spr_error){0};
+        spr_mem_fail_from(fail);
+        status = spr_validate(&t.network, &machine, &t.options, &t.validation, NULL, &t.err);
+        spr_mem_fail_from(0);
+        if (status != SPR_OK) {
+            CHECK_STATUS(SPR_ENOMEM, status, &t.err);
+            CHECK_INT(0, t.validation.case_count);
+        }
+    }
+    CHECK_INT(SPR_OK, status);
+    CHECK(fail > 50);
+    test_validation_stop(&t);
+}
+
 static void test_verdict(void)
 {
     struct spr_validation_case cases[10];
@@ -277,6 +338,8 @@ int main(void)
     test_real_masks();
     test_refusals();
     test_above_roof();
+    test_disturbed_case();
+    test_out_of_memory();
     test_verdict();
     return test_end();
 }

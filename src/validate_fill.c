@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was predicted of a case, and its row of the record. */
+#include <math.h>
+#include <string.h>
+
+#include "validate_case.h"
+
+struct spr_predicted spr_predict(const struct spr_validate_run *run,
+                                 const struct spr_planned *planned,
+                                 const struct spr_sparse_inputs *sparse)
+{
+    struct spr_predicted out = {(double)NAN, (double)NAN, (double)NAN, SPR_LIMIT_FMA};
+    /* An explicit k x n operand is what is measured, of convolutions too. */
+    struct spr_layer layer = {.op = SPR_OP_LINEAR,
+                              .m = planned->m,
+                              .k = planned->k,
+                              .n = planned->n,
+                              .count = 1,
+                              .groups = 1,
+                              .x_elements = (double)planned->k * (double)planned->n};
+    struct spr_prediction bound, high;
+    struct spr_expected expected;
+    struct spr_expected_case of = {.pattern = spr_pattern_dense(),
+                                   .m = planned->m,
+                                   .k = planned->k,
+                                   .n = planned->n,
+                                   .kept = (double)planned->m * (double)planned->k,
+                                   .threads = run->options->threads,
+                                   .isa = run->options->isa,
+                                   .residency = run->options->residency};
+    bool known = true;
+    if (sparse) {
+        const struct spr_matrix *w = &sparse->matrix;
+        struct spr_counted counted = {(double)w->nnz, spr_matrix_touched_columns(w),
+                                      spr_matrix_longest_row(w)};
+        of.pattern = planned->pattern;
+        of.kept = sparse->kept;
+        known =
+            spr_model_sparse(&run->model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
+            spr_model_sparse(&run->model_high, &layer, 1, &of.pattern, of.kept, &counted,
+                             &high);
+    } else {
+        spr_model_dense(&run->model, &layer, 1, &bound);
+        spr_model_dense(&run->model_high, &layer, 1, &high);
+    }
+    if (known) {
+        out.bound_s = bound.time_s;
+        out.least_s = high.time_s;
+    }
+    if (spr_expected_time(run->machine, &of, &expected)) {
+        out.expected_s = expected.time_s;
+        out.limit = expected.limit;
+    }
+    return out;
+}
+
+static const char *keep(const struct spr_validate_run *run, const char *text)
+{
+    return spr_arena_text(&run->validation->arena, text, strlen(text));
+}
+
+void spr_case_describe(const struct spr_validate_run *run, const struct spr_planned *planned,
+                       const struct spr_sparse_inputs *sparse, struct spr_validation_case *out)
+{
+    double cells = (double)planned->m * (double)planned->k;
+    *out = (struct spr_validation_case){.layer = planned->layer,
+                                        .variant = planned->variant,
+                                        .m = planned->m,
+                                        .k = planned->k,
+                                        .n = planned->n,
+                                        .count = planned->count,
+                                        .pattern = planned->pattern,
+                                        .sparsity = planned->sparsity,
+                                        .nnz = cells,
+                                        .kept = cells,
+                                        .isa = run->options->isa,
+                                        .threads = run->options->threads,
+                                        .residency = run->options->residency,
+                                        .bound_speedup = (double)NAN,
+                                        .expected_speedup = (double)NAN,
+                                        .measured_speedup = (double)NAN,
+                                        .speedup_error = (double)NAN};
+    if (sparse) {
+        struct spr_shape shape = {planned->m, planned->k, 1};
+        out->nnz = (double)sparse->matrix.nnz;
+        out->kept = sparse->kept;
+        out->real_mask = planned->mask != NULL;
+        if (out->real_mask) {
+            out->sparsity =
+                1 - sparse->kept / planned->pattern.kind->cells(&planned->pattern, &shape);
+        }
+    }
+}
+
+/* The dense side: the fastest of what was timed. */
+static void fill_dense(const struct spr_contender *fastest,
+                       const struct spr_predicted *predicted, struct spr_validation_dense *out)
+{
+    out->bound_s = predicted->bound_s;
+    out->expected_s = predicted->expected_s;
+    out->measured = fastest->measured;
+    out->fraction_of_bound = predicted->bound_s / fastest->measured.median_s;
+}
+
+enum spr_status spr_case_fill(const struct spr_validate_run *run,
+                              const struct spr_contender *main,
+                              const struct spr_contender *fastest,
+                              const struct spr_predicted predicted[2],
+                              struct spr_validation_case *out, struct spr_error *err)
+{
+    double time_s = main->measured.median_s;
+    bool pruned = main->packed != run->dense->own.packed;
+    out->kernel = keep(run, main->kernel);
+    out->dense.kernel = keep(run, fastest->kernel);
+    out->expected_bound =
+        isnan(predicted[0].expected_s) ? NULL : spr_limit_name(predicted[0].limit);
+    out->bound_s = predicted[0].bound_s;
+    out->expected_s = predicted[0].expected_s;
+    out->measured = main->measured;
+    out->fraction_of_bound = out->bound_s / time_s;
+    fill_dense(fastest, &predicted[1], &out->dense);
+    out->error = out->expected_s / time_s - 1;
+    if (pruned) {
+        out->bound_speedup = out->dense.bound_s / out->bound_s;
+        out->expected_speedup = out->dense.expected_s / out->expected_s;
+        out->measured_speedup = fastest->measured.median_s / time_s;
+        out->speedup_error = out->expected_speedup / out->measured_speedup - 1;
+    }
+    out->max_error_ratio = main->worst;
+    out->inconclusive =
+        spr_bench_inconclusive(&main->measured) || spr_bench_inconclusive(&fastest->measured);
+    bool above =
+        time_s < predicted[0].least_s || fastest->measured.median_s < predicted[1].least_s;
+    out->above_roof = above && !out->inconclusive;
+    return out->kernel && out->dense.kernel ? SPR_OK
+                                            : spr_fail(err, SPR_ENOMEM, "out of memory");
+}
