@@ -222,7 +222,6 @@ static enum spr_status collect(struct spr_validation *v, size_t total,
     return SPR_OK;
 }
 
-
 static enum spr_status run_agenda(struct spr_validate_run *run,
                                   const struct spr_agenda *agenda, struct spr_notes *notes,
                                   struct spr_error *err)
