@@ -19,6 +19,8 @@
 #define NEAR_BYTES SPR_NEAR_X_BYTES
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define HALF_TRIALS 3
+/* Columns of the X tile beside which row groups are timed. */
+#define GROUP_COLUMNS 48
 #define NEAR_Y_BYTES (128 * KIB)
 #define NEAR_VECTOR_Y_BYTES (4 * KIB)
 /* No step is faster than this on any machine. */
@@ -33,7 +35,6 @@ struct points {
 /* What is measured; the quick one leaves out widths and footprints between others. */
 struct effort {
     struct points x, dense_x, vector_x, w, w_far, groups, y;
-    size_t middle; /* index of a middling row group */
 };
 
 static const struct effort efforts[2] = {
@@ -47,16 +48,14 @@ static const struct effort efforts[2] = {
             16 * MIB, 32 * MIB, 96 * MIB}},
      .w_far = {5, {768 * KIB, 3 * MIB, 8 * MIB, 16 * MIB, 96 * MIB}},
      .groups = {6, {1, 2, 4, 8, 16, 48}},
-     .y = {3, {128 * KIB, 1.5 * MIB, 6 * MIB}},
-     .middle = 4},
+     .y = {3, {128 * KIB, 1.5 * MIB, 6 * MIB}}},
     {.x = {5, {16 * KIB, 48 * KIB, 192 * KIB, 512 * KIB, 1.5 * MIB}},
      .dense_x = {2, {16 * KIB, 512 * KIB}},
      .vector_x = {3, {4 * KIB, 16 * KIB, 64 * KIB}},
      .w = {4, {12 * KIB, 768 * KIB, 6 * MIB, 32 * MIB}},
      .w_far = {2, {768 * KIB, 32 * MIB}},
      .groups = {4, {1, 4, 16, 48}},
-     .y = {2, {128 * KIB, 3 * MIB}},
-     .middle = 2},
+     .y = {2, {128 * KIB, 3 * MIB}}},
 };
 
 /* A larger footprint is never cheaper: where it seems so, the smaller was disturbed. */
@@ -111,6 +110,11 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
     const struct effort *effort = &efforts[c->quick];
     double long_steps = 1, steps[SPR_SWEEP_MAX], group_s[SPR_SWEEP_MAX];
     trial.steps = LONG_STEPS;
+    if (trial.tile.form == SPR_TILE_STRIP) {
+        /* An X tile that has room for row groups of some length. */
+        double column_bytes = 4.0 * trial.tile.vectors * spr_isa_lanes(c->isa);
+        trial.x_bytes = fmax(trial.x_bytes, GROUP_COLUMNS * column_bytes);
+    }
     if (trial.tile.vectors == SPR_CHUNK_SHUFFLE) {
         trial.x_bytes = 4 * SPR_SHUFFLE_COLUMNS * sizeof(float); /* or W would not be near */
         trial.steps = LONG_STEPS / 2;
@@ -118,10 +122,15 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
     double per_step = spr_team_time(c, team, &trial, &long_steps);
     for (size_t i = 0; i < effort->groups.count; i++) {
         trial.steps = (size_t)effort->groups.at[i];
-        group_s[i] = spr_team_time(c, team, &trial, &steps[i]) * steps[i];
+        steps[i] = 1;
+        double step_s = spr_team_time(c, team, &trial, &steps[i]);
+        group_s[i] = step_s * steps[i];
     }
     /* Long row groups have a cost of their own too: that of middling ones. */
-    const size_t some = effort->middle;
+    size_t some = effort->groups.count - 1;
+    while (some > 1 && steps[some] > long_steps / 2) {
+        some--;
+    }
     double own = (group_s[some] / steps[some] - per_step) / (1 / steps[some] - 1 / long_steps);
     own = fmin(fmax(0, own), group_s[0]);
     double step_s = per_step - own / long_steps;
@@ -149,7 +158,8 @@ static void sweep_y(const struct spr_calibration *c, struct spr_team *team,
         trial.y_bytes = points->at[i];
         trial.w_bytes =
             points->at[i] / group_bytes * SHORT_STEPS * (4.0 * trial.tile.rows + 2);
-        double group_s = spr_team_time(c, team, &trial, &steps) * steps;
+        double step_s = spr_team_time(c, team, &trial, &steps);
+        double group_s = step_s * steps;
         first = i == 0 ? group_s : first;
         out->bytes[i] = points->at[i];
         out->step_s[i] = fmax(0, group_s - first);
@@ -175,7 +185,11 @@ static void calibrate_strip(const struct spr_calibration *c, struct spr_team *te
     trial.first = false;
     out->panel_group_s = fmax(0, group_seconds(c, team, trial) - aligned);
     /* Without the share of the steps, which the unaligned step has. */
-    trial.first = trial.unaligned = true;
+    trial.first = true;
+    if (spr_isa_lanes(c->isa) == 1) {
+        return;
+    }
+    trial.unaligned = true;
     double unaligned = group_seconds(c, team, trial), long_steps = 1, step_s;
     step_s = spr_team_time(c, team, &trial, &long_steps);
     trial.unaligned = false;
@@ -183,8 +197,11 @@ static void calibrate_strip(const struct spr_calibration *c, struct spr_team *te
     out->unaligned_group_s = fmax(0, unaligned - aligned - SHORT_STEPS * step_s);
 }
 
+/* strip: the rates of the indexed tile of the same size, whose row groups cost what those of a
+ * dense tile cost; else NULL. */
 static void calibrate_tile(const struct spr_calibration *c, struct spr_team *team,
-                           const struct spr_tile *tile, struct spr_tile_rates *out)
+                           const struct spr_tile *tile, const struct spr_tile_rates *strip,
+                           struct spr_tile_rates *out)
 {
     const bool vector = tile->form == SPR_TILE_VECTOR || tile->vectors == 0;
     const double near_bytes = vector ? NEAR_VECTOR_BYTES : NEAR_BYTES;
@@ -198,28 +215,41 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
                                    .form = tile->form,
                                    .rows = tile->rows,
                                    .vectors = tile->vectors};
-    /* Dense row groups are as long as the panel: their own cost is that of indexed ones of
-     * the same tile, which the caller copies. */
-    if (tile->form != SPR_TILE_DENSE || tile->vectors == 0) {
+    if (strip) {
+        out->group = strip->group;
+        out->y = strip->y;
+        out->panel_group_s = strip->panel_group_s;
+        out->unaligned_group_s = strip->unaligned_group_s;
+    } else {
         sweep_groups(c, team, trial, &out->group);
     }
     if (tile->form == SPR_TILE_STRIP) {
         calibrate_strip(c, team, trial, out);
     }
     const struct effort *effort = &efforts[c->quick];
-    const struct points *points = vector ? &effort->vector_x
+    static const struct points near = {1, {NEAR_BYTES}};
+    static const struct points near_vector = {1, {NEAR_VECTOR_BYTES}};
+    /* A shuffled tile has its inputs in registers: there is nothing to sweep. */
+    const struct points *points = tile->vectors == SPR_CHUNK_SHUFFLE ? &near_vector
+                                  : vector                           ? &effort->vector_x
                                   : tile->form == SPR_TILE_DENSE && tile->rows > 2
                                       ? &effort->dense_x
                                       : &effort->x;
-    static const struct points near = {1, {NEAR_BYTES}};
     sweep(c, team, &trial, points, &trial.x_bytes, out, &out->x);
-    if (!vector) {
+    const int lanes = spr_isa_lanes(c->isa);
+    /* One lane is always at its place; a tile that is never wider than a vector loads so few
+     * of X that where they start makes no difference. */
+    bool crosses = lanes > 1 && spr_tiles_of(c->isa)->widest(tile->rows) > 1;
+    if (!vector && !crosses) {
+        out->unaligned = out->x;
+        out->unaligned.count = 1;
+    } else if (!vector) {
         /* From two rows on the multipliers hide what farther rows of X cost more. */
         trial.unaligned = true;
         sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
               &out->unaligned);
         trial.x_bytes = near_bytes;
-        trial.half = spr_isa_lanes(c->isa) == SPR_SHUFFLE_ROWS && tile->vectors > 1;
+        trial.half = lanes == SPR_SHUFFLE_ROWS && tile->vectors > 1;
         if (trial.half) {
             /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
             out->half_step_s = HUGE_VAL;
@@ -378,15 +408,10 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
               spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
     for (size_t i = 0; ok && i < count; i++) {
         struct spr_tile_rates *out = &rates->tiles[rates->count];
-        calibrate_tile(calibration, &team, &tiles[i], out);
-        if (tiles[i].form == SPR_TILE_DENSE && tiles[i].vectors > 0) {
-            out->group = out[-1].group; /* the indexed tile of the same size */
-            out->y = out[-1].y;
-            out->panel_group_s = out[-1].panel_group_s;
-            out->unaligned_group_s = out[-1].unaligned_group_s;
-        }
+        bool dense = tiles[i].form == SPR_TILE_DENSE && tiles[i].vectors > 0;
+        calibrate_tile(calibration, &team, &tiles[i], dense ? out - 1 : NULL, out);
         rates->count++;
-        ok = !isnan(out->w.step_s[0]);
+        ok = !team.failed;
         if (calibration->progress) {
             calibration->progress(calibration->context, (double)(i + 1) / (double)count);
         }

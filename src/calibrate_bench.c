@@ -14,7 +14,7 @@
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
 #define NEAR_STEPS 4096
 #define WINDOWS 64
-#define SHUFFLE_TILES 16
+#define SHUFFLE_TILES 64
 #define SHUFFLE_WINDOW_TILES 1024
 #define QUICK_WARM_BYTES (16 * 1048576.0)
 #define SAMPLES_MAX 7
@@ -114,15 +114,19 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
         vector ? (t->tile.vectors == 0 && !dense ? 1 : values / chunk) : (size_t)t->tile.rows;
     size_t rows = (size_t)(t->y_bytes / (double)(n * sizeof(float))) / group_rows * group_rows;
     rows = rows < group_rows ? group_rows : rows;
-    size_t most = segments * (whole ? columns : mean * 3 + 8);
-    if (!room_for(b, segments, dense ? 1 : most, most * values, columns * n + 16, rows * n)) {
+    if (!spr_grow(&b->segment, &b->segment_room, segments, sizeof *b->segment)) {
         return false;
     }
+    size_t all = 0;
     for (size_t i = 0; i < segments; i++) {
         b->segment[i].steps = (uint32_t)(whole ? columns : draw_steps(b, mean));
         if (b->segment[i].steps > columns / chunk) {
             b->segment[i].steps = (uint32_t)(columns / chunk);
         }
+        all += b->segment[i].steps;
+    }
+    if (!room_for(b, segments, dense ? 1 : all, all * values, columns * n + 16, rows * n)) {
+        return false;
     }
     size_t step = 0, value = 0;
     for (int w = 0; w < b->windows; w++) {
@@ -177,14 +181,13 @@ static bool build_shuffle(struct spr_bench *b, const struct spr_trial *t)
 {
     const size_t values = step_values(t, SPR_SHUFFLE_ROWS);
     const size_t columns = (size_t)(t->x_bytes / sizeof(float));
-    size_t groups = columns / SPR_SHUFFLE_COLUMNS;
-    size_t tiles = t->steps;
+    const size_t column_groups = columns / SPR_SHUFFLE_COLUMNS;
+    size_t groups = column_groups, tiles = t->steps;
     if (t->w_bytes > 0) {
-        /* Enough tiles in each group that sums in Y are not waited for. */
-        size_t total = (size_t)(t->w_bytes / (double)(values * sizeof(float)));
-        groups = total / SHUFFLE_TILES < groups ? total / SHUFFLE_TILES : groups;
+        /* As many rows as a layer has: Y stays near. */
+        tiles = SHUFFLE_TILES;
+        groups = (size_t)(t->w_bytes / (double)(values * sizeof(float))) / tiles;
         groups = groups < 1 ? 1 : groups;
-        tiles = total / groups < SHUFFLE_TILES ? SHUFFLE_TILES : total / groups;
     }
     if (!room_for(b, groups, 1, groups * tiles * values, columns + SPR_SHUFFLE_COLUMNS,
                   tiles * SPR_SHUFFLE_ROWS)) {
@@ -195,11 +198,12 @@ static bool build_shuffle(struct spr_bench *b, const struct spr_trial *t)
     windows = windows > groups ? groups : windows > WINDOWS ? WINDOWS : windows;
     b->windows = windows < 1 ? 1 : (int)windows;
     for (size_t i = 0; i < groups; i++) {
-        b->segment[i] = (struct spr_segment){.row = 0,
-                                             .steps = (uint32_t)tiles,
-                                             .index = (uint32_t)(i * SPR_SHUFFLE_COLUMNS),
-                                             .rows = (uint32_t)(tiles * SPR_SHUFFLE_ROWS),
-                                             .value = i * tiles * values};
+        b->segment[i] =
+            (struct spr_segment){.row = 0,
+                                 .steps = (uint32_t)tiles,
+                                 .index = (uint32_t)(i % column_groups * SPR_SHUFFLE_COLUMNS),
+                                 .rows = (uint32_t)(tiles * SPR_SHUFFLE_ROWS),
+                                 .value = i * tiles * values};
     }
     for (int w = 0; w < b->windows; w++) {
         size_t begin = groups * (size_t)w / (size_t)b->windows;
@@ -263,8 +267,8 @@ static struct sample run_windows(const struct spr_calibration *c, const struct s
     return sum;
 }
 
-/* Seconds per step, row groups included; *steps_per_segment: steps of a row group. From the
- * fast end of the samples: what disturbs a loop of fixed work only ever adds time. */
+/* Seconds per step, row groups included; *steps_per_segment: steps of a row group. The
+ * fastest sample: what disturbs a loop of fixed work only ever adds time. */
 static double time_trial(const struct spr_calibration *c, struct spr_bench *b,
                          const struct spr_trial *t, double *steps_per_segment)
 {
@@ -288,7 +292,7 @@ static double time_trial(const struct spr_calibration *c, struct spr_bench *b,
         *steps_per_segment = s.steps / s.segments;
     }
     qsort(per_step, (size_t)samples, sizeof *per_step, compare_doubles);
-    return per_step[samples / 8];
+    return per_step[0];
 }
 
 /* The same trial on every thread at once; the mean of their times. */
@@ -296,8 +300,11 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
                      const struct spr_trial *t, double *steps_per_segment)
 {
     double sum = 0, steps = 0;
+    int count = 1;
     if (team->threads == 1) {
-        return time_trial(c, team->bench, t, steps_per_segment);
+        sum = time_trial(c, team->bench, t, steps_per_segment);
+        team->failed = team->failed || isnan(sum);
+        return sum;
     }
 #ifdef _OPENMP
 #pragma omp parallel num_threads(team->threads) reduction(+ : sum, steps)
@@ -307,12 +314,15 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
         steps += own;
 #pragma omp master
         {
-            team->threads = omp_get_num_threads();
+            count = omp_get_num_threads(); /* the runtime may give fewer */
         }
     }
+#else
+    sum = time_trial(c, team->bench, t, &steps);
 #endif
-    *steps_per_segment = steps / team->threads;
-    return sum / team->threads;
+    team->failed = team->failed || isnan(sum);
+    *steps_per_segment = steps / count;
+    return sum / count;
 }
 
 bool spr_team_make(struct spr_team *team, int threads)

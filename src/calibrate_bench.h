@@ -24,6 +24,7 @@ struct spr_bench;
 struct spr_team {
     struct spr_bench *bench; /* one a thread */
     int threads;
+    bool failed; /* a trial was out of memory */
 };
 
 bool spr_team_make(struct spr_team *team, int threads);

@@ -12,9 +12,6 @@
 /* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
 #define WAY_BYTES 4096
 #define LINE_BYTES 64.0
-/* Share of the rows that do not start at a line when a row is one float short of whole ones,
- * as the calibration has it. */
-#define UNALIGNED_CROSSING (15.0 / 16)
 /* When multiply-adds are this share of the time they are what limits. */
 #define DOMINANT 0.7
 
@@ -117,9 +114,14 @@ static double greatest_divisor(double a, double b)
     return a;
 }
 
-/* Adds one pass of a tile `width` vectors wide over all its row groups. */
-static void add_pass(struct sums *s, const struct groups *groups, int width, int64_t column)
+/* Adds `times` alike passes of a tile `width` vectors wide over all its row groups; the first
+ * begins at `column`. */
+static void add_pass(struct sums *s, const struct groups *per_pass, int width, int64_t column,
+                     double times)
 {
+    const struct groups all = {per_pass->rows, per_pass->count * times,
+                               per_pass->steps * times};
+    const struct groups *groups = &all;
     const enum spr_tile_form form = s->dense ? SPR_TILE_DENSE : SPR_TILE_STRIP;
     const struct spr_tile_rates *rates =
         find_rates(s->machine->kernels, s->of, form, groups->rows, width);
@@ -135,9 +137,11 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
     double x_bytes = s->panel_columns * tile_bytes * crowding;
     const bool unaligned = fmod(row_bytes, LINE_BYTES) != 0;
     const double nearest = sweep_at(&rates->x, 0);
-    /* Of rows that start g bytes apart modulo a line one in line / g is aligned with it. */
-    double crossing =
-        (1 - greatest_divisor(row_bytes, LINE_BYTES) / LINE_BYTES) / UNALIGNED_CROSSING;
+    /* Of the vectors of rows that start so far apart modulo a line, how many cross one, against
+     * those of the calibration, which starts everywhere. */
+    double vector_bytes = fmin(LINE_BYTES, 4 * s->lanes);
+    double apart = greatest_divisor(row_bytes, LINE_BYTES);
+    double crossing = s->lanes > 1 ? fmax(0, vector_bytes - apart) / (vector_bytes - 4) : 0;
     const struct spr_sweep *crossed = &rates->unaligned;
     double base = nearest + crossing * fmax(0, sweep_at(crossed, 0) - nearest);
     int64_t rest = s->of->n % (int64_t)s->lanes;
@@ -151,8 +155,8 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
         /* Lines that a row of the tile touches, against those of the calibration; the last
          * vector of a row of X overlaps the one before. */
         double own = fmin(tile_bytes, row_bytes - 4.0 * (double)column);
-        double lines = (own + LINE_BYTES * crossing * UNALIGNED_CROSSING) / LINE_BYTES;
-        double calibrated = (tile_bytes - 4) / LINE_BYTES + UNALIGNED_CROSSING;
+        double lines = (own + LINE_BYTES - apart) / LINE_BYTES;
+        double calibrated = (tile_bytes - 4 + LINE_BYTES - 4) / LINE_BYTES;
         x_step = (sweep_at(crossed, x_bytes) - sweep_at(crossed, 0)) * lines / calibrated;
     }
     /* Later tiles along a row find what the first has brought. */
@@ -167,7 +171,8 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
     }
     /* The first time a row group needs a row of X it comes from where all of X is. */
     double columns = (double)s->of->k;
-    double touched = s->dense ? columns : columns * -expm1(-groups->steps / columns);
+    double touched =
+        times * (s->dense ? columns : columns * -expm1(-per_pass->steps / columns));
     double first_touch =
         fmax(0, sweep_at(&rates->x, s->near_bytes) - sweep_at(&rates->x, x_bytes));
     double fma = fmin(base, groups->rows * width * s->fma_s);
@@ -197,12 +202,20 @@ static void add_pass(struct sums *s, const struct groups *groups, int width, int
 static void add_groups(struct sums *s, const struct groups *groups)
 {
     int64_t vectors = (s->of->n + (int64_t)s->lanes - 1) / (int64_t)s->lanes;
-    int tiles = spr_tile_count(vectors, s->plan.vectors);
-    int64_t column = 0;
-    for (int i = 0; i < tiles && s->known; i++) {
-        int width = spr_tile_width(vectors, tiles, i);
-        add_pass(s, groups, width, column);
-        column += width * (int64_t)s->lanes;
+    const int64_t lanes = (int64_t)s->lanes, tiles = spr_tile_count(vectors, s->plan.vectors);
+    const int64_t wide = vectors % tiles; /* tiles that are one vector wider, the first ones */
+    const int narrow = spr_tile_width(vectors, tiles, tiles - 1);
+    add_pass(s, groups, narrow + (wide > 0), 0, 1);
+    if (wide > 1) {
+        add_pass(s, groups, narrow + 1, (narrow + 1) * lanes, (double)(wide - 1));
+    }
+    int64_t inner = tiles - 1 - (wide > 0 ? wide : 1); /* narrow ones, not first, not last */
+    int64_t column = (wide > 0 ? wide * (narrow + 1) : narrow) * lanes;
+    if (inner > 0) {
+        add_pass(s, groups, narrow, column, (double)inner);
+    }
+    if (tiles > (wide > 0 ? wide : 1)) {
+        add_pass(s, groups, narrow, (vectors - narrow) * lanes, 1);
     }
 }
 
@@ -265,8 +278,9 @@ static void add_shuffle(struct sums *s)
     double m = (double)s->of->m, k = (double)s->of->k;
     double column_groups = ceil(k / SPR_SHUFFLE_COLUMNS);
     double tiles = ceil(m / s->of->threads / SPR_SHUFFLE_ROWS) * column_groups;
-    double rest = m / s->of->threads * column_groups *
-                  spr_shuffle_overflow(&s->cell, s->of->kept / (m * k), s->plan.slots);
+    double rest =
+        m / s->of->threads * column_groups *
+        spr_shuffle_overflow(&s->cell, s->of->k, s->of->kept / (m * k), s->plan.slots);
     for (int from = 0; from < s->plan.slots; from += SPR_SHUFFLE_SLOTS) {
         int left = s->plan.slots - from;
         add_vector_steps(s, left < SPR_SHUFFLE_SLOTS ? left : SPR_SHUFFLE_SLOTS,
@@ -373,8 +387,8 @@ bool spr_expected_time(const struct spr_machine *machine, const struct spr_expec
     if (!s.known) {
         return false;
     }
-    s.part[SPR_LIMIT_CALL] =
-        of->threads > 1 ? machine->kernels->parallel_s : machine->kernels->call_s;
+    s.part[SPR_LIMIT_CALL] = known_or_zero(of->threads > 1 ? machine->kernels->parallel_s
+                                                           : machine->kernels->call_s);
     *out = (struct spr_expected){.plan = s.plan};
     for (int i = 0; i < SPR_LIMIT_COUNT; i++) {
         out->time_s += out->part_s[i] = s.part[i];

@@ -169,8 +169,9 @@ double spr_matrix_cells(const struct spr_matrix *matrix, const struct spr_patter
             *last = i / cell.rows + 1;
         }
     }
+    bool counted = seen != NULL;
     spr_free(seen);
-    return seen ? cells : (double)NAN;
+    return counted ? cells : (double)NAN;
 }
 
 double spr_matrix_touched_columns(const struct spr_matrix *matrix)
@@ -181,8 +182,9 @@ double spr_matrix_touched_columns(const struct spr_matrix *matrix)
         touched += !seen[matrix->column[e]];
         seen[matrix->column[e]] = 1;
     }
+    bool counted = seen != NULL;
     spr_free(seen);
-    return seen ? touched : (double)NAN;
+    return counted ? touched : (double)NAN;
 }
 
 double spr_matrix_longest_row(const struct spr_matrix *matrix)

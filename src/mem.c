@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The only mutable state of the library: the failure-injection hook of the tests. */
-static size_t fail_from;
-static size_t asked;
+/* The only mutable state of the library: the failure-injection hook of the tests. Threads of
+ * a calibration allocate at the same time. */
+static _Atomic size_t fail_from;
+static _Atomic size_t asked;
 
 size_t spr_mem_fail_from(size_t n)
 {

@@ -372,7 +372,7 @@ size_t spr_packed_bytes(const struct spr_plan *plan, const struct spr_matrix *ma
 {
     struct packer p = {.plan = plan, .matrix = matrix};
     size_t bytes = 0;
-    if (prepare(&p)) {
+    if (matrix->m > 0 && matrix->k > 0 && prepare(&p)) {
         struct order *order = spr_calloc((size_t)p.units, sizeof *order);
         if (order) {
             measure(&p, order);
@@ -410,6 +410,10 @@ enum spr_status spr_pack(const struct spr_plan *plan, const struct spr_matrix *m
 {
     struct packer p = {.plan = plan, .matrix = matrix};
     *packed = (struct spr_packed){0};
+    if (matrix->m < 1 || matrix->k < 1) {
+        return spr_fail(err, SPR_EINPUT,
+                        "an empty matrix: expected at least one row and column");
+    }
     if (plan->m != matrix->m || plan->k != matrix->k) {
         return spr_fail(err, SPR_EINPUT,
                         "a plan for %lld x %lld weights, a matrix of %lld x "

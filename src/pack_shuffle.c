@@ -24,25 +24,28 @@ static double binomial_overflow(double density, int slots)
     return mean;
 }
 
-double spr_shuffle_overflow(const struct spr_cell_shape *cell, double cells, int slots)
+double spr_shuffle_overflow(const struct spr_cell_shape *cell, int64_t k, double cells,
+                            int slots)
 {
     if (cell->of > 0 && SPR_SHUFFLE_COLUMNS % cell->of == 0) {
         /* N of every M: every 32 columns hold the same number. */
-        int each = (int)(SPR_SHUFFLE_COLUMNS / cell->of * cell->take);
+        int64_t columns = k < SPR_SHUFFLE_COLUMNS ? k : SPR_SHUFFLE_COLUMNS;
+        int each = (int)((columns + cell->of - 1) / cell->of * cell->take);
         return each > slots ? each - slots : 0;
     }
     double density = fmin(1, cells * (double)(cell->rows * cell->columns));
     return binomial_overflow(density, slots);
 }
 
-int spr_shuffle_slots(const struct spr_cell_shape *cell, double cells)
+int spr_shuffle_slots(const struct spr_cell_shape *cell, int64_t k, double cells)
 {
     int best = 1;
     double least = HUGE_VAL;
     for (int slots = 1; slots <= SPR_SHUFFLE_COLUMNS; slots++) {
         int passes = (slots + SPR_SHUFFLE_SLOTS - 1) / SPR_SHUFFLE_SLOTS;
-        double cost = TILE_COST * passes + SLOT_COST * slots +
-                      REST_COST * SPR_SHUFFLE_ROWS * spr_shuffle_overflow(cell, cells, slots);
+        double cost =
+            TILE_COST * passes + SLOT_COST * slots +
+            REST_COST * SPR_SHUFFLE_ROWS * spr_shuffle_overflow(cell, k, cells, slots);
         if (cost < least) {
             least = cost;
             best = slots;

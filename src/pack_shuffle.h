@@ -16,11 +16,13 @@ struct spr_shuffle_rows {
     int64_t begin, end;
 };
 
-/* Weights of a row in 32 columns beyond `slots`, in the mean, for `cells` kept of all. */
-double spr_shuffle_overflow(const struct spr_cell_shape *cell, double cells, int slots);
+/* Weights of a row in 32 columns beyond `slots`, in the mean, for the share
+ * `cells` of all kept; k: columns of the matrix. */
+double spr_shuffle_overflow(const struct spr_cell_shape *cell, int64_t k, double cells,
+                            int slots);
 
 /* Slots of a tile that should take the least time; 1..32. */
-int spr_shuffle_slots(const struct spr_cell_shape *cell, double cells);
+int spr_shuffle_slots(const struct spr_cell_shape *cell, int64_t k, double cells);
 
 /* The plan asks for it and the matrix stores no 0. */
 bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *matrix);

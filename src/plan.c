@@ -22,22 +22,23 @@ static int widest(const struct spr_plan *plan, int rows)
  * half a load slot, for R*T multiply-adds. */
 static double loads(int rows, int width)
 {
-    return (width + 0.5 * rows) / (rows * width);
+    return (width + 0.5 * rows) / ((double)rows * width);
+}
+
+/* Fewer loads are better even where the multipliers limit; a wider and taller tile spreads
+ * the start and end of a row group. */
+static double tile_cost(int rows, int width)
+{
+    return rows * width * (fmax(loads(rows, width), 1) + 0.02 * loads(rows, width)) + 0.25;
 }
 
 /* Work of one column of a group of `rows` rows along `vectors` vectors, in multiply-adds. */
 static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
 {
-    int tiles = spr_tile_count(vectors, widest(plan, rows));
-    double cost = 0;
-    for (int t = 0; t < tiles; t++) {
-        int width = spr_tile_width(vectors, tiles, t);
-        /* Fewer loads are better even where the multipliers limit; a wider and taller tile
-         * spreads the start and end of a row group. */
-        cost +=
-            rows * width * (fmax(loads(rows, width), 1) + 0.02 * loads(rows, width)) + 0.25;
-    }
-    return cost;
+    int64_t tiles = spr_tile_count(vectors, widest(plan, rows)), wide = vectors % tiles;
+    int width = spr_tile_width(vectors, tiles, tiles - 1);
+    return (double)wide * tile_cost(rows, width + 1) +
+           (double)(tiles - wide) * tile_cost(rows, width);
 }
 
 /* The height whose groups cover the rows of a block at the least cost. */
@@ -96,7 +97,7 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
         if (!dense && lanes == SPR_SHUFFLE_ROWS && k <= SPR_PANEL_MAX &&
             spr_lane_shape(&plan).chunk == 0) {
-            plan.slots = spr_shuffle_slots(&cell, kept / ((double)m * (double)k));
+            plan.slots = spr_shuffle_slots(&cell, k, kept / ((double)m * (double)k));
         }
         return plan;
     }
@@ -136,7 +137,7 @@ struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan)
         return (struct spr_lane_shape){vectors, 1, vectors * lanes};
     }
     plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &cell);
-    if (cell.of > 0 || cell.rows * cell.columns * 4 < lanes) {
+    if (cell.of > 0 || (double)cell.rows * (double)cell.columns * 4 < lanes) {
         return (struct spr_lane_shape){1, 0, 1};
     }
     /* As many columns as divide the block and the matrix, so that no step reads past X. */

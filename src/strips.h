@@ -76,11 +76,11 @@ struct spr_tiles {
 
 /* Widths of the tiles that `vectors` vectors of a row of X are cut into, as even as possible:
  * how many tiles of at most `widest`, and the width of the i-th. */
-static inline int spr_tile_count(int64_t vectors, int widest)
+static inline int64_t spr_tile_count(int64_t vectors, int widest)
 {
-    return (int)((vectors + widest - 1) / widest);
+    return (vectors + widest - 1) / widest;
 }
-static inline int spr_tile_width(int64_t vectors, int count, int i)
+static inline int spr_tile_width(int64_t vectors, int64_t count, int64_t i)
 {
     return (int)(vectors / count + (i < vectors % count));
 }

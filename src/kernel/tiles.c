@@ -24,7 +24,8 @@ struct tile_work {
     const float *x; /* first row of the panel, first column of the tile */
     float *y;       /* first column of the tile */
     size_t n;       /* floats in a row of X and of Y */
-    size_t last;    /* column of the tile's last vector: it may overlap the one before */
+    ptrdiff_t last; /* column of the tile's last vector: it may overlap the one before, even
+                     * begin before the tile */
     int part;       /* columns of a tile narrower than a vector */
     bool first;
 };
@@ -210,17 +211,17 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
 {
     const size_t n = (size_t)strips->n;
     const int64_t vectors = (strips->n + VEC_LANES - 1) / VEC_LANES;
-    const int tiles = spr_tile_count(vectors, strips->vectors);
+    const int64_t tiles = spr_tile_count(vectors, strips->vectors);
     struct tile_work work = {.index = strips->index, .value = strips->value, .n = n};
     size_t column = 0;
-    for (int i = 0; i < tiles; i++) {
+    for (int64_t i = 0; i < tiles; i++) {
         int width = spr_tile_width(vectors, tiles, i);
         /* The last vector of the row is moved back inside it: what two vectors compute
          * twice is the same both times. */
         size_t end = column + (size_t)width * VEC_LANES;
         bool half = VEC_HAS_HALF && n > VEC_LANES && end >= n + VEC_LANES / 2;
         work.part = half ? VEC_LANES / 2 : n < VEC_LANES ? (int)n : VEC_LANES;
-        work.last = (end <= n ? end : n) - column - (size_t)work.part;
+        work.last = (ptrdiff_t)((end <= n ? end : n) - column) - work.part;
         work.y = y + column;
         for (uint32_t s = strips->thread_strip[thread]; s < strips->thread_strip[thread + 1];
              s++) {

@@ -3,7 +3,7 @@
 #include "sproof/expected.h"
 #include "test.h"
 
-/* One lane, so that counts are easy: a step of R x T takes R*T ns, more when X is beyond 1 KB
+/* One lane, so that counts are easy: a step of R x T takes R*T ns, more when X is beyond 10 KB
  * or W beyond 1 MB; a row group 10 ns, 4 more in a later panel. */
 static struct spr_tile_rates tiles[200];
 static struct spr_kernel_rates kernels = {
@@ -18,7 +18,7 @@ static void add_tile(enum spr_tile_form form, int rows, int vectors, double step
         .form = form,
         .rows = rows,
         .vectors = vectors,
-        .x = {2, {1e3, 1e6}, {step_s, 4 * step_s}},
+        .x = {2, {1e4, 1e7}, {step_s, 4 * step_s}},
         .w = {2, {1e6, 1e9}, {step_s, 3 * step_s}},
         .group = {2, {1, 100}, {10e-9, 10e-9}},
         .panel_group_s = 4e-9,
@@ -89,15 +89,18 @@ static void test_counts(void)
     CHECK_NEAR(20 * 1e-9 + 5 * 10e-9 + 1e-7, e.time_s, 1e-9);
 }
 
-/* X beyond 1 KB: steps grow with the logarithm of the tile's bytes. */
+/* X beyond 10 KB: steps grow with the logarithm of the tile's bytes; rows of X that are met
+ * for the first time come from where all of W, X and Y are. */
 static void test_far_x(void)
 {
-    struct spr_expected near = expect("4x1", 400, 50, 4, 500);
+    struct spr_expected near = expect("4x1", 40, 50, 4, 50);
     struct spr_expected far = expect("4x1", 400, 5000, 4, 500);
     CHECK_EXACT(0, near.part_s[SPR_LIMIT_X]);
-    double bytes = 5000 * 16.0;
-    double per_step = 16e-9 * 3 * log(bytes / 1e3) / log(1e6 / 1e3);
-    CHECK_NEAR(500 * per_step, far.part_s[SPR_LIMIT_X], 1e-9);
+    double bytes = 5000 * 16.0, all = 500 * 18 + 16.0 * (5000 + 400);
+    double per_step = 16e-9 * 3 * log(bytes / 1e4) / log(1e3);
+    double first = 16e-9 * 3 * log(all / bytes) / log(1e3);
+    double met = 5000 * (1 - exp(-500.0 / 5000));
+    CHECK_NEAR(500 * per_step + met * first, far.part_s[SPR_LIMIT_X], 1e-9);
     CHECK_INT(SPR_LIMIT_X, far.limit);
 }
 
