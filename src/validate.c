@@ -17,11 +17,12 @@
 static enum spr_status check_options(const struct spr_validate_options *options,
                                      struct spr_error *err)
 {
-    if (options->residency != SPR_RESIDENCY_WARM && options->residency != SPR_RESIDENCY_COLD) {
-        return spr_fail(err, SPR_EINPUT,
-                        "residency %s cannot be measured: expected warm (the same layer again "
-                        "and again) or cold (weights evicted before each call)",
-                        spr_residency_name(options->residency));
+    if (options->residency == SPR_RESIDENCY_DRAM) {
+        return spr_fail(
+            err, SPR_EINPUT,
+            "residency dram cannot be measured: expected warm (the same layer again "
+            "and again), cold (weights evicted before each call) or network (the "
+            "bytes of the other layers pass before each call)");
     }
     return SPR_OK;
 }
@@ -31,7 +32,7 @@ static enum spr_status make_flood(struct spr_validate_run *run, struct spr_error
 {
     const struct spr_machine *machine = run->machine;
     double bytes = 0;
-    if (run->options->residency != SPR_RESIDENCY_COLD) {
+    if (run->options->residency == SPR_RESIDENCY_WARM) {
         return SPR_OK;
     }
     for (size_t i = 0; i < machine->memory_count; i++) {
@@ -276,11 +277,13 @@ enum spr_status spr_validate(const struct spr_network *network, struct spr_machi
     if (status == SPR_OK) {
         status = spr_agenda_make(network, options, &agenda, validation, err);
         status = status ? status : prepare(&run, notes, err);
+        status = status ? status : spr_validate_pass(&run, network, err);
         status = status ? status : run_agenda(&run, &agenda, notes, err);
         spr_agenda_free(&agenda);
     }
     spr_dense_inputs_free(run.dense);
     spr_free(run.flood);
+    spr_free(run.variant_bytes);
     spr_blas_free(&run.blas);
     if (status != SPR_OK) {
         spr_validation_free(validation);

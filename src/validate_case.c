@@ -240,8 +240,9 @@ static void free_sparse(struct spr_sparse_inputs *in)
     free_buffer(&in->contender.y);
 }
 
-/* Cold: everything out of the caches, then X and Y back in, on every core that computes. */
-static void make_cold(const void *context, const void *subject)
+/* Other data passes through the caches, all of them when cold, then X and Y come back in, as
+ * the layer before left them, on every core that computes. */
+static void flood(const void *context, const void *subject)
 {
     const struct spr_validate_run *run = context;
     const struct spr_contender *c = subject;
@@ -250,7 +251,7 @@ static void make_cold(const void *context, const void *subject)
 #pragma omp parallel num_threads(run->options->threads) reduction(+ : sum)
     {
 #pragma omp for schedule(static)
-        for (size_t i = 0; i < run->flood_count; i++) {
+        for (size_t i = 0; i < c->flood_count; i++) {
             run->flood[i] += 1;
         }
         for (size_t i = 0; i < c->x->count; i += CACHE_LINE / sizeof(float)) {
@@ -291,7 +292,7 @@ static enum spr_status time_all(const struct spr_validate_run *run,
         .warm_up_s = WARM_UP_S,
         .sample_s = SAMPLE_S,
         .budget_s = options->case_budget_s > 0 ? options->case_budget_s : CASE_BUDGET_S,
-        .before = options->residency == SPR_RESIDENCY_COLD ? make_cold : NULL,
+        .before = options->residency == SPR_RESIDENCY_WARM ? NULL : flood,
         .context = run,
         .switches = options->clock_s ? NULL : spr_host_switches,
         .stop = options->stop};
@@ -307,6 +308,22 @@ static enum spr_status time_all(const struct spr_validate_run *run,
         status = same_bits(contenders[i], err);
     }
     return status;
+}
+
+/* What passes between two calls: everything the caches hold, or what the network's other
+ * layers bring, if that is less. */
+static size_t flood_floats(const struct spr_validate_run *run,
+                           const struct spr_planned *planned, bool sparse)
+{
+    double pass = spr_validate_pass_bytes(run, planned, sparse) / sizeof(float);
+    double own = sparse ? 0 : (double)planned->m * (double)planned->k;
+    double cells =
+        (double)planned->k * (double)planned->n + (double)planned->m * (double)planned->n;
+    if (run->options->residency != SPR_RESIDENCY_NETWORK) {
+        return run->flood_count;
+    }
+    double others = fmax(0, pass - own - cells);
+    return others < (double)run->flood_count ? (size_t)others : run->flood_count;
 }
 
 static enum spr_status measure(struct spr_validate_run *run, const struct spr_planned *planned,
@@ -327,6 +344,10 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
     }
     predicted[1] = spr_predict(run, planned, NULL);
     predicted[0] = sparse ? spr_predict(run, planned, sparse) : predicted[1];
+    for (size_t i = 0; i < count; i++) {
+        contenders[i]->flood_count =
+            flood_floats(run, planned, sparse && contenders[i] == &sparse->contender);
+    }
     enum spr_status status = SPR_OK;
     /* A point above its roof is a fault of the roof, or of this moment: once more. */
     for (int attempt = 0; attempt < 2 && status == SPR_OK; attempt++) {

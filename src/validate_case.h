@@ -25,6 +25,7 @@ struct spr_contender {
     uint64_t bits; /* of the checked y */
     double worst;  /* of its check */
     struct spr_measurement measured;
+    size_t flood_count; /* floats that pass through the caches before each call */
 };
 
 /* What all cases of one shape share: the dense side and X. */

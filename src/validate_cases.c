@@ -147,7 +147,8 @@ static struct spr_planned plan(const struct listing *list, const struct spr_laye
                                 .n =
                                     attention ? layer->n : (int64_t)((double)layer->n * batch),
                                 .count = (double)layer->count * (attention ? batch : 1),
-                                .pattern = spr_pattern_dense()};
+                                .pattern = spr_pattern_dense(),
+                                .variant_index = SIZE_MAX};
 }
 
 /* "encoder/0/ffn" -> "encoder_0_ffn". */
@@ -199,6 +200,7 @@ static enum spr_status add_variants(struct listing *list, size_t index, size_t *
             planned.pattern = choice.pattern;
             planned.sparsity = choice.sparsity;
             planned.variant = variant->name;
+            planned.variant_index = v;
         }
         if (misfit) {
             char what[160];

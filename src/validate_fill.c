@@ -41,7 +41,11 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
                                    .kept = (double)planned->m * (double)planned->k,
                                    .threads = run->options->threads,
                                    .isa = run->options->isa,
-                                   .residency = run->options->residency};
+                                   .residency = run->options->residency,
+                                   .network_bytes =
+                                       spr_validate_pass_bytes(run, planned, sparse != NULL)};
+    struct spr_model model = run->model, model_high = run->model_high;
+    model.network_bytes = model_high.network_bytes = of.network_bytes;
     bool known = true;
     if (sparse) {
         const struct spr_matrix *w = &sparse->matrix;
@@ -49,13 +53,12 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
                                       spr_matrix_longest_row(w)};
         of.pattern = planned->pattern;
         of.kept = sparse->kept;
-        known =
-            spr_model_sparse(&run->model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
-            spr_model_sparse(&run->model_high, &layer, 1, &of.pattern, least_kept(&of, w),
-                             &counted, &high);
+        known = spr_model_sparse(&model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
+                spr_model_sparse(&model_high, &layer, 1, &of.pattern, least_kept(&of, w),
+                                 &counted, &high);
     } else {
-        spr_model_dense(&run->model, &layer, 1, &bound);
-        spr_model_dense(&run->model_high, &layer, 1, &high);
+        spr_model_dense(&model, &layer, 1, &bound);
+        spr_model_dense(&model_high, &layer, 1, &high);
     }
     if (known) {
         out.bound_s = bound.time_s;

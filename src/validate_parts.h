@@ -16,8 +16,9 @@ struct spr_planned {
     double count;        /* occurrences in the network */
     struct spr_pattern pattern;
     double sparsity;
-    const char *mask; /* path of a real mask; NULL: a random one */
-    size_t shape;     /* equal for equal m, k, n */
+    const char *mask;     /* path of a real mask; NULL: a random one */
+    size_t shape;         /* equal for equal m, k, n */
+    size_t variant_index; /* in the network; SIZE_MAX: none */
 };
 
 struct spr_agenda {
@@ -62,8 +63,10 @@ struct spr_validate_run {
     struct spr_blas blas;
     double (*clock_s)(void);
     void (*kernel_run)(const struct spr_packed *packed, const float *x, float *y);
-    float *flood; /* read and written to evict everything; NULL unless cold */
+    float *flood; /* read and written to evict everything; NULL when warm */
     size_t flood_count;
+    double dense_bytes;             /* residency network: bytes of one pass, dense */
+    double *variant_bytes;          /* and of each variant; NULL for other residencies */
     struct spr_dense_inputs *dense; /* of the shape at hand */
 };
 
@@ -82,6 +85,14 @@ double spr_validate_rate(const struct spr_validate_run *run);
 /* A rate seen on this machine is no roof any more: the highest rate of the dense engine is at
  * least this. NAN changes nothing. */
 void spr_validate_raise_roof(struct spr_validate_run *run, double flops_per_s);
+
+/* Fills the bytes of one pass; frees: variant_bytes. Errors: SPR_ENOMEM. */
+enum spr_status spr_validate_pass(struct spr_validate_run *run,
+                                  const struct spr_network *network, struct spr_error *err);
+
+/* Bytes of one pass of the network a case belongs to; 0 for other residencies than network. */
+double spr_validate_pass_bytes(const struct spr_validate_run *run,
+                               const struct spr_planned *planned, bool sparse);
 
 /* Bytes that measuring a case takes, roughly. */
 double spr_planned_bytes(const struct spr_planned *planned);

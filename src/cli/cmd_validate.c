@@ -88,11 +88,11 @@ static enum spr_status read_residency(struct work *w, const char *text)
     enum spr_status status =
         text ? cli_word("residency", text, names, &index, w->err) : SPR_OK;
     w->options.residency = (enum spr_residency)index;
-    if (status == SPR_OK && index != SPR_RESIDENCY_WARM && index != SPR_RESIDENCY_COLD) {
+    if (status == SPR_OK && index == SPR_RESIDENCY_DRAM) {
         status = spr_fail(w->err, SPR_EINPUT,
-                          "--residency: %s cannot be measured: expected warm (the same layer "
-                          "again and again) or cold (weights evicted before each call)",
-                          text);
+                          "--residency: dram cannot be measured: expected warm (the same layer "
+                          "again and again), cold (weights evicted before each call) or network "
+                          "(the bytes of the other layers pass before each call)");
     }
     return status;
 }
