@@ -247,16 +247,22 @@ static void make_cold(const void *context, const void *subject)
     const struct spr_contender *c = subject;
     float sum = 0;
     size_t y_count = c->y.count;
+#ifdef _OPENMP
 #pragma omp parallel num_threads(run->options->threads) reduction(+ : sum)
+#endif
     {
+#ifdef _OPENMP
 #pragma omp for schedule(static)
+#endif
         for (size_t i = 0; i < run->flood_count; i++) {
             run->flood[i] += 1;
         }
         for (size_t i = 0; i < c->x->count; i += CACHE_LINE / sizeof(float)) {
             sum += c->x->values[i];
         }
+#ifdef _OPENMP
 #pragma omp for schedule(static)
+#endif
         for (size_t i = 0; i < y_count; i += CACHE_LINE / sizeof(float)) {
             sum += c->y.values[i];
         }
