@@ -635,6 +635,36 @@ static void test_add_calls(void)
     test_row = "";
 }
 
+static void test_crowded(void)
+{
+    static const struct {
+        const char *name;
+        double one, all; /* 0: not measured */
+        int threads;
+        bool expected;
+    } rows[] = {
+        {"two cores", 100e9, 195e9, 2, false},
+        {"two threads of one core", 100e9, 97e9, 2, false},
+        {"others hold the cores", 100e9, 60e9, 2, true},
+        {"one thread", 100e9, 100e9, 1, false},
+        {"only one was measured", 100e9, 0, 2, false},
+        {"only all were measured", 0, 60e9, 2, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_probe_rate made[] = {
+            RATE("f32_fma", "FLOP/s", NULL, 1, rows[i].one),
+            RATE("f32_fma", "FLOP/s", NULL, rows[i].threads, rows[i].all)};
+        struct spr_probe probe = made_probe();
+        size_t skipped = rows[i].one > 0 ? 0 : 1;
+        test_row = rows[i].name;
+        probe.threads = rows[i].threads;
+        probe.rates = made + skipped;
+        probe.rate_count = 2 - skipped - (rows[i].all > 0 ? 0 : 1);
+        CHECK_INT(rows[i].expected, spr_probe_crowded(&probe));
+    }
+    test_row = "";
+}
+
 /* The start of a team is that of a team of the size the machine has. */
 static void test_team_start(void)
 {
@@ -671,6 +701,7 @@ int main(void)
     test_add();
     test_add_calls();
     test_team_start();
+    test_crowded();
     test_disturbed_tiles();
     test_cache();
     return test_end();
