@@ -6,14 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* splitmix64 */
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
+#include "sproof/matrix.h"
 
 static int rising(const void *a, const void *b)
 {
@@ -47,7 +40,7 @@ void spr_bootstrap_log_medians(const double *sorted, size_t count, unsigned *cou
     for (size_t draw = 0; draw < SPR_BOOTSTRAP_DRAWS; draw++) {
         memset(counts, 0, count * sizeof *counts);
         for (size_t i = 0; i < count; i++) {
-            counts[next(state) % count]++;
+            counts[spr_random(state) % count]++;
         }
         double median =
             (drawn_at(sorted, counts, (count - 1) / 2) + drawn_at(sorted, counts, count / 2)) /

@@ -107,21 +107,6 @@ void spr_compare_inputs(struct spr_comparison *c)
     texts(c, "OpenBLAS core", base->openblas_core, next->openblas_core);
 }
 
-/* Points by key; of several with one key the first counts. */
-static bool index_points(const struct spr_points *points, bool loose, struct spr_names *names,
-                         size_t *repeated)
-{
-    for (size_t i = 0; i < points->count; i++) {
-        const char *key = loose ? points->points[i].loose_key : points->points[i].key;
-        if (spr_names_find(names, key) != SIZE_MAX) {
-            ++*repeated;
-        } else if (!spr_names_add(names, key, i)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 struct matching {
     struct spr_comparison *c;
     struct spr_names exact, loose; /* of the new record */
@@ -129,6 +114,35 @@ struct matching {
     size_t missing;
     size_t isa, threads, residency; /* cases that differ in it */
 };
+
+/* Points of the new record by key; of several with one key the first counts. */
+static bool index_exact(struct matching *m, size_t *repeated)
+{
+    const struct spr_points *next = m->c->next;
+    for (size_t i = 0; i < next->count; i++) {
+        const char *key = next->points[i].key;
+        if (spr_names_find(&m->exact, key) != SIZE_MAX) {
+            ++*repeated;
+        } else if (!spr_names_add(&m->exact, key, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Those without an exact partner, by the key that says less. */
+static bool index_loose(struct matching *m)
+{
+    const struct spr_points *next = m->c->next;
+    for (size_t i = 0; i < next->count; i++) {
+        const char *key = next->points[i].loose_key;
+        if (!m->taken[i] && spr_names_find(&m->loose, key) == SIZE_MAX &&
+            !spr_names_add(&m->loose, key, i)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 /* A difference of one case; of many cases the first is named. */
 static void of_case(struct matching *m, size_t *count, const char *kind,
@@ -163,31 +177,48 @@ static void note_all(struct spr_comparison *c, const char *kind, size_t count)
     }
 }
 
-/* The point of the new record that a base point is compared with, or NULL. */
-static const struct spr_point *partner(struct matching *m, const struct spr_point *base)
+/* The point of the new record, or NULL when there is none or it has a partner already. */
+static const struct spr_point *take(struct matching *m, const struct spr_names *names,
+                                    const char *key)
 {
-    const struct spr_points *next = m->c->next;
-    size_t at = spr_names_find(&m->exact, base->key);
-    if (at == SIZE_MAX && base->measured) {
-        at = spr_names_find(&m->loose, base->loose_key);
-        if (at != SIZE_MAX && !m->taken[at]) {
-            note_difference(m, base, &next->points[at]);
-        }
-    }
+    size_t at = spr_names_find(names, key);
     if (at == SIZE_MAX || m->taken[at]) {
         return NULL;
     }
     m->taken[at] = true;
-    return &next->points[at];
+    return &m->c->next->points[at];
 }
 
-static void fill(struct matching *m)
+/* All exact partners before the first loose one, which could be another's exact one. */
+static bool find_partners(struct matching *m)
 {
     struct spr_comparison *c = m->c;
     for (size_t i = 0; i < c->base->count; i++) {
-        struct spr_compared *row = &c->rows[c->row_count++];
-        row->base = &c->base->points[i];
-        row->next = partner(m, row->base);
+        const struct spr_point *base = &c->base->points[i];
+        c->rows[i] = (struct spr_compared){.base = base, .next = take(m, &m->exact, base->key)};
+    }
+    c->row_count = c->base->count;
+    if (!index_loose(m)) {
+        return false;
+    }
+    for (size_t i = 0; i < c->base->count; i++) {
+        struct spr_compared *row = &c->rows[i];
+        if (!row->next && row->base->measured) {
+            row->next = take(m, &m->loose, row->base->loose_key);
+            if (row->next) {
+                note_difference(m, row->base, row->next);
+            }
+        }
+    }
+    return true;
+}
+
+/* What has no partner, and how many differ. */
+static void note_rest(struct matching *m)
+{
+    struct spr_comparison *c = m->c;
+    for (size_t i = 0; i < c->base->count; i++) {
+        const struct spr_compared *row = &c->rows[i];
         if (!row->next && m->missing++ == 0) {
             spr_note(&c->mismatches, "%.40s%s%.80s: only in %s", row->base->variant,
                      row->base->layer ? " of " : "", row->base->layer ? row->base->layer : "",
@@ -210,13 +241,12 @@ static void fill(struct matching *m)
 enum spr_status spr_compare_match(struct spr_comparison *c, struct spr_error *err)
 {
     struct matching m = {.c = c};
-    size_t repeated = 0, ignored = 0;
+    size_t repeated = 0;
     c->rows = spr_calloc(c->base->count + c->next->count, sizeof *c->rows);
     m.taken = spr_calloc(c->next->count, sizeof *m.taken);
-    bool done = c->rows && m.taken && index_points(c->next, false, &m.exact, &repeated) &&
-                index_points(c->next, true, &m.loose, &ignored);
+    bool done = c->rows && m.taken && index_exact(&m, &repeated) && find_partners(&m);
     if (done) {
-        fill(&m);
+        note_rest(&m);
     }
     if (repeated > 0) {
         spr_note(&c->mismatches, "%zu cases of %s are there twice: the first counts", repeated,

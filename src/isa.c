@@ -21,6 +21,17 @@ const char *spr_isa_name(enum spr_isa isa)
     return sets[isa].name;
 }
 
+bool spr_isa_find(const char *name, enum spr_isa *isa)
+{
+    for (int i = 0; name && i < SPR_ISA_COUNT; i++) {
+        if (strcmp(name, sets[i].name) == 0) {
+            *isa = (enum spr_isa)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 int spr_isa_lanes(enum spr_isa isa)
 {
     return sets[isa].lanes;
@@ -68,6 +79,7 @@ enum spr_status spr_isa_choose(const char *option, enum spr_isa *isa, struct spr
 {
     const char *from = "--isa";
     char usable[64] = "";
+    enum spr_isa found;
     if (!option) {
         option = getenv("SPROOF_ISA");
         from = "SPROOF_ISA";
@@ -76,16 +88,15 @@ enum spr_status spr_isa_choose(const char *option, enum spr_isa *isa, struct spr
         *isa = spr_isa_best();
         return SPR_OK;
     }
+    if (spr_isa_find(option, &found) && spr_isa_usable(found)) {
+        *isa = found;
+        return SPR_OK;
+    }
     for (int i = 0; i < SPR_ISA_COUNT; i++) {
-        if (!spr_isa_usable((enum spr_isa)i)) {
-            continue;
+        if (spr_isa_usable((enum spr_isa)i)) {
+            strcat(usable, usable[0] ? ", " : "");
+            strcat(usable, sets[i].name);
         }
-        if (strcmp(option, sets[i].name) == 0) {
-            *isa = (enum spr_isa)i;
-            return SPR_OK;
-        }
-        strcat(usable, usable[0] ? ", " : "");
-        strcat(usable, sets[i].name);
     }
     return spr_fail(err, SPR_EINPUT, "%s: '%.40s': expected one of %s on this machine", from,
                     option, usable);

@@ -151,12 +151,25 @@ static bool add_rates(struct spr_probe *probe, const struct spr_probe *more)
     return complete;
 }
 
+/* Times of calls of the kernels, where the base has none. */
+static void add_calls(struct spr_kernel_rates *kernels, const struct spr_kernel_rates *more)
+{
+    if (!(kernels->call_s > 0)) {
+        kernels->call_s = more->call_s;
+    }
+    if (!(kernels->parallel_s > 0)) {
+        kernels->parallel_s = more->parallel_s;
+        kernels->parallel_threads = more->parallel_threads;
+    }
+}
+
 enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *more,
                               struct spr_error *err)
 {
     struct spr_kernel_rates *kernels = &probe->kernels;
     size_t before = kernels->count, capacity = before;
     bool complete = add_rates(probe, more);
+    add_calls(kernels, &more->kernels);
     probe->threads = more->threads > probe->threads ? more->threads : probe->threads;
     for (size_t i = 0; i < more->kernels.count && complete; i++) {
         if (has_tiles(kernels, before, &more->kernels.tiles[i])) {

@@ -158,7 +158,7 @@ static enum spr_status read_rate(const struct place *at, const spr_json *item, s
         status = keep_text(at, item, "level", &rate->level);
     }
     if (status == SPR_OK &&
-        !spr_isa_of_name(spr_json_text(spr_json_get(item, "isa")), &rate->isa)) {
+        !spr_isa_find(spr_json_text(spr_json_get(item, "isa")), &rate->isa)) {
         status = bad(at, "isa", "scalar, neon, avx2 or avx512");
     }
     status = status ? status : read_threads(at, item, &rate->threads);

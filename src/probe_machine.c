@@ -120,6 +120,25 @@ static struct spr_number overhead(const struct maker *make)
     return call;
 }
 
+/* Tiles of this set and team alone: others say nothing about it. */
+static enum spr_status add_kernels(const struct maker *make, struct spr_error *err)
+{
+    struct spr_kernel_rates rates = make->probe->kernels;
+    double region_s = measured(make, "parallel_region", NULL).value;
+    if (rates.count == 0) {
+        return SPR_OK;
+    }
+    /* A team of another size starts and ends in another time. */
+    if (rates.parallel_threads != make->threads && region_s > 0) {
+        rates.parallel_s = region_s;
+        rates.parallel_threads = make->threads;
+    }
+    const struct spr_kernel_rates *kept =
+        spr_tiles_keep(&make->machine->arena, &rates, (unsigned)make->isa, make->threads);
+    make->machine->kernels = kept && kept->count > 0 ? kept : NULL;
+    return kept ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+}
+
 static enum spr_status fill(struct maker *make, struct spr_error *err)
 {
     const struct spr_probe *probe = make->probe;
@@ -140,16 +159,7 @@ static enum spr_status fill(struct maker *make, struct spr_error *err)
     add_engine(make, "i8_dot", "simd-i8", SPR_I8);
     add_memory(make);
     machine->overhead_s = overhead(make);
-    if (probe->kernels.count > 0) {
-        machine->kernels = spr_tiles_keep(&machine->arena, &probe->kernels,
-                                          (unsigned)make->isa, make->threads);
-        if (!machine->kernels) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
-        }
-        /* Tiles of another set or team say nothing about this one. */
-        machine->kernels = machine->kernels->count > 0 ? machine->kernels : NULL;
-    }
-    return SPR_OK;
+    return add_kernels(make, err);
 }
 
 enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,

@@ -128,6 +128,21 @@ struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name
     return number;
 }
 
+/* Threads that share one core compute as much as one, give or take. */
+#define CROWDED 0.9
+
+bool spr_probe_crowded(const struct spr_probe *probe)
+{
+    bool crowded = false;
+    for (int isa = 0; isa < SPR_ISA_COUNT && probe->threads > 1; isa++) {
+        enum spr_isa set = (enum spr_isa)isa;
+        double one = spr_probe_find(probe, "f32_fma", NULL, set, 1).value;
+        double all = spr_probe_find(probe, "f32_fma", NULL, set, probe->threads).value;
+        crowded = crowded || all < CROWDED * one; /* NAN, not measured: no */
+    }
+    return crowded;
+}
+
 void spr_probe_free(struct spr_probe *probe)
 {
     spr_free(probe->kernels.tiles);

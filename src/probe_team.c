@@ -10,6 +10,7 @@
 
 #include "mem.h"
 #include "probe_parts.h"
+#include "sproof/matrix.h"
 
 /* Room to start at a page, and for the huge page that the hint may give. */
 #define ALIGN ((size_t)4096)
@@ -23,8 +24,6 @@
 /* How much of a sample all threads must share, and how many that do not may be dropped. */
 #define OVERLAP 0.7
 #define APART_MAX 8
-/* A median this far below the best says that others used the cores. */
-#define DISTURBED 0.85
 
 int spr_probe_team_most(int threads)
 {
@@ -88,15 +87,6 @@ void spr_probe_team_free(struct spr_probe_team *team)
     *team = (struct spr_probe_team){0};
 }
 
-/* splitmix64: fast enough to draw a row number for each row of memory. */
-static uint64_t draw(uint64_t *state)
-{
-    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
 /* As many draws as there are rows, repeats allowed, up to a whole number of rounds. */
 static void draw_rows(struct spr_probe_work *work, size_t room, uint64_t seed)
 {
@@ -106,7 +96,7 @@ static void draw_rows(struct spr_probe_work *work, size_t room, uint64_t seed)
     size_t most = room / 64 / SPR_PROBE_ROWS * SPR_PROBE_ROWS;
     count = count > most ? most : count;
     for (size_t i = 0; i < count; i++) {
-        numbers[i] = (uint32_t)((draw(&seed) >> 32) * rows >> 32);
+        numbers[i] = (uint32_t)((spr_random(&seed) >> 32) * rows >> 32);
     }
     work->rows = numbers;
     work->row_count = count;

@@ -25,16 +25,19 @@ static enum spr_status read_integer(struct reader *reader, const char *what, int
         reader->line += c == '\n';
         c = fgetc(reader->file);
     }
-    while (c != EOF && c > ' ' && c != ',' && length + 1 < sizeof text) {
-        text[length++] = (char)(c < 0x7F ? c : '?');
-        c = fgetc(reader->file);
+    bool fits = true;
+    for (; c != EOF && c > ' ' && c != ',' && fits; c = fgetc(reader->file)) {
+        fits = length + 1 < sizeof text;
+        if (fits) {
+            text[length++] = (char)(c < 0x7F ? c : '?');
+        }
     }
     text[length] = '\0';
     if (c != EOF) {
         ungetc(c, reader->file);
     }
     *value = 0;
-    bool digits = length > 0;
+    bool digits = length > 0 && fits;
     for (size_t i = 0; i < length && digits; i++) {
         digits = text[i] >= '0' && text[i] <= '9' && *value <= limit;
         *value = digits ? *value * 10 + (text[i] - '0') : 0;

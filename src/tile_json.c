@@ -112,17 +112,6 @@ static enum spr_status read_count(const struct place *at, const spr_json *object
     return SPR_OK;
 }
 
-bool spr_isa_of_name(const char *name, enum spr_isa *isa)
-{
-    for (int i = 0; name && i < SPR_ISA_COUNT; i++) {
-        if (strcmp(name, spr_isa_name((enum spr_isa)i)) == 0) {
-            *isa = (enum spr_isa)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum spr_status read_sweep(const struct place *at, const spr_json *object,
                                   const char *key, struct spr_sweep *sweep)
 {
@@ -162,7 +151,7 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
                                  struct spr_tile_rates *tile)
 {
     *tile = (struct spr_tile_rates){0};
-    if (!spr_isa_of_name(spr_json_text(spr_json_get(object, "isa")), &tile->isa)) {
+    if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &tile->isa)) {
         return bad(at, "isa", "scalar, neon, avx2 or avx512");
     }
     enum spr_status status = read_count(at, object, "threads", 1, &tile->threads);
@@ -202,8 +191,11 @@ enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, co
     const spr_json *item = status == SPR_OK ? spr_json_first(list) : NULL;
     for (; item && status == SPR_OK; item = spr_json_next(item)) {
         snprintf(at.path, sizeof at.path, "%.60s.tiles[%zu]", path, rates->count);
-        if (rates->count == TILES_MAX ||
-            !spr_grow(&rates->tiles, &capacity, rates->count + 1, sizeof *rates->tiles)) {
+        if (rates->count == TILES_MAX) {
+            snprintf(at.path, sizeof at.path, "%s", path);
+            return bad(&at, "tiles", "at most 65536 tiles");
+        }
+        if (!spr_grow(&rates->tiles, &capacity, rates->count + 1, sizeof *rates->tiles)) {
             return spr_fail(err, SPR_ENOMEM, "out of memory");
         }
         status = read_tile(&at, item, &rates->tiles[rates->count]);

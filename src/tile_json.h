@@ -22,7 +22,4 @@ const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
                                               const struct spr_kernel_rates *rates,
                                               unsigned isa, int threads);
 
-/* The set of that name; false when there is none. */
-bool spr_isa_of_name(const char *name, enum spr_isa *isa);
-
 #endif

@@ -191,6 +191,31 @@ static enum spr_status make_dense(struct spr_validate_run *run,
     return status;
 }
 
+/* Random masks keep N:M by construction; one that was read may not. */
+static enum spr_status check_groups(const struct spr_planned *planned,
+                                    const struct spr_matrix *matrix, struct spr_error *err)
+{
+    int64_t most = planned->pattern.a, of = planned->pattern.b;
+    for (int64_t i = 0; i < matrix->m; i++) {
+        int64_t group = -1, count = 0;
+        for (size_t e = matrix->row[i]; e < matrix->row[i + 1]; e++) {
+            count = matrix->column[e] / of == group ? count + 1 : 1;
+            group = matrix->column[e] / of;
+            if (count > most) {
+                int64_t first = group * of, last = first + of - 1;
+                return spr_fail(err, SPR_EINPUT,
+                                "%s: row %lld, columns %lld to %lld (from 0): expected at "
+                                "most %lld weight%s in a mask of %lld:%lld",
+                                planned->mask, (long long)i, (long long)first,
+                                (long long)(last < matrix->k ? last : matrix->k - 1),
+                                (long long)most, most == 1 ? "" : "s", (long long)most,
+                                (long long)of);
+            }
+        }
+    }
+    return SPR_OK;
+}
+
 static enum spr_status make_matrix(const struct spr_validate_run *run,
                                    const struct spr_planned *planned,
                                    struct spr_sparse_inputs *in, struct spr_error *err)
@@ -209,6 +234,9 @@ static enum spr_status make_matrix(const struct spr_validate_run *run,
                      "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
                      planned->mask, (long long)in->matrix.m, (long long)in->matrix.k,
                      (long long)planned->m, (long long)planned->k, planned->layer);
+    }
+    if (status == SPR_OK && planned->pattern.kind->pattern_class == SPR_CLASS_NM) {
+        status = check_groups(planned, &in->matrix, err);
     }
     in->kept = status == SPR_OK ? spr_matrix_cells(&in->matrix, &planned->pattern) : 0;
     return status;
@@ -248,16 +276,22 @@ static void flood(const void *context, const void *subject)
     const struct spr_contender *c = subject;
     float sum = 0;
     size_t y_count = c->y.count;
+#ifdef _OPENMP
 #pragma omp parallel num_threads(run->options->threads) reduction(+ : sum)
+#endif
     {
+#ifdef _OPENMP
 #pragma omp for schedule(static)
+#endif
         for (size_t i = 0; i < c->flood_count; i++) {
             run->flood[i] += 1;
         }
         for (size_t i = 0; i < c->x->count; i += CACHE_LINE / sizeof(float)) {
             sum += c->x->values[i];
         }
+#ifdef _OPENMP
 #pragma omp for schedule(static)
+#endif
         for (size_t i = 0; i < y_count; i += CACHE_LINE / sizeof(float)) {
             sum += c->y.values[i];
         }

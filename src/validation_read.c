@@ -159,13 +159,9 @@ static void read_dense(struct reading *r, const spr_json *object,
 static void read_isa(struct reading *r, const spr_json *object, enum spr_isa *isa)
 {
     const char *name = spr_json_text(spr_json_get(object, "isa"));
-    for (int i = 0; name && i < SPR_ISA_COUNT; i++) {
-        if (strcmp(name, spr_isa_name((enum spr_isa)i)) == 0) {
-            *isa = (enum spr_isa)i;
-            return;
-        }
+    if (!spr_isa_find(name, isa)) {
+        fail(r, "isa", "scalar, neon, avx2 or avx512");
     }
-    fail(r, "isa", "scalar, neon, avx2 or avx512");
 }
 
 static void read_where(struct reading *r, const spr_json *object,

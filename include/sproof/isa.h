@@ -23,6 +23,9 @@ enum spr_isa {
 /* "scalar", "neon", "avx2", "avx512". */
 const char *spr_isa_name(enum spr_isa isa);
 
+/* The set of a name; false when there is none of it, or name is NULL. */
+bool spr_isa_find(const char *name, enum spr_isa *isa);
+
 /* Compiled in, and the CPU and operating system run it. Scalar always is. */
 bool spr_isa_usable(enum spr_isa isa);
 

@@ -69,6 +69,10 @@ void spr_probe_free(struct spr_probe *probe);
 struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
                                  const char *level, enum spr_isa isa, int threads);
 
+/* All threads together compute less than one alone (f32_fma, any instruction set): they did
+ * not have the cores, and no rate on all threads is to be trusted. false for one thread. */
+bool spr_probe_crowded(const struct spr_probe *probe);
+
 enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
                                 struct spr_error *err);
 /* Zeroes *probe first. Errors: SPR_EINPUT with file and JSON path. */

@@ -3,14 +3,16 @@
 """How far off are the expected times? Every prunable shape of the shipped models, with many
 widths, patterns and sparsities, in a seeded random order until the budget is spent.
 
-    prediction.py --sproof PATH [--threads T] [--seed N] [--budget 300] [-o RECORD]
+    prediction.py --sproof PATH [--threads T] [--seed N] [--budget 300] [--isa I]
+                  [-o RECORD]
+
+The model is kept beside the record, as RECORD with the suffix .csv: the record names it.
 """
 import argparse
 import csv
 import pathlib
 import subprocess
 import sys
-import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WIDTHS = (1, 16, 49, 100, 128, 196)
@@ -42,16 +44,17 @@ def main():
     parser.add_argument("--isa", default=None)
     parser.add_argument("-o", "--output", default="prediction.json")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
-        model = pathlib.Path(directory) / "shapes.csv"
-        rows = [f"{m}x{k}-n{n},{m},{k},{n}\n" for m, k, n in shapes()]
-        model.write_text("layer,m,k,n\n" + "".join(rows))
-        command = [arguments.sproof, "validate", str(model), "--pattern", PATTERNS,
-                   "--sparsity", SPARSITIES, "--threads", arguments.threads, "--seed",
-                   arguments.seed, "--budget", arguments.budget, "-o", arguments.output]
-        if arguments.isa:
-            command += ["--isa", arguments.isa]
-        return subprocess.run(command).returncode
+    if arguments.output.endswith(".csv"):
+        parser.error("-o: a record ends in .json; the model gets the name in .csv")
+    model = pathlib.Path(arguments.output).with_suffix(".csv")
+    rows = [f"{m}x{k}-n{n},{m},{k},{n}\n" for m, k, n in shapes()]
+    model.write_text("layer,m,k,n\n" + "".join(rows))
+    command = [arguments.sproof, "validate", str(model), "--pattern", PATTERNS,
+               "--sparsity", SPARSITIES, "--threads", arguments.threads, "--seed",
+               arguments.seed, "--budget", arguments.budget, "-o", arguments.output]
+    if arguments.isa:
+        command += ["--isa", arguments.isa]
+    return subprocess.run(command).returncode
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, 
 /* Keeps a probe for later runs; failure is a warning. */
 bool cli_keep_probe(struct cli *cli, const struct spr_probe *probe);
 
-/* Warns when many rates scatter. */
+/* Warns when many rates scatter, and when all threads together did less than one. */
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
 
 /* The machine host on so many threads (0: all), probed quickly when nothing kept fits, unless

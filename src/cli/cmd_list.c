@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sproof list: patterns, machines with the provenance of every number, models. */
+/* sproof list: patterns, machines with the provenance of every number, models, kernels. */
 #include <math.h>
 #include <string.h>
 
@@ -288,7 +288,7 @@ static const enum option options[] = {OPT_COUNT};
 const struct verb verb_list = {
     .name = "list",
     .arguments = "patterns | machines [NAME] | models | kernels ",
-    .summary = "What there is: patterns, machines (with sources), models.",
+    .summary = "What there is: patterns, machines (with sources), models, kernels.",
     .examples = {"sproof list patterns", "sproof list machines a100-sxm-40gb"},
     .positionals_max = 2,
     .options = options,

@@ -163,6 +163,13 @@ void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
                  "their best): sproof probe when the machine is idle",
                  disturbed, probe->rate_count, DISTURBED * 100);
     }
+    if (spr_probe_crowded(probe)) {
+        spr_note(&cli->notes,
+                 "all %d threads together are slower than one (other programs hold the "
+                 "cores?): do not trust rates on all threads; sproof probe when the machine "
+                 "is idle",
+                 probe->threads);
+    }
 }
 
 static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)

@@ -202,6 +202,29 @@ static void differences(void)
     test_row = "";
 }
 
+/* A base case without an exact partner must not take another's. */
+static void exact_partners_first(void)
+{
+    struct pair pair;
+    struct spr_validation_case c[2] = {test_case("a", "4x4", 1e-3),
+                                       test_case("a", "4x4", 1e-3)};
+    c[0].threads = 2;
+    c[1].threads = 1;
+    write_cases("base.json", c, 2);
+    c[0].threads = 1;
+    c[1].threads = 4;
+    write_cases("new.json", c, 2);
+    CHECK_STATUS(SPR_OK, compare(&pair, 0.05), &pair.err);
+    CHECK_INT(2, pair.comparison.matched);
+    CHECK_INT(2, pair.comparison.row_count);
+    CHECK_INT(4, pair.comparison.rows[0].next->threads);
+    CHECK_INT(1, pair.comparison.rows[1].next->threads);
+    CHECK_INT(1, pair.comparison.mismatches.count);
+    CHECK_TEXT("threads of a: 2 in base.json, 4 in new.json",
+               pair.comparison.mismatches.line[0]);
+    pair_free(&pair);
+}
+
 static void nothing_in_common(void)
 {
     struct pair pair;
@@ -236,6 +259,7 @@ int main(void)
     mean_is_surer();
     too_noisy();
     differences();
+    exact_partners_first();
     nothing_in_common();
     deterministic();
     return test_end();

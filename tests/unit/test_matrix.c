@@ -153,6 +153,8 @@ static void test_smtx(void)
         {"2, 3, x\n", "m.smtx:1: nnz: 'x': expected an integer 0..2147483647"},
         {"99999999999999999999, 3, 1\n",
          "m.smtx:1: rows: '99999999999999999999': expected an integer 0..2147483647"},
+        {"2, 3, 3\n0 2 3\n0 00000000000000000000000002 1\n",
+         "m.smtx:3: column index: '00000000000000000000000': expected an integer 0..2"},
         {"1000000000, 3, 1000000000\n", "m.smtx:1: 1000000000 rows, 3 columns, 1000000000 "
                                         "entries: more than a file of 26 bytes "
                                         "holds, or none"},

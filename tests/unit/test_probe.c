@@ -599,6 +599,96 @@ static void test_add(void)
     spr_probe_free(&probe);
 }
 
+/* Times of calls come along where there were none, and stay where there were. */
+static void test_add_calls(void)
+{
+    static const struct {
+        const char *name;
+        double call_s, parallel_s;
+        int threads;
+        double expected_call_s, expected_parallel_s;
+        int expected_threads;
+    } rows[] = {
+        {"has both", 1e-8, 2e-6, 2, 1e-8, 2e-6, 2},
+        {"has none", 0, 0, 0, 3e-8, 4e-6, 3},
+        {"unknown", NONE, NONE, 2, 3e-8, 4e-6, 3},
+        {"one thread", 1e-8, NONE, 0, 1e-8, 4e-6, 3},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_error err = {0};
+        struct spr_probe base = made_probe(), more = made_probe(), probe;
+        test_row = rows[i].name;
+        base.kernels.call_s = rows[i].call_s;
+        base.kernels.parallel_s = rows[i].parallel_s;
+        base.kernels.parallel_threads = rows[i].threads;
+        more.kernels.call_s = 3e-8;
+        more.kernels.parallel_s = 4e-6;
+        more.kernels.parallel_threads = 3;
+        write_probe("probe.json", &base);
+        CHECK_STATUS(SPR_OK, spr_probe_read("probe.json", &probe, &err), &err);
+        CHECK_STATUS(SPR_OK, spr_probe_add(&probe, &more, &err), &err);
+        CHECK_EXACT(rows[i].expected_call_s, probe.kernels.call_s);
+        CHECK_EXACT(rows[i].expected_parallel_s, probe.kernels.parallel_s);
+        CHECK_INT(rows[i].expected_threads, probe.kernels.parallel_threads);
+        spr_probe_free(&probe);
+    }
+    test_row = "";
+}
+
+static void test_crowded(void)
+{
+    static const struct {
+        const char *name;
+        double one, all; /* 0: not measured */
+        int threads;
+        bool expected;
+    } rows[] = {
+        {"two cores", 100e9, 195e9, 2, false},
+        {"two threads of one core", 100e9, 97e9, 2, false},
+        {"others hold the cores", 100e9, 60e9, 2, true},
+        {"one thread", 100e9, 100e9, 1, false},
+        {"only one was measured", 100e9, 0, 2, false},
+        {"only all were measured", 0, 60e9, 2, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_probe_rate made[] = {
+            RATE("f32_fma", "FLOP/s", NULL, 1, rows[i].one),
+            RATE("f32_fma", "FLOP/s", NULL, rows[i].threads, rows[i].all)};
+        struct spr_probe probe = made_probe();
+        size_t skipped = rows[i].one > 0 ? 0 : 1;
+        test_row = rows[i].name;
+        probe.threads = rows[i].threads;
+        probe.rates = made + skipped;
+        probe.rate_count = 2 - skipped - (rows[i].all > 0 ? 0 : 1);
+        CHECK_INT(rows[i].expected, spr_probe_crowded(&probe));
+    }
+    test_row = "";
+}
+
+/* The start of a team is that of a team of the size the machine has. */
+static void test_team_start(void)
+{
+    static const struct {
+        int parallel_threads;
+        double expected_s;
+    } rows[] = {{2, 9e-6}, {4, 2e-6}, {0, 2e-6}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_error err = {0};
+        struct spr_probe probe = made_probe();
+        struct spr_machine machine;
+        probe.kernels.parallel_s = 9e-6;
+        probe.kernels.parallel_threads = rows[i].parallel_threads;
+        CHECK_STATUS(SPR_OK, spr_machine_from_probe(&probe, SPR_ISA_AVX2, 2, &machine, &err),
+                     &err);
+        CHECK(machine.kernels != NULL);
+        if (machine.kernels) {
+            CHECK_EXACT(rows[i].expected_s, machine.kernels->parallel_s);
+            CHECK_INT(2, machine.kernels->parallel_threads);
+        }
+        spr_machine_free(&machine);
+    }
+}
+
 int main(void)
 {
     test_knees();
@@ -609,6 +699,9 @@ int main(void)
     test_hostile();
     test_machine();
     test_add();
+    test_add_calls();
+    test_team_start();
+    test_crowded();
     test_disturbed_tiles();
     test_cache();
     return test_end();

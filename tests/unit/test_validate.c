@@ -195,6 +195,39 @@ static void test_real_masks(void)
     test_validation_stop(&t);
 }
 
+static void test_masks_of_groups(void)
+{
+    static const struct {
+        const char *pattern, *mask, *error;
+    } rows[] = {
+        {"2:4", "2, 8, 5\n0 4 5\n0 3 4 5 7\n", ""},
+        {"2:4", "2, 8, 5\n0 2 5\n2 3 4 6 7\n",
+         "masks/a.smtx: row 1, columns 4 to 7 (from 0): expected at most 2 weights in a "
+         "mask of 2:4"},
+        {"1:4", "2, 6, 3\n0 1 3\n2 4 5\n",
+         "masks/a.smtx: row 1, columns 4 to 5 (from 0): expected at most 1 weight in a "
+         "mask of 1:4"},
+        {"ell", "2, 8, 4\n0 3 4\n0 1 2 0\n", ""},
+    };
+    mkdir("masks", 0777);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct test_validation t;
+        struct spr_pattern pattern;
+        test_row = rows[i].mask;
+        test_write("masks/a.smtx", rows[i].mask);
+        test_validation_start(&t, rows[i].mask[3] == '6' ? "layer,m,k,n\na,2,6,3\n"
+                                                         : "layer,m,k,n\na,2,8,3\n");
+        CHECK_STATUS(SPR_OK, spr_pattern_parse(rows[i].pattern, &pattern, &t.err), &t.err);
+        t.options.mask_directory = "masks";
+        t.options.patterns = &pattern;
+        t.options.pattern_count = 1;
+        CHECK_INT(rows[i].error[0] ? SPR_EINPUT : SPR_OK, test_validation_run(&t));
+        CHECK_TEXT(rows[i].error, t.err.text);
+        test_validation_stop(&t);
+    }
+    test_row = "";
+}
+
 static void test_refusals(void)
 {
     struct test_validation t;
@@ -336,6 +369,7 @@ int main(void)
     test_budget_order();
     test_interrupted();
     test_real_masks();
+    test_masks_of_groups();
     test_refusals();
     test_above_roof();
     test_disturbed_case();
