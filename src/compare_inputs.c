@@ -195,7 +195,8 @@ static bool find_partners(struct matching *m)
     struct spr_comparison *c = m->c;
     for (size_t i = 0; i < c->base->count; i++) {
         const struct spr_point *base = &c->base->points[i];
-        c->rows[i] = (struct spr_compared){.base = base, .next = take(m, &m->exact, base->key)};
+        c->rows[i] =
+            (struct spr_compared){.base = base, .next = take(m, &m->exact, base->key)};
     }
     c->row_count = c->base->count;
     if (!index_loose(m)) {

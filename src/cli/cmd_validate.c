@@ -435,8 +435,8 @@ const struct verb verb_validate = {
              "call). The record goes to sproof-validation.json, which plot and explain read.\n"
              "Takes --residency warm (default), cold or network; --format table, csv or json; one\n"
              "batch. Defaults: the variants of the table or record, else csr,4x1,4x4,16x16,\n"
-             "32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too noisy to\n"
-             "tell.",
+             "32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too noisy\n"
+             "to tell.",
     .positionals_max = 1,
     .options = options,
     .run = run,
