@@ -38,10 +38,10 @@ struct effort {
 };
 
 static const struct effort efforts[2] = {
-    {.x = {10,
+    {.x = {11,
            {16 * KIB, 24 * KIB, 48 * KIB, 96 * KIB, 192 * KIB, 384 * KIB, 576 * KIB, 768 * KIB,
-            1.5 * MIB, 4 * MIB}},
-     .dense_x = {6, {16 * KIB, 96 * KIB, 384 * KIB, 768 * KIB, 1.5 * MIB, 4 * MIB}},
+            1.5 * MIB, 4 * MIB, 16 * MIB}},
+     .dense_x = {6, {16 * KIB, 96 * KIB, 384 * KIB, 1.5 * MIB, 4 * MIB, 16 * MIB}},
      .vector_x = {6, {4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB}},
      .w = {11,
            {8 * KIB, 24 * KIB, 128 * KIB, 512 * KIB, 768 * KIB, 1.5 * MIB, 3 * MIB, 8 * MIB,
@@ -49,8 +49,8 @@ static const struct effort efforts[2] = {
      .w_far = {5, {768 * KIB, 3 * MIB, 8 * MIB, 16 * MIB, 96 * MIB}},
      .groups = {6, {1, 2, 4, 8, 16, 48}},
      .y = {3, {128 * KIB, 1.5 * MIB, 6 * MIB}}},
-    {.x = {5, {16 * KIB, 48 * KIB, 192 * KIB, 512 * KIB, 1.5 * MIB}},
-     .dense_x = {2, {16 * KIB, 512 * KIB}},
+    {.x = {5, {16 * KIB, 48 * KIB, 192 * KIB, 768 * KIB, 8 * MIB}},
+     .dense_x = {3, {16 * KIB, 768 * KIB, 8 * MIB}},
      .vector_x = {3, {4 * KIB, 16 * KIB, 64 * KIB}},
      .w = {4, {12 * KIB, 768 * KIB, 6 * MIB, 32 * MIB}},
      .w_far = {2, {768 * KIB, 32 * MIB}},

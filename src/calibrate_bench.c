@@ -104,7 +104,10 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
     columns = columns < 32 ? 32 : columns > SPR_PANEL_MAX ? SPR_PANEL_MAX : columns / 16 * 16;
     size_t mean = t->steps < columns / chunk / 2 ? t->steps : columns / chunk / 2;
     size_t total = (size_t)(t->w_bytes / (double)(values * sizeof(float) + (dense ? 0 : 2)));
-    total = t->w_bytes > 0 ? total : NEAR_STEPS;
+    if (t->w_bytes <= 0) {
+        /* Enough to need every row of X. */
+        total = 2 * columns / chunk < NEAR_STEPS ? NEAR_STEPS : 2 * columns / chunk;
+    }
     size_t segments = total / (whole ? columns : mean) + 1;
     /* Windows of some thousand steps: starting one takes time too. */
     size_t windows = total / (NEAR_STEPS / 2);
