@@ -4,8 +4,13 @@
 
 #include "pack_shuffle.h"
 
-/* Share of a second-level cache that a panel of X may take: the weights stream past it. */
+/* Share of a second-level cache that a panel of X may take: the weights stream past it. Narrow
+ * vectors do less work for each line of X and want it nearer. */
 #define PANEL_BYTES (512 * 1024.0)
+#define NARROW_PANEL_BYTES (256 * 1024.0)
+/* Cache lines, and the distance at which rows compete for the same few places of a cache. */
+#define LINE_BYTES 64
+#define WAY_BYTES 4096
 /* The same where each row of W reads its own rows of X: they should stay in the first level,
  * unless so few weights of a row fall into a panel that loading and storing Y costs more. */
 #define SCATTERED_PANEL_BYTES (32 * 1024.0)
@@ -18,11 +23,10 @@ static int widest(const struct spr_plan *plan, int rows)
     return spr_tiles_of(plan->isa)->widest(rows);
 }
 
-/* Loads per multiply-add of a tile: T of X (a whole vector each) and R weights, which cost
- * half a load slot, for R*T multiply-adds. */
+/* Loads per multiply-add of a tile: T of X and R weights for R*T multiply-adds. */
 static double loads(int rows, int width)
 {
-    return (width + 0.5 * rows) / ((double)rows * width);
+    return ((double)width + rows) / ((double)rows * width);
 }
 
 /* Fewer loads are better even where the multipliers limit; a wider and taller tile spreads
@@ -35,7 +39,8 @@ static double tile_cost(int rows, int width)
 /* Work of one column of a group of `rows` rows along `vectors` vectors, in multiply-adds. */
 static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
 {
-    int64_t tiles = spr_tile_count(vectors, widest(plan, rows)), wide = vectors % tiles;
+    int most = widest(plan, rows) < plan->vectors ? widest(plan, rows) : plan->vectors;
+    int64_t tiles = spr_tile_count(vectors, most), wide = vectors % tiles;
     int width = spr_tile_width(vectors, tiles, tiles - 1);
     return (double)wide * tile_cost(rows, width + 1) +
            (double)(tiles - wide) * tile_cost(rows, width);
@@ -56,10 +61,10 @@ static int choose_rows(const struct spr_plan *plan, int64_t block_rows, int64_t 
         trial.vectors = (int)(vectors < width ? vectors : width);
         double cost = 0;
         int64_t left = block_rows % heights[i];
-        cost += (double)(block_rows / heights[i]) * group_cost(plan, heights[i], vectors);
+        cost += (double)(block_rows / heights[i]) * group_cost(&trial, heights[i], vectors);
         while (left > 0) {
             int height = spr_group_height(&trial, left);
-            cost += group_cost(plan, height, vectors);
+            cost += group_cost(&trial, height, vectors);
             left -= height;
         }
         if (cost < least) {
@@ -76,6 +81,20 @@ static int64_t clamp_panel(double columns, int64_t k)
     double panels = ceil((double)k / fmax(1, fmin(columns, most)));
     double even = ceil((double)k / panels);
     return (int64_t)fmin(ceil(even / 16) * 16, SPR_PANEL_MAX);
+}
+
+/* Bytes of a cache that a tile's part of one row of X keeps busy: whole lines, and the places
+ * between rows that lie a power of two apart. */
+static double column_bytes(int64_t n, double row_bytes)
+{
+    int64_t a = 4 * (n % WAY_BYTES), b = WAY_BYTES;
+    while (a > 0) {
+        int64_t rest = b % a;
+        b = a;
+        a = rest;
+    }
+    double lines = b < LINE_BYTES ? row_bytes + LINE_BYTES - (double)b : row_bytes;
+    return fmax((double)b, lines);
 }
 
 struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa isa, int64_t m,
@@ -105,7 +124,8 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
     int widest_tile = widest(&plan, plan.rows);
     plan.vectors = (int)(vectors < widest_tile ? vectors : widest_tile);
     double row_bytes = 4.0 * (double)lanes * plan.vectors;
-    double columns = PANEL_BYTES / row_bytes;
+    double share = lanes >= 16 ? PANEL_BYTES : NARROW_PANEL_BYTES;
+    double columns = share / column_bytes(n, row_bytes);
     if (plan.rows == 1 && !dense) {
         double per_row = kept * (double)(cell.rows * cell.columns) / (double)m;
         columns = fmin(columns, fmax(SCATTERED_PANEL_BYTES / row_bytes,
