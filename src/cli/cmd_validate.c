@@ -89,10 +89,11 @@ static enum spr_status read_residency(struct work *w, const char *text)
         text ? cli_word("residency", text, names, &index, w->err) : SPR_OK;
     w->options.residency = (enum spr_residency)index;
     if (status == SPR_OK && index == SPR_RESIDENCY_DRAM) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "--residency: dram cannot be measured: expected warm (the same layer "
-                          "again and again), cold (weights evicted before each call) or network "
-                          "(the bytes of the other layers pass before each call)");
+        status =
+            spr_fail(w->err, SPR_EINPUT,
+                     "--residency: dram cannot be measured: expected warm (the same layer "
+                     "again and again), cold (weights evicted before each call) or network "
+                     "(the bytes of the other layers pass before each call)");
     }
     return status;
 }
@@ -430,13 +431,14 @@ const struct verb verb_validate = {
     .summary = "Runs real kernels here: is the prediction true?",
     .examples = {"sproof validate model.csv --budget 2m --max-error 15%",
                  "sproof validate model.csv --mask-dir masks --pattern csr,4x4"},
-    .notes = "Measures this machine only, in f32, each distinct layer once, its weights and\n"
-             "operands warm in the caches (--residency cold: weights evicted before each\n"
-             "call). The record goes to sproof-validation.json, which plot and explain read.\n"
-             "Takes --residency warm (default), cold or network; --format table, csv or json; one\n"
-             "batch. Defaults: the variants of the table or record, else csr,4x1,4x4,16x16,\n"
-             "32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too noisy\n"
-             "to tell.",
+    .notes =
+        "Measures this machine only, in f32, each distinct layer once, its weights and\n"
+        "operands warm in the caches (--residency cold: weights evicted before each\n"
+        "call). The record goes to sproof-validation.json, which plot and explain read.\n"
+        "Takes --residency warm (default), cold or network; --format table, csv or json; one\n"
+        "batch. Defaults: the variants of the table or record, else csr,4x1,4x4,16x16,\n"
+        "32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too noisy\n"
+        "to tell.",
     .positionals_max = 1,
     .options = options,
     .run = run,
