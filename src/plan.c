@@ -50,7 +50,7 @@ static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
 static int choose_rows(const struct spr_plan *plan, int64_t block_rows, int64_t vectors)
 {
     int best = 1;
-    double least = INFINITY;
+    double least = HUGE_VAL;
     for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
         struct spr_plan trial = *plan;
         trial.rows = heights[i];

@@ -433,12 +433,12 @@ const struct verb verb_validate = {
                  "sproof validate model.csv --mask-dir masks --pattern csr,4x4"},
     .notes =
         "Measures this machine only, in f32, each distinct layer once, its weights and\n"
-        "operands warm in the caches (--residency cold: weights evicted before each\n"
-        "call). The record goes to sproof-validation.json, which plot and explain read.\n"
-        "Takes --residency warm (default), cold or network; --format table, csv or json; one\n"
-        "batch. Defaults: the variants of the table or record, else csr,4x1,4x4,16x16,\n"
-        "32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too noisy\n"
-        "to tell.",
+        "operands warm in the caches. --residency cold: weights evicted before each call;\n"
+        "network: the bytes of the other layers pass before each call. The record goes to\n"
+        "sproof-validation.json, which plot and explain read. Formats: table, csv, json;\n"
+        "one batch. Defaults: the variants of the table or record, else csr,4x1,4x4,\n"
+        "16x16,32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too\n"
+        "noisy.",
     .positionals_max = 1,
     .options = options,
     .run = run,
