@@ -108,7 +108,7 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
                          struct spr_trial trial, struct spr_sweep *out)
 {
     const struct effort *effort = &efforts[c->quick];
-    double long_steps = 1, steps[SPR_SWEEP_MAX], group_s[SPR_SWEEP_MAX];
+    double long_steps = 1, steps[SPR_SWEEP_MAX] = {1}, group_s[SPR_SWEEP_MAX] = {0};
     trial.steps = LONG_STEPS;
     if (trial.tile.form == SPR_TILE_STRIP) {
         /* An X tile that has room for row groups of some length. */
@@ -127,7 +127,7 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
         group_s[i] = step_s * steps[i];
     }
     /* Long row groups have a cost of their own too: that of middling ones. */
-    size_t some = effort->groups.count - 1;
+    size_t some = effort->groups.count > 0 ? effort->groups.count - 1 : 0;
     while (some > 1 && steps[some] > long_steps / 2) {
         some--;
     }

@@ -36,10 +36,10 @@ struct spr_bench {
 static size_t step_values(const struct spr_trial *trial, int lanes)
 {
     if (trial->tile.vectors == SPR_CHUNK_SHUFFLE) {
-        return (size_t)((trial->tile.rows + 1) * lanes);
+        return (size_t)(trial->tile.rows + 1) * (size_t)lanes;
     }
     if (trial->tile.form == SPR_TILE_DENSE && trial->tile.vectors == 0) {
-        return (size_t)(trial->tile.rows * lanes);
+        return (size_t)trial->tile.rows * (size_t)lanes;
     }
     if (trial->tile.form != SPR_TILE_VECTOR) {
         return (size_t)trial->tile.rows;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What CPUID, sysfs and the operating system say of this machine. The only file that reads
  * them; in a container or a virtual machine any of it may be missing or wrong. */
-#define _GNU_SOURCE /* sched_getaffinity, madvise */
+/* sched_getaffinity, madvise. NOLINTNEXTLINE(bugprone-reserved-identifier): glibc reads it */
+#define _GNU_SOURCE
 #include "cpu.h"
 
 #include <math.h>

@@ -133,8 +133,9 @@ struct run {
 static struct run run_once(const struct spr_probe_team *team, spr_probe_loop *loop,
                            size_t rounds)
 {
-    double start = (double)INFINITY, first_end = start, busy_s = start;
-    double end = -start, last_start = end, work = 0;
+    double start = (double)INFINITY, end = -start, work = 0;
+    double first_end = start, busy_s = start,
+           last_start = end; /* NOLINT: read by reductions */
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(team->threads) reduction(min : start, first_end, busy_s)     \
     reduction(max : end, last_start) reduction(+ : work)

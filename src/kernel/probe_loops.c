@@ -31,7 +31,7 @@ extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
 #define CHAIN_LOOP(attributes, name, type, start, first, second, step, flops)                 \
     attributes static double name(struct spr_probe_work *work, size_t rounds)                 \
     {                                                                                         \
-        type sum[CHAINS];                                                                     \
+        type sum[CHAINS]; /* NOLINT(bugprone-macro-parentheses): a type */                    \
         type a = first, b = second;                                                           \
         (void)work;                                                                           \
         VEC_KEEP(a);                                                                          \

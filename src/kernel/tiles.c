@@ -427,6 +427,7 @@ static void shuffle(int slots, const struct vector_work *work, int64_t columns)
         vector_tile(v, c, &work);                                                             \
         break;
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): y is written through the work */
 static void vector(const struct spr_strips *strips, int thread, const float *x, float *y)
 {
     for (uint32_t i = strips->thread_strip[thread]; i < strips->thread_strip[thread + 1];
