@@ -134,8 +134,9 @@ static struct run run_once(const struct spr_probe_team *team, spr_probe_loop *lo
                            size_t rounds)
 {
     double start = (double)INFINITY, end = -start, work = 0;
-    double first_end = start, busy_s = start,
-           last_start = end; /* NOLINT: read by reductions */
+    /* The reductions read these.
+     * NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores) */
+    double first_end = start, busy_s = start, last_start = end;
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(team->threads) reduction(min : start, first_end, busy_s)     \
     reduction(max : end, last_start) reduction(+ : work)

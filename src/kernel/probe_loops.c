@@ -31,8 +31,8 @@ extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
 #define CHAIN_LOOP(attributes, name, type, start, first, second, step, flops)                 \
     attributes static double name(struct spr_probe_work *work, size_t rounds)                 \
     {                                                                                         \
-        type sum[CHAINS]; /* NOLINT(bugprone-macro-parentheses): a type */                    \
-        type a = first, b = second;                                                           \
+        type sum[CHAINS];                                                                     \
+        type a = (first), b = (second);                                                       \
         (void)work;                                                                           \
         VEC_KEEP(a);                                                                          \
         VEC_KEEP(b);                                                                          \
