@@ -106,12 +106,13 @@ static double far_bytes(const struct sums *s)
 /* Greatest common divisor of two whole numbers. */
 static double greatest_divisor(double a, double b)
 {
-    while (b > 0) {
-        double rest = fmod(a, b);
-        a = b;
-        b = rest;
+    uint64_t left = (uint64_t)a, right = (uint64_t)b;
+    while (right > 0) {
+        uint64_t rest = left % right;
+        left = right;
+        right = rest;
     }
-    return a;
+    return (double)left;
 }
 
 /* Adds `times` alike passes of a tile `width` vectors wide over all its row groups; the first

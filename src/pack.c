@@ -305,20 +305,24 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+/* Room for `count` items behind *at; where they will be, NULL while only counting. */
+static void *reserve(char *block, size_t *at, size_t count, size_t size)
+{
+    size_t begin = *at;
+    *at += aligned(count * size);
+    return block ? block + begin : NULL;
+}
+
 /* Places the arrays behind the header; returns the bytes of the whole block. */
 static size_t place(struct spr_strips *s, char *block)
 {
     size_t at = aligned(sizeof *s);
-    s->value = (void *)(block + at);
-    at += aligned(s->value_count * sizeof *s->value);
-    s->segment = (void *)(block + at);
-    at += aligned(s->segment_count * sizeof *s->segment);
-    s->strip = (void *)(block + at);
-    at += aligned(s->strip_count * sizeof *s->strip);
-    s->thread_strip = (void *)(block + at);
-    at += aligned(((size_t)s->threads + 1) * sizeof *s->thread_strip);
-    s->index = (void *)(block + at);
-    return at + aligned(s->index_count * sizeof *s->index);
+    s->value = reserve(block, &at, s->value_count, sizeof *s->value);
+    s->segment = reserve(block, &at, s->segment_count, sizeof *s->segment);
+    s->strip = reserve(block, &at, s->strip_count, sizeof *s->strip);
+    s->thread_strip = reserve(block, &at, (size_t)s->threads + 1, sizeof *s->thread_strip);
+    s->index = reserve(block, &at, s->index_count, sizeof *s->index);
+    return at;
 }
 
 static void packer_free(struct packer *p)
