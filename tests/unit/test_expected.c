@@ -94,12 +94,12 @@ static void test_counts(void)
 static void test_far_x(void)
 {
     struct spr_expected near = expect("4x1", 40, 50, 4, 50);
-    struct spr_expected far = expect("4x1", 400, 5000, 4, 500);
+    struct spr_expected far = expect("4x1", 400, 3000, 4, 500);
     CHECK_EXACT(0, near.part_s[SPR_LIMIT_X]);
-    double bytes = 5000 * 16.0, all = 500 * 18 + 16.0 * (5000 + 400);
+    double bytes = 3000 * 16.0, all = 500 * 18 + 16.0 * (3000 + 400);
     double per_step = 16e-9 * 3 * log(bytes / 1e4) / log(1e3);
     double first = 16e-9 * 3 * log(all / bytes) / log(1e3);
-    double met = 5000 * (1 - exp(-500.0 / 5000));
+    double met = 3000 * (1 - exp(-500.0 / 3000));
     CHECK_NEAR(500 * per_step + met * first, far.part_s[SPR_LIMIT_X], 1e-9);
     CHECK_INT(SPR_LIMIT_X, far.limit);
 }
