@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights of a network as they lie in files: one matrix per operator, mapped, not copied. */
+#ifndef SPROOF_WEIGHTS_H
+#define SPROOF_WEIGHTS_H
+
+#include "sproof/layer.h"
+#include "sproof/matrix.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Number formats of a tensor's elements. */
+enum spr_element {
+    SPR_ELEMENT_F64,
+    SPR_ELEMENT_F32,
+    SPR_ELEMENT_F16,
+    SPR_ELEMENT_BF16,
+    SPR_ELEMENT_I8,
+    SPR_ELEMENT_U8,
+    SPR_ELEMENT_OTHER, /* indices, flags: never weights */
+};
+
+#define SPR_RANK_MAX 8
+
+/* One tensor of a file, whether or not it belongs to a layer. */
+struct spr_tensor {
+    const char *name;
+    const char *file; /* path as opened */
+    enum spr_element element;
+    const char *dtype; /* as the file spells it: "F32", "float32", "I64" */
+    int rank;
+    int64_t shape[SPR_RANK_MAX];
+    uint64_t offset; /* of its bytes in the file; 0 where they were decompressed */
+    uint64_t bytes;
+    const unsigned char *data; /* row-major, little-endian, not aligned; NULL: sparse */
+};
+
+/* How a weight matrix is stored. */
+enum spr_storage {
+    SPR_STORAGE_NONE,    /* attention, other: no weights */
+    SPR_STORAGE_DENSE,   /* element (i, j) at data + (i row_stride + j column_stride) size */
+    SPR_STORAGE_MATRIX,  /* compressed sparse rows; a stored 0.0 is a zero */
+    SPR_STORAGE_BITMASK, /* a bit per element; each set one has the next value of data */
+};
+
+/* One operator of the network and its weights, as a GEMM Y[m x n] = W[m x k] X[k x n]. */
+struct spr_weight {
+    const char *layer; /* unique: the name in the layer table */
+    enum spr_op op;
+    int64_t m, k, n; /* n 0: the file does not tell */
+    int64_t count, groups;
+    double x_elements;  /* distinct input elements; NAN: the default of the table */
+    double other_flops; /* op=other; else 0 */
+    bool prunable;
+    size_t tensor; /* index of the tensor it comes from; SIZE_MAX: none */
+
+    enum spr_storage storage;
+    enum spr_element element;
+    const unsigned char *data;         /* dense: element (0, 0); bitmask: the kept values */
+    int64_t row_stride, column_stride; /* dense, in elements */
+    struct spr_matrix matrix;          /* storage matrix; owned */
+    const unsigned char *mask;         /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
+    int64_t mask_stride;               /* bytes */
+    const int64_t *row_offset;         /* bitmask: first value of each row; m entries */
+};
+
+/* Zeroed means empty. */
+struct spr_weights {
+    struct spr_weight *weight;
+    size_t weight_count, weight_capacity;
+    struct spr_tensor *tensor; /* of all files, in file order */
+    size_t tensor_count, tensor_capacity;
+    const char *origin; /* what told the kinds of layers: "names", "config.json (bert)" */
+    struct spr_mapping *mapping; /* mapped files */
+    size_t mapping_count, mapping_capacity;
+    struct spr_arena arena; /* owns names and what was decompressed */
+};
+
+struct spr_weights_options {
+    int64_t tokens; /* n of layers whose file does not tell; 0: unknown */
+};
+
+/* Reads one path: a file of any format below, or a directory of them. Formats are told by
+ * their content, not by their name: safetensors, *.safetensors.index.json, ONNX, .npy, .npz,
+ * Matrix Market (.gz too), DLMC .smtx. Appends to *weights, so several paths make one
+ * network. Files are mapped: a checkpoint of many GB takes hardly any memory of its own.
+ * Errors: SPR_EINPUT naming file, tensor and offset; SPR_ENOMEM. */
+enum spr_status spr_weights_read(const char *path, const struct spr_weights_options *options,
+                                 struct spr_weights *weights, struct spr_notes *notes,
+                                 struct spr_error *err);
+
+void spr_weights_free(struct spr_weights *weights);
+
+/* Elements of all tensors of a number format (not SPR_ELEMENT_OTHER): the parameters. */
+double spr_weights_parameters(const struct spr_weights *weights);
+
+/* Which elements of rows [row, row + count) are not zero (a NaN is not, -0.0 is): bit j % 64
+ * of word j / 64 of each row, ceil(k / 64) words a row, unused bits 0. */
+void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count,
+                     uint64_t *bits);
+
+/* The same rows as floats, count x k; f64 is rounded. */
+void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,
+                       float *values);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
