@@ -259,7 +259,7 @@ enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *
     struct cursor c = {source, (const char *)source->bytes,
                        (const char *)source->bytes + source->size, 1};
     struct spr_triples t = {0};
-    struct banner banner;
+    struct banner banner = {0};
     int64_t total = 0;
     enum spr_status status = read_banner(&c, &banner, err);
     status = status ? status : read_size(&c, &banner, &t, &total, err);
