@@ -7,6 +7,7 @@
 
 #include "sproof/analysis.h"
 #include "sproof/explain.h"
+#include "sproof/inspect.h"
 #include "sproof/record.h"
 #include "sproof/times.h"
 #include "sproof/validation.h"
@@ -68,6 +69,11 @@ enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *an
  * per case; or the record. saved: as in spr_report. Errors: SPR_EINPUT (another format),
  * SPR_ENOMEM. */
 enum spr_status spr_report_validation(FILE *file, const struct spr_validation *validation,
+                                      const struct spr_report *report, struct spr_error *err);
+
+/* Inspected weights: totals and a row for layers alike (report->layers: for each), or a CSV or
+ * JSON line for each layer and pattern, or all as one document. Errors: SPR_ENOMEM. */
+enum spr_status spr_report_inspection(FILE *file, const struct spr_inspection *inspection,
                                       const struct spr_report *report, struct spr_error *err);
 
 /* What a validation of the same network measured of one result's pruned layers: the share of

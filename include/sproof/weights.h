@@ -63,6 +63,7 @@ struct spr_weight {
     const unsigned char *mask;         /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
     int64_t mask_stride;               /* bytes */
     const int64_t *row_offset;         /* bitmask: first value of each row; m entries */
+    uint64_t *keep; /* pruned: m x ceil(k/64) bits of what stays; NULL: all. Owned */
 };
 
 /* Zeroed means empty. */

@@ -28,6 +28,7 @@ enum option {
     OPT_LAYERS,
     OPT_MACHINE,
     OPT_MASK_DIR,
+    OPT_MASKS,
     OPT_MAX_DROP,
     OPT_MAX_ERROR,
     OPT_MAX_REGRESSION,
@@ -36,20 +37,25 @@ enum option {
     OPT_NO_SAVE,
     OPT_OUTPUT,
     OPT_PATTERN,
+    OPT_PRUNE,
     OPT_QUICK,
     OPT_QUIET,
     OPT_RESIDENCY,
+    OPT_SCOPE,
+    OPT_SCORE,
     OPT_SEED,
     OPT_SET,
     OPT_SPARSITY,
     OPT_TERMINAL,
     OPT_THREADS,
     OPT_TIMES,
+    OPT_TOKENS,
     OPT_VARIANT,
+    OPT_WRITE,
     OPT_COUNT,
 };
 
-#define POSITIONALS_MAX 8
+#define POSITIONALS_MAX 64
 
 /* A parsed command line. */
 struct args {
@@ -84,7 +90,7 @@ struct cli {
 };
 
 extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
-    verb_compare, verb_list, verb_help;
+    verb_compare, verb_inspect, verb_list, verb_help;
 const struct verb *const *cli_verbs(void);
 
 /* options.c */

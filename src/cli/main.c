@@ -8,9 +8,9 @@
 
 const struct verb *const *cli_verbs(void)
 {
-    static const struct verb *const verbs[] = {&verb_analyze, &verb_explain,  &verb_plot,
-                                               &verb_probe,   &verb_validate, &verb_compare,
-                                               &verb_list,    &verb_help,     NULL};
+    static const struct verb *const verbs[] = {
+        &verb_analyze, &verb_explain, &verb_plot, &verb_probe, &verb_validate,
+        &verb_compare, &verb_inspect, &verb_list, &verb_help,  NULL};
     return verbs;
 }
 

@@ -39,6 +39,7 @@ static const struct {
     [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
                      "name or file (default host); see list machines"},
     [OPT_MASK_DIR] = {"mask-dir", 0, VALUE, "DIR", "real masks: LAYER.smtx, '_' for '/'"},
+    [OPT_MASKS] = {"masks", 0, VALUE, "DIR", "write DIR/LAYER.smtx, '_' for '/'"},
     [OPT_MAX_DROP] = {"max-drop", 0, VALUE, "D",
                       "accuracy that may be lost: 1.0 points or 2%"},
     [OPT_MAX_ERROR] = {"max-error", 0, VALUE, "E",
@@ -51,9 +52,14 @@ static const struct {
     [OPT_NO_SAVE] = {"no-save", 0, FLAG, "", "do not write the record"},
     [OPT_OUTPUT] = {"output", 'o', VALUE, "FILE", "where to write"},
     [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
+    [OPT_PRUNE] = {"prune", 0, VALUE, "P@S",
+                   "prune to pattern P at sparsity S: 32x1@0.9,\n2:4"},
     [OPT_QUICK] = {"quick", 0, FLAG, "", "under 5 s: one instruction set, fewer repetitions"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R", "dram warm cold network (default dram)"},
+    [OPT_SCOPE] = {"scope", 0, VALUE, "W",
+                   "layer: each to S (default); global: one\nthreshold for all"},
+    [OPT_SCORE] = {"score", 0, VALUE, "L", "l1 or l2 norm of a block (default l2)"},
     [OPT_SEED] = {"seed", 0, VALUE, "N", "of masks, values and order (default 1)"},
     [OPT_SET] = {"set", 0, REPEATED, "P=V",
                  "change a machine number, repeatable:\n"
@@ -62,8 +68,10 @@ static const struct {
     [OPT_TERMINAL] = {"terminal", 't', VALUE, "T", "dumb: draw in the terminal"},
     [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default all)"},
     [OPT_TIMES] = {"times", 0, VALUE, "FILE", "your times per layer: layer,dense_s,sparse_s"},
+    [OPT_TOKENS] = {"tokens", 'n', VALUE, "N", "n of layers whose file does not tell"},
     [OPT_VARIANT] = {"variant", 'v', VALUE, "NAME",
                      "variant to show (default: the recommended)"},
+    [OPT_WRITE] = {"write", 'w', VALUE, "FILE", "the pruned weights, as safetensors"},
 };
 
 static bool allowed(const struct verb *verb, int option)

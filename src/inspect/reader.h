@@ -55,6 +55,9 @@ bool spr_elements(const int64_t *shape, int rank, int64_t *elements);
 /* Bytes of an element; 0 for SPR_ELEMENT_OTHER. */
 size_t spr_element_bytes(enum spr_element element);
 
+/* Whether an element of a pruned weight stays. */
+bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column);
+
 /* File name without directory and without the given suffix, in the arena; NULL when out of
  * memory. */
 const char *spr_layer_name(struct spr_weights *weights, const char *path);

@@ -178,7 +178,8 @@ static void bitmask_bits(const struct spr_weight *w, int64_t row, int64_t count,
 void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count,
                      uint64_t *bits)
 {
-    memset(bits, 0, (size_t)(count * ((weight->k + 63) / 64)) * sizeof *bits);
+    const size_t words = (size_t)((weight->k + 63) / 64), all = (size_t)count * words;
+    memset(bits, 0, all * sizeof *bits);
     switch (weight->storage) {
     case SPR_STORAGE_DENSE:
         dense_bits(weight, row, count, bits);
@@ -191,6 +192,9 @@ void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count
         break;
     case SPR_STORAGE_NONE:
         break;
+    }
+    for (size_t i = 0; weight->keep && i < all; i++) {
+        bits[i] &= weight->keep[(size_t)row * words + i];
     }
 }
 
@@ -218,14 +222,9 @@ static void dense_values(const struct spr_weight *w, int64_t row, int64_t count,
     }
 }
 
-void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,
-                       float *values)
+static void sparse_values(const struct spr_weight *w, int64_t row, int64_t count,
+                          float *values)
 {
-    const struct spr_weight *w = weight;
-    if (w->storage == SPR_STORAGE_DENSE) {
-        dense_values(w, row, count, values);
-        return;
-    }
     memset(values, 0, (size_t)(count * w->k) * sizeof *values);
     for (int64_t i = 0; i < count && w->storage == SPR_STORAGE_MATRIX; i++) {
         for (size_t e = w->matrix.row[row + i]; e < w->matrix.row[row + i + 1]; e++) {
@@ -239,6 +238,29 @@ void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t cou
             if (mask_bit(w, row + i, j)) {
                 values[i * w->k + j] = element_at(w->element, at);
                 at += spr_element_bytes(w->element);
+            }
+        }
+    }
+}
+
+bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column)
+{
+    const int64_t words = (weight->k + 63) / 64;
+    return !weight->keep || (weight->keep[row * words + column / 64] >> (column % 64) & 1);
+}
+
+void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,
+                       float *values)
+{
+    if (weight->storage == SPR_STORAGE_DENSE) {
+        dense_values(weight, row, count, values);
+    } else {
+        sparse_values(weight, row, count, values);
+    }
+    for (int64_t i = 0; weight->keep && i < count; i++) {
+        for (int64_t j = 0; j < weight->k; j++) {
+            if (!spr_weight_keeps(weight, row + i, j)) {
+                values[i * weight->k + j] = 0;
             }
         }
     }

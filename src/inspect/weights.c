@@ -318,6 +318,7 @@ void spr_weights_free(struct spr_weights *weights)
 {
     for (size_t i = 0; i < weights->weight_count; i++) {
         spr_matrix_free(&weights->weight[i].matrix);
+        spr_free(weights->weight[i].keep);
     }
     spr_free(weights->weight);
     spr_free(weights->tensor);

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sproof inspect: from weights to a layer table, and pruning. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "limits.h"
+#include "mem.h"
+#include "sproof/inspect.h"
+
+#define DEFAULT_PATTERNS "4x1,4x4,16x16,32x1,2:4"
+
+struct work {
+    struct cli *cli;
+    const struct args *args;
+    struct spr_error *err;
+    struct spr_weights_options options;
+    struct spr_weights weights;
+    struct spr_pattern *patterns;
+    size_t pattern_count, listed; /* all that are counted; those asked for by --pattern */
+    bool prunes;
+    struct spr_prune_options prune;
+    char variant[SPR_PATTERN_TEXT + 32]; /* "32x1@0.9" */
+    double *energy;
+    const char **reason;
+    struct spr_inspection inspection;
+    struct spr_inspect_progress progress;
+};
+
+static enum spr_status read_tokens(struct work *w)
+{
+    const char *text = w->args->value[OPT_TOKENS];
+    char *end = NULL;
+    errno = 0;
+    long long value = text ? strtoll(text, &end, 10) : 0;
+    if (text && (errno || end == text || *end || value < 1 || value > SPR_DIMENSION_MAX)) {
+        return spr_fail(w->err, SPR_EINPUT, "--tokens: '%.40s': expected an integer 1..2^40",
+                        text);
+    }
+    w->options.tokens = value;
+    return SPR_OK;
+}
+
+/* "32x1@0.9", or a pattern that fixes its own sparsity. */
+static enum spr_status read_prune(struct work *w)
+{
+    const char *text = w->args->value[OPT_PRUNE], *at = text ? strchr(text, '@') : NULL;
+    char pattern[SPR_PATTERN_TEXT];
+    double *sparsity = NULL;
+    size_t count = 1;
+    if (!text) {
+        return SPR_OK;
+    }
+    w->prunes = true;
+    snprintf(pattern, sizeof pattern, "%.*s", (int)(at ? at - text : (long)strlen(text)),
+             text);
+    enum spr_status status = spr_pattern_parse(pattern, &w->prune.pattern, w->err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    double fixed = spr_pattern_fixed_sparsity(&w->prune.pattern);
+    w->prune.sparsity = fixed;
+    if (at) {
+        status = cli_sparsities(at + 1, &sparsity, &count, w->err);
+        w->prune.sparsity = status == SPR_OK ? sparsity[0] : 0;
+        spr_free(sparsity);
+    }
+    if (status == SPR_OK && (count != 1 || (!at && !(fixed >= 0)))) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--prune: '%.60s': expected one PATTERN@SPARSITY, such as 32x1@0.9",
+                          text);
+    }
+    if (status == SPR_OK && fixed >= 0 &&
+        !(w->prune.sparsity - fixed <= SPR_SPARSITY_SLACK &&
+          fixed - w->prune.sparsity <= SPR_SPARSITY_SLACK)) {
+        status = spr_fail(w->err, SPR_EINPUT, "--prune: '%.60s': %s has a sparsity of %.6g",
+                          text, pattern, fixed);
+    }
+    snprintf(w->variant, sizeof w->variant, "%s@%.12g",
+             spr_pattern_text(&w->prune.pattern, pattern),
+             fixed >= 0 ? fixed : w->prune.sparsity);
+    return status;
+}
+
+static enum spr_status read_choices(struct work *w)
+{
+    static const char *const scopes[] = {"layer", "global", NULL};
+    static const char *const scores[] = {"l1", "l2", NULL};
+    const char *const *value = w->args->value;
+    int scope = 0, score = 1;
+    enum spr_status status = value[OPT_SCOPE]
+                                 ? cli_word("scope", value[OPT_SCOPE], scopes, &scope, w->err)
+                                 : SPR_OK;
+    if (status == SPR_OK && value[OPT_SCORE]) {
+        status = cli_word("score", value[OPT_SCORE], scores, &score, w->err);
+    }
+    w->prune.global = scope == 1;
+    w->prune.score = score == 0 ? SPR_SCORE_L1 : SPR_SCORE_L2;
+    if (status == SPR_OK && !w->prunes &&
+        (value[OPT_SCOPE] || value[OPT_SCORE] || value[OPT_WRITE])) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--scope, --score and --write: expected with --prune P@S only");
+    }
+    return status;
+}
+
+static bool has_pattern(const struct work *w, const struct spr_pattern *pattern)
+{
+    for (size_t i = 0; i < w->pattern_count; i++) {
+        if (spr_pattern_equal(&w->patterns[i], pattern)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* first: before all others. */
+static enum spr_status add_pattern(struct work *w, const struct spr_pattern *pattern,
+                                   bool first)
+{
+    struct spr_pattern *more =
+        spr_reallocarray(w->patterns, w->pattern_count + 1, sizeof *more);
+    if (!more) {
+        return spr_fail(w->err, SPR_ENOMEM, "out of memory");
+    }
+    w->patterns = more;
+    if (first) {
+        memmove(more + 1, more, w->pattern_count * sizeof *more);
+    }
+    more[first ? 0 : w->pattern_count] = *pattern;
+    w->pattern_count++;
+    return SPR_OK;
+}
+
+static enum spr_status read_options(struct work *w)
+{
+    const char *list = w->args->value[OPT_PATTERN];
+    if (w->args->positional_count == 0) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "inspect: expected WEIGHTS, files or directories: see sproof help "
+                        "inspect");
+    }
+    enum spr_status status = read_tokens(w);
+    status = status ? status : read_prune(w);
+    status = status ? status : read_choices(w);
+    status = status ? status
+                    : cli_patterns(list ? list : DEFAULT_PATTERNS, &w->patterns,
+                                   &w->pattern_count, w->err);
+    w->listed = list ? w->pattern_count : 0;
+    if (status == SPR_OK && w->prunes) {
+        /* The one pruned to stands first. */
+        for (size_t i = 0; i < w->pattern_count; i++) {
+            if (spr_pattern_equal(&w->patterns[i], &w->prune.pattern)) {
+                memmove(w->patterns + i, w->patterns + i + 1,
+                        (w->pattern_count - i - 1) * sizeof *w->patterns);
+                w->pattern_count--;
+            }
+        }
+        status = add_pattern(w, &w->prune.pattern, true);
+    }
+    return status;
+}
+
+static enum spr_status refuse_input(struct work *w, const char *option, const char *path)
+{
+    struct stat output, given;
+    if (!path || stat(path, &output) != 0) {
+        return SPR_OK;
+    }
+    for (size_t i = 0; i < w->weights.tensor_count; i++) {
+        if (stat(w->weights.tensor[i].file, &given) == 0 && output.st_dev == given.st_dev &&
+            output.st_ino == given.st_ino) {
+            return spr_fail(w->err, SPR_EINPUT, "--%s %s: is an input: expected another file",
+                            option, path);
+        }
+    }
+    return SPR_OK;
+}
+
+static enum spr_status read_weights(struct work *w)
+{
+    enum spr_status status = SPR_OK;
+    for (size_t i = 0; i < w->args->positional_count && status == SPR_OK; i++) {
+        status = spr_weights_read(w->args->positional[i], &w->options, &w->weights,
+                                  &w->cli->notes, w->err);
+    }
+    if (status == SPR_OK && w->weights.weight_count == 0) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "%s: no layers: expected tensors of 2 to 5 dimensions named "
+                          "'....weight'",
+                          w->args->positional[0]);
+    }
+    status = status ? status : refuse_input(w, "output", w->args->value[OPT_OUTPUT]);
+    return status ? status : refuse_input(w, "write", w->args->value[OPT_WRITE]);
+}
+
+static void tell(void *context, double fraction, const char *layer)
+{
+    const struct cli *cli = context;
+    fprintf(cli->err, "\r\033[K%3.0f %% %.60s", 100 * fraction, layer);
+    fflush(cli->err);
+}
+
+static enum spr_status count(struct work *w)
+{
+    spr_inspection_free(&w->inspection);
+    return spr_inspect(&w->weights, w->patterns, w->pattern_count, &w->progress,
+                       &w->inspection, w->err);
+}
+
+/* What was detected is counted too, in a second pass when it was not asked for anyway. */
+static enum spr_status count_detected(struct work *w)
+{
+    size_t before = w->pattern_count;
+    enum spr_status status = SPR_OK;
+    for (size_t i = 0; i < w->inspection.layer_count && status == SPR_OK; i++) {
+        const struct spr_pattern *found = &w->inspection.layer[i].detected;
+        if (!spr_pattern_is_dense(found) && !has_pattern(w, found) && w->listed == 0 &&
+            !w->prunes) {
+            status = add_pattern(w, found, false);
+        }
+    }
+    /* The list may have moved. */
+    w->inspection.patterns = w->patterns;
+    return status || w->pattern_count == before ? status : count(w);
+}
+
+static enum spr_status work_through(struct work *w)
+{
+    bool quiet = w->cli->quiet || w->args->value[OPT_NO_PROGRESS] || !isatty(STDERR_FILENO);
+    enum spr_status status = SPR_OK;
+    w->progress = (struct spr_inspect_progress){quiet ? NULL : tell, NULL, w->cli};
+    if (w->prunes) {
+        w->energy = spr_calloc(w->weights.weight_count + 1, sizeof *w->energy);
+        w->reason = spr_calloc(w->weights.weight_count + 1, sizeof *w->reason);
+        status = w->energy && w->reason ? spr_prune(&w->weights, &w->prune, &w->progress,
+                                                    w->energy, w->reason, w->err)
+                                        : spr_fail(w->err, SPR_ENOMEM, "out of memory");
+    }
+    status = status ? status : count(w);
+    status = status ? status : count_detected(w);
+    for (size_t i = 0; i < w->inspection.layer_count && status == SPR_OK && w->prunes; i++) {
+        size_t at = (size_t)(w->inspection.layer[i].weight - w->weights.weight);
+        w->inspection.layer[i].energy = w->energy[at];
+        w->inspection.layer[i].stays_dense = w->reason[at];
+    }
+    if (!quiet) {
+        fputs("\r\033[K", w->cli->err);
+    }
+    return status;
+}
+
+static enum spr_status write_model(struct work *w)
+{
+    struct cli_output output;
+    const char *path = w->args->value[OPT_OUTPUT];
+    const struct spr_model_table table = {w->prunes ? w->variant : NULL, w->listed};
+    enum spr_status status = path ? cli_output_open(&output, path, w->err) : SPR_OK;
+    if (status == SPR_OK && path) {
+        status = cli_output_close(&output,
+                                  spr_inspection_write_model(output.file, &w->inspection,
+                                                             &table, &w->cli->notes, w->err),
+                                  w->err);
+    }
+    return status;
+}
+
+static enum spr_status write_weights(struct work *w)
+{
+    struct cli_output output;
+    const char *path = w->args->value[OPT_WRITE];
+    enum spr_status status = path ? cli_output_open(&output, path, w->err) : SPR_OK;
+    if (status == SPR_OK && path) {
+        status = cli_output_close(&output, spr_weights_write(output.file, &w->weights, w->err),
+                                  w->err);
+    }
+    return status;
+}
+
+static enum spr_status write_mask(struct work *w, const struct spr_inspected *layer)
+{
+    char path[1024];
+    struct cli_output output;
+    int length = snprintf(path, sizeof path, "%s/", w->args->value[OPT_MASKS]);
+    for (const char *c = layer->weight->layer; *c && length < (int)sizeof path - 8; c++) {
+        path[length++] = *c == '/' ? '_' : *c;
+    }
+    snprintf(path + length, sizeof path - (size_t)length, ".smtx");
+    enum spr_status status = cli_output_open(&output, path, w->err);
+    return status
+               ? status
+               : cli_output_close(&output, spr_mask_write(output.file, layer, w->err), w->err);
+}
+
+static enum spr_status write_masks(struct work *w)
+{
+    const char *directory = w->args->value[OPT_MASKS];
+    enum spr_status status = SPR_OK;
+    if (directory && mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        return spr_fail(w->err, SPR_EENVIRONMENT, "%s: %s", directory, strerror(errno));
+    }
+    for (size_t i = 0; directory && i < w->inspection.layer_count && status == SPR_OK; i++) {
+        const struct spr_inspected *layer = &w->inspection.layer[i];
+        double weights = (double)layer->weight->m * (double)layer->weight->k;
+        if (layer->weight->prunable && layer->nnz < weights) {
+            status = write_mask(w, layer);
+        }
+    }
+    return status;
+}
+
+static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
+{
+    struct work w = {.cli = cli, .args = args, .err = err};
+    struct spr_report report = {.layers = args->value[OPT_LAYERS] != NULL,
+                                .saved = args->value[OPT_OUTPUT]};
+    enum spr_status status =
+        args->value[OPT_FORMAT]
+            ? spr_format_parse(args->value[OPT_FORMAT], &report.format, err)
+            : SPR_OK;
+    status = status ? status : read_options(&w);
+    status = status ? status : read_weights(&w);
+    status = status ? status : work_through(&w);
+    status = status ? status : write_model(&w);
+    status = status ? status : write_weights(&w);
+    status = status ? status : write_masks(&w);
+    cli_flush_notes(cli);
+    status = status ? status : spr_report_inspection(cli->out, &w.inspection, &report, err);
+    spr_inspection_free(&w.inspection);
+    spr_weights_free(&w.weights);
+    spr_free(w.patterns);
+    spr_free(w.energy);
+    spr_free(w.reason);
+    return status;
+}
+
+static const enum option options[] = {OPT_PATTERN, OPT_TOKENS, OPT_PRUNE, OPT_SCOPE,
+                                      OPT_SCORE,   OPT_WRITE,  OPT_MASKS, OPT_OUTPUT,
+                                      OPT_LAYERS,  OPT_FORMAT, OPT_COUNT};
+
+const struct verb verb_inspect = {
+    .name = "inspect",
+    .arguments = "WEIGHTS... ",
+    .summary = "Real weights: where the zeros are, a layer table, pruning.",
+    .examples =
+        {"sproof inspect model.safetensors --tokens 128 -o model.csv",
+         "sproof inspect model.safetensors --prune 32x1@0.9 --write pruned.safetensors"},
+    .notes =
+        "WEIGHTS: safetensors, the index of a split checkpoint, ONNX, .npy, .npz (SciPy's\n"
+        "too), Matrix Market (.gz too), .smtx, or a directory of them. -o writes a layer\n"
+        "table for analyze. --prune keeps the weights or blocks of the largest norm.",
+    .positionals_max = POSITIONALS_MAX,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which pattern explains the zeros of a matrix: the rule is in the README, "Weights in". */
+#ifndef SPROOF_INSPECT_DETECT_H
+#define SPROOF_INSPECT_DETECT_H
+
+#include "mem.h"
+#include "sproof/weights.h"
+
+struct spr_detector;
+
+/* NULL when out of memory. */
+struct spr_detector *spr_detector_make(const struct spr_weight *weight,
+                                       struct spr_arena *arena);
+
+/* The bits of the next row, rows in order from 0. */
+void spr_detect_row(struct spr_detector *detector, int64_t row, const uint64_t *bits);
+
+/* The pattern, after the last row; nnz: all non-zeros. */
+struct spr_pattern spr_detect(const struct spr_detector *detector, double nnz);
+
+/* Set bits; those in [begin, end). */
+int64_t spr_count_bits(const uint64_t *bits, int64_t words);
+int64_t spr_count_range(const uint64_t *bits, int64_t begin, int64_t end);
+
+#endif

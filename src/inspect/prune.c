@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Magnitude pruning: the cells of the largest norm stay. The norm at which cells are cut is
+ * found by counting its bits in two passes, so that no list of all norms is kept. */
+#include <math.h>
+#include <string.h>
+
+#include "reader.h"
+#include "sproof/inspect.h"
+
+/* Norms are floats of no sign: their bits rise with them, and the upper half is counted
+ * first. */
+#define BUCKETS ((size_t)1 << 16)
+
+struct pruning {
+    struct spr_weights *weights;
+    const struct spr_prune_options *options;
+    const struct spr_inspect_progress *progress;
+    int64_t rows, columns; /* of a cell */
+    float *values;         /* of one cell row */
+    uint32_t *norms;       /* bits of its cells' norms */
+    double *sums;
+    double *bucket;
+    /* the cut: norms above stay, of equal ones the first `ties` */
+    uint32_t cut;
+    double ties;
+    double *energy;
+    const char **reason;
+};
+
+static struct spr_shape shape_of(const struct spr_weight *w)
+{
+    return (struct spr_shape){w->m, w->k, w->groups};
+}
+
+static bool takes_part(const struct pruning *p, size_t index)
+{
+    const struct spr_weight *w = &p->weights->weight[index];
+    return w->prunable && w->storage != SPR_STORAGE_NONE && !p->reason[index];
+}
+
+static uint32_t norm_bits(float norm)
+{
+    uint32_t bits;
+    norm = isnan(norm) ? HUGE_VALF : norm; /* what is no number is never cut */
+    memcpy(&bits, &norm, sizeof bits);
+    return bits;
+}
+
+/* Norms of the cells whose first row is `row`. Single weights need no sum. */
+static void cell_norms(struct pruning *p, const struct spr_weight *w, int64_t row)
+{
+    const int64_t rows = row + p->rows <= w->m ? p->rows : w->m - row;
+    const int64_t cells = (w->k + p->columns - 1) / p->columns;
+    spr_weight_values(w, row, rows, p->values);
+    if (p->rows == 1 && p->columns == 1) {
+        for (int64_t j = 0; j < w->k; j++) {
+            p->norms[j] = norm_bits(fabsf(p->values[j]));
+        }
+        return;
+    }
+    memset(p->sums, 0, (size_t)cells * sizeof *p->sums);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < w->k; j++) {
+            double value = fabs((double)p->values[i * w->k + j]);
+            p->sums[j / p->columns] +=
+                p->options->score == SPR_SCORE_L1 ? value : value * value;
+        }
+    }
+    for (int64_t c = 0; c < cells; c++) {
+        double sum = p->options->score == SPR_SCORE_L1 ? p->sums[c] : sqrt(p->sums[c]);
+        p->norms[c] = norm_bits((float)sum);
+    }
+}
+
+/* Counts norms by their upper half, or those of one upper half by their lower. */
+static enum spr_status count_norms(struct pruning *p, size_t begin, size_t end, int64_t upper,
+                                   struct spr_error *err)
+{
+    memset(p->bucket, 0, BUCKETS * sizeof *p->bucket);
+    for (size_t i = begin; i < end; i++) {
+        const struct spr_weight *w = &p->weights->weight[i];
+        if (!takes_part(p, i)) {
+            continue;
+        }
+        if (p->progress && p->progress->stop && p->progress->stop()) {
+            return spr_fail(err, SPR_EINTERRUPTED, "interrupted");
+        }
+        for (int64_t row = 0; row < w->m; row += p->rows) {
+            cell_norms(p, w, row);
+            for (int64_t c = 0; c < (w->k + p->columns - 1) / p->columns; c++) {
+                uint32_t norm = p->norms[c];
+                if (upper < 0) {
+                    p->bucket[norm >> 16]++;
+                } else if (norm >> 16 == (uint32_t)upper) {
+                    p->bucket[norm & 0xFFFFu]++;
+                }
+            }
+        }
+    }
+    return SPR_OK;
+}
+
+/* The bucket in which the kept-th largest falls; *left: how many of it stay. */
+static uint32_t find_bucket(const struct pruning *p, double kept, double *left)
+{
+    uint32_t b = BUCKETS - 1;
+    *left = kept;
+    while (b > 0 && p->bucket[b] < *left) {
+        *left -= p->bucket[b--];
+    }
+    return b;
+}
+
+static enum spr_status find_cut(struct pruning *p, size_t begin, size_t end, double kept,
+                                struct spr_error *err)
+{
+    double left;
+    enum spr_status status = count_norms(p, begin, end, -1, err);
+    uint32_t upper = find_bucket(p, kept, &left);
+    status = status ? status : count_norms(p, begin, end, (int64_t)upper, err);
+    uint32_t lower = find_bucket(p, left, &p->ties);
+    p->cut = upper << 16 | lower;
+    return status;
+}
+
+static void keep_cell(const struct spr_weight *w, uint64_t *keep, int64_t row, int64_t column,
+                      const struct pruning *p)
+{
+    const int64_t words = (w->k + 63) / 64;
+    for (int64_t i = row; i < row + p->rows && i < w->m; i++) {
+        for (int64_t j = column; j < column + p->columns && j < w->k; j++) {
+            keep[i * words + j / 64] |= (uint64_t)1 << (j % 64);
+        }
+    }
+}
+
+/* The cells above the cut. */
+static void select_cells(struct pruning *p, const struct spr_weight *w, uint64_t *keep)
+{
+    for (int64_t row = 0; row < w->m; row += p->rows) {
+        cell_norms(p, w, row);
+        for (int64_t c = 0; c < (w->k + p->columns - 1) / p->columns; c++) {
+            bool tie = p->norms[c] == p->cut && p->ties > 0;
+            p->ties -= tie;
+            if (p->norms[c] > p->cut || tie) {
+                keep_cell(w, keep, row, c * p->columns, p);
+            }
+        }
+    }
+}
+
+/* `most` of the values[0], values[stride], ... that are largest; count of them. */
+static void select_largest(int64_t stride, int64_t count, int64_t most, const float *values,
+                           bool *kept)
+{
+
+    memset(kept, 0, (size_t)count * sizeof *kept);
+    for (int64_t taken = 0; taken < most && taken < count; taken++) {
+        int64_t best = -1;
+        for (int64_t i = 0; i < count; i++) {
+            if (!kept[i] && (best < 0 || norm_bits(fabsf(values[i * stride])) >
+                                             norm_bits(fabsf(values[best * stride])))) {
+                best = i;
+            }
+        }
+        kept[best] = true;
+    }
+}
+
+/* N of every M along a row. */
+static void select_groups(struct pruning *p, const struct spr_weight *w, uint64_t *keep,
+                          bool *kept)
+{
+    const struct spr_pattern *pattern = &p->options->pattern;
+    for (int64_t row = 0; row < w->m; row++) {
+        spr_weight_values(w, row, 1, p->values);
+        for (int64_t j = 0; j < w->k; j += pattern->b) {
+            int64_t count = j + pattern->b <= w->k ? pattern->b : w->k - j;
+            select_largest(1, count, pattern->a, p->values + j, kept);
+            for (int64_t i = 0; i < count; i++) {
+                if (kept[i]) {
+                    keep_cell(w, keep, row, j + i, p);
+                }
+            }
+        }
+    }
+}
+
+/* One of P rows in each column. */
+static void select_owners(struct pruning *p, const struct spr_weight *w, uint64_t *keep,
+                          bool *kept)
+{
+    for (int64_t row = 0; row < w->m; row += p->options->pattern.a) {
+        int64_t rows = p->options->pattern.a;
+        rows = row + rows <= w->m ? rows : w->m - row;
+        spr_weight_values(w, row, rows, p->values);
+        for (int64_t j = 0; j < w->k; j++) {
+            select_largest(w->k, rows, 1, p->values + j, kept);
+            for (int64_t i = 0; i < rows; i++) {
+                if (kept[i]) {
+                    keep_cell(w, keep, row + i, j, p);
+                }
+            }
+        }
+    }
+}
+
+static double energy_kept(struct pruning *p, struct spr_weight *w, uint64_t *keep)
+{
+    double all = 0, kept = 0;
+    for (int64_t row = 0; row < w->m; row++) {
+        spr_weight_values(w, row, 1, p->values);
+        const uint64_t *bits = keep + row * ((w->k + 63) / 64);
+        for (int64_t j = 0; j < w->k; j++) {
+            double square = (double)p->values[j] * (double)p->values[j];
+            all += square;
+            kept += bits[j / 64] >> (j % 64) & 1 ? square : 0;
+        }
+    }
+    return all > 0 ? kept / all : 1;
+}
+
+static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_error *err)
+{
+    struct spr_weight *w = &p->weights->weight[index];
+    const enum spr_class kind = p->options->pattern.kind->pattern_class;
+    const int64_t words = (w->k + 63) / 64;
+    uint64_t *keep = spr_calloc((size_t)(w->m * words), sizeof *keep);
+    int64_t most = p->options->pattern.a > p->options->pattern.b ? p->options->pattern.a
+                                                                 : p->options->pattern.b;
+    bool *kept = spr_calloc((size_t)(most + 1), sizeof *kept);
+    enum spr_status status = SPR_OK;
+    if (!keep || !kept) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    } else if (kind == SPR_CLASS_NM) {
+        select_groups(p, w, keep, kept);
+    } else if (kind == SPR_CLASS_COMP) {
+        select_owners(p, w, keep, kept);
+    } else {
+        if (!p->options->global) {
+            struct spr_shape shape = shape_of(w);
+            double cells =
+                spr_pattern_kept(&p->options->pattern, &shape, p->options->sparsity);
+            status = find_cut(p, index, index + 1, cells, err);
+        }
+        if (status == SPR_OK) {
+            select_cells(p, w, keep);
+        }
+    }
+    spr_free(kept);
+    if (status != SPR_OK) {
+        spr_free(keep);
+        return status;
+    }
+    p->energy[index] = energy_kept(p, w, keep);
+    spr_free(w->keep);
+    w->keep = keep;
+    return SPR_OK;
+}
+
+/* Which layers are left alone, and room for the widest of the others. */
+static enum spr_status prepare(struct pruning *p, struct spr_error *err)
+{
+    const struct spr_pattern *pattern = &p->options->pattern;
+    const enum spr_class kind = pattern->kind->pattern_class;
+    int64_t widest = 0, tall = kind == SPR_CLASS_COMP ? pattern->a : 1;
+    p->rows = kind == SPR_CLASS_BLOCK ? pattern->a : 1;
+    p->columns = kind == SPR_CLASS_BLOCK ? pattern->b : 1;
+    tall = p->rows > tall ? p->rows : tall;
+    for (size_t i = 0; i < p->weights->weight_count; i++) {
+        const struct spr_weight *w = &p->weights->weight[i];
+        struct spr_shape shape = shape_of(w);
+        p->energy[i] = (double)NAN;
+        p->reason[i] = !w->prunable || w->storage == SPR_STORAGE_NONE ? "not prunable"
+                       : pattern->kind->misfit ? pattern->kind->misfit(pattern, &shape)
+                                               : NULL;
+        widest = !p->reason[i] && w->k > widest ? w->k : widest;
+    }
+    if (widest == 0) {
+        return spr_fail(err, SPR_EINPUT, "no layer is prunable to this pattern");
+    }
+    p->values = spr_calloc((size_t)widest * (size_t)tall, sizeof *p->values);
+    p->norms = spr_calloc((size_t)widest, sizeof *p->norms);
+    p->sums = spr_calloc((size_t)widest, sizeof *p->sums);
+    p->bucket = spr_calloc(BUCKETS, sizeof *p->bucket);
+    return p->values && p->norms && p->sums && p->bucket
+               ? SPR_OK
+               : spr_fail(err, SPR_ENOMEM, "out of memory");
+}
+
+static enum spr_status check_options(const struct spr_prune_options *options,
+                                     struct spr_error *err)
+{
+    enum spr_class kind = options->pattern.kind->pattern_class;
+    char text[SPR_PATTERN_TEXT];
+    spr_pattern_text(&options->pattern, text);
+    if (kind == SPR_CLASS_DENSE || strcmp(options->pattern.kind->name, "ell") == 0) {
+        return spr_fail(err, SPR_EINPUT,
+                        "pruning to %s: expected csr, RxC blocks, N:M or comp:P", text);
+    }
+    if (options->global && (kind == SPR_CLASS_NM || kind == SPR_CLASS_COMP)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "scope global: %s keeps the same share of every layer: expected a "
+                        "pattern of free sparsity, or scope layer",
+                        text);
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_options *options,
+                          const struct spr_inspect_progress *progress, double *energy,
+                          const char **reason, struct spr_error *err)
+{
+    struct pruning p = {.weights = weights,
+                        .options = options,
+                        .progress = progress,
+                        .energy = energy,
+                        .reason = reason};
+    enum spr_status status = check_options(options, err);
+    status = status ? status : prepare(&p, err);
+    if (status == SPR_OK && options->global) {
+        double cells = 0;
+        for (size_t i = 0; i < weights->weight_count; i++) {
+            struct spr_shape shape = shape_of(&weights->weight[i]);
+            cells += takes_part(&p, i)
+                         ? options->pattern.kind->cells(&options->pattern, &shape)
+                         : 0;
+        }
+        status = find_cut(&p, 0, weights->weight_count,
+                          floor((1 - options->sparsity) * cells + 0.5), err);
+    }
+    for (size_t i = 0; i < weights->weight_count && status == SPR_OK; i++) {
+        if (takes_part(&p, i)) {
+            if (progress && progress->tell) {
+                progress->tell(progress->context, (double)i / (double)weights->weight_count,
+                               weights->weight[i].layer);
+            }
+            status = prune_weight(&p, i, err);
+        }
+    }
+    spr_free(p.values);
+    spr_free(p.norms);
+    spr_free(p.sums);
+    spr_free(p.bucket);
+    return status;
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What inspect found, for people and for programs. */
+#include <math.h>
+#include <string.h>
+
+#include "emit.h"
+#include "mem.h"
+#include "sproof/report.h"
+#include "table.h"
+
+/* Columns of the table on the screen that patterns may take; csv and json have all. */
+#define PATTERNS_SHOWN 5
+#define NAME_WIDTH 22
+#define FIXED_COLUMNS 5
+
+static double weights_of(const struct spr_inspected *l)
+{
+    return (double)l->weight->m * (double)l->weight->k;
+}
+
+static double zeros_of(const struct spr_inspected *l)
+{
+    return 1 - l->nnz / weights_of(l);
+}
+
+/* Non-zeros of the fullest row over those of the mean one: 1 is balanced. */
+static double imbalance_of(const struct spr_inspected *l)
+{
+    return l->nnz > 0 ? l->longest_row * (double)l->weight->m / l->nnz : (double)NAN;
+}
+
+/* Weights stored that are no zeros. */
+static double fill_of(const struct spr_inspected *l, const struct spr_occupancy *o)
+{
+    return o->stored > 0 ? l->nnz / o->stored : (double)NAN;
+}
+
+/* Share of the stored bytes that are indices, f32. */
+static double index_share(const struct spr_inspected *l, const struct spr_pattern *pattern,
+                          double kept)
+{
+    struct spr_shape shape = {l->weight->m, l->weight->k, l->weight->groups};
+    struct spr_counted counted = {l->nnz, l->touched_columns, l->longest_row};
+    struct spr_weight_cost cost;
+    pattern->kind->cost(pattern, &shape, kept, &counted, 4, &cost);
+    double all = cost.value_bytes + cost.index_bytes;
+    return all > 0 ? cost.index_bytes / all : 0;
+}
+
+/* "1,234,567". */
+static const char *grouped(double value, char text[32])
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%.0f", value), used = 0;
+    for (int i = 0; i < length && used < 30; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            text[used++] = ',';
+        }
+        text[used++] = digits[i];
+    }
+    text[used] = '\0';
+    return text;
+}
+
+struct totals {
+    double prunable, weights, nnz; /* layers; weights of prunable layers; their non-zeros */
+    double energy;                 /* mean over pruned weights; NAN: nothing pruned */
+};
+
+static struct totals sum_up(const struct spr_inspection *in)
+{
+    struct totals t = {0};
+    double pruned = 0, energy = 0;
+    for (size_t i = 0; i < in->layer_count; i++) {
+        const struct spr_inspected *l = &in->layer[i];
+        double count = (double)l->weight->count;
+        if (l->weight->prunable) {
+            t.prunable += count;
+            t.weights += count * weights_of(l);
+            t.nnz += count * l->nnz;
+        }
+        if (!isnan(l->energy)) {
+            pruned += count * weights_of(l);
+            energy += count * weights_of(l) * l->energy;
+        }
+    }
+    t.energy = pruned > 0 ? energy / pruned : (double)NAN;
+    return t;
+}
+
+static void put_totals(FILE *file, const struct spr_inspection *in)
+{
+    const struct totals t = sum_up(in);
+    char parameters[32], weights[32];
+    fprintf(file, "%s parameters in %zu tensor%s",
+            grouped(spr_weights_parameters(in->weights), parameters),
+            in->weights->tensor_count, in->weights->tensor_count == 1 ? "" : "s");
+    if (in->weights->origin) {
+        fprintf(file, "; layers told by %s", in->weights->origin);
+    }
+    fprintf(file, "\n%.0f prunable layer%s, %s weights, %.4g %% of them zeros\n", t.prunable,
+            t.prunable == 1 ? "" : "s", grouped(t.weights, weights),
+            t.weights > 0 ? 100 * (1 - t.nnz / t.weights) : 0);
+    if (!isnan(t.energy)) {
+        fprintf(file,
+                "weight energy kept: %.4g %% of sum w^2 (a proxy; it is not an accuracy)\n",
+                100 * t.energy);
+    }
+}
+
+/* Rows of the table that say the same of several layers are one. */
+static bool alike(const struct spr_inspected *a, const struct spr_inspected *b)
+{
+    return a->weight->op == b->weight->op && a->weight->m == b->weight->m &&
+           a->weight->k == b->weight->k && a->weight->prunable == b->weight->prunable &&
+           spr_pattern_equal(&a->detected, &b->detected);
+}
+
+static void put_occupied(struct spr_table *table, size_t column,
+                         const struct spr_inspection *in, size_t first, size_t p, bool layers)
+{
+    double kept = 0, cells = 0;
+    bool legal = true, fits = true;
+    for (size_t i = first; i < in->layer_count; i++) {
+        const struct spr_inspected *l = &in->layer[i];
+        if (i == first || (!layers && alike(&in->layer[first], l))) {
+            kept += l->occupancy[p].kept;
+            cells += l->occupancy[p].cells;
+            legal = legal && l->occupancy[p].legal;
+            fits = fits && l->occupancy[p].fits;
+        }
+    }
+    if (!fits) {
+        spr_table_cell(table, column, "-");
+    } else if (!legal) {
+        spr_table_cell(table, column, "no");
+    } else {
+        spr_table_cell(table, column, "%.1f%%", 100 * kept / cells);
+    }
+}
+
+static void put_row(struct spr_table *table, const struct spr_inspection *in, size_t first,
+                    bool layers)
+{
+    const struct spr_inspected *l = &in->layer[first];
+    char name[SPR_TABLE_CELL], text[SPR_PATTERN_TEXT];
+    double count = 0, zeros = 0, imbalance = 0;
+    for (size_t i = first; i < in->layer_count; i++) {
+        if (i == first || (!layers && alike(l, &in->layer[i]))) {
+            count++;
+            zeros += zeros_of(&in->layer[i]);
+            imbalance = fmax(imbalance, imbalance_of(&in->layer[i]));
+        }
+    }
+    spr_table_row(table);
+    if (count > 1) {
+        char number[24];
+        size_t used = (size_t)snprintf(number, sizeof number, "%.0f x ", count);
+        spr_table_cell(table, 0, "%s%s", number,
+                       spr_text_short(l->weight->layer, NAME_WIDTH - used, name));
+    } else {
+        spr_table_cell(table, 0, "%s", spr_text_short(l->weight->layer, NAME_WIDTH, name));
+    }
+    spr_table_cell(table, 1, "%lldx%lld", (long long)l->weight->m, (long long)l->weight->k);
+    spr_table_cell(table, 2, "%.1f%%", 100 * zeros / count);
+    spr_table_cell(table, 3, "%s", spr_pattern_text(&l->detected, text));
+    spr_table_cell(table, 4, isnan(imbalance) ? "-" : "%.2f", imbalance);
+    for (size_t p = 0; p < in->pattern_count && p < PATTERNS_SHOWN; p++) {
+        put_occupied(table, FIXED_COLUMNS + p, in, first, p, layers);
+    }
+}
+
+static void put_layers(FILE *file, const struct spr_inspection *in,
+                       const struct spr_report *report)
+{
+    static const char *const heads[FIXED_COLUMNS] = {"layer", "m x k", "zeros", "found",
+                                                     "rows"};
+    size_t shown = in->pattern_count < PATTERNS_SHOWN ? in->pattern_count : PATTERNS_SHOWN;
+    struct spr_table table = {.column_count = FIXED_COLUMNS + shown,
+                              .markdown = report->format == SPR_FORMAT_MD};
+    char text[SPR_PATTERN_TEXT];
+    table.left[0] = table.left[3] = true;
+    spr_table_row(&table);
+    for (size_t c = 0; c < FIXED_COLUMNS; c++) {
+        spr_table_cell(&table, c, "%s", heads[c]);
+    }
+    for (size_t p = 0; p < shown; p++) {
+        spr_table_cell(&table, FIXED_COLUMNS + p, "%s",
+                       spr_pattern_text(&in->patterns[p], text));
+    }
+    for (size_t i = 0; i < in->layer_count; i++) {
+        bool first = true;
+        for (size_t j = 0; j < i && !report->layers; j++) {
+            first = first && !alike(&in->layer[j], &in->layer[i]);
+        }
+        if (first) {
+            put_row(&table, in, i, report->layers);
+        }
+    }
+    spr_table_write(&table, file, 0);
+    spr_table_free(&table);
+}
+
+static void put_answer(FILE *file, const struct spr_inspection *in,
+                       const struct spr_report *report)
+{
+    put_totals(file, in);
+    fputc('\n', file);
+    put_layers(file, in, report);
+    spr_text_wrapped(file,
+                     "found: the largest block, 1 to 64 a side, whose stored blocks are 99 % "
+                     "filled; else the smallest N:M that holds with 90 % of its places used; "
+                     "else csr; dense below 1 % zeros. rows: the fullest row over the mean. "
+                     "Under a pattern: cells that hold a non-zero; no: against its rule; -: "
+                     "the layer is too small.",
+                     0);
+    if (report->saved) {
+        fprintf(file, "\nSaved %s. Next:\n  sproof analyze %s\n", report->saved,
+                report->saved);
+    }
+}
+
+static void put_counts(struct spr_emit *out, const struct spr_inspected *l)
+{
+    const struct spr_weight *w = l->weight;
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_text(out, "layer", w->layer);
+    spr_emit_text(out, "op", spr_op_name(w->op));
+    spr_emit_number(out, "m", (double)w->m);
+    spr_emit_number(out, "k", (double)w->k);
+    spr_emit_number(out, "n", w->n > 0 ? (double)w->n : (double)NAN);
+    spr_emit_number(out, "count", (double)w->count);
+    spr_emit_number(out, "groups", (double)w->groups);
+    spr_emit_bool(out, "prunable", w->prunable);
+    spr_emit_number(out, "nnz", l->nnz);
+    spr_emit_number(out, "sparsity", zeros_of(l));
+    spr_emit_number(out, "touched_columns", l->touched_columns);
+    spr_emit_number(out, "longest_row", l->longest_row);
+    spr_emit_number(out, "row_imbalance", imbalance_of(l));
+    spr_emit_text(out, "detected", spr_pattern_text(&l->detected, text));
+    spr_emit_number(out, "energy_kept", l->energy);
+    spr_emit_text(out, "stays_dense", l->stays_dense);
+}
+
+static void put_pattern(struct spr_emit *out, const struct spr_inspection *in,
+                        const struct spr_inspected *l, size_t p)
+{
+    const struct spr_occupancy *o = &l->occupancy[p];
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_text(out, "pattern", spr_pattern_text(&in->patterns[p], text));
+    spr_emit_bool(out, "fits", o->fits);
+    spr_emit_bool(out, "legal", o->fits && o->legal);
+    spr_emit_number(out, "cells", o->cells);
+    spr_emit_number(out, "kept_cells", o->fits ? o->kept : (double)NAN);
+    spr_emit_number(out, "cell_sparsity",
+                    o->fits ? spr_occupancy_sparsity(l, p) : (double)NAN);
+    spr_emit_number(out, "fill", o->fits ? fill_of(l, o) : (double)NAN);
+    spr_emit_number(out, "index_share",
+                    o->fits ? index_share(l, &in->patterns[p], o->kept) : (double)NAN);
+}
+
+/* One line for each layer and pattern. */
+static void put_lines(struct spr_emit *out, const struct spr_inspection *in, bool csv)
+{
+    bool header = csv;
+    for (size_t i = 0; i < in->layer_count; i++) {
+        for (size_t p = 0; p < in->pattern_count; p++) {
+            if (header) {
+                out->notation = SPR_EMIT_CSV_HEADER;
+            } else if (csv) {
+                out->notation = SPR_EMIT_CSV_ROW;
+            }
+            spr_emit_open(out, NULL, '{');
+            put_counts(out, &in->layer[i]);
+            put_pattern(out, in, &in->layer[i], p);
+            spr_emit_close(out, '}');
+            spr_emit_newline(out);
+            p -= header; /* the first again, as a row */
+            header = false;
+        }
+    }
+}
+
+static void put_document(struct spr_emit *out, const struct spr_inspection *in)
+{
+    const struct totals t = sum_up(in);
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "schema", "sproof/inspection");
+    spr_emit_number(out, "schema_version", 1);
+    spr_emit_text(out, "origin", in->weights->origin);
+    spr_emit_number(out, "parameters", spr_weights_parameters(in->weights));
+    spr_emit_number(out, "tensors", (double)in->weights->tensor_count);
+    spr_emit_number(out, "prunable_layers", t.prunable);
+    spr_emit_number(out, "prunable_weights", t.weights);
+    spr_emit_number(out, "prunable_nnz", t.nnz);
+    spr_emit_number(out, "energy_kept", t.energy);
+    spr_emit_open(out, "layers", '[');
+    for (size_t i = 0; i < in->layer_count; i++) {
+        spr_emit_open(out, NULL, '{');
+        put_counts(out, &in->layer[i]);
+        spr_emit_open(out, "patterns", '[');
+        for (size_t p = 0; p < in->pattern_count; p++) {
+            spr_emit_open(out, NULL, '{');
+            put_pattern(out, in, &in->layer[i], p);
+            spr_emit_close(out, '}');
+        }
+        spr_emit_close(out, ']');
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+    spr_emit_newline(out);
+}
+
+enum spr_status spr_report_inspection(FILE *file, const struct spr_inspection *inspection,
+                                      const struct spr_report *report, struct spr_error *err)
+{
+    if (report->format == SPR_FORMAT_TABLE) {
+        put_answer(file, inspection, report);
+        return SPR_OK;
+    }
+    if (report->format == SPR_FORMAT_MD) {
+        put_layers(file, inspection, report);
+        return SPR_OK;
+    }
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (!out) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_emit_begin(out, file, report->format == SPR_FORMAT_JSON ? 2 : 0);
+    if (report->format == SPR_FORMAT_JSON) {
+        put_document(out, inspection);
+    } else {
+        put_lines(out, inspection, report->format == SPR_FORMAT_CSV);
+    }
+    spr_emit_flush(out);
+    spr_free(out);
+    return SPR_OK;
+}
