@@ -5,45 +5,48 @@
 #include <omp.h>
 #endif
 
+#include "elementwise.h"
 #include "pack.h"
 
-#define DECLARE(isa) extern const struct spr_tiles spr_tiles__##isa
-DECLARE(scalar);
+#define DECLARE(isa)                                                                          \
+    extern const struct spr_tiles spr_tiles__##isa;                                           \
+    extern const struct spr_elementwise spr_elementwise__##isa;
+DECLARE(scalar)
 #ifdef SPROOF_HAS_NEON
-DECLARE(neon);
+DECLARE(neon)
 #endif
 #ifdef SPROOF_HAS_AVX2
-DECLARE(avx2);
+DECLARE(avx2)
 #endif
 #ifdef SPROOF_HAS_AVX512
-DECLARE(avx512);
+DECLARE(avx512)
 #endif
+
+/* What the objects of one instruction set export. */
+static const struct {
+    const struct spr_tiles *tiles;
+    const struct spr_elementwise *elementwise;
+} objects[SPR_ISA_COUNT] = {
+    [SPR_ISA_SCALAR] = {&spr_tiles__scalar, &spr_elementwise__scalar},
+#ifdef SPROOF_HAS_NEON
+    [SPR_ISA_NEON] = {&spr_tiles__neon, &spr_elementwise__neon},
+#endif
+#ifdef SPROOF_HAS_AVX2
+    [SPR_ISA_AVX2] = {&spr_tiles__avx2, &spr_elementwise__avx2},
+#endif
+#ifdef SPROOF_HAS_AVX512
+    [SPR_ISA_AVX512] = {&spr_tiles__avx512, &spr_elementwise__avx512},
+#endif
+};
 
 const struct spr_tiles *spr_tiles_of(enum spr_isa isa)
 {
-    switch (isa) {
-    case SPR_ISA_SCALAR:
-        return &spr_tiles__scalar;
-    case SPR_ISA_NEON:
-#ifdef SPROOF_HAS_NEON
-        return &spr_tiles__neon;
-#else
-        return NULL;
-#endif
-    case SPR_ISA_AVX2:
-#ifdef SPROOF_HAS_AVX2
-        return &spr_tiles__avx2;
-#else
-        return NULL;
-#endif
-    case SPR_ISA_AVX512:
-#ifdef SPROOF_HAS_AVX512
-        return &spr_tiles__avx512;
-#else
-        return NULL;
-#endif
-    }
-    return NULL;
+    return objects[isa].tiles;
+}
+
+const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa)
+{
+    return objects[isa].elementwise;
 }
 
 static bool name_kernel(const struct spr_pattern_kind *kind, enum spr_isa isa,

@@ -3,6 +3,7 @@
 #ifndef SPROOF_KERNEL_VEC_H
 #define SPROOF_KERNEL_VEC_H
 
+#include <math.h>
 #include <stddef.h>
 
 #define SPR_PASTE_(a, b) a##__##b
@@ -49,6 +50,39 @@ VEC_INLINE void vec_store_part(float *p, vec v, int count)
 VEC_INLINE vec vec_add(vec a, vec b)
 {
     return _mm512_add_ps(a, b);
+}
+VEC_INLINE vec vec_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+VEC_INLINE vec vec_mul(vec a, vec b)
+{
+    return _mm512_mul_ps(a, b);
+}
+VEC_INLINE vec vec_div(vec a, vec b)
+{
+    return _mm512_div_ps(a, b);
+}
+VEC_INLINE vec vec_max(vec a, vec b)
+{
+    return _mm512_max_ps(a, b);
+}
+VEC_INLINE vec vec_min(vec a, vec b)
+{
+    return _mm512_min_ps(a, b);
+}
+VEC_INLINE vec vec_sqrt(vec a)
+{
+    return _mm512_sqrt_ps(a);
+}
+VEC_INLINE vec vec_round(vec a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* a * 2^power for whole powers -126..127. */
+VEC_INLINE vec vec_scale2(vec a, vec power)
+{
+    return _mm512_scalef_ps(a, power);
 }
 /* The low half of a vector: where a row of X ends in at most half a vector, cores that run
  * wide multiply-adds in two halves save one. */
@@ -159,6 +193,40 @@ VEC_INLINE vec vec_add(vec a, vec b)
 {
     return _mm256_add_ps(a, b);
 }
+VEC_INLINE vec vec_sub(vec a, vec b)
+{
+    return _mm256_sub_ps(a, b);
+}
+VEC_INLINE vec vec_mul(vec a, vec b)
+{
+    return _mm256_mul_ps(a, b);
+}
+VEC_INLINE vec vec_div(vec a, vec b)
+{
+    return _mm256_div_ps(a, b);
+}
+VEC_INLINE vec vec_max(vec a, vec b)
+{
+    return _mm256_max_ps(a, b);
+}
+VEC_INLINE vec vec_min(vec a, vec b)
+{
+    return _mm256_min_ps(a, b);
+}
+VEC_INLINE vec vec_sqrt(vec a)
+{
+    return _mm256_sqrt_ps(a);
+}
+VEC_INLINE vec vec_round(vec a)
+{
+    return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+/* a * 2^power for whole powers -126..127. */
+VEC_INLINE vec vec_scale2(vec a, vec power)
+{
+    __m256i bits = _mm256_add_epi32(_mm256_cvtps_epi32(power), _mm256_set1_epi32(127));
+    return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23)));
+}
 VEC_INLINE vec vec_repeat(const float *p, int chunk)
 {
     return chunk == 1   ? _mm256_set1_ps(*p)
@@ -243,6 +311,39 @@ VEC_INLINE vec vec_add(vec a, vec b)
 {
     return vaddq_f32(a, b);
 }
+VEC_INLINE vec vec_sub(vec a, vec b)
+{
+    return vsubq_f32(a, b);
+}
+VEC_INLINE vec vec_mul(vec a, vec b)
+{
+    return vmulq_f32(a, b);
+}
+VEC_INLINE vec vec_div(vec a, vec b)
+{
+    return vdivq_f32(a, b);
+}
+VEC_INLINE vec vec_max(vec a, vec b)
+{
+    return vmaxq_f32(a, b);
+}
+VEC_INLINE vec vec_min(vec a, vec b)
+{
+    return vminq_f32(a, b);
+}
+VEC_INLINE vec vec_sqrt(vec a)
+{
+    return vsqrtq_f32(a);
+}
+VEC_INLINE vec vec_round(vec a)
+{
+    return vrndnq_f32(a);
+}
+VEC_INLINE vec vec_scale2(vec a, vec power)
+{
+    int32x4_t bits = vaddq_s32(vcvtnq_s32_f32(power), vdupq_n_s32(127));
+    return vmulq_f32(a, vreinterpretq_f32_s32(vshlq_n_s32(bits, 23)));
+}
 VEC_INLINE vec vec_repeat(const float *p, int chunk)
 {
     return chunk == 1   ? vdupq_n_f32(*p)
@@ -296,6 +397,38 @@ VEC_INLINE vec vec_fma(vec a, vec b, vec sum)
 VEC_INLINE vec vec_add(vec a, vec b)
 {
     return a + b;
+}
+VEC_INLINE vec vec_sub(vec a, vec b)
+{
+    return a - b;
+}
+VEC_INLINE vec vec_mul(vec a, vec b)
+{
+    return a * b;
+}
+VEC_INLINE vec vec_div(vec a, vec b)
+{
+    return a / b;
+}
+VEC_INLINE vec vec_max(vec a, vec b)
+{
+    return a > b ? a : b;
+}
+VEC_INLINE vec vec_min(vec a, vec b)
+{
+    return a < b ? a : b;
+}
+VEC_INLINE vec vec_sqrt(vec a)
+{
+    return sqrtf(a);
+}
+VEC_INLINE vec vec_round(vec a)
+{
+    return rintf(a);
+}
+VEC_INLINE vec vec_scale2(vec a, vec power)
+{
+    return ldexpf(a, (int)power);
 }
 VEC_INLINE vec vec_repeat(const float *p, int chunk)
 {

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands between the matrix products of an encoder. Matrices are features x tokens,
+ * row-major, n tokens to a row; vectors run along tokens. Errors of each are in the README,
+ * "End to end". */
+#ifndef SPROOF_ELEMENTWISE_H
+#define SPROOF_ELEMENTWISE_H
+
+#include <stdint.h>
+
+#include "sproof/isa.h"
+
+/* y = LayerNorm(y + bias + x) over the features of each token; the result goes to x. */
+struct spr_norm {
+    const float *y; /* rows x n */
+    float *x;       /* rows x n, in and out */
+    const float *bias, *gamma, *beta;
+    int64_t rows, n;
+    float epsilon;
+};
+
+/* What one instruction set's object exports. */
+struct spr_elementwise {
+    /* Each of the columns [begin, end) of s (rows x n): exp(scale s) over their sum. */
+    void (*softmax)(float *s, int64_t rows, int64_t n, const int64_t range[2], float scale);
+    /* x = gelu(x + bias), rows of n; gelu(x) = x Phi(x). */
+    void (*gelu)(float *x, const float *bias, int64_t rows, int64_t n);
+    /* x = x + bias. */
+    void (*add)(float *x, const float *bias, int64_t rows, int64_t n);
+    /* The columns [begin, end). */
+    void (*norm)(const struct spr_norm *norm, int64_t begin, int64_t end);
+};
+
+const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa);
+
+#endif
