@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "encoder.h"
+
+#include <math.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "mem.h"
+#include "pack.h"
+
+#define CACHE_LINE 64
+
+const char *const spr_encoder_part_names[SPR_ENCODER_PARTS] = {
+    "query, key, value, output", "feed-forward", "attention", "gelu", "layer norm"};
+
+void spr_encoder_product(const struct spr_encoder_shape *shape, int product, int64_t *m,
+                         int64_t *k)
+{
+    *m = product == SPR_INTERMEDIATE ? shape->intermediate : shape->hidden;
+    *k = product == SPR_OUTPUT ? shape->intermediate : shape->hidden;
+}
+
+enum spr_status spr_encoder_vectors_make(const struct spr_encoder_shape *shape,
+                                         struct spr_encoder_vectors *vectors,
+                                         struct spr_error *err)
+{
+    const size_t hidden = (size_t)shape->hidden, wide = (size_t)shape->intermediate;
+    float *at = spr_calloc(9 * hidden + wide, sizeof *at);
+    if (!at) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (int p = 0; p < SPR_PRODUCTS; p++) {
+        vectors->bias[p] = at;
+        at += p == SPR_INTERMEDIATE ? wide : hidden;
+    }
+    for (int i = 0; i < 2; i++) {
+        vectors->gamma[i] = at;
+        vectors->beta[i] = at + hidden;
+        at += 2 * hidden;
+    }
+    return SPR_OK;
+}
+
+/* --- Operands that change from call to call, in the packed form of a dense matrix. */
+
+enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],
+                                  struct spr_packed *packed, struct spr_error *err)
+{
+    const struct spr_pattern dense = spr_pattern_dense();
+    const double cells = (double)shape[0] * (double)shape[1];
+    struct spr_matrix matrix = {0};
+    struct spr_plan plan =
+        spr_plan_choose(&dense, isa, shape[0], shape[1], shape[2], cells, 1);
+    enum spr_status status =
+        spr_matrix_random(&dense, shape[0], shape[1], cells, 1, &matrix, err);
+    status = status ? status : spr_pack(&plan, &matrix, packed, err);
+    spr_matrix_free(&matrix);
+    return status;
+}
+
+void spr_pack_columns(const struct spr_packed *packed, const float *source, int64_t n,
+                      const float *bias)
+{
+    const struct spr_strips *s = spr_packed_strips(packed);
+    for (size_t i = 0; i < s->strip_count; i++) {
+        const struct spr_strip *strip = &s->strip[i];
+        for (uint32_t g = strip->begin; g < strip->end; g++) {
+            const struct spr_segment *segment = &s->segment[g];
+            float *out = s->value + segment->value;
+            for (uint32_t step = 0; step < segment->steps; step++) {
+                int64_t column = strip->column + step;
+                const float *from = source + column * n + segment->row;
+                for (uint32_t r = 0; r < strip->rows; r++) {
+                    *out++ = from[r] + bias[column];
+                }
+            }
+        }
+    }
+}
+
+/* Steps that are transposed together, so that each line of the source is read once. */
+#define BLOCK 16
+
+void spr_pack_rows(const struct spr_packed *packed, const float *source, int64_t n,
+                   const float *bias)
+{
+    const struct spr_strips *s = spr_packed_strips(packed);
+    for (size_t i = 0; i < s->strip_count; i++) {
+        const struct spr_strip *strip = &s->strip[i];
+        const size_t rows = strip->rows;
+        for (uint32_t g = strip->begin; g < strip->end; g++) {
+            const struct spr_segment *segment = &s->segment[g];
+            float *out = s->value + segment->value;
+            const float *from = source + segment->row * n + strip->column;
+            for (size_t step = 0; step < segment->steps; step += BLOCK) {
+                size_t end = step + BLOCK < segment->steps ? step + BLOCK : segment->steps;
+                for (size_t r = 0; r < rows; r++) {
+                    const float *row = from + r * (size_t)n;
+                    const float b = bias[segment->row + r];
+                    for (size_t at = step; at < end; at++) {
+                        out[at * rows + r] = row[at] + b;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* --- The encoder. */
+
+static size_t lines(double floats)
+{
+    return (size_t)ceil(floats * sizeof(float) / CACHE_LINE) * CACHE_LINE;
+}
+
+static float *carve(char **at, double floats)
+{
+    float *begin = (float *)(void *)*at;
+    *at += lines(floats);
+    return begin;
+}
+
+enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr_isa isa,
+                                 int threads, struct spr_encoder *encoder,
+                                 struct spr_error *err)
+{
+    struct spr_encoder *e = encoder;
+    const double n = (double)shape->tokens, hidden = (double)shape->hidden * n;
+    const double wide = (double)shape->intermediate * n;
+    const int64_t size = shape->hidden / shape->heads;
+    const int64_t scores[3] = {shape->tokens, size, shape->tokens};
+    const int64_t context[3] = {size, shape->tokens, shape->tokens};
+    *e = (struct spr_encoder){.shape = *shape, .isa = isa, .threads = threads};
+    e->layer = spr_calloc((size_t)shape->layers, sizeof *e->layer);
+    e->head = spr_calloc((size_t)threads, sizeof *e->head);
+    size_t bytes = 6 * lines(hidden) + lines(wide) + (size_t)threads * lines(n * n);
+    e->memory = spr_aligned_alloc(CACHE_LINE, bytes);
+    enum spr_status status = SPR_OK;
+    if (!e->layer || !e->head || !e->memory) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    char *at = e->memory;
+    for (int t = 0; t < threads && status == SPR_OK; t++) {
+        status = spr_pack_template(isa, scores, &e->head[t].scores, err);
+        status = status ? status : spr_pack_template(isa, context, &e->head[t].context, err);
+        e->head[t].matrix = carve(&at, n * n);
+    }
+    if (status != SPR_OK) {
+        spr_encoder_free(e);
+        return status;
+    }
+    e->x = carve(&at, hidden);
+    e->query = carve(&at, hidden);
+    e->key = carve(&at, hidden);
+    e->value = carve(&at, hidden);
+    e->context = carve(&at, hidden);
+    e->y = carve(&at, hidden);
+    e->wide = carve(&at, wide);
+    memset(e->memory, 0, bytes);
+    return SPR_OK;
+}
+
+void spr_encoder_free(struct spr_encoder *encoder)
+{
+    for (int64_t l = 0; l < encoder->shape.layers && encoder->layer; l++) {
+        for (int p = 0; p < SPR_PRODUCTS; p++) {
+            spr_packed_free(&encoder->layer[l].product[p]);
+        }
+    }
+    for (int t = 0; t < encoder->threads && encoder->head; t++) {
+        spr_packed_free(&encoder->head[t].scores);
+        spr_packed_free(&encoder->head[t].context);
+    }
+    spr_free(encoder->layer);
+    spr_free(encoder->head);
+    spr_free(encoder->memory);
+    *encoder = (struct spr_encoder){0};
+}
+
+const float *spr_encoder_input_of(const struct spr_encoder *e, int product)
+{
+    return product == SPR_ATTENTION_OUTPUT ? e->context
+           : product == SPR_OUTPUT         ? e->wide
+                                           : e->x;
+}
+
+float *spr_encoder_output_of(const struct spr_encoder *e, int product)
+{
+    float *const outputs[SPR_PRODUCTS] = {e->query, e->key, e->value, e->y, e->wide, e->y};
+    return outputs[product];
+}
+
+void spr_encoder_begin(struct spr_encoder *e)
+{
+    memcpy(e->x, e->input, (size_t)(e->shape.hidden * e->shape.tokens) * sizeof *e->x);
+}
+
+void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)
+{
+    spr_kernel_run(&e->layer[layer].product[product], spr_encoder_input_of(e, product),
+                   spr_encoder_output_of(e, product));
+}
+
+/* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head. */
+static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
+                   struct spr_encoder_head *room)
+{
+    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+    const int64_t n = e->shape.tokens, size = e->shape.hidden / e->shape.heads;
+    const int64_t row = head * size, all[2] = {0, n};
+    ops->add(e->query + row * n, v->bias[SPR_QUERY] + row, size, n);
+    spr_pack_columns(&room->scores, e->key + row * n, n, v->bias[SPR_KEY] + row);
+    spr_kernel_run(&room->scores, e->query + row * n, room->matrix);
+    ops->softmax(room->matrix, n, n, all, (float)(1 / sqrt((double)size)));
+    spr_pack_rows(&room->context, e->value + row * n, n, v->bias[SPR_VALUE] + row);
+    spr_kernel_run(&room->context, room->matrix, e->context + row * n);
+}
+
+/* Which of the team, and how many there are: a runtime may give fewer than asked for. */
+static int team_member(int *members)
+{
+#ifdef _OPENMP
+    *members = omp_get_num_threads();
+    return omp_get_thread_num();
+#else
+    *members = 1;
+    return 0;
+#endif
+}
+
+void spr_encoder_attention(struct spr_encoder *e, int64_t layer)
+{
+#ifdef _OPENMP
+#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
+#endif
+    {
+        int members, me = team_member(&members);
+        for (int64_t head = me; head < e->shape.heads; head += members) {
+            attend(e, &e->vectors[layer], head, &e->head[me]);
+        }
+    }
+}
+
+void spr_encoder_gelu(struct spr_encoder *e, int64_t layer)
+{
+    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+#ifdef _OPENMP
+#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
+#endif
+    {
+        int members, me = team_member(&members);
+        int64_t rows = e->shape.intermediate, begin = rows * me / members;
+        int64_t end = rows * (me + 1) / members;
+        ops->gelu(e->wide + begin * e->shape.tokens,
+                  e->vectors[layer].bias[SPR_INTERMEDIATE] + begin, end - begin,
+                  e->shape.tokens);
+    }
+}
+
+void spr_encoder_norm(struct spr_encoder *e, int64_t layer, int which)
+{
+    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+    const struct spr_encoder_vectors *v = &e->vectors[layer];
+    const struct spr_norm norm = {.y = e->y,
+                                  .x = e->x,
+                                  .bias =
+                                      v->bias[which == 0 ? SPR_ATTENTION_OUTPUT : SPR_OUTPUT],
+                                  .gamma = v->gamma[which],
+                                  .beta = v->beta[which],
+                                  .rows = e->shape.hidden,
+                                  .n = e->shape.tokens,
+                                  .epsilon = SPR_ENCODER_EPSILON};
+    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    const int64_t all = (e->shape.tokens + line - 1) / line;
+#ifdef _OPENMP
+#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
+#endif
+    {
+        int members, me = team_member(&members);
+        int64_t begin = all * me / members * line, end = all * (me + 1) / members * line;
+        ops->norm(&norm, begin, end < norm.n ? end : norm.n);
+    }
+}
+
+/* Adds what passed since *since to a part. */
+static void took(const struct spr_encoder *e, enum spr_encoder_part part, double *since)
+{
+    if (e->part_s) {
+        double now = e->clock_s();
+        e->part_s[part] += now - *since;
+        *since = now;
+    }
+}
+
+void spr_encoder_run(struct spr_encoder *e)
+{
+    double since = e->part_s ? e->clock_s() : 0;
+    spr_encoder_begin(e);
+    for (int64_t l = 0; l < e->shape.layers; l++) {
+        spr_encoder_linear(e, l, SPR_QUERY);
+        spr_encoder_linear(e, l, SPR_KEY);
+        spr_encoder_linear(e, l, SPR_VALUE);
+        took(e, SPR_PART_ATTENTION_LINEAR, &since);
+        spr_encoder_attention(e, l);
+        took(e, SPR_PART_ATTENTION, &since);
+        spr_encoder_linear(e, l, SPR_ATTENTION_OUTPUT);
+        took(e, SPR_PART_ATTENTION_LINEAR, &since);
+        spr_encoder_norm(e, l, 0);
+        took(e, SPR_PART_NORM, &since);
+        spr_encoder_linear(e, l, SPR_INTERMEDIATE);
+        took(e, SPR_PART_WIDE_LINEAR, &since);
+        spr_encoder_gelu(e, l);
+        took(e, SPR_PART_GELU, &since);
+        spr_encoder_linear(e, l, SPR_OUTPUT);
+        took(e, SPR_PART_WIDE_LINEAR, &since);
+        spr_encoder_norm(e, l, 1);
+        took(e, SPR_PART_NORM, &since);
+    }
+}
