@@ -15,6 +15,13 @@
 /* When multiply-adds are this share of the time they are what limits. */
 #define DOMINANT 0.7
 
+const char *spr_function_name(enum spr_function function)
+{
+    static const char *const names[SPR_FUNCTION_COUNT] = {"softmax", "gelu", "layer_norm",
+                                                          "operands"};
+    return names[function];
+}
+
 /* What the expected time is summed over. */
 struct sums {
     const struct spr_expected_case *of;
@@ -51,6 +58,21 @@ static double sweep_at(const struct spr_sweep *sweep, double bytes)
     double share =
         log(bytes / sweep->bytes[i - 1]) / log(sweep->bytes[i] / sweep->bytes[i - 1]);
     return sweep->step_s[i - 1] + fmin(share, 1) * (sweep->step_s[i] - sweep->step_s[i - 1]);
+}
+
+double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
+                         enum spr_function function, const double elements_and_bytes[2])
+{
+    const struct spr_function_rates *best = NULL;
+    for (size_t i = 0; i < rates->function_count; i++) {
+        const struct spr_function_rates *f = &rates->functions[i];
+        if (f->isa == isa && f->function == function && f->element.count > 0 &&
+            (!best || abs(f->threads - threads) < abs(best->threads - threads))) {
+            best = f;
+        }
+    }
+    return best ? elements_and_bytes[0] * sweep_at(&best->element, elements_and_bytes[1])
+                : (double)NAN;
 }
 
 /* The rates of a tile, measured with the thread count nearest to the one asked for. */

@@ -394,7 +394,7 @@ static enum spr_status read_kernels(struct place *at, const spr_json *root)
         status =
             at->machine->kernels ? status : spr_fail(at->err, SPR_ENOMEM, "out of memory");
     }
-    spr_free(rates.tiles);
+    spr_tiles_free(&rates);
     return status;
 }
 

@@ -163,12 +163,36 @@ static void add_calls(struct spr_kernel_rates *kernels, const struct spr_kernel_
     }
 }
 
+static bool add_functions(struct spr_kernel_rates *kernels,
+                          const struct spr_kernel_rates *more)
+{
+    const size_t before = kernels->function_count;
+    size_t capacity = before;
+    for (size_t i = 0; i < more->function_count; i++) {
+        const struct spr_function_rates *f = &more->functions[i];
+        bool has = false;
+        for (size_t j = 0; j < before; j++) {
+            has = has || (kernels->functions[j].isa == f->isa &&
+                          kernels->functions[j].threads == f->threads);
+        }
+        if (has) {
+            continue;
+        }
+        if (!spr_grow(&kernels->functions, &capacity, kernels->function_count + 1,
+                      sizeof *kernels->functions)) {
+            return false;
+        }
+        kernels->functions[kernels->function_count++] = *f;
+    }
+    return true;
+}
+
 enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *more,
                               struct spr_error *err)
 {
     struct spr_kernel_rates *kernels = &probe->kernels;
     size_t before = kernels->count, capacity = before;
-    bool complete = add_rates(probe, more);
+    bool complete = add_rates(probe, more) && add_functions(kernels, &more->kernels);
     add_calls(kernels, &more->kernels);
     probe->threads = more->threads > probe->threads ? more->threads : probe->threads;
     for (size_t i = 0; i < more->kernels.count && complete; i++) {

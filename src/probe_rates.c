@@ -9,6 +9,7 @@
 
 #include "mem.h"
 #include "probe_parts.h"
+#include "tile_json.h"
 
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
@@ -145,7 +146,7 @@ bool spr_probe_crowded(const struct spr_probe *probe)
 
 void spr_probe_free(struct spr_probe *probe)
 {
-    spr_free(probe->kernels.tiles);
+    spr_tiles_free(&probe->kernels);
     spr_arena_free(&probe->arena);
     *probe = (struct spr_probe){0};
 }

@@ -71,6 +71,17 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
+    spr_emit_open(out, "functions", '[');
+    for (size_t i = 0; i < rates->function_count; i++) {
+        const struct spr_function_rates *f = &rates->functions[i];
+        spr_emit_open(out, NULL, '{');
+        spr_emit_text(out, "isa", spr_isa_name(f->isa));
+        spr_emit_number(out, "threads", f->threads);
+        spr_emit_text(out, "function", spr_function_name(f->function));
+        put_sweep(out, "element", &f->element);
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
     spr_emit_close(out, '}');
 }
 
@@ -173,6 +184,50 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
     return status ? status : read_time(at, object, "half_step_s", &tile->half_step_s);
 }
 
+static enum spr_status read_function(const struct place *at, const spr_json *object,
+                                     struct spr_function_rates *function)
+{
+    const char *name = spr_json_text(spr_json_get(object, "function"));
+    int f = 0;
+    *function = (struct spr_function_rates){0};
+    while (f < SPR_FUNCTION_COUNT &&
+           (!name || strcmp(spr_function_name((enum spr_function)f), name) != 0)) {
+        f++;
+    }
+    if (f == SPR_FUNCTION_COUNT) {
+        return bad(at, "function", "softmax, gelu, layer_norm or operands");
+    }
+    function->function = (enum spr_function)f;
+    if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &function->isa)) {
+        return bad(at, "isa", "scalar, neon, avx2 or avx512");
+    }
+    enum spr_status status = read_count(at, object, "threads", 1, &function->threads);
+    return status ? status : read_sweep(at, object, "element", &function->element);
+}
+
+/* Absent in machines that were written before there were any. */
+static enum spr_status read_functions(struct place *at, const spr_json *list, const char *path,
+                                      struct spr_kernel_rates *rates)
+{
+    size_t capacity = 0;
+    enum spr_status status = SPR_OK;
+    for (const spr_json *item = spr_json_first(list); item && status == SPR_OK;
+         item = spr_json_next(item)) {
+        snprintf(at->path, sizeof at->path, "%.60s.functions[%zu]", path,
+                 rates->function_count);
+        if (rates->function_count == TILES_MAX) {
+            return bad(at, "functions", "at most 65536");
+        }
+        if (!spr_grow(&rates->functions, &capacity, rates->function_count + 1,
+                      sizeof *rates->functions)) {
+            return spr_fail(at->err, SPR_ENOMEM, "out of memory");
+        }
+        status = read_function(at, item, &rates->functions[rates->function_count]);
+        rates->function_count += status == SPR_OK;
+    }
+    return status;
+}
+
 enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, const char *path,
                                     struct spr_kernel_rates *rates, struct spr_error *err)
 {
@@ -201,7 +256,15 @@ enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, co
         status = read_tile(&at, item, &rates->tiles[rates->count]);
         rates->count += status == SPR_OK;
     }
-    return status;
+    return status ? status
+                  : read_functions(&at, spr_json_get(object, "functions"), path, rates);
+}
+
+void spr_tiles_free(struct spr_kernel_rates *rates)
+{
+    spr_free(rates->tiles);
+    spr_free(rates->functions);
+    *rates = (struct spr_kernel_rates){0};
 }
 
 const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
@@ -210,7 +273,9 @@ const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
 {
     struct spr_kernel_rates *kept = spr_arena_alloc(arena, sizeof *kept);
     struct spr_tile_rates *tiles = spr_arena_alloc(arena, rates->count * sizeof *tiles);
-    if (!kept || !tiles) {
+    struct spr_function_rates *functions =
+        spr_arena_alloc(arena, rates->function_count * sizeof *functions);
+    if (!kept || !tiles || !functions) {
         return NULL;
     }
     *kept = *rates;
@@ -220,6 +285,14 @@ const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
         const struct spr_tile_rates *tile = &rates->tiles[i];
         if (isa == SPR_ISA_COUNT || (tile->isa == isa && tile->threads == threads)) {
             tiles[kept->count++] = *tile;
+        }
+    }
+    kept->functions = functions;
+    kept->function_count = 0;
+    for (size_t i = 0; i < rates->function_count; i++) {
+        const struct spr_function_rates *f = &rates->functions[i];
+        if (isa == SPR_ISA_COUNT || (f->isa == isa && f->threads == threads)) {
+            functions[kept->function_count++] = *f;
         }
     }
     return kept;

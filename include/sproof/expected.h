@@ -52,9 +52,32 @@ struct spr_tile_rates {
     double half_step_s; /* unaligned, X near, only half of the last vector; 0: there is none */
 };
 
+/* What an encoder computes between its matrix products (README, "End to end"). */
+enum spr_function {
+    SPR_FUNCTION_SOFTMAX,  /* each score */
+    SPR_FUNCTION_GELU,     /* with its bias, each element */
+    SPR_FUNCTION_NORM,     /* bias, residual and layer norm, each element */
+    SPR_FUNCTION_OPERANDS, /* a head's query, key and value made ready, each element of one */
+};
+#define SPR_FUNCTION_COUNT 4
+
+/* "softmax", "gelu", "layer_norm", "operands". */
+const char *spr_function_name(enum spr_function function);
+
+/* Seconds an element takes on one thread while `threads` do the same, against the bytes that
+ * each thread passes over again and again. */
+struct spr_function_rates {
+    enum spr_isa isa;
+    int threads;
+    enum spr_function function;
+    struct spr_sweep element;
+};
+
 struct spr_kernel_rates {
     struct spr_tile_rates *tiles;
     size_t count;
+    struct spr_function_rates *functions; /* NULL where they were not measured */
+    size_t function_count;
     double call_s;        /* one call on one thread */
     double parallel_s;    /* one call on all threads: start and end of the team */
     int parallel_threads; /* how many that were */
@@ -95,6 +118,11 @@ struct spr_expected {
 bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
                        struct spr_expected *out);
 
+/* Seconds of a function over so many elements of one thread, `bytes` of which it touches; NAN
+ * when it was not measured. */
+double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
+                         enum spr_function function, const double elements_and_bytes[2]);
+
 /* "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call". */
 const char *spr_limit_name(enum spr_limit limit);
 
@@ -112,6 +140,10 @@ struct spr_calibration {
 };
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
                               struct spr_kernel_rates *rates, struct spr_error *err);
+
+/* The same for the functions between matrix products. Appends to rates->functions. */
+enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,
+                                        struct spr_kernel_rates *rates, struct spr_error *err);
 
 #ifdef __cplusplus
 }
