@@ -276,6 +276,55 @@ static void put_seed(struct spr_emit *out, uint64_t seed)
     spr_emit_text(out, "seed", text);
 }
 
+static void put_parts(struct spr_emit *out, const char *key, const double *part_s)
+{
+    static const char *const keys[SPR_END_TO_END_PARTS] = {
+        "attention_linear_s", "feed_forward_s", "attention_s", "gelu_s", "layer_norm_s"};
+    spr_emit_open(out, key, '{');
+    for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
+        spr_emit_number(out, keys[p], part_s[p]);
+    }
+    spr_emit_close(out, '}');
+}
+
+static void put_end_to_end(struct spr_emit *out, const struct spr_end_to_end_case *c)
+{
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "variant", c->variant);
+    spr_emit_text(out, "pattern",
+                  c->pattern.kind ? spr_pattern_text(&c->pattern, text) : "mixed");
+    spr_emit_number(out, "sparsity", c->sparsity);
+    spr_emit_number(out, "weight_bytes", c->weight_bytes);
+    spr_emit_number(out, "expected_s", c->expected_s);
+    put_parts(out, "expected_parts", c->expected_part_s);
+    put_measured(out, &c->measured);
+    put_parts(out, "measured_parts", c->part_s);
+    spr_emit_number(out, "expected_speedup", c->expected_speedup);
+    spr_emit_number(out, "measured_speedup", c->measured_speedup);
+    spr_emit_number(out, "amdahl_ceiling", c->amdahl_ceiling);
+    spr_emit_number(out, "error", c->error);
+    spr_emit_number(out, "speedup_error", c->speedup_error);
+    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
+    spr_emit_bool(out, "inconclusive", c->inconclusive);
+    spr_emit_close(out, '}');
+}
+
+static void put_encoders(struct spr_emit *out, const struct spr_validation *v)
+{
+    if (v->end_to_end_count == 0) {
+        spr_emit_null(out, "tokens");
+        spr_emit_null(out, "end_to_end");
+        return;
+    }
+    spr_emit_number(out, "tokens", (double)v->tokens);
+    spr_emit_open(out, "end_to_end", '[');
+    for (size_t i = 0; i < v->end_to_end_count; i++) {
+        put_end_to_end(out, &v->end_to_end[i]);
+    }
+    spr_emit_close(out, ']');
+}
+
 static void put_validation(struct spr_emit *out, const struct spr_validation *v)
 {
     spr_record_put_head(out, &spr_validation_kind, &v->head, &v->machine);
@@ -295,6 +344,7 @@ static void put_validation(struct spr_emit *out, const struct spr_validation *v)
         put_case(out, &v->cases[i]);
     }
     spr_emit_close(out, ']');
+    put_encoders(out, v);
     spr_emit_open(out, "not_measured", '[');
     for (size_t i = 0; i < v->not_measured_count; i++) {
         spr_emit_text(out, NULL, v->not_measured[i]);

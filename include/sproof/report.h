@@ -76,6 +76,9 @@ enum spr_status spr_report_validation(FILE *file, const struct spr_validation *v
 enum spr_status spr_report_inspection(FILE *file, const struct spr_inspection *inspection,
                                       const struct spr_report *report, struct spr_error *err);
 
+/* The whole encoders of a validation. */
+void spr_report_end_to_end(FILE *file, const struct spr_validation *validation);
+
 /* What a validation of the same network measured of one result's pruned layers: the share of
  * the bound that the dense and the sparse kernel reach. Nothing when it covers none. */
 void spr_report_measured_cases(FILE *file, const struct spr_analysis *analysis,

@@ -58,6 +58,27 @@ struct spr_validation_case {
     bool inconclusive;      /* interval wider than 10 % of the median */
 };
 
+/* Parts of an encoder's time: query, key, value and output; feed-forward; attention; gelu;
+ * layer norm. */
+#define SPR_END_TO_END_PARTS 5
+
+/* One encoder as a whole. */
+struct spr_end_to_end_case {
+    const char *variant;
+    struct spr_pattern pattern; /* kind NULL: several */
+    double sparsity;
+    double weight_bytes; /* packed */
+    double expected_s;   /* NAN: not predicted */
+    double expected_part_s[SPR_END_TO_END_PARTS];
+    double part_s[SPR_END_TO_END_PARTS]; /* measured, medians of runs with a clock between */
+    struct spr_measurement measured;
+    double expected_speedup, measured_speedup; /* over the dense encoder; NAN for dense */
+    double amdahl_ceiling;                     /* its linear layers for nothing, as measured */
+    double error, speedup_error;
+    double max_error_ratio; /* worst error over its bound of the samples checked */
+    bool inconclusive;
+};
+
 /* Figures over the conclusive cases of one group; NAN where no case has the figure. */
 struct spr_validation_summary {
     bool real_mask;
@@ -81,6 +102,9 @@ struct spr_validation {
     bool interrupted;
     struct spr_validation_case *cases;
     size_t case_count, case_capacity;
+    struct spr_end_to_end_case *end_to_end; /* of the arena; the first is dense */
+    size_t end_to_end_count;
+    int64_t tokens;            /* of end_to_end */
     const char **not_measured; /* "conv_dw_1: depthwise" */
     size_t not_measured_count;
     struct spr_arena arena; /* owns texts and samples; the two lists are of spr_grow */

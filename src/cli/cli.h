@@ -19,6 +19,7 @@ enum option {
     OPT_BATCH,
     OPT_BUDGET,
     OPT_DTYPE,
+    OPT_END_TO_END,
     OPT_FORMAT,
     OPT_HELP,
     OPT_IDEAL_TILES,
@@ -36,6 +37,7 @@ enum option {
     OPT_NO_PROGRESS,
     OPT_NO_SAVE,
     OPT_OUTPUT,
+    OPT_OUTPUT_STATES,
     OPT_PATTERN,
     OPT_PRUNE,
     OPT_QUICK,
@@ -46,6 +48,7 @@ enum option {
     OPT_SEED,
     OPT_SET,
     OPT_SPARSITY,
+    OPT_STATES,
     OPT_TERMINAL,
     OPT_THREADS,
     OPT_TIMES,
@@ -184,6 +187,16 @@ enum spr_status cli_measured(const char *text, struct spr_measured *measured,
 enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
                             struct spr_error *err);
 
+/* An integer of at least 1, such as a number of tokens. */
+enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err);
+
+/* A matrix of floats from a .npy file, rows x columns, owned by the caller (spr_free); and one
+ * written. Errors name the file. */
+enum spr_status cli_read_states(const char *path, const int64_t shape[2], float **states,
+                                struct spr_error *err);
+enum spr_status cli_write_states(const char *path, const int64_t shape[2], const float *states,
+                                 struct spr_error *err);
+
 /* Index of a name in a list ended by NULL; errors name the option and the nearest. */
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,
                          int *index, struct spr_error *err);
@@ -193,5 +206,6 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
 #define CLI_DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,32x32,2:4"
 #define CLI_DEFAULT_RECORD "sproof.json"
 #define CLI_DEFAULT_VALIDATION "sproof-validation.json"
+#define CLI_DEFAULT_END_TO_END "sproof-end-to-end.json"
 
 #endif

@@ -30,20 +30,6 @@ struct work {
     struct spr_inspect_progress progress;
 };
 
-static enum spr_status read_tokens(struct work *w)
-{
-    const char *text = w->args->value[OPT_TOKENS];
-    char *end = NULL;
-    errno = 0;
-    long long value = text ? strtoll(text, &end, 10) : 0;
-    if (text && (errno || end == text || *end || value < 1 || value > SPR_DIMENSION_MAX)) {
-        return spr_fail(w->err, SPR_EINPUT, "--tokens: '%.40s': expected an integer 1..2^40",
-                        text);
-    }
-    w->options.tokens = value;
-    return SPR_OK;
-}
-
 /* "32x1@0.9", or a pattern that fixes its own sparsity. */
 static enum spr_status read_prune(struct work *w)
 {
@@ -143,7 +129,8 @@ static enum spr_status read_options(struct work *w)
                         "inspect: expected WEIGHTS, files or directories: see sproof help "
                         "inspect");
     }
-    enum spr_status status = read_tokens(w);
+    const char *tokens = w->args->value[OPT_TOKENS];
+    enum spr_status status = tokens ? cli_tokens(tokens, &w->options.tokens, w->err) : SPR_OK;
     status = status ? status : read_prune(w);
     status = status ? status : read_choices(w);
     status = status ? status

@@ -12,6 +12,7 @@
 #include "cpu.h"
 #include "csv_read.h"
 #include "mem.h"
+#include "sproof/end_to_end.h"
 #include "sproof/validate.h"
 
 #define DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,2:4"
@@ -31,6 +32,10 @@ struct work {
     bool from_record;
     enum spr_format format;
     double max_error; /* NAN: no gate */
+    bool end_to_end;
+    struct spr_weights weights; /* end to end, of a checkpoint; else empty */
+    float *states, *output;     /* end to end: tokens x hidden */
+    int64_t shape[2];           /* of them */
     struct spr_error *err;
 };
 
@@ -118,6 +123,13 @@ static enum spr_status read_options(struct work *w)
         setenv("SPROOF_ISA", spr_isa_name(w->options.isa), 1);
     }
     w->options.seed = 1;
+    w->end_to_end = value[OPT_END_TO_END] != NULL;
+    if (status == SPR_OK && !w->end_to_end &&
+        (value[OPT_TOKENS] || value[OPT_STATES] || value[OPT_OUTPUT_STATES])) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--tokens, --states and --output-states: expected with "
+                          "--end-to-end only");
+    }
     w->options.budget_s = w->max_error = (double)NAN;
     w->options.mask_directory = value[OPT_MASK_DIR];
     status = status ? status : read_format(w, value[OPT_FORMAT]);
@@ -167,6 +179,53 @@ static enum spr_status hash_model(struct work *w, const char *path)
                : SPR_OK;
 }
 
+/* A checkpoint, by its name: only end to end takes one. */
+static bool looks_like_weights(const char *path)
+{
+    static const char *const suffixes[] = {".safetensors", ".safetensors.index.json"};
+    struct stat info;
+    for (size_t i = 0; i < 2; i++) {
+        size_t length = strlen(path), tail = strlen(suffixes[i]);
+        if (length > tail && strcmp(path + length - tail, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static enum spr_status read_checkpoint(struct work *w, const char *path)
+{
+    struct spr_weights_options options = {0};
+    const char *tokens = w->args->value[OPT_TOKENS];
+    if (!tokens) {
+        return spr_fail(w->err, SPR_EINPUT, "%s: weights end to end: expected --tokens N",
+                        path);
+    }
+    enum spr_status status = cli_tokens(tokens, &options.tokens, w->err);
+    status = status ? status
+                    : spr_weights_read(path, &options, &w->weights, &w->cli->notes, w->err);
+    status =
+        status ? status : spr_weights_network(&w->weights, path, &w->record.network, w->err);
+    w->record.options.dtype = SPR_F32;
+    w->record.options.batches[0] = 1;
+    w->record.options.batch_count = 1;
+    return status ? status : hash_model(w, path);
+}
+
+static enum spr_status read_states(struct work *w)
+{
+    const char *const *value = w->args->value;
+    enum spr_status status = spr_end_to_end_shape(&w->record.network, w->shape, w->err);
+    if (status == SPR_OK && value[OPT_STATES]) {
+        status = cli_read_states(value[OPT_STATES], w->shape, &w->states, w->err);
+    }
+    if (status == SPR_OK && value[OPT_OUTPUT_STATES]) {
+        w->output = spr_calloc((size_t)(w->shape[0] * w->shape[1]), sizeof *w->output);
+        status = w->output ? SPR_OK : spr_fail(w->err, SPR_ENOMEM, "out of memory");
+    }
+    return status;
+}
+
 static enum spr_status read_network(struct work *w)
 {
     const char *path = w->args->positional_count ? w->args->positional[0] : CLI_DEFAULT_RECORD;
@@ -176,6 +235,9 @@ static enum spr_status read_network(struct work *w)
                         "%s: no such record: name a layer table, or make a record with: "
                         "sproof analyze MODEL.csv",
                         path);
+    }
+    if (w->end_to_end && looks_like_weights(path)) {
+        return read_checkpoint(w, path);
     }
     w->from_record = looks_like_record(path);
     if (!w->from_record) {
@@ -313,8 +375,12 @@ static enum spr_status measure(struct work *w)
                                  "but bounds");
     }
     cli_catch_interrupt();
-    status =
-        spr_validate(&w->record.network, &w->machine, &w->options, v, &w->cli->notes, w->err);
+    const struct spr_end_to_end_options whole = {
+        &w->options, w->weights.weight_count ? &w->weights : NULL, w->states, w->output};
+    status = w->end_to_end ? spr_end_to_end(&w->record.network, &w->machine, &whole, v,
+                                            &w->cli->notes, w->err)
+                           : spr_validate(&w->record.network, &w->machine, &w->options, v,
+                                          &w->cli->notes, w->err);
     clear_progress(w);
     v->head = w->record.head;
     v->head.command = w->cli->command;
@@ -338,10 +404,35 @@ static enum spr_status save(struct work *w, const char *path)
     return status;
 }
 
+/* The same of whole encoders. */
+static enum spr_status judge_end_to_end(const struct work *w)
+{
+    const struct spr_validation *v = &w->validation;
+    size_t noisy = 0;
+    double worst = 0;
+    for (size_t i = 0; i < v->end_to_end_count; i++) {
+        noisy += v->end_to_end[i].inconclusive;
+        worst = fmax(worst, fabs(v->end_to_end[i].error));
+    }
+    if (2 * noisy > v->end_to_end_count) {
+        return spr_fail(w->err, SPR_EINCONCLUSIVE,
+                        "inconclusive: %zu of %zu encoders are too noisy to tell", noisy,
+                        v->end_to_end_count);
+    }
+    return worst > w->max_error
+               ? spr_fail(w->err, SPR_EGATE,
+                          "--max-error: an expected time is off by %.3g %%, more than %.3g %%",
+                          100 * worst, 100 * w->max_error)
+               : SPR_OK;
+}
+
 /* What the run came to, after it is written and shown. */
 static enum spr_status judge(const struct work *w, size_t measured)
 {
     struct spr_validity v = spr_validation_judge(&w->validation);
+    if (w->end_to_end) {
+        return judge_end_to_end(w);
+    }
     if (w->validation.interrupted) {
         return spr_fail(w->err, SPR_EINTERRUPTED, "interrupted: %zu complete cases%s",
                         measured, measured ? " were kept" : ", nothing was written");
@@ -368,11 +459,17 @@ static enum spr_status output(struct work *w)
 {
     const char *path = w->args->value[OPT_OUTPUT];
     struct spr_report report = {.format = w->format};
-    size_t measured = w->validation.case_count;
+    size_t measured = w->validation.case_count + w->validation.end_to_end_count;
     enum spr_status status = SPR_OK;
     if (measured > 0 && !w->args->value[OPT_NO_SAVE]) {
-        report.saved = path ? path : CLI_DEFAULT_VALIDATION;
+        report.saved = path            ? path
+                       : w->end_to_end ? CLI_DEFAULT_END_TO_END
+                                       : CLI_DEFAULT_VALIDATION;
         status = save(w, report.saved);
+    }
+    if (status == SPR_OK && w->output) {
+        status =
+            cli_write_states(w->args->value[OPT_OUTPUT_STATES], w->shape, w->output, w->err);
     }
     cli_flush_notes(w->cli);
     if (status == SPR_OK && measured > 0) {
@@ -407,6 +504,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     status = status ? status : read_network(&w);
     status = status ? status : read_batch(&w);
     status = status ? status : make_variants(&w);
+    status = status || !w.end_to_end ? status : read_states(&w);
     status = status ? status : measure(&w);
     status = status ? status : output(&w);
     spr_validation_free(&w.validation);
@@ -417,13 +515,16 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
         spr_network_free(&w.record.network);
     }
     spr_free(w.patterns);
+    spr_free(w.states);
+    spr_free(w.output);
+    spr_weights_free(&w.weights);
     return status;
 }
 
-static const enum option options[] = {OPT_PATTERN,  OPT_SPARSITY,  OPT_BATCH,   OPT_SEED,
-                                      OPT_MASK_DIR, OPT_ISA,       OPT_THREADS, OPT_RESIDENCY,
-                                      OPT_BUDGET,   OPT_MAX_ERROR, OPT_NO_SAVE, OPT_OUTPUT,
-                                      OPT_FORMAT,   OPT_COUNT};
+static const enum option options[] = {
+    OPT_PATTERN, OPT_SPARSITY,   OPT_BATCH,  OPT_SEED,      OPT_MASK_DIR,      OPT_ISA,
+    OPT_THREADS, OPT_RESIDENCY,  OPT_BUDGET, OPT_MAX_ERROR, OPT_NO_SAVE,       OPT_OUTPUT,
+    OPT_FORMAT,  OPT_END_TO_END, OPT_TOKENS, OPT_STATES,    OPT_OUTPUT_STATES, OPT_COUNT};
 
 const struct verb verb_validate = {
     .name = "validate",

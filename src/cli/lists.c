@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "limits.h"
 #include "csv_read.h"
 #include "mem.h"
 
@@ -339,4 +340,16 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
     const char *near = spr_nearest(text, names);
     return spr_fail(err, SPR_EINPUT, "--%s: '%.40s': expected %s%s%s%s", option, text, list,
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err)
+{
+    double value = 0;
+    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
+        value < 1 || value > (double)SPR_DIMENSION_MAX) {
+        return spr_fail(err, SPR_EINPUT, "--tokens: '%.40s': expected an integer 1..2^40",
+                        text);
+    }
+    *tokens = (int64_t)value;
+    return SPR_OK;
 }

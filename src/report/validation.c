@@ -214,6 +214,13 @@ static void put_table(FILE *file, const struct spr_validation *v, const char *sa
     char verdict[SPR_REASON_TEXT];
     struct spr_validity validity = spr_validation_judge(v);
     put_context(file, v);
+    if (v->end_to_end_count > 0) {
+        spr_report_end_to_end(file, v);
+        if (saved) {
+            fprintf(file, "saved %s\n", saved);
+        }
+        return;
+    }
     put_cases(file, v);
     put_summaries(file, v);
     put_not_measured(file, v);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Activations in .npy files. */
+#include <string.h>
+
+#include "cli.h"
+#include "mem.h"
+#include "sproof/weights.h"
+
+enum spr_status cli_read_states(const char *path, const int64_t shape[2], float **states,
+                                struct spr_error *err)
+{
+    const struct spr_weights_options options = {0};
+    struct spr_weights weights = {0};
+    enum spr_status status = spr_weights_read(path, &options, &weights, NULL, err);
+    const struct spr_weight *w = weights.weight;
+    if (status == SPR_OK &&
+        (weights.weight_count != 1 || w->m != shape[0] || w->k != shape[1])) {
+        status = spr_fail(err, SPR_EINPUT, "%s: expected one array of %lld tokens x %lld",
+                          path, (long long)shape[0], (long long)shape[1]);
+    }
+    if (status == SPR_OK) {
+        *states = spr_calloc((size_t)(shape[0] * shape[1]), sizeof **states);
+        status = *states ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    if (status == SPR_OK) {
+        spr_weight_values(w, 0, w->m, *states);
+    }
+    spr_weights_free(&weights);
+    return status;
+}
+
+enum spr_status cli_write_states(const char *path, const int64_t shape[2], const float *states,
+                                 struct spr_error *err)
+{
+    char header[128];
+    struct cli_output output;
+    enum spr_status status = cli_output_open(&output, path, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    /* The data begins at a multiple of 64 bytes, behind a newline. */
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\1\0\x76\0", 10);
+    int length = snprintf(header + 10, sizeof header - 10,
+                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }",
+                          (long long)shape[0], (long long)shape[1]);
+    header[10 + length] = ' ';
+    header[sizeof header - 1] = '\n';
+    fwrite(header, 1, sizeof header, output.file);
+    fwrite(states, sizeof *states, (size_t)(shape[0] * shape[1]), output.file);
+    return cli_output_close(&output, SPR_OK, err);
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is what the encoder computes right? Samples of every piece against double precision, each
+ * within a bound on the rounding errors of single precision; u = 2^-24. */
+#include <math.h>
+#include <string.h>
+
+#include "encoder_source.h"
+#include "mem.h"
+
+#define UNIT (1.0 / 16777216)
+#define SAMPLES 4
+
+/* Largest errors that the series in src/kernel/elementwise.c leave, as measured by
+ * tests/unit/test_elementwise.c: of e^x relative, of Phi(x) absolute. */
+#define EXP_ERROR 4e-7
+#define PHI_ERROR 4e-7
+
+struct check {
+    struct spr_encoder *encoder;
+    const struct spr_encoder_source *source;
+    const struct spr_variant *variant;
+    int64_t n;
+    uint64_t random;
+    double worst;
+    float *before; /* a copy of what a piece works on in place */
+    float *copies[3];
+};
+
+/* One element: its error over its bound. */
+static void judge(struct check *c, double value, double expected, double bound)
+{
+    double ratio = fabs(value - expected) / bound;
+    c->worst = ratio <= c->worst ? c->worst : ratio; /* a NaN is the worst */
+}
+
+static int64_t pick(struct check *c, int64_t count)
+{
+    return (int64_t)(spr_random(&c->random) % (uint64_t)count);
+}
+
+static enum spr_status check_linear(struct check *c, int64_t layer, int product,
+                                    struct spr_error *err)
+{
+    const struct spr_choice choice = spr_encoder_choice(c->source, c->variant, layer, product);
+    struct spr_matrix matrix = {0};
+    double cells, terms[SAMPLES];
+    int64_t rows[SAMPLES];
+    double *sums = spr_calloc((size_t)(2 * SAMPLES * c->n), sizeof *sums);
+    enum spr_status status =
+        sums ? spr_encoder_matrix(c->source, &choice, layer, product, &matrix, &cells, err)
+             : spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (status == SPR_OK) {
+        spr_encoder_linear(c->encoder, layer, product);
+        for (int i = 0; i < SAMPLES; i++) {
+            rows[i] = pick(c, matrix.m);
+        }
+        double *magnitude = sums + SAMPLES * c->n;
+        spr_matrix_product(&matrix, c->n, spr_encoder_input_of(c->encoder, product), rows,
+                           SAMPLES, sums, magnitude, terms);
+        const float *y = spr_encoder_output_of(c->encoder, product);
+        for (int i = 0; i < SAMPLES; i++) {
+            for (int64_t j = 0; j < c->n; j++) {
+                double bound = (terms[i] + 2) * UNIT * magnitude[i * c->n + j];
+                judge(c, (double)y[rows[i] * c->n + j], sums[i * c->n + j],
+                      bound > 0 ? bound : UNIT);
+            }
+        }
+    }
+    spr_matrix_free(&matrix);
+    spr_free(sums);
+    return status;
+}
+
+/* One query of one head. scores: room for n. */
+static void check_query(struct check *c, int64_t layer, int64_t head, int64_t query,
+                        double *scores)
+{
+    const struct spr_encoder_shape *shape = &c->encoder->shape;
+    const struct spr_encoder_vectors *v = &c->source->vectors[layer];
+    const int64_t n = c->n, size = shape->hidden / shape->heads, first = head * size;
+    const double scale = 1 / sqrt((double)size);
+    double most = -HUGE_VAL, largest = 0, sum = 0, spread = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double score = 0, magnitude = 0;
+        for (int64_t d = first; d < first + size; d++) {
+            double q = (double)c->copies[0][d * n + query] + (double)v->bias[SPR_QUERY][d];
+            double k = (double)c->copies[1][d * n + i] + (double)v->bias[SPR_KEY][d];
+            score += q * k;
+            magnitude += fabs(q * k);
+        }
+        scores[i] = scale * score;
+        most = fmax(most, scores[i]);
+        largest = fmax(largest, scale * magnitude);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        spread = fmax(spread, most - scores[i]);
+        scores[i] = exp(scores[i] - most);
+        sum += scores[i];
+    }
+    /* A score's own error, the difference's and the scaling's, the exponential's; the sum of
+     * n of them and the quotient. */
+    double exponent = ((double)size + 6) * UNIT * largest * 2 + 3 * UNIT * spread;
+    double relative = 2 * (exponent + EXP_ERROR) + ((double)n + 4) * UNIT;
+    for (int64_t d = first; d < first + size; d++) {
+        double context = 0, magnitude = 0;
+        for (int64_t i = 0; i < n; i++) {
+            double value = (double)c->copies[2][d * n + i] + (double)v->bias[SPR_VALUE][d];
+            context += scores[i] / sum * value;
+            magnitude += scores[i] / sum * fabs(value);
+        }
+        judge(c, (double)c->encoder->context[d * n + query], context,
+              (relative + ((double)n + 4) * UNIT) * magnitude + 1e-30);
+    }
+}
+
+static enum spr_status check_attention(struct check *c, int64_t layer, struct spr_error *err)
+{
+    const float *const from[3] = {c->encoder->query, c->encoder->key, c->encoder->value};
+    const size_t bytes = (size_t)(c->encoder->shape.hidden * c->n) * sizeof(float);
+    double *scores = spr_calloc((size_t)c->n, sizeof *scores);
+    if (!scores) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (int i = 0; i < 3; i++) {
+        memcpy(c->copies[i], from[i], bytes);
+    }
+    spr_encoder_attention(c->encoder, layer);
+    for (int i = 0; i < SAMPLES; i++) {
+        check_query(c, layer, pick(c, c->encoder->shape.heads), pick(c, c->n), scores);
+    }
+    spr_free(scores);
+    return SPR_OK;
+}
+
+static void check_gelu(struct check *c, int64_t layer)
+{
+    const float *bias = c->source->vectors[layer].bias[SPR_INTERMEDIATE];
+    const int64_t rows = c->encoder->shape.intermediate;
+    memcpy(c->before, c->encoder->wide, (size_t)(rows * c->n) * sizeof(float));
+    spr_encoder_gelu(c->encoder, layer);
+    for (int i = 0; i < SAMPLES; i++) {
+        int64_t row = pick(c, rows);
+        for (int64_t j = row * c->n; j < (row + 1) * c->n; j++) {
+            double x = (double)c->before[j] + (double)bias[row];
+            double bound = fabs(x) * (PHI_ERROR + 4 * UNIT) +
+                           2 * UNIT * (fabs((double)c->before[j]) + fabs((double)bias[row]));
+            judge(c, (double)c->encoder->wide[j], x * 0.5 * erfc(-x * sqrt(0.5)),
+                  bound + 1e-30);
+        }
+    }
+}
+
+static void check_column(struct check *c, int64_t layer, int which, int64_t column)
+{
+    const struct spr_encoder *e = c->encoder;
+    const struct spr_encoder_vectors *v = &c->source->vectors[layer];
+    const float *bias = v->bias[which == 0 ? SPR_ATTENTION_OUTPUT : SPR_OUTPUT];
+    const int64_t rows = e->shape.hidden;
+    double mean = 0, size = 0, square = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = i * c->n + column;
+        double sum = (double)e->y[at] + (double)bias[i] + (double)c->before[at];
+        mean += sum / (double)rows;
+        size +=
+            (fabs((double)e->y[at]) + fabs((double)bias[i]) + fabs((double)c->before[at])) /
+            (double)rows;
+    }
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = i * c->n + column;
+        double apart = (double)e->y[at] + (double)bias[i] + (double)c->before[at] - mean;
+        square += apart * apart / (double)rows;
+    }
+    double deviation = sqrt(square + (double)SPR_ENCODER_EPSILON);
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = i * c->n + column;
+        double sum = (double)e->y[at] + (double)bias[i] + (double)c->before[at];
+        double apart = (sum - mean) / deviation;
+        double gamma = (double)v->gamma[which][i], beta = (double)v->beta[which][i];
+        /* The mean of `rows` terms, their squares, and the operations of the element. */
+        double terms = ((double)rows + 16) * UNIT;
+        double bound = fabs(gamma) * terms * (size / deviation + 2 * fabs(apart)) +
+                       4 * UNIT * (fabs(gamma * apart) + fabs(beta));
+        judge(c, (double)e->x[at], gamma * apart + beta, bound + 1e-30);
+    }
+}
+
+static void check_norm(struct check *c, int64_t layer, int which)
+{
+    memcpy(c->before, c->encoder->x,
+           (size_t)(c->encoder->shape.hidden * c->n) * sizeof(float));
+    spr_encoder_norm(c->encoder, layer, which);
+    for (int i = 0; i < SAMPLES; i++) {
+        check_column(c, layer, which, pick(c, c->n));
+    }
+}
+
+static enum spr_status check_layer(struct check *c, int64_t layer, struct spr_error *err)
+{
+    enum spr_status status = SPR_OK;
+    for (int p = SPR_QUERY; p <= SPR_VALUE && status == SPR_OK; p++) {
+        status = check_linear(c, layer, p, err);
+    }
+    status = status ? status : check_attention(c, layer, err);
+    status = status ? status : check_linear(c, layer, SPR_ATTENTION_OUTPUT, err);
+    if (status == SPR_OK) {
+        check_norm(c, layer, 0);
+        status = check_linear(c, layer, SPR_INTERMEDIATE, err);
+    }
+    if (status == SPR_OK) {
+        check_gelu(c, layer);
+        status = check_linear(c, layer, SPR_OUTPUT, err);
+    }
+    if (status == SPR_OK) {
+        check_norm(c, layer, 1);
+    }
+    return status;
+}
+
+enum spr_status spr_encoder_check(struct spr_encoder *encoder,
+                                  const struct spr_encoder_source *source,
+                                  const struct spr_variant *variant, double *worst,
+                                  struct spr_error *err)
+{
+    const struct spr_encoder_shape *shape = &encoder->shape;
+    struct check c = {.encoder = encoder,
+                      .source = source,
+                      .variant = variant,
+                      .n = shape->tokens,
+                      .random = source->seed ^ 0x5EED};
+    const size_t hidden = (size_t)(shape->hidden * shape->tokens);
+    const size_t wide = (size_t)(shape->intermediate * shape->tokens);
+    float *room = spr_calloc(3 * hidden + (wide > hidden ? wide : hidden), sizeof *room);
+    enum spr_status status = room ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    for (int i = 0; i < 3 && room; i++) {
+        c.copies[i] = room + (size_t)i * hidden;
+    }
+    c.before = room ? room + 3 * hidden : NULL;
+    if (status == SPR_OK) {
+        spr_encoder_begin(encoder);
+    }
+    for (int64_t l = 0; l < shape->layers && status == SPR_OK; l++) {
+        status = check_layer(&c, l, err);
+        if (status == SPR_OK && !(c.worst <= 1)) {
+            status = spr_fail(err, SPR_EINPUT,
+                              "wrong result in layer %lld of %s: an error of %.3g times its "
+                              "rounding bound",
+                              (long long)l, variant ? variant->name : "dense", c.worst);
+        }
+    }
+    spr_free(room);
+    *worst = c.worst;
+    return status;
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Encoders as a whole: made, checked, predicted, timed. */
+#include "sproof/end_to_end.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "encoder_source.h"
+#include "cpu.h"
+#include "host_state.h"
+#include "sproof/inspect.h"
+#include "validate_parts.h"
+
+#define BUDGET_S 20.0
+#define WARM_UP_S 0.05
+#define PART_RUNS 7
+
+/* One encoder of the run. */
+struct entry {
+    struct spr_encoder encoder;
+    const struct spr_variant *variant; /* NULL: dense */
+    double (*cells)[SPR_PRODUCTS];     /* [layers] stored */
+    double weight_bytes;
+    uint64_t bits;
+};
+
+struct run {
+    const struct spr_network *network;
+    const struct spr_machine *machine;
+    const struct spr_end_to_end_options *options;
+    struct spr_validation *validation;
+    struct spr_encoder_source source;
+    struct entry *entry;
+    size_t count;
+    float *input; /* hidden x tokens */
+    double (*clock_s)(void);
+};
+
+enum spr_status spr_end_to_end_shape(const struct spr_network *network, int64_t shape[2],
+                                     struct spr_error *err)
+{
+    struct spr_encoder_source source;
+    enum spr_status status = spr_encoder_source_make(network, NULL, &source, err);
+    if (status == SPR_OK) {
+        shape[0] = source.shape.tokens;
+        shape[1] = source.shape.hidden;
+        spr_encoder_source_free(&source);
+    }
+    return status;
+}
+
+/* --- Making them. */
+
+/* Real weights are pruned for a variant of the grid; its own zeros are what a table says. */
+static enum spr_status prune(struct run *r, const struct spr_variant *variant,
+                             struct spr_error *err)
+{
+    struct spr_weights *weights = r->options->weights;
+    for (size_t i = 0; weights && i < weights->weight_count; i++) {
+        spr_free(weights->weight[i].keep);
+        weights->weight[i].keep = NULL;
+    }
+    if (!weights || !variant || !variant->grid) {
+        return SPR_OK;
+    }
+    const struct spr_prune_options options = {
+        .pattern = variant->pattern, .sparsity = variant->sparsity, .score = SPR_SCORE_L2};
+    double *energy = spr_calloc(weights->weight_count, sizeof *energy);
+    const char **reason = spr_calloc(weights->weight_count, sizeof *reason);
+    enum spr_status status = energy && reason
+                                 ? spr_prune(weights, &options, NULL, energy, reason, err)
+                                 : spr_fail(err, SPR_ENOMEM, "out of memory");
+    spr_free(energy);
+    spr_free(reason);
+    return status;
+}
+
+static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t layer,
+                                    int product, struct spr_error *err)
+{
+    const struct spr_validate_options *o = r->options->validate;
+    const struct spr_choice choice =
+        spr_encoder_choice(&r->source, entry->variant, layer, product);
+    struct spr_packed *packed = &entry->encoder.layer[layer].product[product];
+    double *cells = &entry->cells[layer][product];
+    struct spr_matrix matrix = {0};
+    struct spr_kernel kernel;
+    if (!spr_kernel_find(&choice.pattern, o->isa, &kernel)) {
+        char text[SPR_PATTERN_TEXT];
+        return spr_fail(err, SPR_EINPUT, "end to end: %s has no kernel",
+                        spr_pattern_text(&choice.pattern, text));
+    }
+    enum spr_status status =
+        spr_encoder_matrix(&r->source, &choice, layer, product, &matrix, cells, err);
+    if (status == SPR_OK) {
+        struct spr_plan plan = spr_plan_choose(&choice.pattern, o->isa, matrix.m, matrix.k,
+                                               r->source.shape.tokens, *cells, o->threads);
+        status = spr_pack(&plan, &matrix, packed, err);
+    }
+    entry->weight_bytes += status == SPR_OK ? (double)packed->bytes : 0;
+    spr_matrix_free(&matrix);
+    return status;
+}
+
+static enum spr_status make_entry(struct run *r, const struct spr_variant *variant,
+                                  struct entry *entry, double *worst, struct spr_error *err)
+{
+    const struct spr_validate_options *o = r->options->validate;
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    entry->variant = variant;
+    entry->cells = spr_calloc((size_t)shape->layers, sizeof *entry->cells);
+    enum spr_status status =
+        entry->cells ? spr_encoder_make(shape, o->isa, o->threads, &entry->encoder, err)
+                     : spr_fail(err, SPR_ENOMEM, "out of memory");
+    entry->encoder.vectors = r->source.vectors;
+    entry->encoder.input = r->input;
+    entry->encoder.clock_s = r->clock_s;
+    status = status ? status : prune(r, variant, err);
+    for (int64_t l = 0; l < shape->layers && status == SPR_OK; l++) {
+        for (int p = 0; p < SPR_PRODUCTS && status == SPR_OK; p++) {
+            status = pack_product(r, entry, l, p, err);
+        }
+        if (status == SPR_OK && o->stop && o->stop()) {
+            status = spr_fail(err, SPR_EINTERRUPTED, "interrupted");
+        }
+    }
+    status =
+        status ? status : spr_encoder_check(&entry->encoder, &r->source, variant, worst, err);
+    if (status == SPR_OK) {
+        spr_encoder_run(&entry->encoder);
+        entry->bits = spr_bits(entry->encoder.x, (size_t)(shape->hidden * shape->tokens));
+    }
+    return status;
+}
+
+static enum spr_status make_input(struct run *r, struct spr_error *err)
+{
+    const int64_t hidden = r->source.shape.hidden, n = r->source.shape.tokens;
+    uint64_t random = r->options->validate->seed;
+    r->input = spr_calloc((size_t)(hidden * n), sizeof *r->input);
+    if (!r->input) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t i = 0; i < hidden; i++) {
+            r->input[i * n + j] = r->options->states
+                                      ? r->options->states[j * hidden + i]
+                                      : (float)(2 * spr_random_unit(&random) - 1);
+        }
+    }
+    return SPR_OK;
+}
+
+/* --- What is expected of them. */
+
+static double product_time(const struct run *r, const struct entry *entry, int64_t layer,
+                           int product)
+{
+    const struct spr_validate_options *o = r->options->validate;
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    const double activations =
+        (double)shape->tokens * 4 * (6 * (double)shape->hidden + (double)shape->intermediate);
+    struct spr_expected expected;
+    struct spr_expected_case of = {
+        .pattern = spr_encoder_choice(&r->source, entry->variant, layer, product).pattern,
+        .n = shape->tokens,
+        .kept = entry->cells[layer][product],
+        .threads = o->threads,
+        .isa = o->isa,
+        .residency = SPR_RESIDENCY_NETWORK,
+        .network_bytes = entry->weight_bytes + activations};
+    spr_encoder_product(shape, product, &of.m, &of.k);
+    return spr_expected_time(r->machine, &of, &expected) ? expected.time_s : (double)NAN;
+}
+
+static double function_time(const struct run *r, enum spr_function function, double elements,
+                            double bytes)
+{
+    const struct spr_validate_options *o = r->options->validate;
+    const double both[2] = {elements, bytes};
+    return r->machine->kernels
+               ? spr_function_time(r->machine->kernels, o->isa, o->threads, function, both)
+               : (double)NAN;
+}
+
+/* A dense product of one head. */
+static double head_product(const struct run *r, int64_t m, int64_t k)
+{
+    struct spr_expected expected;
+    struct spr_expected_case of = {.pattern = spr_pattern_dense(),
+                                   .m = m,
+                                   .k = k,
+                                   .n = r->source.shape.tokens,
+                                   .kept = (double)m * (double)k,
+                                   .threads = 1,
+                                   .isa = r->options->validate->isa,
+                                   .residency = SPR_RESIDENCY_WARM};
+    return spr_expected_time(r->machine, &of, &expected) ? expected.time_s : (double)NAN;
+}
+
+static double attention_time(const struct run *r)
+{
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    const double n = (double)shape->tokens, threads = r->options->validate->threads;
+    const int64_t size = shape->hidden / shape->heads;
+    const double heads = ceil((double)shape->heads / threads);
+    double head = head_product(r, shape->tokens, size) + head_product(r, size, shape->tokens);
+    head += function_time(r, SPR_FUNCTION_SOFTMAX, n * n, 4 * n * n);
+    /* Every head's query, key and value are new; what one thread meets is its share. */
+    head += function_time(r, SPR_FUNCTION_OPERANDS, (double)size * n,
+                          12 * (double)shape->hidden * n / threads);
+    return heads * head;
+}
+
+static void predict(const struct run *r, const struct entry *entry,
+                    struct spr_end_to_end_case *out)
+{
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    const struct spr_kernel_rates *kernels = r->machine->kernels;
+    const double n = (double)shape->tokens, threads = r->options->validate->threads;
+    const double hidden = (double)shape->hidden * n, layers = (double)shape->layers;
+    const double wide = (double)shape->intermediate * n;
+    double *part = out->expected_part_s;
+    for (int64_t l = 0; l < shape->layers; l++) {
+        for (int p = 0; p < SPR_PRODUCTS; p++) {
+            bool attention = p <= SPR_ATTENTION_OUTPUT;
+            part[attention ? SPR_PART_ATTENTION_LINEAR : SPR_PART_WIDE_LINEAR] +=
+                product_time(r, entry, l, p);
+        }
+    }
+    /* Starting and ending a team. */
+    double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
+    part[SPR_PART_ATTENTION] = layers * (attention_time(r) + team_s);
+    part[SPR_PART_GELU] = layers * (function_time(r, SPR_FUNCTION_GELU, ceil(wide / threads),
+                                                  4 * wide / threads) +
+                                    team_s);
+    part[SPR_PART_NORM] =
+        2 * layers *
+        (function_time(r, SPR_FUNCTION_NORM, ceil(hidden / threads), 8 * hidden / threads) +
+         team_s);
+    for (int i = 0; i < SPR_END_TO_END_PARTS; i++) {
+        out->expected_s += part[i];
+    }
+}
+
+/* --- Timing them. */
+
+static void run_entry(void *context)
+{
+    spr_encoder_run(&((struct entry *)context)->encoder);
+}
+
+static int by_value(const void *left, const void *right)
+{
+    const double *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+/* The parts, by a clock between them; not within the timed runs. */
+static void measure_parts(const struct run *r, struct entry *entry,
+                          struct spr_end_to_end_case *out)
+{
+    double runs[SPR_END_TO_END_PARTS][PART_RUNS], part_s[SPR_END_TO_END_PARTS];
+    (void)r;
+    entry->encoder.part_s = part_s;
+    for (int i = 0; i < PART_RUNS; i++) {
+        memset(part_s, 0, sizeof part_s);
+        spr_encoder_run(&entry->encoder);
+        for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
+            runs[p][i] = part_s[p];
+        }
+    }
+    entry->encoder.part_s = NULL;
+    for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
+        qsort(runs[p], PART_RUNS, sizeof runs[p][0], by_value);
+        out->part_s[p] = runs[p][PART_RUNS / 2];
+    }
+}
+
+static enum spr_status time_entries(struct run *r, struct spr_end_to_end_case *cases,
+                                    struct spr_error *err)
+{
+    const struct spr_validate_options *o = r->options->validate;
+    uint64_t seed = o->seed;
+    const struct spr_bench bench = {.clock_s = r->clock_s,
+                                    .random = &seed,
+                                    .warm_up_s = WARM_UP_S,
+                                    .sample_s = 0,
+                                    .budget_s = isnan(o->budget_s) ? BUDGET_S : o->budget_s,
+                                    .switches = o->clock_s ? NULL : spr_host_switches,
+                                    .stop = o->stop};
+    struct spr_subject *subjects = spr_calloc(r->count, sizeof *subjects);
+    enum spr_status status = subjects ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->count && subjects; i++) {
+        subjects[i] = (struct spr_subject){run_entry, &r->entry[i], &cases[i].measured, 0};
+    }
+    status = status ? status
+                    : spr_bench_run(&bench, subjects, r->count, &r->validation->arena, err);
+    spr_free(subjects);
+    for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
+        const struct spr_encoder *e = &r->entry[i].encoder;
+        if (spr_bits(e->x, (size_t)(e->shape.hidden * e->shape.tokens)) != r->entry[i].bits) {
+            status = spr_fail(err, SPR_EINPUT,
+                              "wrong result: the output of %s changed while it was timed",
+                              cases[i].variant);
+        }
+        measure_parts(r, &r->entry[i], &cases[i]);
+    }
+    return status;
+}
+
+/* Of a part's linear layers, those a variant prunes, by their multiply-adds. */
+static double pruned_share(const struct run *r, const struct spr_variant *variant,
+                           bool attention)
+{
+    double pruned = 0, all = 0;
+    for (int64_t l = 0; l < r->source.shape.layers; l++) {
+        for (int p = 0; p < SPR_PRODUCTS; p++) {
+            int64_t m, k;
+            struct spr_choice choice = spr_encoder_choice(&r->source, variant, l, p);
+            spr_encoder_product(&r->source.shape, p, &m, &k);
+            if ((p <= SPR_ATTENTION_OUTPUT) == attention) {
+                all += (double)m * (double)k;
+                pruned += spr_pattern_is_dense(&choice.pattern) ? 0 : (double)m * (double)k;
+            }
+        }
+    }
+    return pruned / all;
+}
+
+/* The dense time over what is left of it when the pruned layers take none. */
+static double ceiling(const struct run *r, const struct spr_variant *variant,
+                      const double *part_s)
+{
+    double all = 0, freed = part_s[SPR_PART_ATTENTION_LINEAR] * pruned_share(r, variant, true);
+    freed += part_s[SPR_PART_WIDE_LINEAR] * pruned_share(r, variant, false);
+    for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
+        all += part_s[p];
+    }
+    return all / (all - freed);
+}
+
+static void judge(const struct run *r, struct spr_end_to_end_case *cases)
+{
+    const struct spr_end_to_end_case *dense = &cases[0];
+    for (size_t i = 0; i < r->count; i++) {
+        struct spr_end_to_end_case *c = &cases[i];
+        c->error = c->expected_s / c->measured.median_s - 1;
+        c->inconclusive = spr_bench_inconclusive(&c->measured);
+        c->expected_speedup = c->measured_speedup = c->speedup_error = (double)NAN;
+        c->amdahl_ceiling = (double)NAN;
+        if (i > 0) {
+            c->expected_speedup = dense->expected_s / c->expected_s;
+            c->measured_speedup = dense->measured.median_s / c->measured.median_s;
+            c->speedup_error = c->expected_speedup / c->measured_speedup - 1;
+            c->amdahl_ceiling = ceiling(r, r->entry[i].variant, dense->part_s);
+        }
+    }
+}
+
+static enum spr_status run_all(struct run *r, struct spr_error *err)
+{
+    struct spr_validation *v = r->validation;
+    struct spr_end_to_end_case *cases = spr_arena_alloc(&v->arena, r->count * sizeof *cases);
+    enum spr_status status = make_input(r, err);
+    r->entry = spr_calloc(r->count, sizeof *r->entry);
+    if (status == SPR_OK && (!cases || !r->entry)) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
+        const struct spr_variant *variant = i ? &r->network->variants[i - 1] : NULL;
+        const char *name = variant ? variant->name : "dense";
+        cases[i] = (struct spr_end_to_end_case){
+            .variant = spr_arena_text(&v->arena, name, strlen(name)),
+            .pattern = variant ? variant->pattern : spr_pattern_dense(),
+            .sparsity = variant ? variant->sparsity : 0};
+        status = cases[i].variant
+                     ? make_entry(r, variant, &r->entry[i], &cases[i].max_error_ratio, err)
+                     : spr_fail(err, SPR_ENOMEM, "out of memory");
+        if (status == SPR_OK) {
+            cases[i].weight_bytes = r->entry[i].weight_bytes;
+            predict(r, &r->entry[i], &cases[i]);
+        }
+    }
+    status = status ? status : time_entries(r, cases, err);
+    if (status == SPR_OK) {
+        judge(r, cases);
+        v->end_to_end = cases;
+        v->end_to_end_count = r->count;
+        v->tokens = r->source.shape.tokens;
+    }
+    return status;
+}
+
+/* The dense encoder's last states, tokens x hidden. */
+static void give_output(const struct run *r)
+{
+    const int64_t hidden = r->source.shape.hidden, n = r->source.shape.tokens;
+    for (int64_t j = 0; j < n && r->options->output; j++) {
+        for (int64_t i = 0; i < hidden; i++) {
+            r->options->output[j * hidden + i] = r->entry[0].encoder.x[i * n + j];
+        }
+    }
+}
+
+enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_machine *machine,
+                               const struct spr_end_to_end_options *options,
+                               struct spr_validation *validation, struct spr_notes *notes,
+                               struct spr_error *err)
+{
+    const struct spr_validate_options *o = options->validate;
+    *validation = (struct spr_validation){.seed = o->seed,
+                                          .machine = *machine,
+                                          .drift = (double)NAN,
+                                          .peak_flops_per_s = (double)NAN};
+    *machine = (struct spr_machine){0};
+    struct run r = {.network = network,
+                    .machine = &validation->machine,
+                    .options = options,
+                    .validation = validation,
+                    .count = network->variant_count + 1,
+                    .clock_s = o->clock_s ? o->clock_s : spr_cpu_clock_s};
+    enum spr_status status = spr_encoder_source_make(network, options, &r.source, err);
+    if (status == SPR_OK) {
+        spr_host_note_state(notes);
+        double before = spr_fma_rate(o->isa, o->threads, r.clock_s);
+        status = run_all(&r, err);
+        double after = spr_fma_rate(o->isa, o->threads, r.clock_s);
+        validation->peak_flops_per_s = fmax(before, after);
+        validation->drift = after / before - 1;
+    }
+    if (status == SPR_OK) {
+        give_output(&r);
+    }
+    for (size_t i = 0; i < r.count && r.entry; i++) {
+        spr_encoder_free(&r.entry[i].encoder);
+        spr_free(r.entry[i].cells);
+    }
+    spr_free(r.entry);
+    spr_free(r.input);
+    spr_encoder_source_free(&r.source);
+    if (status != SPR_OK) {
+        spr_validation_free(validation);
+    }
+    return status;
+}
