@@ -29,8 +29,9 @@ struct bench {
     enum spr_function function;
     float *memory, *bias;
     struct spr_packed keys, values;
-    int64_t rows; /* of TOKENS floats that the footprint holds */
-    double seconds;
+    int64_t rows;        /* of TOKENS floats that the footprint holds */
+    const float *theirs; /* what another thread writes */
+    volatile float sink; /* or reading could be left out */
 };
 
 static void once(struct bench *b)
@@ -50,6 +51,14 @@ static void once(struct bench *b)
                                       .n = TOKENS,
                                       .epsilon = SPR_ENCODER_EPSILON};
         b->ops->norm(&norm, 0, TOKENS);
+    } else if (b->function == SPR_FUNCTION_EXCHANGE) {
+        float sum[8] = {0};
+        for (int64_t i = 0; i < b->rows * TOKENS; i += 8) {
+            for (int j = 0; j < 8; j++) {
+                sum[j] += b->theirs[i + j];
+            }
+        }
+        b->sink = sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
     } else {
         /* The heads of the footprint one after another: query, key and value of each. */
         for (int64_t row = 0; row + 3 * HEAD <= b->rows; row += 3 * HEAD) {
@@ -94,16 +103,19 @@ static double sample(const struct spr_calibration *c, struct bench *team, double
 #endif
         double calls = 0;
         refill(b);
-        once(b);
+        if (b->function != SPR_FUNCTION_EXCHANGE) {
+            once(b);
+        }
 #ifdef _OPENMP
 #pragma omp barrier
 #endif
         double begin = c->clock_s(), now = begin;
         do {
-            once(b);
+            once(b); /* what is exchanged is read but once */
             calls++;
             now = c->clock_s();
-        } while (now - begin < sample_s && now > begin);
+        } while (now - begin < sample_s && now > begin &&
+                 b->function != SPR_FUNCTION_EXCHANGE);
         slowest = (now - begin) / calls;
     }
     return slowest;
@@ -128,6 +140,7 @@ static void measure(const struct spr_calibration *c, struct bench *team,
         }
         for (int t = 0; t < c->threads; t++) {
             team[t].function = function;
+            team[t].theirs = team[(t + 1) % c->threads].memory;
             team[t].rows = rows;
         }
         for (int r = 0; r < REPEATS; r++) {
@@ -175,7 +188,9 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
     for (int t = 0; t < c->threads && status == SPR_OK; t++) {
         status = make_bench(c, &team[t], err);
     }
-    for (int f = 0; f < SPR_FUNCTION_COUNT && status == SPR_OK; f++) {
+    /* One thread exchanges nothing. */
+    int count = c->threads > 1 ? SPR_FUNCTION_COUNT : SPR_FUNCTION_EXCHANGE;
+    for (int f = 0; f < count && status == SPR_OK; f++) {
         measure(c, team, (enum spr_function)f, &rates->functions[rates->function_count++]);
     }
     for (int t = 0; t < c->threads && team; t++) {

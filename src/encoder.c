@@ -237,7 +237,9 @@ void spr_encoder_attention(struct spr_encoder *e, int64_t layer)
 #endif
     {
         int members, me = team_member(&members);
-        for (int64_t head = me; head < e->shape.heads; head += members) {
+        /* Neighbouring heads: the rows that this thread's share of the products wrote. */
+        int64_t heads = e->shape.heads, end = heads * (me + 1) / members;
+        for (int64_t head = heads * me / members; head < end; head++) {
             attend(e, &e->vectors[layer], head, &e->head[me]);
         }
     }

@@ -169,7 +169,9 @@ static double product_time(const struct run *r, const struct entry *entry, int64
         .threads = o->threads,
         .isa = o->isa,
         .residency = SPR_RESIDENCY_NETWORK,
-        .network_bytes = entry->weight_bytes + activations};
+        .network_bytes = entry->weight_bytes + activations,
+        /* The same buffers serve every layer. */
+        .output_bytes = activations + entry->weight_bytes / (double)shape->layers};
     spr_encoder_product(shape, product, &of.m, &of.k);
     return spr_expected_time(r->machine, &of, &expected) ? expected.time_s : (double)NAN;
 }
@@ -213,6 +215,33 @@ static double attention_time(const struct run *r)
     return heads * head;
 }
 
+/* Activations that the other threads wrote and this one reads, of one layer: rows are shared
+ * out in the products and GELU, tokens in layer norm. */
+static double exchange_time(const struct run *r, double elements)
+{
+    const double threads = r->options->validate->threads;
+    double theirs = elements * (threads - 1) / threads;
+    return threads > 1 ? function_time(r, SPR_FUNCTION_EXCHANGE, theirs, 4 * theirs) : 0;
+}
+
+/* Packed weights of a product in one layer, the first. */
+static double product_bytes(const struct entry *entry, int product)
+{
+    return (double)entry->encoder.layer[0].product[product].bytes;
+}
+
+/* Bias, residual and layer norm behind a product, whose weights have passed since the residual
+ * was used. */
+static double norm_time(const struct run *r, const struct entry *entry, int product)
+{
+    const double threads = r->options->validate->threads;
+    const double share =
+        (double)r->source.shape.hidden * (double)r->source.shape.tokens / threads;
+    return function_time(r, SPR_FUNCTION_NORM, share,
+                         8 * share + product_bytes(entry, product) / threads) +
+           exchange_time(r, share);
+}
+
 static void predict(const struct run *r, const struct entry *entry,
                     struct spr_end_to_end_case *out)
 {
@@ -220,7 +249,7 @@ static void predict(const struct run *r, const struct entry *entry,
     const struct spr_kernel_rates *kernels = r->machine->kernels;
     const double n = (double)shape->tokens, threads = r->options->validate->threads;
     const double hidden = (double)shape->hidden * n, layers = (double)shape->layers;
-    const double wide = (double)shape->intermediate * n;
+    const double wide = (double)shape->intermediate * n / threads;
     double *part = out->expected_part_s;
     for (int64_t l = 0; l < shape->layers; l++) {
         for (int p = 0; p < SPR_PRODUCTS; p++) {
@@ -229,16 +258,17 @@ static void predict(const struct run *r, const struct entry *entry,
                 product_time(r, entry, l, p);
         }
     }
+    /* Query, key and value read the same inputs. */
+    part[SPR_PART_ATTENTION_LINEAR] += layers * 2 * exchange_time(r, hidden);
+    part[SPR_PART_WIDE_LINEAR] +=
+        layers * (exchange_time(r, hidden) + exchange_time(r, wide * threads));
     /* Starting and ending a team. */
     double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
     part[SPR_PART_ATTENTION] = layers * (attention_time(r) + team_s);
-    part[SPR_PART_GELU] = layers * (function_time(r, SPR_FUNCTION_GELU, ceil(wide / threads),
-                                                  4 * wide / threads) +
-                                    team_s);
-    part[SPR_PART_NORM] =
-        2 * layers *
-        (function_time(r, SPR_FUNCTION_NORM, ceil(hidden / threads), 8 * hidden / threads) +
-         team_s);
+    part[SPR_PART_GELU] =
+        layers * (function_time(r, SPR_FUNCTION_GELU, wide, 4 * wide) + team_s);
+    part[SPR_PART_NORM] = layers * (norm_time(r, entry, SPR_ATTENTION_OUTPUT) +
+                                    norm_time(r, entry, SPR_OUTPUT) + 2 * team_s);
     for (int i = 0; i < SPR_END_TO_END_PARTS; i++) {
         out->expected_s += part[i];
     }

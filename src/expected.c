@@ -18,7 +18,7 @@
 const char *spr_function_name(enum spr_function function)
 {
     static const char *const names[SPR_FUNCTION_COUNT] = {"softmax", "gelu", "layer_norm",
-                                                          "operands"};
+                                                          "operands", "exchange"};
     return names[function];
 }
 
@@ -215,7 +215,8 @@ static void add_pass(struct sums *s, const struct groups *per_pass, int width, i
         later = (s->panels - 1) * (1 - empty);
     }
     double steps = groups->steps / groups->count / (1 + later);
-    double group_s = sweep_at(&rates->group, steps) + sweep_at(&rates->y, s->near_bytes) +
+    double y_bytes = fmax(s->near_bytes, s->of->output_bytes / s->of->threads);
+    double group_s = sweep_at(&rates->group, steps) + sweep_at(&rates->y, y_bytes) +
                      (unaligned ? known_or_zero(rates->unaligned_group_s) : 0);
     s->part[SPR_LIMIT_SEGMENTS] +=
         groups->count * (group_s + later * (group_s + known_or_zero(rates->panel_group_s)));

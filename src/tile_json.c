@@ -195,7 +195,7 @@ static enum spr_status read_function(const struct place *at, const spr_json *obj
         f++;
     }
     if (f == SPR_FUNCTION_COUNT) {
-        return bad(at, "function", "softmax, gelu, layer_norm or operands");
+        return bad(at, "function", "softmax, gelu, layer_norm, operands or exchange");
     }
     function->function = (enum spr_function)f;
     if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &function->isa)) {

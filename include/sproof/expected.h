@@ -58,10 +58,11 @@ enum spr_function {
     SPR_FUNCTION_GELU,     /* with its bias, each element */
     SPR_FUNCTION_NORM,     /* bias, residual and layer norm, each element */
     SPR_FUNCTION_OPERANDS, /* a head's query, key and value made ready, each element of one */
+    SPR_FUNCTION_EXCHANGE, /* reading an element that another thread has just written */
 };
-#define SPR_FUNCTION_COUNT 4
+#define SPR_FUNCTION_COUNT 5
 
-/* "softmax", "gelu", "layer_norm", "operands". */
+/* "softmax", "gelu", "layer_norm", "operands", "exchange". */
 const char *spr_function_name(enum spr_function function);
 
 /* Seconds an element takes on one thread while `threads` do the same, against the bytes that
@@ -92,6 +93,7 @@ struct spr_expected_case {
     enum spr_isa isa;
     enum spr_residency residency;
     double network_bytes; /* U of residency network; 0 otherwise */
+    double output_bytes;  /* passed since Y was last written; 0: it is as near as W and X */
 };
 
 /* What limits the expected time. */
