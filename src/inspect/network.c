@@ -43,8 +43,7 @@ enum spr_status spr_weights_network(const struct spr_weights *weights, const cha
     *network = (struct spr_network){.dense_accuracy = (double)NAN};
     network->path = spr_arena_text(&network->arena, path, strlen(path));
     network->name = spr_arena_text(&network->arena, name, length);
-    network->layers =
-        spr_arena_alloc(&network->arena, weights->weight_count * sizeof *network->layers);
+    network->layers = spr_calloc(weights->weight_count, sizeof *network->layers);
     if (!network->path || !network->name || !network->layers) {
         spr_network_free(network);
         return spr_fail(err, SPR_ENOMEM, "out of memory");

@@ -298,6 +298,15 @@ static struct spr_tile_rates tiles[] = {
     {.isa = SPR_ISA_AVX2, .threads = 1, .form = SPR_TILE_DENSE, .rows = 1, .vectors = 1},
 };
 
+static struct spr_function_rates functions[] = {{.isa = SPR_ISA_AVX2,
+                                                 .threads = 1,
+                                                 .function = SPR_FUNCTION_GELU,
+                                                 .element = {2, {16384, 1e6}, {5e-10, 7e-10}}},
+                                                {.isa = SPR_ISA_SCALAR,
+                                                 .threads = 2,
+                                                 .function = SPR_FUNCTION_EXCHANGE,
+                                                 .element = {1, {65536}, {1e-9}}}};
+
 static struct spr_probe made_probe(void)
 {
     struct spr_probe probe = {.cpu = "Some CPU \"quoted\"",
@@ -309,7 +318,13 @@ static struct spr_probe made_probe(void)
                               .rate_count = COUNT_OF(rates),
                               .points = points,
                               .point_count = COUNT_OF(points),
-                              .kernels = {tiles, COUNT_OF(tiles), 1e-8, 2e-6, 2}};
+                              .kernels = {.tiles = tiles,
+                                          .count = COUNT_OF(tiles),
+                                          .functions = functions,
+                                          .function_count = COUNT_OF(functions),
+                                          .call_s = 1e-8,
+                                          .parallel_s = 2e-6,
+                                          .parallel_threads = 2}};
     spr_probe_identity(probe.identity);
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
         probe.cache[i].declared_bytes = i < 3 ? 32 * KIB * ldexp(1, 5 * i) : NONE;
