@@ -49,6 +49,11 @@ const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa)
     return objects[isa].elementwise;
 }
 
+const char *spr_layout_name(enum spr_layout layout)
+{
+    return layout == SPR_LAYOUT_NK ? "nk" : "kn";
+}
+
 static bool name_kernel(const struct spr_pattern_kind *kind, enum spr_isa isa,
                         struct spr_kernel *kernel)
 {
@@ -85,7 +90,9 @@ static void run_share(const struct spr_packed *packed, int thread, const float *
 {
     const struct spr_strips *strips = spr_packed_strips(packed);
     const struct spr_tiles *tiles = spr_tiles_of(packed->plan.isa);
-    (packed->plan.vectors == 0 ? tiles->vector : tiles->matrix)(strips, thread, x, y);
+    (packed->plan.tokens > 0     ? tiles->tokens
+     : packed->plan.vectors == 0 ? tiles->vector
+                                 : tiles->matrix)(strips, thread, x, y);
 }
 
 void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y)

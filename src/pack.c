@@ -365,6 +365,7 @@ static void measure(struct packer *p, struct order *order)
                                  .n = p->plan->n,
                                  .threads = p->plan->threads,
                                  .vectors = p->plan->vectors,
+                                 .tokens = p->plan->tokens,
                                  .dense = p->dense,
                                  .strip_count = p->at.strip,
                                  .segment_count = p->at.segment,

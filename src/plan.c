@@ -16,6 +16,9 @@
 #define SCATTERED_PANEL_BYTES (32 * 1024.0)
 #define SCATTERED_PANEL_STEPS 12
 
+/* Share of a second-level cache that the rows of X of one token tile may take. */
+#define TOKEN_PANEL_BYTES (256 * 1024.0)
+
 static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
 
 static int widest(const struct spr_plan *plan, int rows)
@@ -153,7 +156,7 @@ struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan)
     struct spr_cell_shape cell;
     int lanes = spr_isa_lanes(plan->isa);
     if (plan->pattern.kind->pattern_class == SPR_CLASS_DENSE) {
-        int vectors = plan->m >= 4 * lanes ? 4 : plan->m > lanes ? 2 : 1;
+        int vectors = plan->m >= 4 * lanes && plan->tokens == 0 ? 4 : plan->m > lanes ? 2 : 1;
         return (struct spr_lane_shape){vectors, 1, vectors * lanes};
     }
     plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &cell);
@@ -167,6 +170,30 @@ struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan)
         chunk *= 2;
     }
     int64_t filled = (cell.rows * chunk + lanes - 1) / lanes;
-    int vectors = filled >= 4 ? 4 : filled >= 2 ? 2 : 1;
+    /* With several tokens two vectors of weights and their sums fill the registers. */
+    int vectors = filled >= 4 && plan->tokens == 0 ? 4 : filled >= 2 ? 2 : 1;
     return (struct spr_lane_shape){vectors, chunk, vectors * lanes / chunk};
+}
+
+struct spr_plan spr_plan_choose_nk(const struct spr_pattern *pattern, enum spr_isa isa,
+                                   int64_t m, int64_t k, int64_t n, double kept, int threads)
+{
+    if (n == 1) {
+        return spr_plan_choose(pattern, isa, m, k, n, kept, threads);
+    }
+    struct spr_plan plan = {.m = m,
+                            .k = k,
+                            .n = n,
+                            .isa = isa,
+                            .pattern = *pattern,
+                            .rows = 1,
+                            .tokens = 1,
+                            .threads = threads < 1 ? 1 : threads};
+    bool dense = pattern->kind->pattern_class == SPR_CLASS_DENSE;
+    const int lanes = spr_isa_lanes(isa);
+    const struct spr_lane_shape shape = spr_lane_shape(&plan);
+    plan.tokens = spr_token_step(lanes, shape.vectors, n);
+    /* The rows of X that a tile reads stay near. */
+    plan.panel = dense ? k : clamp_panel(TOKEN_PANEL_BYTES / (4.0 * plan.tokens), k);
+    return plan;
 }

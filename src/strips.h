@@ -43,6 +43,7 @@ struct spr_strips {
     int64_t m, k, n;
     int threads;
     int vectors; /* widest tile */
+    int tokens;  /* most tokens of a tile in the layout nk; 0: layout kn */
     bool dense;  /* consecutive columns, no index */
     size_t strip_count, segment_count, index_count, value_count;
     uint32_t *thread_strip; /* threads+1 offsets into strip */
@@ -59,9 +60,30 @@ struct spr_tiles {
     void (*matrix)(const struct spr_strips *strips, int thread, const float *x, float *y);
     /* The same with n = 1. */
     void (*vector)(const struct spr_strips *strips, int thread, const float *x, float *y);
+    /* The same in the layout nk. */
+    void (*tokens)(const struct spr_strips *strips, int thread, const float *x, float *y);
     /* Widest tile of a height in vectors, 0 when there is no such height. */
     int (*widest)(int rows);
 };
+
+/* Tokens of a tile in the layout nk for one or two vectors of rows: what the registers hold,
+ * and the lengths that the rest of the tokens is cut into. */
+#define SPR_TOKEN_LENGTHS 6
+static inline int spr_token_length(int lanes, int vectors, int i)
+{
+    static const int many[2][SPR_TOKEN_LENGTHS] = {{24, 12, 6, 3, 2, 1}, {12, 6, 4, 3, 2, 1}};
+    static const int few[2][SPR_TOKEN_LENGTHS] = {{12, 6, 4, 3, 2, 1}, {6, 4, 3, 2, 1, 1}};
+    return (lanes == 8 || lanes == 1 ? few : many)[vectors > 1][i];
+}
+/* The longest that is not beyond `left`. */
+static inline int spr_token_step(int lanes, int vectors, int64_t left)
+{
+    int i = 0;
+    while (spr_token_length(lanes, vectors, i) > left) {
+        i++;
+    }
+    return spr_token_length(lanes, vectors, i);
+}
 
 /* strip.chunk of the shuffle form: rows is the number of slots; a segment is all row groups
  * (steps) of 16 rows in one group of 32 columns, which starts at column `index`; its rows are

@@ -2,6 +2,7 @@
 /* Register tiles: R rows of W times T vectors of X's rows, sums held in registers. One
  * always-inline body with constant R and T, instantiated by a table (README, "Kernels"). */
 #include "strips.h"
+#include "token_path.h"
 #include "vec.h"
 #include "vector_path.h"
 
@@ -239,4 +240,4 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
 }
 
 extern const struct spr_tiles SPR_PER_ISA(spr_tiles);
-const struct spr_tiles SPR_PER_ISA(spr_tiles) = {VEC_LANES, matrix, vector, widest};
+const struct spr_tiles SPR_PER_ISA(spr_tiles) = {VEC_LANES, matrix, vector, tokens, widest};

@@ -50,13 +50,14 @@ struct setting {
     enum spr_isa isa;
     int threads;
     bool at_end;
+    enum spr_layout layout;
 };
 
 static void describe(const struct setting *s, char *text, size_t size)
 {
-    snprintf(text, size, "%s %lldx%lld n=%lld density %g %s threads %d", s->pattern,
+    snprintf(text, size, "%s %lldx%lld n=%lld density %g %s threads %d layout %s", s->pattern,
              (long long)s->m, (long long)s->k, (long long)s->n, s->density,
-             spr_isa_name(s->isa), s->threads);
+             spr_isa_name(s->isa), s->threads, spr_layout_name(s->layout));
 }
 
 /* Worst error over its bound; 0 <= good <= 1. Infinities and NaN must be the same. */
@@ -79,7 +80,39 @@ static double worst_ratio(const struct spr_matrix *w, int64_t n, const float *x,
     return worst;
 }
 
+static struct spr_plan plan_of(const struct spr_pattern *pattern, const struct setting *s,
+                               double kept)
+{
+    return s->layout == SPR_LAYOUT_NK
+               ? spr_plan_choose_nk(pattern, s->isa, s->m, s->k, s->n, kept, s->threads)
+               : spr_plan_choose(pattern, s->isa, s->m, s->k, s->n, kept, s->threads);
+}
+
+/* rows x columns of `from`, or its transpose. */
+static float *in_rows(const float *from, int64_t rows, int64_t columns, enum spr_layout layout)
+{
+    float *to = malloc((size_t)(rows * columns) * sizeof *to + 1);
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            to[i * columns + j] =
+                layout == SPR_LAYOUT_NK ? from[j * rows + i] : from[i * columns + j];
+        }
+    }
+    return to;
+}
+
+static void check_layout(const struct setting *s);
+
+/* In both layouts. */
 static void check_setting(const struct setting *s)
+{
+    struct setting other = *s;
+    other.layout = SPR_LAYOUT_NK;
+    check_layout(s);
+    check_layout(&other);
+}
+
+static void check_layout(const struct setting *s)
 {
     struct spr_error err = {0};
     struct spr_pattern pattern;
@@ -94,8 +127,7 @@ static void check_setting(const struct setting *s)
         kept = 1; /* one entry */
     }
     CHECK(spr_matrix_random(&pattern, s->m, s->k, kept, 7, &w, &err) == SPR_OK);
-    struct spr_plan plan =
-        spr_plan_choose(&pattern, s->isa, s->m, s->k, s->n, kept, s->threads);
+    struct spr_plan plan = plan_of(&pattern, s, kept);
     if (spr_pack(&plan, &w, &packed, &err) != SPR_OK) {
         FAIL("%s: does not pack", text);
     }
@@ -111,7 +143,11 @@ static void check_setting(const struct setting *s)
     }
     memset(y.data, 0xFF, outputs * sizeof(float)); /* NaN everywhere */
     spr_kernel_run(&packed, x.data, y.data);
-    double ratio = worst_ratio(&w, s->n, x.data, y.data);
+    float *rows_x = in_rows(x.data, s->k, s->n, s->layout);
+    float *rows_y = in_rows(y.data, s->m, s->n, s->layout);
+    double ratio = worst_ratio(&w, s->n, rows_x, rows_y);
+    free(rows_x);
+    free(rows_y);
     if (!(ratio <= 1)) {
         FAIL("%s: error is %g times its bound", text, ratio);
     }
@@ -152,9 +188,9 @@ static void test_shapes(void)
             for (size_t a = 0; a < sizeof widths / sizeof widths[0]; a++) {
                 for (size_t b = 0; b < sizeof sizes / sizeof sizes[0]; b++) {
                     size_t d = (a + b + p) % 5;
-                    struct setting s = {patterns[p],      sizes[b][0],     sizes[b][1],
-                                        widths[a],        densities[d],    (enum spr_isa)isa,
-                                        1 + (int)(a % 3), (a + b) % 2 == 0};
+                    struct setting s = {patterns[p],      sizes[b][0],      sizes[b][1],
+                                        widths[a],        densities[d],     (enum spr_isa)isa,
+                                        1 + (int)(a % 3), (a + b) % 2 == 0, SPR_LAYOUT_KN};
                     check_setting(&s);
                 }
             }
@@ -167,9 +203,12 @@ static void test_panels(void)
 {
     static const char *const few[] = {"dense", "csr", "2:4", "4x1", "4x4", "1x16", "32x1"};
     for (size_t p = 0; p < sizeof few / sizeof few[0]; p++) {
-        struct setting deep = {few[p], 19, 9001, 70, 0.3, spr_isa_best(), 2, true};
-        struct setting wide = {few[p], 3, 70001, 17, 0.1, spr_isa_best(), 1, true};
-        struct setting vector = {few[p], 33, 70016, 1, 0.1, spr_isa_best(), 2, true};
+        struct setting deep = {few[p],         19, 9001, 70,           0.3,
+                               spr_isa_best(), 2,  true, SPR_LAYOUT_KN};
+        struct setting wide = {few[p],         3, 70001, 17,           0.1,
+                               spr_isa_best(), 1, true,  SPR_LAYOUT_KN};
+        struct setting vector = {few[p], 33,   70016,        1, 0.1, spr_isa_best(),
+                                 2,      true, SPR_LAYOUT_KN};
         check_setting(&deep);
         check_setting(&wide);
         check_setting(&vector);
@@ -177,7 +216,7 @@ static void test_panels(void)
 }
 
 /* W times the identity is W, bit for bit. */
-static void test_identity(void)
+static void test_identity(enum spr_layout layout)
 {
     struct spr_error err = {0};
     const int64_t m = 21, k = 37;
@@ -193,8 +232,13 @@ static void test_identity(void)
             struct spr_shape shape = {m, k, 1};
             double kept = spr_pattern_kept(&pattern, &shape, 0.6);
             CHECK(spr_matrix_random(&pattern, m, k, kept, 3, &w, &err) == SPR_OK);
-            struct spr_plan plan =
-                spr_plan_choose(&pattern, (enum spr_isa)isa, m, k, k, kept, 1);
+            const struct setting s = {.m = m,
+                                      .k = k,
+                                      .n = k,
+                                      .isa = (enum spr_isa)isa,
+                                      .threads = 1,
+                                      .layout = layout};
+            struct spr_plan plan = plan_of(&pattern, &s, kept);
             CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
             float x[37 * 37] = {0}, y[21 * 37], expected[21 * 37] = {0};
             for (int i = 0; i < 37; i++) {
@@ -202,7 +246,8 @@ static void test_identity(void)
             }
             for (int64_t i = 0; i < m; i++) {
                 for (size_t e = w.row[i]; e < w.row[i + 1]; e++) {
-                    expected[i * k + w.column[e]] = w.value[e];
+                    int64_t j = w.column[e];
+                    expected[layout == SPR_LAYOUT_NK ? j * m + i : i * k + j] = w.value[e];
                 }
             }
             spr_kernel_run(&packed, x, y);
@@ -216,7 +261,7 @@ static void test_identity(void)
 }
 
 /* Infinities, NaN and denormals travel as IEEE 754 says, and only where a weight is. */
-static void test_special_values(void)
+static void test_special_values(enum spr_layout layout)
 {
     struct spr_error err = {0};
     static const char *const all[] = {"dense", "csr", "ell", "2:4", "4x1", "4x4", "1x16"};
@@ -235,13 +280,17 @@ static void test_special_values(void)
             struct spr_shape shape = {m, k, 1};
             double kept = spr_pattern_kept(&pattern, &shape, p == 0 ? 0 : 0.8); /* dense */
             CHECK(spr_matrix_random(&pattern, m, k, kept, 5, &w, &err) == SPR_OK);
-            struct spr_plan plan = spr_plan_choose(&pattern, isa, m, k, n, kept, 2);
+            const struct setting s = {
+                .m = m, .k = k, .n = n, .isa = isa, .threads = 2, .layout = layout};
+            const int64_t across = layout == SPR_LAYOUT_NK ? 1 : n;
+            const int64_t along = layout == SPR_LAYOUT_NK ? k : 1;
+            struct spr_plan plan = plan_of(&pattern, &s, kept);
             CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
             float *x = calloc((size_t)(k * n), sizeof *x), *y = calloc((size_t)(m * n), 4);
             for (int64_t j = 0; j < n; j++) {
-                x[3 * n + j] = INFINITY;
-                x[17 * n + j] = NAN;
-                x[30 * n + j] = 1e-41F; /* a denormal */
+                x[3 * across + j * along] = INFINITY;
+                x[17 * across + j * along] = NAN;
+                x[30 * across + j * along] = 1e-41F; /* a denormal */
             }
             spr_kernel_run(&packed, x, y);
             for (int64_t i = 0; i < m; i++) {
@@ -253,7 +302,7 @@ static void test_special_values(void)
                     small = w.column[e] == 30 ? (double)w.value[e] * (double)1e-41F : small;
                 }
                 for (int64_t j = 0; j < n; j++) {
-                    float got = y[i * n + j];
+                    float got = y[layout == SPR_LAYOUT_NK ? j * m + i : i * n + j];
                     if (nan) {
                         CHECK(isnan(got));
                     } else if (infinite) {
@@ -288,7 +337,8 @@ static void test_random_settings(size_t count)
             spr_random_unit(&state),
             (enum spr_isa)(spr_random(&state) % SPR_ISA_COUNT),
             (int)(spr_random(&state) % 5 + 1),
-            spr_random(&state) % 2 == 0};
+            spr_random(&state) % 2 == 0,
+            SPR_LAYOUT_KN};
         if (spr_isa_usable(s.isa)) {
             check_setting(&s);
         }
@@ -297,8 +347,10 @@ static void test_random_settings(size_t count)
 
 int main(void)
 {
-    test_identity();
-    test_special_values();
+    test_identity(SPR_LAYOUT_KN);
+    test_identity(SPR_LAYOUT_NK);
+    test_special_values(SPR_LAYOUT_KN);
+    test_special_values(SPR_LAYOUT_NK);
     test_shapes();
     test_panels();
     test_random_settings(1000);
