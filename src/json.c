@@ -72,32 +72,39 @@ static enum spr_status syntax_error(const char *path, const char *text, const ch
                     line, column);
 }
 
-enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)
+enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
+                               spr_json **root, struct spr_error *err)
 {
     cJSON_Hooks hooks = {hook_alloc, spr_free};
+    const char *at = text;
+    size_t skip = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    cJSON_InitHooks(&hooks);
+    ran_out = false;
+    *root = cJSON_ParseWithLengthOpts(text + skip, size - skip, &at, 0);
+    bool whole = *root != NULL;
+    for (; whole && at && at < text + size; at++) {
+        whole = strchr(" \t\r\n", *at) && *at;
+        if (!whole) {
+            break;
+        }
+    }
+    if (whole && cJSON_IsObject(*root)) {
+        return SPR_OK;
+    }
+    cJSON_Delete(*root);
+    *root = NULL;
+    return ran_out ? spr_fail(err, SPR_ENOMEM, "out of memory")
+                   : syntax_error(path, text, at, size, err);
+}
+
+enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)
+{
     char *text = NULL;
     size_t size = 0;
     *root = NULL;
-    cJSON_InitHooks(&hooks);
     enum spr_status status = read_all(path, &text, &size, err);
     if (status == SPR_OK) {
-        const char *at = text;
-        size_t skip = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-        ran_out = false;
-        *root = cJSON_ParseWithLengthOpts(text + skip, size - skip, &at, 0);
-        bool whole = *root != NULL;
-        for (; whole && at && at < text + size; at++) {
-            whole = strchr(" \t\r\n", *at) && *at;
-            if (!whole) {
-                break;
-            }
-        }
-        if (!whole || !cJSON_IsObject(*root)) {
-            cJSON_Delete(*root);
-            *root = NULL;
-            status = ran_out ? spr_fail(err, SPR_ENOMEM, "out of memory")
-                             : syntax_error(path, text, at, size, err);
-        }
+        status = spr_json_parse(path, text, size, root, err);
     }
     spr_free(text);
     return status;
@@ -111,6 +118,11 @@ void spr_json_free(spr_json *root)
 const spr_json *spr_json_get(const spr_json *object, const char *key)
 {
     return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+const char *spr_json_key(const spr_json *member)
+{
+    return member->string;
 }
 
 const spr_json *spr_json_first(const spr_json *container)
