@@ -92,6 +92,16 @@ double spr_weights_parameters(const struct spr_weights *weights)
             parameters += (double)count;
         }
     }
+    /* Of a bitmask only the kept values are a tensor. */
+    for (size_t i = 0; i < weights->weight_count; i++) {
+        const struct spr_weight *weight = &weights->weight[i];
+        int64_t kept;
+        if (weight->storage == SPR_STORAGE_BITMASK) {
+            const struct spr_tensor *tensor = &weights->tensor[weight->tensor];
+            (void)spr_shape_elements(tensor->shape, tensor->rank, &kept);
+            parameters += (double)weight->m * (double)weight->k - (double)kept;
+        }
+    }
     return parameters;
 }
 
