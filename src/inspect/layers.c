@@ -48,10 +48,6 @@ enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index
     const struct spr_tensor *tensor = &source->weights->tensor[index];
     struct spr_weight *weight;
     if (!fits_a_layer(tensor) || (tensor->rank != 2 && tensor->rank != 4)) {
-        char text[SPR_SHAPE_TEXT];
-        spr_note(source->notes, "%s: '%s' of shape %s and dtype %s is no layer: left out",
-                 source->path, tensor->name, spr_shape_text(tensor->shape, tensor->rank, text),
-                 tensor->dtype);
         return SPR_OK;
     }
     char *name = layer_name(source->weights, tensor);

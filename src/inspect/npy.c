@@ -144,12 +144,12 @@ static bool parse_dtype(struct spr_npy *npy)
     npy->big_endian = *text == '>';
     text += *text && strchr("<>|=", *text) ? 1 : 0;
     npy->kind = *text;
-    if (!npy->kind || !strchr("fiubc", npy->kind)) {
+    if (!npy->kind || !strchr("fiubcSU", npy->kind)) {
         return false;
     }
     char *end;
     unsigned long bytes = strtoul(text + 1, &end, 10);
-    npy->item_bytes = bytes;
+    npy->item_bytes = npy->kind == 'U' ? 4 * bytes : bytes;
     return text[1] >= '1' && text[1] <= '9' && *end == '\0' && bytes <= 32;
 }
 
@@ -305,6 +305,12 @@ enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *
     if (spr_npy_element(&npy) == SPR_ELEMENT_OTHER) {
         return spr_fail(err, SPR_EINPUT, "%s: dtype '%s': expected f2, f4, f8, i1 or b1",
                         source->path, npy.dtype);
+    }
+    if (npy.rank != 2 && npy.rank != 4) {
+        char text[SPR_SHAPE_TEXT];
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: shape %s: expected a matrix, or four dimensions of a convolution",
+                        source->path, spr_shape_text(npy.shape, npy.rank, text));
     }
     uint64_t used = (uint64_t)npy.elements * npy.item_bytes;
     if (used < source->size - npy.offset) {

@@ -17,7 +17,6 @@ struct spr_source {
 
 /* A file format. */
 struct spr_format {
-    const char *name;   /* "safetensors" */
     const char *suffix; /* ".safetensors": asked only when no format knows the content */
     bool (*sniff)(const struct spr_source *source);
     enum spr_status (*read)(const struct spr_source *source, struct spr_error *err);
@@ -27,8 +26,27 @@ bool spr_sniff_safetensors(const struct spr_source *source);
 enum spr_status spr_read_safetensors(const struct spr_source *source, struct spr_error *err);
 /* Adds the tensors of one file, but no layers. */
 enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_index(const struct spr_source *source);
+enum spr_status spr_read_index(const struct spr_source *source, struct spr_error *err);
 bool spr_sniff_npy(const struct spr_source *source);
 enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_npz(const struct spr_source *source);
+enum spr_status spr_read_npz(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_mtx(const struct spr_source *source);
+enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_smtx(const struct spr_source *source);
+enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error *err);
+/* Refused, with the command that converts it. */
+bool spr_sniff_pickle(const struct spr_source *source);
+enum spr_status spr_read_pickle(const struct spr_source *source, struct spr_error *err);
+
+/* Reads source->path, whose bytes are not mapped yet, in the format that its content tells. */
+enum spr_status spr_read_file(struct spr_source *source, struct spr_error *err);
+
+/* Reads the weights in the directory source->path: the files of an index, else all
+ * safetensors, else all .onnx, else all matrices (.npy, .npz, .mtx, .smtx), by name; not those
+ * of directories in it. */
+enum spr_status spr_read_directory(const struct spr_source *source, struct spr_error *err);
 
 /* Maps a file read-only; *weights keeps the mapping. Errors: SPR_EINPUT (missing, a
  * directory, empty), SPR_ENOMEM. */
@@ -63,12 +81,18 @@ enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t fi
                                       struct spr_error *err);
 
 /* Makes a layer of the array `index`: a matrix is linear, four dimensions are a convolution
- * (depthwise when each filter has one input and there are several); others are noted. */
+ * (depthwise when each filter has one input and there are several); others are no layers. */
 enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index,
                                    struct spr_error *err);
 
 /* Bytes of an element; 0 for SPR_ELEMENT_OTHER. */
 size_t spr_element_bytes(enum spr_element element);
+
+/* One element. */
+double spr_element_value(const unsigned char *data, enum spr_element element);
+
+/* The nearest float; what is not zero stays so. */
+float spr_round_to_float(double value);
 
 /* The product of shape[0..rank) in *count; false when a dimension is negative or the product
  * exceeds 2^53. */

@@ -194,8 +194,7 @@ static float float_of_half(uint16_t half)
     return value;
 }
 
-/* What is not zero stays so when it is rounded. */
-static float float_of_double(double value)
+float spr_round_to_float(double value)
 {
     float rounded = (float)value;
     if (rounded == 0 && value != 0) {
@@ -213,7 +212,7 @@ static float float_at(const unsigned char *data, enum spr_element element)
     switch (element) {
     case SPR_ELEMENT_F64:
         memcpy(&f64, data, sizeof f64);
-        return float_of_double(f64);
+        return spr_round_to_float(f64);
     case SPR_ELEMENT_F32:
         memcpy(&f32, data, sizeof f32);
         return f32;
@@ -232,6 +231,16 @@ static float float_at(const unsigned char *data, enum spr_element element)
         break;
     }
     return (float)*data;
+}
+
+double spr_element_value(const unsigned char *data, enum spr_element element)
+{
+    double value;
+    if (element == SPR_ELEMENT_F64) {
+        memcpy(&value, data, sizeof value);
+        return value;
+    }
+    return (double)float_at(data, element);
 }
 
 static void values_of_row(const struct spr_weight *weight, int64_t row, float *values)

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "emit.h"
 #include "inspect/reader.h"
@@ -13,8 +14,13 @@
 
 /* The first that knows the content reads the file. */
 static const struct spr_format formats[] = {
-    {"NumPy array", ".npy", spr_sniff_npy, spr_read_npy},
-    {"safetensors", ".safetensors", spr_sniff_safetensors, spr_read_safetensors},
+    {".npy", spr_sniff_npy, spr_read_npy},
+    {".npz", spr_sniff_npz, spr_read_npz},
+    {".safetensors", spr_sniff_safetensors, spr_read_safetensors},
+    {".mtx", spr_sniff_mtx, spr_read_mtx},
+    {".smtx", spr_sniff_smtx, spr_read_smtx},
+    {".json", spr_sniff_index, spr_read_index},
+    {".pt", spr_sniff_pickle, spr_read_pickle},
 };
 
 #define FORMAT_COUNT (sizeof formats / sizeof *formats)
@@ -41,6 +47,23 @@ static const struct spr_format *format_of(const struct spr_source *source)
     return NULL;
 }
 
+enum spr_status spr_read_file(struct spr_source *source, struct spr_error *err)
+{
+    enum spr_status status =
+        spr_map_file(source->weights, source->path, &source->bytes, &source->size, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    const struct spr_format *format = format_of(source);
+    if (!format) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: unknown kind of file: expected safetensors, ONNX, .npy, .npz, "
+                        "Matrix Market or .smtx",
+                        source->path);
+    }
+    return format->read(source, err);
+}
+
 enum spr_status spr_weights_read(const char *path, const struct spr_weights_options *options,
                                  struct spr_weights *weights, struct spr_notes *notes,
                                  struct spr_error *err)
@@ -48,21 +71,19 @@ enum spr_status spr_weights_read(const char *path, const struct spr_weights_opti
     const struct spr_weights_options none = {0};
     struct spr_source source = {
         .options = options ? options : &none, .weights = weights, .notes = notes};
+    struct stat facts;
+    size_t before = weights->weight_count;
     source.path = spr_arena_text(&weights->arena, path, strlen(path));
     if (!source.path) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
+    bool directory = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
     enum spr_status status =
-        spr_map_file(weights, source.path, &source.bytes, &source.size, err);
-    if (status != SPR_OK) {
-        return status;
+        directory ? spr_read_directory(&source, err) : spr_read_file(&source, err);
+    if (status == SPR_OK && weights->weight_count == before) {
+        spr_note(notes, "%s: no matrices of layers in it", path);
     }
-    const struct spr_format *format = format_of(&source);
-    if (!format) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: unknown kind of file: expected safetensors or .npy", path);
-    }
-    return format->read(&source, err);
+    return status;
 }
 
 void spr_weights_free(struct spr_weights *weights)
@@ -225,7 +246,13 @@ void spr_weight_of_tensor(const struct spr_weights *weights, size_t index,
 const char *spr_file_stem(struct spr_weights *weights, const char *path)
 {
     const char *slash = strrchr(path, '/'), *start = slash ? slash + 1 : path;
-    const char *dot = strrchr(start, '.');
-    size_t length = dot && dot > start ? (size_t)(dot - start) : strlen(start);
+    size_t length = strlen(start);
+    length -= ends_with(start, ".gz") && length > 3 ? 3 : 0;
+    for (size_t i = length; i > 1; i--) {
+        if (start[i - 1] == '.') {
+            length = i - 1;
+            break;
+        }
+    }
     return spr_arena_text(&weights->arena, start, length);
 }
