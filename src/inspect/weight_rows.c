@@ -48,10 +48,8 @@ static uint64_t word_of(const unsigned char *data, enum spr_element element)
     for (int i = 0; i < 8; i++) {
         /* Eight bytes of 0 or 1 to eight bits, the first byte to the lowest: the product
          * brings byte b to bit 56 + b, and no two terms meet. */
-        uint64_t byte = 0;
-        for (int b = 0; b < 8; b++) {
-            byte |= (uint64_t)flag[8 * i + b] << 8 * b;
-        }
+        uint64_t byte;
+        memcpy(&byte, flag + 8 * i, sizeof byte);
         word |= (byte * 0x0102040810204080u >> 56) << 8 * i;
     }
     return word;
@@ -130,9 +128,14 @@ static void bits_of_row(const struct spr_weight *weight, int64_t row, uint64_t *
     }
 }
 
-static bool mask_bit(const struct spr_weight *weight, int64_t i, int64_t j)
+/* Bits [j, j + 64) of a row of the mask; those past the row are 0. */
+static uint64_t mask_word(const struct spr_weight *weight, int64_t row, int64_t j)
 {
-    return weight->mask[i * weight->mask_stride + j / 8] >> (j % 8) & 1;
+    const unsigned char *bytes = weight->mask + row * weight->mask_stride + j / 8;
+    int64_t left = weight->k - j;
+    uint64_t word = 0;
+    memcpy(&word, bytes, left >= 64 ? 8 : (size_t)(left + 7) / 8);
+    return left >= 64 ? word : word & (((uint64_t)1 << left) - 1);
 }
 
 /* A bit that is set may stand for a stored zero. */
@@ -140,11 +143,16 @@ static void bits_of_mask(const struct spr_weight *weight, int64_t row, uint64_t 
 {
     size_t bytes = spr_element_bytes(weight->element);
     const unsigned char *value = weight->data + (size_t)weight->row_offset[row] * bytes;
-    for (int64_t j = 0; j < weight->k; j++) {
-        if (mask_bit(weight, row, j)) {
-            bits[j / 64] |= (word_of_some(value, weight->element, 1) & 1) << j % 64;
-            value += bytes;
+    for (int64_t j = 0; j < weight->k; j += 64) {
+        uint64_t mask = mask_word(weight, row, j);
+        int kept = __builtin_popcountll(mask);
+        uint64_t full = kept == 64 ? ~(uint64_t)0 : ((uint64_t)1 << kept) - 1;
+        uint64_t zeros = word_at(value, weight->element, kept) ^ full;
+        bits[j / 64] = mask;
+        for (; zeros != 0; mask &= mask - 1, zeros >>= 1) {
+            bits[j / 64] &= zeros & 1 ? ~(mask & -mask) : ~(uint64_t)0;
         }
+        value += (size_t)kept * bytes;
     }
 }
 
@@ -177,23 +185,6 @@ void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count
     }
 }
 
-/* 1 sign, 5 exponent and 10 fraction bits; subnormals are fraction * 2^-24. */
-static float float_of_half(uint16_t half)
-{
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31;
-    uint32_t fraction = half & 0x3FF, bits = sign | (exponent + 112) << 23 | fraction << 13;
-    float value;
-    if (exponent == 0) {
-        value = (float)fraction * 0x1p-24F;
-        return sign ? -value : value;
-    }
-    if (exponent == 31) {
-        bits = sign | 0x7F800000 | fraction << 13;
-    }
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 float spr_round_to_float(double value)
 {
     float rounded = (float)value;
@@ -203,70 +194,118 @@ float spr_round_to_float(double value)
     return rounded;
 }
 
-static float float_at(const unsigned char *data, enum spr_element element)
+/* 1 sign, 5 exponent and 10 fraction bits: moved to where a float has them, the exponents
+ * differ by 112, also those of subnormals. */
+static float float_of_half(uint16_t half)
 {
-    double f64;
-    float f32;
-    uint16_t half;
-    uint32_t wide;
+    uint32_t magnitude = (uint32_t)(half & 0x7FFF) << 13, sign = (uint32_t)(half >> 15) << 31;
+    float value;
+    memcpy(&value, &magnitude, sizeof value);
+    value *= 0x1p112F;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits |= sign | (magnitude >= 0x0F800000 ? 0x7F800000 : 0); /* infinity and NaN */
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float float_of_brain(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* `count` adjacent elements as floats. */
+#define DEFINE_FLOATS(name, type, convert)                                                    \
+    static void name(const unsigned char *data, int64_t count, float *values)                 \
+    {                                                                                         \
+        for (int64_t i = 0; i < count; i++, data += sizeof(type)) {                           \
+            type element;                                                                     \
+            memcpy(&element, data, sizeof element);                                           \
+            values[i] = convert(element);                                                     \
+        }                                                                                     \
+    }
+
+DEFINE_FLOATS(floats_of_f64, double, spr_round_to_float)
+DEFINE_FLOATS(floats_of_f32, float, )
+DEFINE_FLOATS(floats_of_f16, uint16_t, float_of_half)
+DEFINE_FLOATS(floats_of_bf16, uint16_t, float_of_brain)
+DEFINE_FLOATS(floats_of_i8, int8_t, (float))
+DEFINE_FLOATS(floats_of_u8, uint8_t, (float))
+
+static void floats_of(const unsigned char *data, enum spr_element element, int64_t count,
+                      float *values)
+{
     switch (element) {
     case SPR_ELEMENT_F64:
-        memcpy(&f64, data, sizeof f64);
-        return spr_round_to_float(f64);
+        floats_of_f64(data, count, values);
+        break;
     case SPR_ELEMENT_F32:
-        memcpy(&f32, data, sizeof f32);
-        return f32;
+        floats_of_f32(data, count, values);
+        break;
     case SPR_ELEMENT_F16:
-        memcpy(&half, data, sizeof half);
-        return float_of_half(half);
+        floats_of_f16(data, count, values);
+        break;
     case SPR_ELEMENT_BF16:
-        memcpy(&half, data, sizeof half);
-        wide = (uint32_t)half << 16;
-        memcpy(&f32, &wide, sizeof f32);
-        return f32;
+        floats_of_bf16(data, count, values);
+        break;
     case SPR_ELEMENT_I8:
-        return (float)(signed char)*data;
+        floats_of_i8(data, count, values);
+        break;
     case SPR_ELEMENT_U8:
     case SPR_ELEMENT_OTHER:
+        floats_of_u8(data, count, values);
         break;
     }
-    return (float)*data;
 }
 
 double spr_element_value(const unsigned char *data, enum spr_element element)
 {
-    double value;
+    double exact;
+    float value;
     if (element == SPR_ELEMENT_F64) {
-        memcpy(&value, data, sizeof value);
-        return value;
+        memcpy(&exact, data, sizeof exact);
+        return exact;
     }
-    return (double)float_at(data, element);
+    floats_of(data, element, 1, &value);
+    return (double)value;
 }
 
 static void values_of_row(const struct spr_weight *weight, int64_t row, float *values)
 {
     int64_t step = weight->column_stride * (int64_t)spr_element_bytes(weight->element);
     const unsigned char *data = element_at(weight, row, 0);
-    if (weight->element == SPR_ELEMENT_F32 && weight->column_stride == 1) {
-        memcpy(values, data, (size_t)weight->k * sizeof *values);
+    if (weight->column_stride == 1) {
+        floats_of(data, weight->element, weight->k, values);
         return;
     }
     for (int64_t j = 0; j < weight->k; j++, data += step) {
-        values[j] = float_at(data, weight->element);
+        floats_of(data, weight->element, 1, values + j);
     }
 }
 
-/* Read down the columns, 16 at a time: what is written stays in the near cache. */
+#define TILE_COLUMNS 16
+#define TILE_ROWS 64
+
+/* Read down the columns, a tile at a time, that rows of whole cache lines are written. */
 static void values_of_columns(const struct spr_weight *weight, int64_t row, int64_t count,
                               float *values)
 {
-    size_t bytes = spr_element_bytes(weight->element);
-    for (int64_t first = 0; first < weight->k; first += 16) {
-        int64_t end = first + 16 < weight->k ? first + 16 : weight->k;
-        for (int64_t j = first; j < end; j++) {
-            const unsigned char *data = element_at(weight, row, j);
-            for (int64_t i = 0; i < count; i++, data += bytes) {
-                values[i * weight->k + j] = float_at(data, weight->element);
+    float tile[TILE_COLUMNS][TILE_ROWS];
+    for (int64_t i = 0; i < count; i += TILE_ROWS) {
+        int64_t rows = count - i < TILE_ROWS ? count - i : TILE_ROWS;
+        for (int64_t j = 0; j < weight->k; j += TILE_COLUMNS) {
+            int64_t columns = weight->k - j < TILE_COLUMNS ? weight->k - j : TILE_COLUMNS;
+            for (int64_t c = 0; c < columns; c++) {
+                floats_of(element_at(weight, row + i, j + c), weight->element, rows, tile[c]);
+            }
+            for (int64_t r = 0; r < rows; r++) {
+                float *out = values + (i + r) * weight->k + j;
+                for (int64_t c = 0; c < columns; c++) {
+                    out[c] = tile[c][r];
+                }
             }
         }
     }
@@ -276,12 +315,16 @@ static void values_of_mask(const struct spr_weight *weight, int64_t row, float *
 {
     size_t bytes = spr_element_bytes(weight->element);
     const unsigned char *value = weight->data + (size_t)weight->row_offset[row] * bytes;
-    for (int64_t j = 0; j < weight->k; j++) {
-        values[j] = 0;
-        if (mask_bit(weight, row, j)) {
-            values[j] = float_at(value, weight->element);
-            value += bytes;
+    memset(values, 0, (size_t)weight->k * sizeof *values);
+    for (int64_t j = 0; j < weight->k; j += 64) {
+        float kept[64];
+        uint64_t mask = mask_word(weight, row, j);
+        int count = __builtin_popcountll(mask);
+        floats_of(value, weight->element, count, kept);
+        for (int e = 0; e < count; e++, mask &= mask - 1) {
+            values[j + __builtin_ctzll(mask)] = kept[e];
         }
+        value += (size_t)count * bytes;
     }
 }
 
