@@ -57,11 +57,12 @@ static enum spr_status wrong(const struct spr_npy *npy, const char *expected,
                     spr_shape_text(npy->shape, npy->rank, text), npy->dtype, expected);
 }
 
-static enum spr_status bad_index(const struct spr_npy *npy, int64_t at, int64_t limit,
-                                 struct spr_error *err)
+static enum spr_status bad_index(const struct spr_npy *npy, int64_t at, int64_t low,
+                                 int64_t high, struct spr_error *err)
 {
-    return spr_fail(err, SPR_EINPUT, "%s: element %lld: %.17g: expected 0..%lld", npy->label,
-                    (long long)at, number_at(npy, at), (long long)limit);
+    return spr_fail(err, SPR_EINPUT, "%s: element %lld: %.17g: expected %lld..%lld",
+                    npy->label, (long long)at, number_at(npy, at), (long long)low,
+                    (long long)high);
 }
 
 static enum spr_status read_coo(const struct spr_scipy *parts, struct spr_entries *entries,
@@ -76,10 +77,10 @@ static enum spr_status read_coo(const struct spr_scipy *parts, struct spr_entrie
     for (int64_t e = 0; e < data->elements && status == SPR_OK; e++) {
         int64_t i = index_at(row, e, entries->m - 1), j = index_at(column, e, entries->k - 1);
         if (i < 0) {
-            return bad_index(row, e, entries->m - 1, err);
+            return bad_index(row, e, 0, entries->m - 1, err);
         }
         if (j < 0) {
-            return bad_index(column, e, entries->k - 1, err);
+            return bad_index(column, e, 0, entries->k - 1, err);
         }
         status = spr_entries_add(entries, i, j, number_at(data, e), err);
     }
@@ -129,17 +130,17 @@ static enum spr_status read_compressed(const struct blocks *blocks, int64_t majo
         return wrong(index, "as many elements as data", err);
     }
     if (index_at(start, 0, 0) != 0) {
-        return bad_index(start, 0, 0, err);
+        return bad_index(start, 0, 0, 0, err);
     }
     for (int64_t i = 0; i < majors && status == SPR_OK; i++) {
         int64_t end = index_at(start, i + 1, count);
         if (end < begin) {
-            return bad_index(start, i + 1, count, err);
+            return bad_index(start, i + 1, begin, count, err);
         }
         for (; begin < end && status == SPR_OK; begin++) {
             int64_t minor = index_at(index, begin, minors - 1);
             if (minor < 0) {
-                return bad_index(index, begin, minors - 1, err);
+                return bad_index(index, begin, 0, minors - 1, err);
             }
             status = add_block(blocks, i, minor, begin, entries, err);
         }
