@@ -68,9 +68,17 @@ static bool has_zeros(const struct spr_inspected *l)
 static bool stands_under(const struct spr_inspected *l, size_t p,
                          const struct spr_pattern *pattern)
 {
+    const struct spr_occupancy *o = &l->occupancy[p];
+    const struct spr_shape shape = {l->weight->m, l->weight->k, l->weight->groups};
     double fixed = spr_pattern_fixed_sparsity(pattern);
-    return l->occupancy[p].fits && l->occupancy[p].legal &&
-           (isnan(fixed) || fabs(spr_occupancy_sparsity(l, p) - fixed) <= SPR_SPARSITY_SLACK);
+    if (!o->fits || !o->legal || isnan(fixed)) {
+        return o->fits && o->legal;
+    }
+    /* Of the last group of a row, or of rows, there may be less than the pattern's share. */
+    double most = pattern->kind->pattern_class == SPR_CLASS_COMP
+                      ? o->cells / (double)pattern->a
+                      : spr_pattern_kept(pattern, &shape, fixed);
+    return fabs(o->kept - most) <= SPR_SPARSITY_SLACK * o->cells;
 }
 
 /* One variant of all layers that have zeros. */

@@ -20,6 +20,7 @@ static const struct spr_format formats[] = {
     {".mtx", spr_sniff_mtx, spr_read_mtx},
     {".smtx", spr_sniff_smtx, spr_read_smtx},
     {".json", spr_sniff_index, spr_read_index},
+    {".onnx", spr_sniff_onnx, spr_read_onnx},
     {".pt", spr_sniff_pickle, spr_read_pickle},
 };
 
