@@ -23,12 +23,10 @@ import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import statistics
 import subprocess
 import sys
-import time
 from typing import Any, TextIO
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

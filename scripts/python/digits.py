@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 import pruning
@@ -54,7 +55,6 @@ def load(seed: int) -> Data:
 
 def prunable(model: nn.Module, network: str) -> dict[str, nn.Parameter]:
     """Weights by the name of their layer."""
-    import re
     return {name.removesuffix(".weight"): p for name, p in model.named_parameters()
             if p.dim() > 1 and not re.search(KEEP_DENSE[network], name.removesuffix(".weight"))}
 
@@ -94,9 +94,12 @@ def train(model: nn.Module, network: str, data: Data, epochs: int, rate: float, 
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     model.train()
     for _ in range(epochs):
-        for chosen in torch.randperm(len(data.x), generator=generator).split(BATCH):
+        order = torch.randperm(len(data.x), generator=generator)
+        for begin in range(0, len(order), BATCH):
+            chosen = order[begin:begin + BATCH]
             optimiser.zero_grad()
-            nn.functional.cross_entropy(model(data.x[chosen]), data.y[chosen]).backward()
+            loss = nn.functional.cross_entropy(model(data.x[chosen]), data.y[chosen])
+            torch.autograd.backward(loss)
             optimiser.step()
             now = optimiser.param_groups[0]["lr"]
             schedule.step()

@@ -31,7 +31,7 @@ def in_blocks(w: Tensor, rows: int, columns: int) -> Tensor:
 
 def norms(w: Tensor, pattern: str) -> Tensor:
     """[down, across] L2 norms of the blocks."""
-    return in_blocks(w, *block(pattern)).norm(dim=-1)
+    return torch.linalg.vector_norm(in_blocks(w, *block(pattern)), dim=-1)
 
 
 def grown(per_block: Tensor, w: Tensor, pattern: str) -> Tensor:
