@@ -82,14 +82,14 @@ def identity(tensor: Tensor) -> int:
 
 
 def place(tensor: Tensor) -> tuple[int, int]:
-    return identity(tensor), tensor.storage_offset()
+    return identity(tensor), int(tensor.storage_offset())
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Turns operators into rows."""
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.rows: list[Row] = []
         self.scope: list[str] = []
         self.skipped: set[str] = set()
@@ -279,10 +279,10 @@ def record(model: nn.Module, example_inputs: Sequence[Any],
     finally:
         model.train(was_training)
         torch.backends.mha.set_fastpath_enabled(fast)
-    if not any(row.weight is not None for row in recorder.rows):
-        raise ExportError("no layer with weights ran: expected linear or convolution layers")
     for what in sorted(recorder.skipped):
         print(f"sproof_export: left out: {what}", file=sys.stderr)
+    if not any(row.weight is not None for row in recorder.rows):
+        raise ExportError("no layer with weights ran: expected linear or convolution layers")
     rename_attention(recorder.rows)
     for row in recorder.rows:
         if keep_dense and row.prunable and re.search(keep_dense, row.layer):

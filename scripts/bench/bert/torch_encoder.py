@@ -68,10 +68,11 @@ class Encoder(nn.Module):
     def __init__(self, shape: Shape, attention: type[SelfAttention] = SelfAttention) -> None:
         super().__init__()
         self.encoder = nn.Module()
-        self.encoder.layer = nn.ModuleList(Layer(shape, attention) for _ in range(shape.layers))
+        self.layers = [Layer(shape, attention) for _ in range(shape.layers)]
+        self.encoder.layer = nn.ModuleList(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.encoder.layer:
+        for layer in self.layers:
             x = layer(x)
         return x
 

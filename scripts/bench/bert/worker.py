@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One runtime with one encoder, in a process of its own; started by bert.py.
 
+    worker.py make DIR TOKENS SOURCE          fill DIR, from the folder SOURCE unless empty
     worker.py export DIR TOKENS               write the ONNX files of the encoder in DIR
-    worker.py tune   DIR TOKENS THREADS N     tune TVM's schedules with N trials
+    worker.py tune DIR TOKENS THREADS N       tune TVM's schedules, N trials each
+    worker.py differences FILE...             of outputs from the first's
     worker.py RUNTIME/SETTING DIR TOKENS THREADS
 
 The last form answers on standard output, one JSON object a line: first what it is and the file
@@ -11,6 +13,7 @@ with its output, then, for each line `go SECONDS` of standard input, the times i
 """
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -25,6 +28,7 @@ import numpy as np
 import network
 from network import Array
 
+SPARSITY = .9    # of DeepSparse's pruned encoder
 Run = Callable[[], Any]
 Runtime = tuple[Run, Callable[[Any], Array], dict[str, str]]
 
@@ -75,13 +79,22 @@ def torch_runtime(job: Job, setting: str) -> Runtime:
 
 
 def export(job: Job) -> None:
-    """model.onnx, and model-13.onnx for runtimes that want primitive operators."""
+    """model.onnx; layer.onnx, its first layer; for runtimes that want primitive operators
+    model-13.onnx, and pruned, model-13-pruned.onnx."""
     import torch
     import torch_encoder
-    model = torch_encoder.encoder(job.shape, job.weights(), torch_encoder.WrittenOut)
-    for name, opset in (("model.onnx", 17), ("model-13.onnx", 13)):
+    weights = job.weights()
+    wanted: list[tuple[str, int, Any, dict[str, Array]]] = [
+        ("model.onnx", 17, job.shape, weights),
+        ("layer.onnx", 17, dataclasses.replace(job.shape, layers=1), weights),
+        ("model-13.onnx", 13, job.shape, weights),
+        ("model-13-pruned.onnx", 13, job.shape, weights)]
+    for name, opset, shape, tensors in wanted:
         path = job.directory / name
         if not path.exists():
+            if name == "model-13-pruned.onnx":
+                tensors = network.pruned(tensors, (1, 1), SPARSITY)
+            model = torch_encoder.encoder(shape, tensors, torch_encoder.WrittenOut)
             partial = path.with_suffix(".partial")
             torch.onnx.export(model, (torch.from_numpy(job.states),), str(partial),
                               dynamo=False, opset_version=opset, input_names=["states"],
@@ -116,44 +129,19 @@ def ort_runtime(job: Job, setting: str) -> Runtime:
 
 # --- TVM
 
-def tvm_target(job: Job) -> Any:
-    import tvm
-    from tvm.target import codegen
-    return tvm.target.Target({"kind": "llvm", "mcpu": codegen.llvm_get_system_cpu(),
-                              "num-cores": job.threads})
-
-
-def tvm_module(job: Job) -> Any:
-    import onnx
-    from tvm.relax.frontend.onnx import from_onnx
-    return from_onnx(onnx.load(job.directory / "model.onnx"),
-                     {"states": list(job.states.shape)})
+def tvm(job: Job, _: str) -> Runtime:
+    import tvm_runtime
+    run = tvm_runtime.load(job.directory / "model.onnx", job.states, job.threads, job.tuned())
+    about = {"version": version("apache-tvm"),
+             "path": str(tvm_runtime.target(job.threads).attrs["mcpu"])}
+    return run, lambda y: np.asarray(y.numpy()), about
 
 
 def tune(job: Job, trials: int) -> None:
-    from tvm import relax
-    job.tuned().mkdir(exist_ok=True)
-    target = tvm_target(job)
-    with target:
-        relax.get_pipeline("static_shape_tuning", total_trials=trials, target=target,
-                           work_dir=str(job.tuned()))(tvm_module(job))
-
-
-def tvm_runtime(job: Job, setting: str) -> Runtime:
-    import tvm
-    from tvm import relax
-    from tvm.s_tir import meta_schedule
-    target, module = tvm_target(job), tvm_module(job)
-    with target:
-        if setting == "tuned":
-            database = meta_schedule.database.JSONDatabase(work_dir=str(job.tuned()),
-                                                           allow_missing=False)
-            with database:
-                module = relax.get_pipeline("zero")(module)
-        machine = relax.VirtualMachine(tvm.compile(module, target=target), tvm.cpu())
-    states = tvm.runtime.tensor(job.states)
-    about = {"version": version("apache-tvm"), "path": str(target.attrs["mcpu"])}
-    return lambda: machine["main"](states), lambda y: np.asarray(y.numpy()), about
+    """On one layer: all have the same operators."""
+    import tvm_runtime
+    tvm_runtime.tune(job.directory / "layer.onnx", job.states.shape, job.threads, trials,
+                     job.tuned())
 
 
 # --- DeepSparse
@@ -168,7 +156,7 @@ def deepsparse_runtime(job: Job, setting: str) -> Runtime:
 
 
 RUNTIMES: dict[str, Callable[[Job, str], Runtime]] = {
-    "torch": torch_runtime, "onnxruntime": ort_runtime, "tvm": tvm_runtime,
+    "torch": torch_runtime, "onnxruntime": ort_runtime, "tvm": tvm,
     "deepsparse": deepsparse_runtime}
 
 
@@ -199,7 +187,13 @@ def serve(name: str, job: Job) -> None:
 
 def main(arguments: list[str]) -> int:
     what, rest = arguments[0], arguments[1:]
-    if what == "export":
+    if what == "make":
+        network.make(pathlib.Path(rest[0]), pathlib.Path(rest[2]) if rest[2] else None,
+                     int(rest[1]), seed=1)
+    elif what == "differences":
+        outputs = [np.load(path) for path in rest]
+        print(json.dumps([float(np.abs(y - outputs[0]).max()) for y in outputs]))
+    elif what == "export":
         export(Job(*rest))
     elif what == "tune":
         tune(Job(*rest[:3]), int(rest[3]))
