@@ -79,10 +79,8 @@ def show(rows: list[dict[str, str]]) -> None:
     for layout in ("kn", "nk"):
         for n in sorted({int(r["n"]) for r in good}):
             print(f"\nlayout {layout}, n {n}, 90 %: measured speedup (expected)")
-            print(f"{'':14}" + "".join(f"{s:>12}" for s in SHAPES[:5]))
             for part in (SHAPES[:5], SHAPES[5:]):
-                if part is not SHAPES[:5]:
-                    print(f"{'':14}" + "".join(f"{s:>12}" for s in part))
+                print(f"{'':14}" + "".join(f"{s:>12}" for s in part))
                 for layer in LAYERS:
                     cells = []
                     for shape in part:
@@ -99,7 +97,8 @@ def judge(rows: list[dict[str, str]]) -> None:
     cells: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in rows:
         if not int(row["inconclusive"]):
-            key = (row["layout"], row["layer"], row["n"], row["sparsity"], row["threads"])
+            key = tuple(str(row[name]) for name in
+                        ("layout", "layer", "n", "sparsity", "threads"))
             cells.setdefault(key, []).append(row)
     right = total = 0
     misses = []

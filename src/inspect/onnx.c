@@ -11,6 +11,7 @@ const char *spr_onnx_text(struct spr_onnx *onnx, struct spr_wire text)
     size_t length = text.at ? (size_t)(text.end - text.at) : 0;
     const char *copy = spr_arena_text(&onnx->source->weights->arena,
                                       text.at ? (const char *)text.at : "", length);
+    onnx->no_memory = onnx->no_memory || !copy;
     return copy && strlen(copy) == length && spr_utf8_is_name(copy) ? copy : NULL;
 }
 
@@ -27,6 +28,7 @@ size_t spr_onnx_value(struct spr_onnx *onnx, struct spr_wire name)
     if (!spr_grow(&onnx->value, &onnx->value_capacity, onnx->value_count + 1,
                   sizeof *onnx->value) ||
         !spr_names_add(&onnx->names, text, onnx->value_count)) {
+        onnx->no_memory = true;
         return SIZE_MAX;
     }
     onnx->value[onnx->value_count] = (struct spr_onnx_value){.name = text, .tensor = SIZE_MAX};
@@ -73,6 +75,9 @@ int64_t spr_onnx_integer(const struct spr_onnx_node *node, const char *name, int
 static enum spr_status damaged(const struct spr_onnx *onnx, const struct spr_wire *at,
                                const char *what, struct spr_error *err)
 {
+    if (onnx->no_memory) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     return spr_fail(err, SPR_EINPUT,
                     "%s: byte %zu: %s: damaged or truncated: expected an ONNX "
                     "model",
@@ -321,6 +326,9 @@ enum spr_status spr_read_onnx(const struct spr_source *source, struct spr_error 
     } else {
         source->weights->origin = "the graph";
         status = read_graph(&onnx, graph, err);
+    }
+    if (status == SPR_OK && onnx.no_memory) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     if (status == SPR_OK) {
         tell(&onnx);

@@ -32,6 +32,7 @@ struct spr_onnx {
     struct spr_onnx_value *value;
     size_t value_count, value_capacity;
     struct spr_names names; /* of values */
+    bool no_memory;         /* a name could not be kept: no error is a fault of the file */
     size_t skipped;         /* operators that are no layers */
     size_t shapeless;       /* layers whose n is not in the file */
 };

@@ -122,6 +122,9 @@ static bool take_apart(struct spr_onnx *onnx, struct spr_wire message, struct pa
 static enum spr_status bad(const struct spr_onnx *onnx, const struct parts *p,
                            const char *what, struct spr_error *err)
 {
+    if (onnx->no_memory) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     size_t length = (size_t)(p->name.end - p->name.at);
     return spr_fail(err, SPR_EINPUT, "%s: tensor '%.*s' at byte %zu: %s", onnx->source->path,
                     (int)(length < 200 ? length : 200),
