@@ -31,7 +31,8 @@ def in_blocks(w: Tensor, rows: int, columns: int) -> Tensor:
 
 def norms(w: Tensor, pattern: str) -> Tensor:
     """[down, across] L2 norms of the blocks."""
-    return torch.linalg.vector_norm(in_blocks(w, *block(pattern)), dim=-1)
+    result: Tensor = torch.linalg.vector_norm(in_blocks(w, *block(pattern)), dim=-1)
+    return result
 
 
 def grown(per_block: Tensor, w: Tensor, pattern: str) -> Tensor:

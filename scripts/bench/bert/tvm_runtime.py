@@ -21,6 +21,7 @@ from tvm.s_tir.meta_schedule.builder.local_builder import default_build
 from tvm.s_tir.meta_schedule.runner import (EvaluatorConfig, PyRunner, PyRunnerFuture,
                                             RunnerResult)
 from tvm.s_tir.meta_schedule.runner.utils import alloc_argument_common, run_evaluator_common
+from tvm.s_tir.meta_schedule.search_strategy import EvolutionarySearch
 from tvm.target import codegen
 
 BUILT: dict[str, Any] = {}
@@ -94,7 +95,8 @@ def tune(path: pathlib.Path, shape: tuple[int, ...], threads: int, trials: int,
         meta_schedule.relax_integration.tune_relax(
             functions, {}, target(threads), str(work), 64 * trials,
             max_trials_per_task=trials, num_trials_per_iter=min(trials, 32), builder=Builder(),
-            runner=Runner(), seed=1)
+            runner=Runner(), seed=1, strategy=EvolutionarySearch(
+                population_size=256, init_min_unmeasured=32, genetic_num_iters=3))
 
 
 def load(path: pathlib.Path, states: Any, threads: int, work: pathlib.Path) -> Any:
