@@ -10,6 +10,7 @@ missing_packages() {
         cmake | gcc | g++ | make | python3 | clang | cppcheck | clang-tidy | clang-format | shellcheck)
             command -v "$package" >/dev/null || echo "$package" ;;
         binutils) command -v nm >/dev/null || echo "$package" ;;
+        python3-venv) python3 -c 'import ensurepip' 2>/dev/null || echo "$package" ;;
         gnuplot-nox) command -v gnuplot >/dev/null || echo "$package" ;;
         *) dpkg-query -W -f='${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' ||
             echo "$package" ;;

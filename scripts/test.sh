@@ -6,12 +6,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
+. scripts/oracle.sh
 
-need_packages cmake gcc libc6-dev g++ make binutils libcsv-dev libcjson-dev gnuplot-nox python3
+need_packages cmake gcc libc6-dev g++ make binutils libcsv-dev libcjson-dev zlib1g-dev libzip-dev \
+    gnuplot-nox python3 python3-venv
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 build=${BUILD_DIR:-build-test}
 
+oracle=$(oracle_python "$build/oracle")
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE="${BUILD_TYPE:-Release}" \
-    -DSPROOF_WERROR=ON -DSPROOF_TESTS=ON
+    -DSPROOF_WERROR=ON -DSPROOF_TESTS=ON -DSPROOF_ORACLE_PYTHON="$oracle"
 cmake --build "$build" -j "$jobs"
 ctest --test-dir "$build" --output-on-failure -j "$jobs" "$@"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Values of CBLAS_ORDER and CBLAS_TRANSPOSE, the same in every CBLAS (netlib cblas.h). */
-enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111 };
+enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
 
 /* ISO C has no conversion between the pointers dlsym returns and functions; POSIX asks for
  * this detour. */
@@ -92,5 +92,16 @@ void spr_blas_product(const struct spr_blas *blas, int64_t m, int64_t k, int64_t
     } else {
         blas->sgemm(ROW_MAJOR, NO_TRANSPOSE, NO_TRANSPOSE, (int)m, (int)n, (int)k, 1, w,
                     (int)k, x, (int)n, 0, y, (int)n);
+    }
+}
+
+void spr_blas_product_nk(const struct spr_blas *blas, int64_t m, int64_t k, int64_t n,
+                         const float *w, const float *x, float *y)
+{
+    if (n == 1) {
+        spr_blas_product(blas, m, k, n, w, x, y);
+    } else {
+        blas->sgemm(ROW_MAJOR, NO_TRANSPOSE, TRANSPOSE, (int)n, (int)m, (int)k, 1, x, (int)k,
+                    w, (int)k, 0, y, (int)m);
     }
 }

@@ -35,4 +35,8 @@ bool spr_blas_takes(const struct spr_blas *blas, int64_t m, int64_t k, int64_t n
 void spr_blas_product(const struct spr_blas *blas, int64_t m, int64_t k, int64_t n,
                       const float *w, const float *x, float *y);
 
+/* Y = X W^T with X n x k and Y n x m, row-major. */
+void spr_blas_product_nk(const struct spr_blas *blas, int64_t m, int64_t k, int64_t n,
+                         const float *w, const float *x, float *y);
+
 #endif

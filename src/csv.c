@@ -430,14 +430,9 @@ enum spr_status spr_csv_fraction(struct spr_csv *csv, size_t column, double *val
 enum spr_status spr_csv_name(struct spr_csv *csv, size_t column, const char **text)
 {
     *text = spr_csv_cell(csv, column);
-    for (const char *c = *text; *c;) {
-        size_t length = spr_utf8_length(c);
-        /* Names are printed, and two of them must not become one in the record. */
-        bool c1 = length == 2 && (unsigned char)c[0] == 0xC2 && (unsigned char)c[1] < 0xA0;
-        if (length == 0 || (unsigned char)*c < 0x20 || *c == 0x7F || c1) {
-            return spr_csv_bad(csv, column, "a name in UTF-8 without control characters");
-        }
-        c += length;
+    /* Names are printed, and two of them must not become one in the record. */
+    if (!spr_utf8_is_name(*text)) {
+        return spr_csv_bad(csv, column, "a name in UTF-8 without control characters");
     }
     return SPR_OK;
 }

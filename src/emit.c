@@ -66,6 +66,19 @@ size_t spr_utf8_length(const char *at)
     return surrogate || overlong || beyond ? 0 : length;
 }
 
+bool spr_utf8_is_name(const char *text)
+{
+    for (const char *c = text; *c;) {
+        size_t length = spr_utf8_length(c);
+        bool c1 = length == 2 && (unsigned char)c[0] == 0xC2 && (unsigned char)c[1] < 0xA0;
+        if (length == 0 || (unsigned char)*c < 0x20 || *c == 0x7F || c1) {
+            return false;
+        }
+        c += length;
+    }
+    return true;
+}
+
 /* A JSON string. Bytes that are not UTF-8 become U+FFFD: the record stays valid JSON
  * whatever a table's names are made of. */
 static void put_json_text(struct spr_emit *out, const char *text)

@@ -52,6 +52,9 @@ void spr_emit_null(struct spr_emit *out, const char *key);
 /* Bytes of the UTF-8 sequence at text, 0 when it is malformed. */
 size_t spr_utf8_length(const char *text);
 
+/* true for a name that can be printed: UTF-8 without control characters. */
+bool spr_utf8_is_name(const char *text);
+
 /* The shortest of %.15g, %.16g, %.17g that reads back the same; text holds 32 bytes. */
 size_t spr_format_number(double value, char *text);
 

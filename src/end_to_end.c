@@ -10,6 +10,7 @@
 #include "cpu.h"
 #include "host_state.h"
 #include "sproof/inspect.h"
+#include "sproof/schedule.h"
 #include "validate_parts.h"
 
 #define BUDGET_S 20.0
@@ -94,8 +95,15 @@ static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t 
     enum spr_status status =
         spr_encoder_matrix(&r->source, &choice, layer, product, &matrix, cells, err);
     if (status == SPR_OK) {
-        struct spr_plan plan = spr_plan_choose(&choice.pattern, o->isa, matrix.m, matrix.k,
-                                               r->source.shape.tokens, *cells, o->threads);
+        const struct spr_expected_case of = {.pattern = choice.pattern,
+                                             .m = matrix.m,
+                                             .k = matrix.k,
+                                             .n = r->source.shape.tokens,
+                                             .kept = *cells,
+                                             .threads = o->threads,
+                                             .isa = o->isa,
+                                             .residency = SPR_RESIDENCY_WARM};
+        const struct spr_plan plan = spr_plan_for(r->machine, &of);
         status = spr_pack(&plan, &matrix, packed, err);
     }
     entry->weight_bytes += status == SPR_OK ? (double)packed->bytes : 0;
@@ -173,7 +181,9 @@ static double product_time(const struct run *r, const struct entry *entry, int64
         /* The same buffers serve every layer. */
         .output_bytes = activations + entry->weight_bytes / (double)shape->layers};
     spr_encoder_product(shape, product, &of.m, &of.k);
-    return spr_expected_time(r->machine, &of, &expected) ? expected.time_s : (double)NAN;
+    const struct spr_plan *plan = &entry->encoder.layer[layer].product[product].plan;
+    return spr_expected_of_plan(r->machine, &of, plan, &expected) ? expected.time_s
+                                                                  : (double)NAN;
 }
 
 static double function_time(const struct run *r, enum spr_function function, double elements,
@@ -186,28 +196,30 @@ static double function_time(const struct run *r, enum spr_function function, dou
                : (double)NAN;
 }
 
-/* A dense product of one head. */
-static double head_product(const struct run *r, int64_t m, int64_t k)
+/* A dense product of one head, by the plan its operands are packed for. */
+static double head_product(const struct run *r, const struct spr_plan *plan)
 {
     struct spr_expected expected;
     struct spr_expected_case of = {.pattern = spr_pattern_dense(),
-                                   .m = m,
-                                   .k = k,
-                                   .n = r->source.shape.tokens,
-                                   .kept = (double)m * (double)k,
+                                   .m = plan->m,
+                                   .k = plan->k,
+                                   .n = plan->n,
+                                   .kept = (double)plan->m * (double)plan->k,
                                    .threads = 1,
                                    .isa = r->options->validate->isa,
                                    .residency = SPR_RESIDENCY_WARM};
-    return spr_expected_time(r->machine, &of, &expected) ? expected.time_s : (double)NAN;
+    return spr_expected_of_plan(r->machine, &of, plan, &expected) ? expected.time_s
+                                                                  : (double)NAN;
 }
 
-static double attention_time(const struct run *r)
+static double attention_time(const struct run *r, const struct entry *entry)
 {
     const struct spr_encoder_shape *shape = &r->source.shape;
     const double n = (double)shape->tokens, threads = r->options->validate->threads;
     const int64_t size = shape->hidden / shape->heads;
     const double heads = ceil((double)shape->heads / threads);
-    double head = head_product(r, shape->tokens, size) + head_product(r, size, shape->tokens);
+    const struct spr_encoder_head *room = &entry->encoder.head[0];
+    double head = head_product(r, &room->scores.plan) + head_product(r, &room->context.plan);
     head += function_time(r, SPR_FUNCTION_SOFTMAX, n * n, 4 * n * n);
     /* Every head's query, key and value are new; what one thread meets is its share. */
     head += function_time(r, SPR_FUNCTION_OPERANDS, (double)size * n,
@@ -264,7 +276,7 @@ static void predict(const struct run *r, const struct entry *entry,
         layers * (exchange_time(r, hidden) + exchange_time(r, wide * threads));
     /* Starting and ending a team. */
     double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
-    part[SPR_PART_ATTENTION] = layers * (attention_time(r) + team_s);
+    part[SPR_PART_ATTENTION] = layers * (attention_time(r, entry) + team_s);
     part[SPR_PART_GELU] =
         layers * (function_time(r, SPR_FUNCTION_GELU, wide, 4 * wide) + team_s);
     part[SPR_PART_NORM] = layers * (norm_time(r, entry, SPR_ATTENTION_OUTPUT) +
@@ -423,6 +435,12 @@ static enum spr_status run_all(struct run *r, struct spr_error *err)
     return status;
 }
 
+/* NAN under a clock of the caller's, by which no loop can be timed. */
+static double fma_rate(const struct spr_validate_options *o)
+{
+    return o->clock_s ? (double)NAN : spr_fma_rate(o->isa, o->threads, spr_cpu_clock_s);
+}
+
 /* The dense encoder's last states, tokens x hidden. */
 static void give_output(const struct run *r)
 {
@@ -454,9 +472,9 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
     enum spr_status status = spr_encoder_source_make(network, options, &r.source, err);
     if (status == SPR_OK) {
         spr_host_note_state(notes);
-        double before = spr_fma_rate(o->isa, o->threads, r.clock_s);
+        double before = fma_rate(o);
         status = run_all(&r, err);
-        double after = spr_fma_rate(o->isa, o->threads, r.clock_s);
+        double after = fma_rate(o);
         validation->peak_flops_per_s = fmax(before, after);
         validation->drift = after / before - 1;
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pack_shuffle.h"
+#include "sproof/schedule.h"
 
 /* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
 #define WAY_BYTES 4096
@@ -333,6 +334,55 @@ static void add_vector(struct sums *s)
     add_vector_steps(s, lanes.vectors, lanes.chunk, steps, groups * s->panels);
 }
 
+/* So many alike tiles of `tokens` tokens over all row groups; first: W comes from afar. */
+static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, int tokens,
+                            double times, bool first, const double steps_and_groups[2])
+{
+    const int chunk = s->dense ? (int)s->lanes * 2 : lanes->chunk;
+    const struct spr_tile_rates *rates =
+        find_rates(s->machine->kernels, s->of, SPR_TILE_TOKENS, lanes->vectors,
+                   SPR_TOKEN_TILE(chunk, tokens));
+    if (!rates) {
+        s->known = false;
+        return;
+    }
+    const double steps = steps_and_groups[0] * times, groups = steps_and_groups[1] * times;
+    double base = sweep_at(&rates->w, 0);
+    double fma = fmin(base, lanes->vectors * tokens * s->fma_s);
+    double x_bytes = 4.0 * (s->panels > 1 ? s->panel_columns : (double)s->of->k) * tokens;
+    s->part[SPR_LIMIT_FMA] += steps * fma;
+    s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
+    s->part[SPR_LIMIT_X] +=
+        steps * fmax(0, sweep_at(&rates->x, x_bytes) - sweep_at(&rates->x, 0));
+    s->part[SPR_LIMIT_W] +=
+        steps * (sweep_at(&rates->w, first ? far_bytes(s) : s->near_bytes) - base);
+    s->part[SPR_LIMIT_SEGMENTS] += groups * s->panels * rates->group.step_s[0];
+}
+
+/* The layout nk: W passes once for each tile of tokens. */
+static void add_tokens(struct sums *s)
+{
+    const struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
+    const double unit_rows = s->dense ? lanes.rows : (double)s->cell.rows;
+    const double units = ceil((double)s->of->m / unit_rows);
+    const double share = imbalance(units, s->of->threads) / s->of->threads;
+    const double groups = units * ceil(unit_rows / lanes.rows) * share;
+    const double chunk = lanes.chunk > 0 ? lanes.chunk : 1;
+    const double both[2] = {groups * unit_steps(s, units) / chunk, groups};
+    int64_t left = s->of->n;
+    bool first = true;
+    while (left > 0 && s->known) {
+        int tokens = spr_token_step((int)s->lanes, lanes.vectors, left);
+        int64_t times = left / tokens;
+        add_token_tiles(s, &lanes, tokens, 1, first, both);
+        if (times > 1) {
+            add_token_tiles(s, &lanes, tokens, (double)(times - 1), false, both);
+        }
+        first = false;
+        left -= times * tokens;
+    }
+}
+
 /* Bytes of packed weights, from counts alone: values and indices. */
 static double packed_bytes(const struct sums *s)
 {
@@ -383,17 +433,16 @@ static enum spr_limit binding(const double *part, double time_s)
     return limit;
 }
 
-bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
-                       struct spr_expected *out)
+bool spr_expected_of_plan(const struct spr_machine *machine,
+                          const struct spr_expected_case *of, const struct spr_plan *plan,
+                          struct spr_expected *out)
 {
     struct spr_kernel kernel;
-    struct sums s = {.of = of, .machine = machine, .known = true};
+    struct sums s = {.of = of, .machine = machine, .plan = *plan, .known = true};
     if (!machine->kernels || machine->kernels->count == 0 ||
         !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
         return false;
     }
-    s.plan =
-        spr_plan_choose(&of->pattern, of->isa, of->m, of->k, of->n, of->kept, of->threads);
     s.dense = of->pattern.kind->pattern_class == SPR_CLASS_DENSE;
     of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &s.cell);
     s.lanes = spr_isa_lanes(of->isa);
@@ -405,6 +454,8 @@ bool spr_expected_time(const struct spr_machine *machine, const struct spr_expec
     s.fma_s = fma_seconds(machine->kernels, of);
     if (of->n == 1) {
         add_vector(&s);
+    } else if (s.plan.tokens > 0) {
+        add_tokens(&s);
     } else {
         add_matrix(&s);
     }
@@ -420,4 +471,16 @@ bool spr_expected_time(const struct spr_machine *machine, const struct spr_expec
     out->limit = binding(out->part_s, out->time_s);
     memcpy(out->kernel, kernel.name, sizeof out->kernel);
     return true;
+}
+
+bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
+                       struct spr_expected *out)
+{
+    struct spr_kernel kernel;
+    if (!machine->kernels || machine->kernels->count == 0 ||
+        !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
+        return false;
+    }
+    const struct spr_plan plan = spr_plan_for(machine, of);
+    return spr_expected_of_plan(machine, of, &plan, out);
 }

@@ -120,6 +120,11 @@ const spr_json *spr_json_get(const spr_json *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
+const char *spr_json_key(const spr_json *member)
+{
+    return member->string;
+}
+
 const spr_json *spr_json_first(const spr_json *container)
 {
     return container ? container->child : NULL;
@@ -148,11 +153,6 @@ bool spr_json_is_null(const spr_json *item)
 const char *spr_json_text(const spr_json *item)
 {
     return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
-const char *spr_json_key(const spr_json *item)
-{
-    return item->string;
 }
 
 bool spr_json_number(const spr_json *item, double *value)

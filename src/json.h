@@ -13,13 +13,17 @@ typedef struct cJSON spr_json;
 
 /* Parses a whole file. Errors: SPR_EINPUT naming file, line and column. */
 enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err);
-/* Parses `size` bytes of text; `path` is named in errors. */
+
+/* The same for text that lies in memory; `path` is for messages. */
 enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
                                spr_json **root, struct spr_error *err);
 void spr_json_free(spr_json *root);
 
 /* Member of an object (case counts), or NULL. */
 const spr_json *spr_json_get(const spr_json *object, const char *key);
+
+/* Name of a member of an object. */
+const char *spr_json_key(const spr_json *member);
 
 /* First element and next sibling of an array or object; NULL at the end. */
 const spr_json *spr_json_first(const spr_json *container);
@@ -31,9 +35,6 @@ bool spr_json_is_null(const spr_json *item); /* also true for NULL */
 
 /* Text of a string, or NULL when it is none. */
 const char *spr_json_text(const spr_json *item);
-
-/* Name of a member within its object, or NULL. */
-const char *spr_json_key(const spr_json *item);
 
 /* true and *value for a finite number. */
 bool spr_json_number(const spr_json *item, double *value);

@@ -11,6 +11,7 @@
 #include "json.h"
 #include "machine_json.h"
 #include "mem.h"
+#include "sproof/schedule.h"
 #include "tile_json.h"
 
 const char *spr_accept_text(const struct spr_accept *accept, char *text)
@@ -434,6 +435,10 @@ enum spr_status spr_machine_read(const char *path, struct spr_machine *machine,
 
 void spr_machine_free(struct spr_machine *machine)
 {
+    if (machine->tuned) {
+        spr_tuned_free(machine->tuned);
+        spr_free(machine->tuned);
+    }
     spr_arena_free(&machine->arena);
     *machine = (struct spr_machine){0};
 }

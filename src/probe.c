@@ -388,6 +388,7 @@ static enum spr_status calibrate(struct session *s)
             say_calibration(&at, 0);
             double call_s = kernels->call_s, parallel_s = kernels->parallel_s;
             status = spr_calibrate(&calibration, kernels, s->err);
+            status = status ? status : spr_calibrate_tokens(&calibration, kernels, s->err);
             status = status ? status : spr_calibrate_functions(&calibration, kernels, s->err);
             /* The default set is calibrated first; a slower one must not replace its times. */
             if (at.isa != chosen_isa(s)) {

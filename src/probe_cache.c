@@ -53,8 +53,7 @@ bool spr_probe_cached(struct spr_probe *probe)
     return true;
 }
 
-/* Makes the directories above a file. Failure shows when the file is opened. */
-static void make_directories(const char *path)
+void spr_make_directories(const char *path)
 {
     char part[PATH_MAX_BYTES];
     snprintf(part, sizeof part, "%s", path);
@@ -74,7 +73,7 @@ enum spr_status spr_probe_save(const struct spr_probe *probe, struct spr_error *
         return spr_fail(err, SPR_EENVIRONMENT,
                         "no place to keep the probe: neither XDG_CACHE_HOME nor HOME is set");
     }
-    make_directories(path);
+    spr_make_directories(path);
     snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
     FILE *file = fopen(temporary, "wb");
     if (!file) {

@@ -72,6 +72,9 @@ struct spr_probe_spread spr_probe_measure_call(struct spr_probe_pace *pace,
 
 /* --- probe_cache.c */
 
+/* Makes the directories above a file. Failure shows when the file is opened. */
+void spr_make_directories(const char *path);
+
 /* What must be equal for a kept probe to hold: CPU, usable threads, probe version. */
 void spr_probe_identity(char identity[SPR_CPU_IDENTITY]);
 

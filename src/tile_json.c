@@ -11,7 +11,7 @@
 #define TILES_MAX 65536
 #define SIZE_MAX_TILE 4096
 
-static const char *const forms[SPR_TILE_FORM_COUNT] = {"dense", "strip", "vector"};
+static const char *const forms[SPR_TILE_FORM_COUNT] = {"dense", "strip", "vector", "tokens"};
 
 /* What the model can use: sizes that rise from `before` (below 0: the first) and a time. */
 static bool is_point(double before, double bytes, double step_s)
@@ -155,7 +155,7 @@ static enum spr_status read_form(const struct place *at, const spr_json *object,
             return SPR_OK;
         }
     }
-    return bad(at, "form", "dense, strip or vector");
+    return bad(at, "form", "dense, strip, vector or tokens");
 }
 
 static enum spr_status read_tile(const struct place *at, const spr_json *object,

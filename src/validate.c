@@ -264,6 +264,7 @@ enum spr_status spr_validate(const struct spr_network *network, struct spr_machi
     struct spr_agenda agenda;
     *validation = (struct spr_validation){.seed = options->seed,
                                           .machine = *machine,
+                                          .layout = options->layout,
                                           .drift = (double)NAN,
                                           .peak_flops_per_s = (double)NAN};
     *machine = (struct spr_machine){0};

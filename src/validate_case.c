@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host_state.h"
+#include "sproof/schedule.h"
 #include "validate_case.h"
 
 #define CASE_BUDGET_S 1.5
@@ -73,14 +74,16 @@ static void run_contender(void *context)
     if (c->packed) {
         c->run->kernel_run(c->packed, c->x->values, c->y.values);
     } else {
-        spr_blas_product(&c->run->blas, c->m, c->k, c->n, c->w, c->x->values, c->y.values);
+        (c->run->options->layout == SPR_LAYOUT_NK ? spr_blas_product_nk : spr_blas_product)(
+            &c->run->blas, c->m, c->k, c->n, c->w, c->x->values, c->y.values);
     }
 }
 
 /* Runs it once on an output full of NaN and checks every element. */
 static enum spr_status check(struct spr_contender *c, uint64_t seed, struct spr_error *err)
 {
-    struct spr_product product = {c->matrix, c->n, c->x->values, c->y.values, c->kernel, seed};
+    struct spr_product product = {c->matrix, c->n, c->x->values,           c->y.values,
+                                  c->kernel, seed, c->run->options->layout};
     fill(&c->y, (float)NAN);
     run_contender(c);
     c->bits = spr_bits(c->y.values, c->y.count);
@@ -94,11 +97,12 @@ static enum spr_status no_memory(struct spr_error *err)
 
 static enum spr_status pack(const struct spr_validate_run *run,
                             const struct spr_planned *planned, const struct spr_matrix *matrix,
-                            double kept, struct spr_packed *packed, struct spr_error *err)
+                            struct spr_sparse_inputs *sparse, struct spr_error *err)
 {
-    struct spr_plan plan =
-        spr_plan_choose(&planned->pattern, run->options->isa, planned->m, planned->k,
-                        planned->n, kept, run->options->threads);
+    const struct spr_expected_case of = spr_case_of(run, planned, sparse);
+    const struct spr_plan plan =
+        sparse && sparse->plan ? *sparse->plan : spr_plan_for(run->machine, &of);
+    struct spr_packed *packed = sparse ? &sparse->packed : &run->dense->packed;
     size_t promised = spr_packed_bytes(&plan, matrix);
     enum spr_status status = spr_pack(&plan, matrix, packed, err);
     if (status == SPR_OK && packed->bytes != promised) {
@@ -182,7 +186,7 @@ static enum spr_status make_dense(struct spr_validate_run *run,
     enum spr_status status =
         spr_matrix_random(&dense.pattern, dense.m, dense.k, kept,
                           spr_seed(run->options->seed, "w", &dense), &in->matrix, err);
-    status = status ? status : pack(run, &dense, &in->matrix, kept, &in->packed, err);
+    status = status ? status : pack(run, &dense, &in->matrix, NULL, err);
     status = status ? status : enter_dense(run, &dense, in, err);
     if (status != SPR_OK) {
         spr_dense_inputs_free(in);
@@ -252,13 +256,102 @@ static enum spr_status make_sparse(const struct spr_validate_run *run,
     in->contender.matrix = &in->matrix;
     in->contender.kernel = in->kernel.name;
     enum spr_status status = make_matrix(run, planned, in, err);
-    status = status ? status : pack(run, planned, &in->matrix, in->kept, &in->packed, err);
+    status = status ? status : pack(run, planned, &in->matrix, in, err);
     if (status != SPR_OK) {
         return status;
     }
     return make_buffer(&in->contender.y, (double)planned->m * (double)planned->n)
                ? check(&in->contender, spr_seed(run->options->seed, "check", planned), err)
                : no_memory(err);
+}
+
+/* Plans of one case that are timed against each other. */
+#define TUNED_PLANS 4
+
+/* What a run of the plans brings. */
+struct tuning {
+    struct spr_plan plan[TUNED_PLANS];
+    struct spr_sparse_inputs inputs[TUNED_PLANS];
+    size_t count;
+};
+
+static enum spr_status time_all(const struct spr_validate_run *run,
+                                struct spr_contender *const *contenders, size_t count,
+                                uint64_t seed, struct spr_error *err);
+static void free_sparse(struct spr_sparse_inputs *in);
+
+/* A plan is better when its whole interval is below the other's. */
+static size_t fastest_plan(const struct tuning *t)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < t->count; i++) {
+        const struct spr_measurement *m = &t->inputs[i].contender.measured;
+        const struct spr_measurement *b = &t->inputs[best].contender.measured;
+        best = m->high_s < b->low_s ? i : best;
+    }
+    return best;
+}
+
+static enum spr_status note_tried(const struct spr_validate_run *run,
+                                  const struct spr_expected_case *of, const struct tuning *t,
+                                  size_t chosen, struct spr_validation_case *out,
+                                  struct spr_error *err)
+{
+    out->tried = spr_arena_alloc(&run->validation->arena, t->count * sizeof *out->tried);
+    if (!out->tried) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        const struct spr_plan *p = &t->plan[i];
+        struct spr_expected expected = {.time_s = (double)NAN};
+        (void)spr_expected_of_plan(run->machine, of, p, &expected);
+        out->tried[i] = (struct spr_tried_plan){
+            p->rows,  p->vectors,      p->tokens,
+            p->panel, expected.time_s, t->inputs[i].contender.measured.median_s};
+    }
+    out->tried_count = t->count;
+    out->chosen = chosen;
+    return SPR_OK;
+}
+
+/* Times the best few plans of a case and keeps the winner for this run and later ones. */
+static enum spr_status tune(struct spr_validate_run *run, const struct spr_planned *planned,
+                            struct spr_sparse_inputs *sparse, struct spr_validation_case *out,
+                            struct spr_error *err)
+{
+    const struct spr_expected_case of = spr_case_of(run, planned, sparse);
+    struct spr_contender *contenders[TUNED_PLANS];
+    struct tuning t = {0};
+    enum spr_status status = SPR_OK;
+    t.count = spr_plan_best(run->machine, &of, t.plan, TUNED_PLANS);
+    for (size_t i = 0; i < t.count && status == SPR_OK; i++) {
+        t.inputs[i].plan = &t.plan[i];
+        status = make_sparse(run, planned, &t.inputs[i], err);
+        contenders[i] = &t.inputs[i].contender;
+    }
+    status = status ? status
+                    : time_all(run, contenders, t.count,
+                               spr_seed(run->options->seed, "tune", planned), err);
+    size_t best = status == SPR_OK ? fastest_plan(&t) : 0;
+    status = status ? status : note_tried(run, &of, &t, best, out, err);
+    if (status == SPR_OK && run->machine->tuned) {
+        status = spr_tuned_keep(run->machine->tuned, &of, &t.plan[best], err);
+    }
+    if (status == SPR_OK && best > 0) {
+        /* The winner takes the place of the usual plan. */
+        struct spr_sparse_inputs usual = *sparse;
+        *sparse = t.inputs[best];
+        sparse->contender.packed = &sparse->packed;
+        sparse->contender.matrix = &sparse->matrix;
+        sparse->contender.kernel = sparse->kernel.name;
+        sparse->contender.measured = (struct spr_measurement){0};
+        sparse->plan = NULL;
+        t.inputs[best] = usual;
+    }
+    for (size_t i = 0; i < t.count; i++) {
+        free_sparse(&t.inputs[i]);
+    }
+    return status;
 }
 
 static void free_sparse(struct spr_sparse_inputs *in)
@@ -319,7 +412,7 @@ static enum spr_status time_all(const struct spr_validate_run *run,
                                 uint64_t seed, struct spr_error *err)
 {
     const struct spr_validate_options *options = run->options;
-    struct spr_subject subjects[3];
+    struct spr_subject subjects[TUNED_PLANS] = {0};
     struct spr_bench bench = {
         .clock_s = run->clock_s,
         .random = &seed,
@@ -415,6 +508,11 @@ enum spr_status spr_validate_case(struct spr_validate_run *run,
     }
     if (status == SPR_OK) {
         spr_case_describe(run, planned, pruned ? &sparse : NULL, out);
+        if (pruned && run->options->tune) {
+            status = tune(run, planned, &sparse, out, err);
+        }
+    }
+    if (status == SPR_OK) {
         status = measure(run, planned, pruned ? &sparse : NULL, out, err);
     }
     free_sparse(&sparse);

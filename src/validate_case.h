@@ -45,6 +45,7 @@ struct spr_sparse_inputs {
     struct spr_contender contender;
     struct spr_kernel kernel;
     double kept;
+    const struct spr_plan *plan; /* when tuning: the one to pack by; NULL: the usual one */
 };
 
 /* What the model says of one side of a case. */
@@ -53,6 +54,11 @@ struct spr_predicted {
     double expected_s;       /* NAN: none */
     enum spr_limit limit;
 };
+
+/* A side of a case as the model sees it; sparse NULL: the dense one. */
+struct spr_expected_case spr_case_of(const struct spr_validate_run *run,
+                                     const struct spr_planned *planned,
+                                     const struct spr_sparse_inputs *sparse);
 
 struct spr_predicted spr_predict(const struct spr_validate_run *run,
                                  const struct spr_planned *planned,

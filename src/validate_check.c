@@ -70,10 +70,45 @@ static void check_all(struct check *c)
     }
 }
 
+/* rows x columns of what lies as columns x rows. */
+static void turn(const float *from, int64_t rows, int64_t columns, float *to)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            to[i * columns + j] = from[j * rows + i];
+        }
+    }
+}
+
+/* The layout nk is turned into the other one first. */
+static enum spr_status check_turned(const struct spr_product *product, double *worst,
+                                    struct spr_error *err)
+{
+    struct spr_product turned = *product;
+    const int64_t m = product->matrix->m, k = product->matrix->k, n = product->n;
+    float *x = spr_calloc((size_t)(k * n), sizeof *x),
+          *y = spr_calloc((size_t)(m * n), sizeof *y);
+    enum spr_status status = x && y ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (status == SPR_OK) {
+        turn(product->x, k, n, x);
+        turn(product->y, m, n, y);
+        turned.x = x;
+        turned.y = y;
+        turned.layout = SPR_LAYOUT_KN;
+        status = spr_check_product(&turned, worst, err);
+    }
+    spr_free(x);
+    spr_free(y);
+    return status;
+}
+
 enum spr_status spr_check_product(const struct spr_product *product, double *worst,
                                   struct spr_error *err)
 {
     struct check c = {.product = product};
+    if (product->layout == SPR_LAYOUT_NK && product->n > 1) {
+        return check_turned(product, worst, err);
+    }
     size_t n = (size_t)product->n;
     c.chunk_rows = n < CHUNK_ELEMENTS ? CHUNK_ELEMENTS / n : 1;
     c.y = spr_calloc(c.chunk_rows * n, sizeof *c.y);

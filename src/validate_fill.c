@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "sproof/schedule.h"
 #include "validate_case.h"
 
 /* A rate is known no better than this: the probe's loop repeats within half a percent while
@@ -29,6 +30,23 @@ static double least_time(const struct spr_prediction *high, double packed_bytes)
     return high->time_s - longest + least;
 }
 
+struct spr_expected_case spr_case_of(const struct spr_validate_run *run,
+                                     const struct spr_planned *planned,
+                                     const struct spr_sparse_inputs *sparse)
+{
+    return (struct spr_expected_case){
+        .pattern = sparse ? planned->pattern : spr_pattern_dense(),
+        .m = planned->m,
+        .k = planned->k,
+        .n = planned->n,
+        .kept = sparse ? sparse->kept : (double)planned->m * (double)planned->k,
+        .threads = run->options->threads,
+        .isa = run->options->isa,
+        .layout = run->options->layout,
+        .residency = run->options->residency,
+        .network_bytes = spr_validate_pass_bytes(run, planned, sparse != NULL)};
+}
+
 struct spr_predicted spr_predict(const struct spr_validate_run *run,
                                  const struct spr_planned *planned,
                                  const struct spr_sparse_inputs *sparse)
@@ -44,16 +62,7 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
                               .x_elements = (double)planned->k * (double)planned->n};
     struct spr_prediction bound, high;
     struct spr_expected expected;
-    struct spr_expected_case of = {.pattern = spr_pattern_dense(),
-                                   .m = planned->m,
-                                   .k = planned->k,
-                                   .n = planned->n,
-                                   .kept = (double)planned->m * (double)planned->k,
-                                   .threads = run->options->threads,
-                                   .isa = run->options->isa,
-                                   .residency = run->options->residency,
-                                   .network_bytes =
-                                       spr_validate_pass_bytes(run, planned, sparse != NULL)};
+    const struct spr_expected_case of = spr_case_of(run, planned, sparse);
     struct spr_model model = run->model, model_high = run->model_high;
     model.network_bytes = model_high.network_bytes = of.network_bytes;
     bool known = true;
@@ -61,8 +70,6 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
         const struct spr_matrix *w = &sparse->matrix;
         struct spr_counted counted = {(double)w->nnz, spr_matrix_touched_columns(w),
                                       spr_matrix_longest_row(w)};
-        of.pattern = planned->pattern;
-        of.kept = sparse->kept;
         known = spr_model_sparse(&model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
                 spr_model_sparse(&model_high, &layer, 1, &of.pattern, least_kept(&of, w),
                                  &counted, &high);
@@ -74,7 +81,8 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
         out.bound_s = bound.time_s;
         out.least_s = sparse ? least_time(&high, (double)sparse->packed.bytes) : high.time_s;
     }
-    if (spr_expected_time(run->machine, &of, &expected)) {
+    const struct spr_packed *packed = sparse ? &sparse->packed : &run->dense->packed;
+    if (spr_expected_of_plan(run->machine, &of, &packed->plan, &expected)) {
         out.expected_s = expected.time_s;
         out.limit = expected.limit;
     }

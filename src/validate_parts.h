@@ -46,6 +46,7 @@ struct spr_product {
     const float *x, *y;
     const char *kernel;
     uint64_t seed; /* picks the rows */
+    enum spr_layout layout;
 };
 enum spr_status spr_check_product(const struct spr_product *product, double *worst,
                                   struct spr_error *err);

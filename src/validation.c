@@ -187,6 +187,30 @@ static void put_what(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_text(out, "kernel", c->kernel);
 }
 
+static void put_tuned(struct spr_emit *out, const struct spr_validation_case *c)
+{
+    if (c->tried_count == 0) {
+        spr_emit_null(out, "tuned");
+        return;
+    }
+    spr_emit_open(out, "tuned", '{');
+    spr_emit_number(out, "chosen", (double)c->chosen);
+    spr_emit_open(out, "plans", '[');
+    for (size_t i = 0; i < c->tried_count; i++) {
+        const struct spr_tried_plan *t = &c->tried[i];
+        spr_emit_open(out, NULL, '{');
+        spr_emit_number(out, "rows", t->rows);
+        spr_emit_number(out, "vectors", t->vectors);
+        spr_emit_number(out, "tokens", t->tokens);
+        spr_emit_number(out, "panel", (double)t->panel);
+        spr_emit_number(out, "expected_s", t->expected_s);
+        spr_emit_number(out, "median_s", t->median_s);
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+}
+
 static void put_case(struct spr_emit *out, const struct spr_validation_case *c)
 {
     spr_emit_open(out, NULL, '{');
@@ -205,6 +229,7 @@ static void put_case(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
     spr_emit_bool(out, "above_roof", c->above_roof);
     spr_emit_bool(out, "inconclusive", c->inconclusive);
+    put_tuned(out, c);
     spr_emit_close(out, '}');
 }
 
@@ -337,6 +362,7 @@ static void put_validation(struct spr_emit *out, const struct spr_validation *v)
     put_seed(out, v->seed);
     spr_emit_number(out, "drift", v->drift);
     spr_emit_number(out, "peak_flops_per_s", v->peak_flops_per_s);
+    spr_emit_text(out, "layout", spr_layout_name(v->layout));
     spr_emit_text(out, "openblas_core", v->openblas_core);
     spr_emit_bool(out, "interrupted", v->interrupted);
     spr_emit_open(out, "cases", '[');

@@ -15,8 +15,13 @@ enum spr_tile_form {
     SPR_TILE_DENSE,  /* consecutive columns, no index */
     SPR_TILE_STRIP,  /* indexed columns */
     SPR_TILE_VECTOR, /* the n = 1 path */
+    SPR_TILE_TOKENS, /* the layout nk */
 };
-#define SPR_TILE_FORM_COUNT 3
+#define SPR_TILE_FORM_COUNT 4
+
+/* spr_tile_rates.vectors of the layout nk: columns of a step (0: single weights, twice the
+ * lanes: dense) and tokens of a tile. */
+#define SPR_TOKEN_TILE(chunk, tokens) ((chunk)*32 + (tokens))
 
 /* Time of one step (one column of W for one register tile) against a footprint. */
 #define SPR_SWEEP_MAX 12
@@ -91,6 +96,7 @@ struct spr_expected_case {
     double kept;                /* stored cells */
     int threads;
     enum spr_isa isa;
+    enum spr_layout layout;
     enum spr_residency residency;
     double network_bytes; /* U of residency network; 0 otherwise */
     double output_bytes;  /* passed since Y was last written; 0: it is as near as W and X */
@@ -142,6 +148,10 @@ struct spr_calibration {
 };
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
                               struct spr_kernel_rates *rates, struct spr_error *err);
+
+/* The same for the tiles of the layout nk. Appends to rates->tiles. */
+enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
+                                     struct spr_kernel_rates *rates, struct spr_error *err);
 
 /* The same for the functions between matrix products. Appends to rates->functions. */
 enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,

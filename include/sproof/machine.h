@@ -11,6 +11,7 @@ extern "C" {
 #endif
 
 struct spr_kernel_rates;
+struct spr_tuned;
 
 enum spr_dtype {
     SPR_F64,
@@ -75,6 +76,7 @@ struct spr_machine {
     bool host;                              /* the machine sproof runs on, not a file */
     bool probed;                            /* rates measured on this machine */
     const struct spr_kernel_rates *kernels; /* of sproof's own kernels; NULL: not probed */
+    struct spr_tuned *tuned;                /* of host, owned; NULL: nothing was tuned */
     struct spr_arena arena;
 };
 

@@ -23,6 +23,8 @@ struct spr_validate_options {
     uint64_t seed;
     enum spr_isa isa;
     int threads;                  /* at least 1 */
+    enum spr_layout layout;       /* of X and Y */
+    bool tune;                    /* time the best few plans and keep the winner */
     enum spr_residency residency; /* warm or cold */
     double batch;                 /* n of linear and conv is multiplied by it */
     double budget_s;              /* no further case is begun after it; NAN: none */

@@ -31,6 +31,13 @@ struct spr_validation_dense {
     double fraction_of_bound;
 };
 
+/* A plan that tuning timed. */
+struct spr_tried_plan {
+    int rows, vectors, tokens;
+    int64_t panel;
+    double expected_s, median_s;
+};
+
 struct spr_validation_case {
     const char *layer;
     const char *variant; /* "4x4@0.9" or the record's */
@@ -51,11 +58,14 @@ struct spr_validation_case {
     double fraction_of_bound; /* bound_s / median */
     struct spr_validation_dense dense;
     double bound_speedup, expected_speedup, measured_speedup;
-    double error;           /* expected_s / measured median - 1; NAN: none */
-    double speedup_error;   /* expected_speedup / measured_speedup - 1 */
-    double max_error_ratio; /* worst |y - y_ref| over its rounding-error bound */
-    bool above_roof;        /* measured faster than the bound allows */
-    bool inconclusive;      /* interval wider than 10 % of the median */
+    double error;                 /* expected_s / measured median - 1; NAN: none */
+    double speedup_error;         /* expected_speedup / measured_speedup - 1 */
+    double max_error_ratio;       /* worst |y - y_ref| over its rounding-error bound */
+    bool above_roof;              /* measured faster than the bound allows */
+    struct spr_tried_plan *tried; /* tuning: the best few plans, the model's choice first */
+    size_t tried_count;           /* 0: not tuned */
+    size_t chosen;                /* the one that was run */
+    bool inconclusive;            /* interval wider than 10 % of the median */
 };
 
 /* Parts of an encoder's time: query, key, value and output; feed-forward; attention; gelu;
@@ -98,6 +108,7 @@ struct spr_validation {
     uint64_t seed;
     double drift;              /* FMA rate after / before - 1; NAN: not measured */
     double peak_flops_per_s;   /* FMA peak of this run, all threads of the run */
+    enum spr_layout layout;    /* of X and Y */
     const char *openblas_core; /* what OpenBLAS chose; NULL: not asked */
     bool interrupted;
     struct spr_validation_case *cases;

@@ -75,6 +75,7 @@ struct spr_weights {
     const char *origin; /* what told the kinds of layers: "names", "config.json (bert)" */
     struct spr_mapping *mapping; /* mapped files */
     size_t mapping_count, mapping_capacity;
+    struct spr_names *names; /* of layers: each only once */
     struct spr_arena arena; /* owns names and what was decompressed */
 };
 

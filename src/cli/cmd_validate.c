@@ -13,6 +13,7 @@
 #include "csv_read.h"
 #include "mem.h"
 #include "sproof/end_to_end.h"
+#include "sproof/schedule.h"
 #include "sproof/validate.h"
 
 #define DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,2:4"
@@ -135,6 +136,18 @@ static enum spr_status read_options(struct work *w)
     status = status ? status : read_format(w, value[OPT_FORMAT]);
     status = status ? status : read_threads(w, value[OPT_THREADS]);
     status = status ? status : read_residency(w, value[OPT_RESIDENCY]);
+    if (status == SPR_OK && value[OPT_LAYOUT]) {
+        static const char *const layouts[] = {"kn", "nk", NULL};
+        int layout = 0;
+        status = cli_word("layout", value[OPT_LAYOUT], layouts, &layout, w->err);
+        w->options.layout = (enum spr_layout)layout;
+    }
+    w->options.tune = value[OPT_TUNE] != NULL;
+    if (status == SPR_OK && w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--layout and --tune: expected without --end-to-end, which takes "
+                          "what was tuned before");
+    }
     if (status == SPR_OK && value[OPT_SEED]) {
         status = read_seed(w, value[OPT_SEED]);
     }
@@ -461,7 +474,10 @@ static enum spr_status output(struct work *w)
     struct spr_report report = {.format = w->format};
     size_t measured = w->validation.case_count + w->validation.end_to_end_count;
     enum spr_status status = SPR_OK;
-    if (measured > 0 && !w->args->value[OPT_NO_SAVE]) {
+    if (w->options.tune && w->validation.machine.tuned) {
+        status = spr_tuned_save(w->validation.machine.tuned, w->err);
+    }
+    if (status == SPR_OK && measured > 0 && !w->args->value[OPT_NO_SAVE]) {
         report.saved = path            ? path
                        : w->end_to_end ? CLI_DEFAULT_END_TO_END
                                        : CLI_DEFAULT_VALIDATION;
@@ -522,9 +538,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_PATTERN, OPT_SPARSITY,   OPT_BATCH,  OPT_SEED,      OPT_MASK_DIR,      OPT_ISA,
-    OPT_THREADS, OPT_RESIDENCY,  OPT_BUDGET, OPT_MAX_ERROR, OPT_NO_SAVE,       OPT_OUTPUT,
-    OPT_FORMAT,  OPT_END_TO_END, OPT_TOKENS, OPT_STATES,    OPT_OUTPUT_STATES, OPT_COUNT};
+    OPT_PATTERN, OPT_SPARSITY,      OPT_BATCH,     OPT_SEED,       OPT_MASK_DIR,
+    OPT_ISA,     OPT_THREADS,       OPT_RESIDENCY, OPT_BUDGET,     OPT_MAX_ERROR,
+    OPT_NO_SAVE, OPT_OUTPUT,        OPT_FORMAT,    OPT_END_TO_END, OPT_TOKENS,
+    OPT_STATES,  OPT_OUTPUT_STATES, OPT_LAYOUT,    OPT_TUNE,       OPT_COUNT};
 
 const struct verb verb_validate = {
     .name = "validate",

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "mem.h"
+#include "sproof/schedule.h"
 
 /* Progress on one line of a terminal. */
 struct progress {
@@ -88,6 +90,18 @@ static enum spr_status probe_missing(struct cli *cli, const struct args *args, i
     return status;
 }
 
+static enum spr_status find_tuned(struct cli *cli, struct spr_machine *machine,
+                                  struct spr_error *err)
+{
+    machine->tuned = spr_calloc(1, sizeof *machine->tuned);
+    enum spr_status status = machine->tuned ? spr_tuned_read(machine->tuned, &cli->notes, err)
+                                            : spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (status != SPR_OK) {
+        spr_machine_free(machine);
+    }
+    return status;
+}
+
 /* More threads than this are a thought experiment, not a measurement. */
 #define THREADS_MAX 1024
 
@@ -98,12 +112,15 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
     struct spr_probe probe = {0};
     enum spr_status status = spr_isa_choose(NULL, &isa, err);
     status = status ? status : spr_machine_host(threads, machine, err);
-    if (status != SPR_OK || machine->probed || !spr_probe_wanted() || threads > THREADS_MAX) {
+    if (status != SPR_OK || !spr_probe_wanted() || threads > THREADS_MAX) {
         return status;
     }
-    spr_machine_free(machine);
-    status = probe_missing(cli, args, (int)threads, &probe, err);
-    status = status ? status : spr_machine_from_probe(&probe, isa, (int)threads, machine, err);
-    spr_probe_free(&probe);
-    return status;
+    if (!machine->probed) {
+        spr_machine_free(machine);
+        status = probe_missing(cli, args, (int)threads, &probe, err);
+        status =
+            status ? status : spr_machine_from_probe(&probe, isa, (int)threads, machine, err);
+        spr_probe_free(&probe);
+    }
+    return status ? status : find_tuned(cli, machine, err);
 }

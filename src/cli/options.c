@@ -38,6 +38,8 @@ static const struct {
                   "roofline sparsity speedup layers waterfall\n"
                   "error all"},
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
+    [OPT_LAYOUT] = {"layout", 0, VALUE, "L",
+                    "kn: X is k x n (default); nk: n x k, as\ninference frameworks hold it"},
     [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
                      "name or file (default host); see list machines"},
     [OPT_MASK_DIR] = {"mask-dir", 0, VALUE, "DIR", "real masks: LAYER.smtx, '_' for '/'"},
@@ -75,6 +77,8 @@ static const struct {
     [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default all)"},
     [OPT_TIMES] = {"times", 0, VALUE, "FILE", "your times per layer: layer,dense_s,sparse_s"},
     [OPT_TOKENS] = {"tokens", 'n', VALUE, "N", "n of layers whose file does not tell"},
+    [OPT_TUNE] = {"tune", 0, FLAG, "",
+                  "time the model's best few plans, keep the\nfastest for later runs"},
     [OPT_VARIANT] = {"variant", 'v', VALUE, "NAME",
                      "variant to show (default: the recommended)"},
     [OPT_WRITE] = {"write", 'w', VALUE, "FILE", "the pruned weights, as safetensors"},

@@ -1,135 +1,142 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights that compressed-tensors stored as bits and kept values: X.compressed, X.bitmask,
- * X.shape and, unless every row keeps half (2:4), X.row_offsets. */
+/* Matrices of compressed-tensors, sparse-bitmask and sparse-24-bitmask: X.compressed holds the
+ * kept values row by row, X.bitmask a bit for each element, lowest bit first, a row in whole
+ * bytes, X.shape the two sizes. sparse-bitmask adds X.row_offsets, the first value of each
+ * row. */
+#include <stdio.h>
 #include <string.h>
 
-#include "layers.h"
+#include "inspect/layers.h"
+#include "limits.h"
 
+/* The parts of one matrix; tensors are NULL where there is none. */
 struct parts {
-    const struct spr_source *source;
-    const char *base; /* X */
-    const struct spr_tensor *compressed, *bitmask, *row_offsets, *shape;
+    const char *name; /* X */
+    const struct spr_tensor *values, *mask, *shape, *offsets;
 };
 
-static const struct spr_tensor *find_part(const struct spr_source *source,
-                                          const struct spr_names *names, const char *base,
-                                          const char *suffix)
+static const struct spr_tensor *part(const struct spr_source *source,
+                                     const struct spr_names *tensors, const char *base,
+                                     const char *name)
 {
-    char name[512];
-    size_t length = strlen(base);
-    if (length + strlen(suffix) + 1 > sizeof name) {
-        return NULL;
-    }
-    memcpy(name, base, length);
-    memcpy(name + length, suffix, strlen(suffix) + 1);
-    size_t at = spr_names_find(names, name);
+    char full[512];
+    int length = snprintf(full, sizeof full, "%s.%s", base, name);
+    size_t at = length < (int)sizeof full ? spr_names_find(tensors, full) : SIZE_MAX;
     return at == SIZE_MAX ? NULL : &source->weights->tensor[at];
 }
 
-static enum spr_status bad(const struct parts *p, const char *what, struct spr_error *err)
-{
-    return spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s' at byte %llu: %s", p->source->path,
-                    p->compressed->name, (unsigned long long)p->compressed->offset, what);
-}
-
-static int64_t integer_at(const struct spr_tensor *t, int64_t index)
+static int64_t integer_at(const struct spr_tensor *tensor, size_t index)
 {
     int64_t value;
-    memcpy(&value, t->data + index * 8, sizeof value);
+    memcpy(&value, tensor->data + index * sizeof value, sizeof value);
     return value;
 }
 
-static enum spr_status read_dimensions(const struct parts *p, struct spr_weight *w,
-                                       struct spr_error *err)
+static enum spr_status bad_part(const struct spr_tensor *tensor, const char *expected,
+                                struct spr_error *err)
 {
-    if (strcmp(p->shape->dtype, "I64") != 0 || p->shape->bytes != 16) {
-        return bad(p, "its shape: expected two I64", err);
+    return spr_fail(err, SPR_EINPUT, "%s: tensor '%s' at offset %llu: expected %s",
+                    tensor->file, tensor->name, (unsigned long long)tensor->offset, expected);
+}
+
+/* The shape, and that values and mask have room for it. */
+static enum spr_status check_parts(const struct parts *parts, int64_t *m, int64_t *k,
+                                   struct spr_error *err)
+{
+    const struct spr_tensor *shape = parts->shape, *mask = parts->mask;
+    int64_t sizes[2], elements;
+    if (strcmp(shape->dtype, "I64") != 0 || shape->bytes != sizeof sizes) {
+        return bad_part(shape, "the two sizes of a matrix as I64", err);
     }
-    w->m = integer_at(p->shape, 0);
-    w->k = integer_at(p->shape, 1);
-    if (w->m < 1 || w->k < 1 || w->m > INT32_MAX || w->k > INT32_MAX) {
-        return bad(p, "its shape: expected two integers 1..2^31-1", err);
+    sizes[0] = integer_at(shape, 0);
+    sizes[1] = integer_at(shape, 1);
+    if (sizes[0] < 1 || sizes[1] < 1 || !spr_shape_elements(sizes, 2, &elements) ||
+        sizes[0] > SPR_DIMENSION_MAX || sizes[1] > SPR_DIMENSION_MAX) {
+        return bad_part(shape, "two sizes 1..2^40, product at most 2^53", err);
     }
-    w->mask_stride = (w->k + 7) / 8;
-    if (p->bitmask->element != SPR_ELEMENT_U8 ||
-        (double)p->bitmask->bytes != (double)w->m * (double)w->mask_stride) {
-        return bad(p, "its bitmask: expected a bit for each element, rows of whole bytes",
-                   err);
+    if (mask->rank != 2 || mask->shape[0] != sizes[0] ||
+        mask->shape[1] != (sizes[1] + 7) / 8 || strcmp(mask->dtype, "U8") != 0) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "%lldx%lld bytes as U8", (long long)sizes[0],
+                 (long long)(sizes[1] + 7) / 8);
+        return bad_part(mask, expected, err);
     }
+    *m = sizes[0];
+    *k = sizes[1];
     return SPR_OK;
 }
 
-static int64_t kept_in_row(const struct spr_weight *w, int64_t row)
+static int64_t kept_of_row(const unsigned char *mask, int64_t k)
 {
     int64_t kept = 0;
-    for (int64_t j = 0; j < w->k; j++) {
-        kept += w->mask[row * w->mask_stride + j / 8] >> (j % 8) & 1;
+    for (int64_t j = 0; j < (k + 7) / 8; j++) {
+        unsigned byte = mask[j];
+        byte &= k - 8 * j < 8 ? (1u << (k - 8 * j)) - 1 : 0xFFu;
+        kept += __builtin_popcount(byte);
     }
     return kept;
 }
 
-/* Where each row's values begin, by the mask; the file's own offsets must agree. */
-static enum spr_status place_rows(const struct parts *p, struct spr_weight *w,
-                                  struct spr_error *err)
+/* The first value of each row, counted from the mask: those of the file are only compared,
+ * they may not be aligned. */
+static enum spr_status count_rows(const struct parts *parts, struct spr_arena *arena,
+                                  struct spr_candidate *candidate, struct spr_error *err)
 {
-    int64_t *offset =
-        spr_arena_alloc(&p->source->weights->arena, (size_t)w->m * sizeof *offset);
-    int64_t total = 0,
-            values = (int64_t)(p->compressed->bytes / spr_element_bytes(w->element));
+    int64_t *offset = spr_arena_alloc(arena, (size_t)candidate->m * sizeof *offset);
+    int64_t kept = 0, there;
+    bool given = parts->offsets != NULL;
     if (!offset) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    if (p->row_offsets && (strcmp(p->row_offsets->dtype, "I64") != 0 ||
-                           p->row_offsets->bytes != (uint64_t)w->m * 8)) {
-        return bad(p, "its row_offsets: expected an I64 for each row", err);
+    if (given && (strcmp(parts->offsets->dtype, "I64") != 0 ||
+                  parts->offsets->bytes / 8 != (uint64_t)candidate->m)) {
+        return bad_part(parts->offsets, "an I64 for each row", err);
     }
-    for (int64_t i = 0; i < w->m; i++) {
-        if (p->row_offsets && integer_at(p->row_offsets, i) != total) {
-            return bad(p, "its row_offsets do not agree with its bitmask", err);
+    for (int64_t i = 0; i < candidate->m; i++) {
+        offset[i] = kept;
+        if (given && integer_at(parts->offsets, (size_t)i) != kept) {
+            return bad_part(parts->offsets, "the bits of the rows before, added up", err);
         }
-        offset[i] = total;
-        total += kept_in_row(w, i);
+        kept += kept_of_row(candidate->mask + i * ((candidate->k + 7) / 8), candidate->k);
     }
-    if (total != values) {
-        return bad(p, "its bitmask keeps another number of values than there are", err);
+    (void)spr_shape_elements(parts->values->shape, parts->values->rank, &there);
+    if (there != kept) {
+        char expected[96];
+        snprintf(expected, sizeof expected, "%lld values, one for each bit of the mask",
+                 (long long)kept);
+        return bad_part(parts->values, expected, err);
     }
-    w->row_offset = offset;
+    candidate->row_offset = offset;
     return SPR_OK;
 }
 
-enum spr_status spr_layer_of_bitmask(const struct spr_source *source, size_t at,
-                                     const struct spr_names *names, struct spr_weight *weight,
-                                     bool *found, struct spr_error *err)
+enum spr_status spr_add_bitmask(const struct spr_source *source,
+                                const struct spr_names *tensors, size_t compressed,
+                                struct spr_candidate *candidate, struct spr_error *err)
 {
-    static const char suffix[] = ".compressed";
-    struct parts p = {.source = source, .compressed = &source->weights->tensor[at]};
-    size_t length = strlen(p.compressed->name), tail = sizeof suffix - 1;
-    *found = false;
-    if (length <= tail || strcmp(p.compressed->name + length - tail, suffix) != 0) {
-        return SPR_OK;
-    }
-    p.base = spr_arena_text(&source->weights->arena, p.compressed->name, length - tail);
-    if (!p.base) {
+    const struct spr_tensor *values = &source->weights->tensor[compressed];
+    size_t length = strlen(values->name) - strlen(".compressed");
+    char *name = spr_arena_text(&source->weights->arena, values->name, length);
+    if (!name) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    p.bitmask = find_part(source, names, p.base, ".bitmask");
-    p.shape = find_part(source, names, p.base, ".shape");
-    p.row_offsets = find_part(source, names, p.base, ".row_offsets");
-    if (!p.bitmask || !p.shape || p.compressed->element == SPR_ELEMENT_OTHER) {
-        return bad(&p, "expected .bitmask and .shape beside it, and a float or I8 dtype", err);
+    struct parts parts = {.name = name, .values = values};
+    parts.mask = part(source, tensors, name, "bitmask");
+    parts.shape = part(source, tensors, name, "shape");
+    parts.offsets = part(source, tensors, name, "row_offsets");
+    if (!parts.mask || !parts.shape) {
+        return SPR_OK; /* a tensor that happens to be called so */
     }
-    *weight = (struct spr_weight){.layer = p.base,
-                                  .op = SPR_OP_LINEAR,
-                                  .count = 1,
-                                  .groups = 1,
-                                  .prunable = true,
-                                  .tensor = at,
-                                  .storage = SPR_STORAGE_BITMASK,
-                                  .element = p.compressed->element,
-                                  .data = p.compressed->data,
-                                  .mask = p.bitmask->data};
-    enum spr_status status = read_dimensions(&p, weight, err);
-    status = status ? status : place_rows(&p, weight, err);
-    *found = status == SPR_OK;
-    return status;
+    if (values->element == SPR_ELEMENT_OTHER) {
+        spr_note(source->notes, "%s: '%s' of dtype %s is not read: left out", values->file,
+                 name, values->dtype);
+        return SPR_OK;
+    }
+    enum spr_status status = check_parts(&parts, &candidate->m, &candidate->k, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    candidate->name = name;
+    candidate->mask = parts.mask->data;
+    return count_rows(&parts, &source->weights->arena, candidate, err);
 }

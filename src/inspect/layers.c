@@ -1,263 +1,270 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which tensors are layers, by their names and by the config.json beside them. */
-#include "layers.h"
+/* Which tensors are the weights of layers. */
+#include "inspect/layers.h"
 
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "json.h"
 #include "limits.h"
 
-/* What config.json tells; 0 or "" where it does not. */
-struct config {
-    char type[48];
-    int64_t hidden, heads;
-    bool transposed; /* linear weights lie as inputs x outputs */
-};
-
-/* Two-dimensional weights that are looked up, not multiplied: a part of their name. */
-static const char *const lookups[] = {
-    "embeddings.", "embed_tokens", "embed_positions",         "wte.",
-    "wpe.",        "shared.",      "token_embedding",         "position_embedding",
-    "embedding.",  "tok_embed",    "relative_attention_bias", "lookup"};
-
-/* Heads of a task: they run once a sequence, and stay dense. */
-static const char *const task_heads[] = {"pooler", "classifier", "score", "qa_outputs",
-                                         "pre_classifier"};
-
-static bool has_part(const char *name, const char *const *parts, size_t count)
+static bool fits_a_layer(const struct spr_tensor *tensor)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (strstr(name, parts[i])) {
-            return true;
-        }
+    int64_t elements;
+    if (tensor->element == SPR_ELEMENT_OTHER || tensor->rank < 2 ||
+        !spr_shape_elements(tensor->shape, tensor->rank, &elements)) {
+        return false;
     }
-    return false;
-}
-#define HAS_PART(name, parts) has_part(name, parts, sizeof parts / sizeof parts[0])
-
-static int64_t config_integer(const spr_json *root, const char *const *keys)
-{
-    double value;
-    for (; *keys; keys++) {
-        if (spr_json_number(spr_json_get(root, *keys), &value) && value >= 1 && value <= 1e9) {
-            return (int64_t)value;
-        }
-    }
-    return 0;
+    return elements > 0 && elements / tensor->shape[0] <= SPR_DIMENSION_MAX &&
+           tensor->shape[0] <= SPR_DIMENSION_MAX;
 }
 
-static enum spr_status read_config(const struct spr_source *source, struct config *config,
+/* One input a filter and several filters: each channel has its own. Groups of more channels
+ * cannot be told from weights alone. */
+static void make_conv(const struct spr_tensor *tensor, struct spr_weight *weight)
+{
+    weight->op = SPR_OP_CONV;
+    weight->prunable = true;
+    if (tensor->shape[1] == 1 && tensor->shape[0] > 1) {
+        weight->op = SPR_OP_DEPTHWISE;
+        weight->groups = weight->m;
+        weight->prunable = false;
+    }
+}
+
+/* The name of a tensor without ".weight". */
+static char *layer_name(struct spr_weights *weights, const struct spr_tensor *tensor)
+{
+    size_t length = strlen(tensor->name);
+    if (length > 7 && strcmp(tensor->name + length - 7, ".weight") == 0) {
+        length -= 7;
+    }
+    return spr_arena_text(&weights->arena, tensor->name, length);
+}
+
+enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index,
                                    struct spr_error *err)
 {
-    static const char *const hidden[] = {"hidden_size", "dim", "n_embd", "d_model", NULL};
-    static const char *const heads[] = {"num_attention_heads", "n_heads", "n_head", NULL};
-    const char *path;
-    spr_json *root;
-    *config = (struct config){0};
-    enum spr_status status =
-        spr_sibling(source->weights, source->path, "config.json", &path, err);
-    if (status != SPR_OK || access(path, F_OK) != 0) {
-        return status;
-    }
-    status = spr_json_read(path, &root, err);
-    if (status == SPR_OK) {
-        const char *type = spr_json_text(spr_json_get(root, "model_type"));
-        snprintf(config->type, sizeof config->type, "%s", type ? type : "unknown");
-        config->hidden = config_integer(root, hidden);
-        config->heads = config_integer(root, heads);
-        config->transposed = strcmp(config->type, "gpt2") == 0;
-        spr_json_free(root);
-    }
-    return status;
-}
-
-static enum spr_status set_origin(struct spr_weights *weights, const struct config *config,
-                                  struct spr_error *err)
-{
-    char text[80];
-    snprintf(text, sizeof text, config->type[0] ? "names and config.json (%s)" : "names",
-             config->type);
-    weights->origin = spr_arena_text(&weights->arena, text, strlen(text));
-    return weights->origin ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
-}
-
-/* The name without ".weight"; NULL when out of memory. */
-static const char *bare_name(struct spr_weights *weights, const char *name)
-{
-    static const char suffix[] = ".weight";
-    size_t length = strlen(name), tail = sizeof suffix - 1;
-    bool has = length > tail && strcmp(name + length - tail, suffix) == 0;
-    return spr_arena_text(&weights->arena, name, has ? length - tail : length);
-}
-
-/* GPT-2 keeps linear weights as inputs x outputs. */
-static void transpose(struct spr_weight *w)
-{
-    int64_t inputs = w->m;
-    w->m = w->k;
-    w->k = inputs;
-    w->row_stride = 1;
-    w->column_stride = w->m;
-}
-
-static enum spr_status add_layer(const struct spr_source *source, const struct config *config,
-                                 struct spr_weight *w, struct spr_error *err)
-{
-    w->layer = bare_name(source->weights, w->layer);
-    if (!w->layer) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
-    }
-    if (w->op == SPR_OP_LINEAR) {
-        bool head = HAS_PART(w->layer, task_heads);
-        w->n = head && source->options->tokens > 0 ? 1 : source->options->tokens;
-        w->prunable = !head;
-        if (config->transposed && w->storage == SPR_STORAGE_DENSE &&
-            !strstr(w->layer, "lm_head")) {
-            transpose(w);
-        }
-    }
-    w->x_elements = (double)NAN;
-    return spr_add_weight(source->weights, w, err) ? SPR_OK : SPR_ENOMEM;
-}
-
-static bool is_weight(const struct spr_tensor *t)
-{
-    static const char suffix[] = "weight";
-    size_t length = strlen(t->name), tail = sizeof suffix - 1;
-    return length >= tail && strcmp(t->name + length - tail, suffix) == 0 &&
-           !(t->rank == 2 && HAS_PART(t->name, lookups));
-}
-
-/* An operator without weights: `per` elementary operations for each of `elements`, which are
- * moved `moves` times. */
-static enum spr_status add_other(const struct spr_source *source, const char *base,
-                                 const char *name, const double figures[3],
-                                 struct spr_error *err)
-{
-    char text[512];
-    snprintf(text, sizeof text, "%.400s%s", base, name);
-    struct spr_weight w = {.op = SPR_OP_OTHER,
-                           .count = 1,
-                           .groups = 1,
-                           .x_elements = figures[0] * figures[2],
-                           .other_flops = figures[0] * figures[1],
-                           .tensor = SIZE_MAX};
-    w.layer = spr_arena_text(&source->weights->arena, text, strlen(text));
-    if (!w.layer) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
-    }
-    return spr_add_weight(source->weights, &w, err) ? SPR_OK : SPR_ENOMEM;
-}
-
-static enum spr_status add_product(const struct spr_source *source, const char *base,
-                                   const char *name, const int64_t shape[3], int64_t heads,
-                                   struct spr_error *err)
-{
-    char text[512];
-    snprintf(text, sizeof text, "%.400s%s", base, name);
-    struct spr_weight w = {.op = SPR_OP_ATTENTION,
-                           .m = shape[0],
-                           .k = shape[1],
-                           .n = shape[2],
-                           .count = heads,
-                           .groups = 1,
-                           .x_elements = (double)NAN,
-                           .tensor = SIZE_MAX};
-    w.layer = spr_arena_text(&source->weights->arena, text, strlen(text));
-    if (!w.layer) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
-    }
-    return spr_add_weight(source->weights, &w, err) ? SPR_OK : SPR_ENOMEM;
-}
-
-/* What stands between the products of one encoder layer, as in the shipped tables: operations
- * for each element, and how often it is read and written. */
-static enum spr_status add_encoder_layer(const struct spr_source *source,
-                                         const struct config *config, const char *base,
-                                         int64_t intermediate, struct spr_error *err)
-{
-    const int64_t n = source->options->tokens, size = config->hidden / config->heads;
-    const double hidden = (double)config->hidden * (double)n;
-    const double scores = (double)config->heads * (double)n * (double)n;
-    const double wide = (double)intermediate * (double)n;
-    const int64_t qk[3] = {n, size, n}, av[3] = {size, n, n};
-    enum spr_status status = add_product(source, base, "attention.qk", qk, config->heads, err);
-    const struct {
-        const char *name;
-        double figures[3];
-    } others[] = {{"attention.softmax", {scores, 5, 2}},
-                  {"attention.output.add", {hidden, 1, 3}},
-                  {"attention.output.LayerNorm", {hidden, 7, 2}},
-                  {"intermediate.gelu", {wide, 5, 2}},
-                  {"output.add", {hidden, 1, 3}},
-                  {"output.LayerNorm", {hidden, 7, 2}}};
-    status =
-        status ? status : add_product(source, base, "attention.av", av, config->heads, err);
-    for (size_t i = 0; i < sizeof others / sizeof others[0] && status == SPR_OK; i++) {
-        status = add_other(source, base, others[i].name, others[i].figures, err);
-    }
-    return status;
-}
-
-/* Encoders of the BERT family, told by their names: LAYER.attention.self.query and
- * LAYER.intermediate.dense. */
-static enum spr_status add_encoder(const struct spr_source *source,
-                                   const struct config *config, size_t first_weight,
-                                   struct spr_error *err)
-{
-    static const char query[] = "attention.self.query", wide[] = "intermediate.dense";
-    struct spr_weights *weights = source->weights;
-    const size_t last = weights->weight_count;
-    enum spr_status status = SPR_OK;
-    int64_t intermediate = 0;
-    if (source->options->tokens < 1 || config->heads < 1 || config->hidden < 1 ||
-        config->hidden % config->heads != 0) {
+    const struct spr_tensor *tensor = &source->weights->tensor[index];
+    struct spr_weight *weight;
+    if (!fits_a_layer(tensor) || (tensor->rank != 2 && tensor->rank != 4)) {
         return SPR_OK;
     }
-    for (size_t i = first_weight; i < last; i++) {
-        if (strstr(weights->weight[i].layer, wide)) {
-            intermediate = weights->weight[i].m;
+    char *name = layer_name(source->weights, tensor);
+    if (!name) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status = spr_add_weight(source, name, &weight, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    spr_weight_of_tensor(source->weights, index, weight);
+    if (tensor->rank == 4) {
+        make_conv(tensor, weight);
+    } else {
+        weight->op = SPR_OP_LINEAR;
+        weight->prunable = true;
+        weight->n = source->options->tokens;
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_place(const struct spr_source *source, const struct spr_config *config,
+                          struct spr_candidate *candidate, struct spr_error *err)
+{
+    struct spr_weight *weight;
+    enum spr_status status = spr_add_weight(source, candidate->name, &weight, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    const struct spr_tensor *tensor = &source->weights->tensor[candidate->tensor];
+    candidate->placed = true;
+    if (candidate->mask) {
+        weight->tensor = candidate->tensor;
+        weight->storage = SPR_STORAGE_BITMASK;
+        weight->element = tensor->element;
+        weight->data = tensor->data;
+        weight->mask = candidate->mask;
+        weight->mask_stride = (candidate->k + 7) / 8;
+        weight->row_offset = candidate->row_offset;
+        weight->m = candidate->m;
+        weight->k = candidate->k;
+    } else {
+        spr_weight_of_tensor(source->weights, candidate->tensor, weight);
+    }
+    if (candidate->transposed) {
+        weight->row_stride = 1;
+        weight->column_stride = weight->k;
+        int64_t m = weight->k;
+        weight->k = weight->m;
+        weight->m = m;
+    }
+    if (candidate->kind == SPR_KIND_CONV) {
+        make_conv(tensor, weight);
+        return SPR_OK;
+    }
+    weight->op = SPR_OP_LINEAR;
+    weight->prunable = candidate->kind != SPR_KIND_HEAD;
+    weight->n =
+        candidate->kind == SPR_KIND_ONCE ? 1 : spr_config_tokens(config, source->options);
+    return SPR_OK;
+}
+
+/* Runs of digits compare as numbers: layer.2 before layer.10. */
+static int natural_order(const char *left, const char *right)
+{
+    while (*left && *right) {
+        size_t a = strspn(left, "0123456789"), b = strspn(right, "0123456789");
+        if (a > 0 && b > 0) {
+            size_t zeros_a = strspn(left, "0"), zeros_b = strspn(right, "0");
+            size_t digits_a = a - (zeros_a < a ? zeros_a : a - 1);
+            size_t digits_b = b - (zeros_b < b ? zeros_b : b - 1);
+            int order = digits_a != digits_b
+                            ? (digits_a < digits_b ? -1 : 1)
+                            : memcmp(left + a - digits_a, right + b - digits_b, digits_a);
+            if (order != 0) {
+                return order;
+            }
+            left += a;
+            right += b;
+        } else if (*left != *right) {
+            return (unsigned char)*left < (unsigned char)*right ? -1 : 1;
+        } else {
+            left++;
+            right++;
         }
     }
-    for (size_t i = first_weight; i < last && intermediate > 0 && status == SPR_OK; i++) {
-        const char *name = weights->weight[i].layer, *at = strstr(name, query);
-        if (at && at[sizeof query - 1] == '\0') {
-            const char *base = spr_arena_text(&weights->arena, name, (size_t)(at - name));
-            status = base ? add_encoder_layer(source, config, base, intermediate, err)
-                          : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return (*left != '\0') - (*right != '\0');
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct spr_candidate *left = a, *right = b;
+    int order = natural_order(left->name, right->name);
+    return order ? order : (left->tensor > right->tensor) - (left->tensor < right->tensor);
+}
+
+/* X.bias has as many elements as X has outputs: the side of a matrix that they are. */
+static bool bias_says_transposed(const struct spr_source *source,
+                                 const struct spr_names *tensors,
+                                 const struct spr_candidate *candidate)
+{
+    const struct spr_tensor *all = source->weights->tensor;
+    const struct spr_tensor *tensor = &all[candidate->tensor];
+    char name[512];
+    int length = snprintf(name, sizeof name, "%s.bias", candidate->name);
+    size_t bias = length < (int)sizeof name ? spr_names_find(tensors, name) : SIZE_MAX;
+    return bias != SIZE_MAX && tensor->rank == 2 && all[bias].rank == 1 &&
+           all[bias].shape[0] == tensor->shape[1] && tensor->shape[0] != tensor->shape[1];
+}
+
+/* Tensors of one read: their names, and what becomes of them. */
+struct gathering {
+    struct spr_names tensors;
+    struct spr_candidates candidates;
+    struct spr_config config;
+};
+
+static enum spr_status take_tensor(const struct spr_source *source, struct gathering *all,
+                                   size_t index, struct spr_error *err)
+{
+    struct spr_candidates *found = &all->candidates;
+    const struct spr_tensor *tensor = &source->weights->tensor[index];
+    struct spr_candidate candidate = {.tensor = index};
+    size_t length = strlen(tensor->name);
+    enum spr_status status = SPR_OK;
+    if (length > 11 && strcmp(tensor->name + length - 11, ".compressed") == 0) {
+        status = spr_add_bitmask(source, &all->tensors, index, &candidate, err);
+        candidate.kind =
+            candidate.mask ? spr_kind_of(candidate.name, 2, &all->config) : SPR_KIND_NONE;
+    } else if (fits_a_layer(tensor)) {
+        candidate.name = layer_name(source->weights, tensor);
+        if (!candidate.name) {
+            return spr_fail(err, SPR_ENOMEM, "out of memory");
+        }
+        candidate.kind = spr_kind_of(candidate.name, tensor->rank, &all->config);
+        candidate.transposed = candidate.kind != SPR_KIND_CONV &&
+                               (spr_kind_is_transposed(candidate.name, &all->config) ||
+                                bias_says_transposed(source, &all->tensors, &candidate));
+    }
+    if (status != SPR_OK || candidate.kind == SPR_KIND_NONE ||
+        candidate.kind == SPR_KIND_LOOKUP) {
+        return status;
+    }
+    if (!spr_grow(&found->item, &found->capacity, found->count + 1, sizeof *found->item)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    found->item[found->count++] = candidate;
+    return SPR_OK;
+}
+
+/* Sorts the candidates and maps their names. */
+static enum spr_status index_candidates(struct spr_candidates *found, struct spr_error *err)
+{
+    if (found->count > 0) {
+        qsort(found->item, found->count, sizeof *found->item, by_name);
+    }
+    for (size_t i = 0; i < found->count; i++) {
+        if (spr_names_find(&found->names, found->item[i].name) == SIZE_MAX &&
+            !spr_names_add(&found->names, found->item[i].name, i)) {
+            return spr_fail(err, SPR_ENOMEM, "out of memory");
         }
     }
-    return status;
+    return SPR_OK;
+}
+
+static enum spr_status gather(const struct spr_source *source, size_t first,
+                              struct gathering *all, struct spr_error *err)
+{
+    const struct spr_weights *weights = source->weights;
+    enum spr_status status = spr_config_read(source, &all->config, err);
+    for (size_t i = first; i < weights->tensor_count && status == SPR_OK; i++) {
+        const char *name = weights->tensor[i].name;
+        if (spr_names_find(&all->tensors, name) != SIZE_MAX) {
+            status = spr_fail(err, SPR_EINPUT,
+                              "%s: tensor '%s': there is one of this name "
+                              "already",
+                              weights->tensor[i].file, name);
+        } else if (!spr_names_add(&all->tensors, name, i)) {
+            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        }
+    }
+    for (size_t i = first; i < weights->tensor_count && status == SPR_OK; i++) {
+        status = take_tensor(source, all, i, err);
+    }
+    return status ? status : index_candidates(&all->candidates, err);
+}
+
+static enum spr_status set_origin(const struct spr_source *source,
+                                  const struct spr_config *config, struct spr_error *err)
+{
+    char text[80] = "names";
+    if (config->found) {
+        snprintf(text, sizeof text, "config.json (%s)", config->model_type);
+    }
+    source->weights->origin = spr_arena_text(&source->weights->arena, text, strlen(text));
+    return source->weights->origin ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
 }
 
 enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t first,
                                       struct spr_error *err)
 {
-    struct spr_weights *weights = source->weights;
-    struct spr_names names = {0};
-    struct config config;
-    const size_t first_weight = weights->weight_count;
-    enum spr_status status = read_config(source, &config, err);
-    status = status ? status : set_origin(weights, &config, err);
-    for (size_t t = first; t < weights->tensor_count && status == SPR_OK; t++) {
-        if (!spr_names_add(&names, weights->tensor[t].name, t)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    struct gathering all = {0};
+    enum spr_status status = gather(source, first, &all, err);
+    if (status == SPR_OK) {
+        status = set_origin(source, &all.config, err);
+    }
+    if (status == SPR_OK) {
+        status = spr_place_family(source, &all.config, &all.candidates, err);
+    }
+    for (size_t i = 0; i < all.candidates.count && status == SPR_OK; i++) {
+        struct spr_candidate *candidate = &all.candidates.item[i];
+        if (!candidate->placed) {
+            status = spr_place(source, &all.config, candidate, err);
         }
     }
-    for (size_t t = first; t < weights->tensor_count && status == SPR_OK; t++) {
-        struct spr_weight weight;
-        bool found = false;
-        status = spr_layer_of_bitmask(source, t, &names, &weight, &found, err);
-        if (status == SPR_OK && !found && is_weight(&weights->tensor[t])) {
-            found = spr_weight_of_tensor(weights, t, &weight);
-        }
-        if (status == SPR_OK && found) {
-            status = add_layer(source, &config, &weight, err);
-        }
-    }
-    spr_names_free(&names);
-    return status ? status : add_encoder(source, &config, first_weight, err);
+    spr_names_free(&all.tensors);
+    spr_names_free(&all.candidates.names);
+    spr_free(all.candidates.item);
+    return status;
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files mapped into memory, and paths that must stay beside the model. */
-#define _XOPEN_SOURCE 700 /* realpath */
+/* Files mapped into memory, and which neighbours of a file may be opened. A file that another
+ * program cuts short while it is mapped ends this process with SIGBUS, as with every reader
+ * that maps. */
+/* realpath. NOLINTNEXTLINE(bugprone-reserved-identifier): glibc reads it */
+#define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,96 +12,126 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "reader.h"
+#include "inspect/reader.h"
+#include "mem.h"
 
 struct spr_mapping {
-    void *memory;
+    void *bytes;
     size_t size;
 };
+
+static enum spr_status map_descriptor(struct spr_weights *weights, const char *path,
+                                      int descriptor, struct spr_error *err)
+{
+    struct stat facts;
+    if (fstat(descriptor, &facts) != 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
+    }
+    if (!S_ISREG(facts.st_mode)) {
+        return spr_fail(err, SPR_EINPUT, "%s: not a regular file: expected a file of weights",
+                        path);
+    }
+    if (facts.st_size == 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: empty file: expected a file of weights", path);
+    }
+    if (!spr_grow(&weights->mapping, &weights->mapping_capacity, weights->mapping_count + 1,
+                  sizeof *weights->mapping)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    size_t size = (size_t)facts.st_size;
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (bytes == MAP_FAILED) {
+        return spr_fail(err, SPR_EINPUT, "%s: cannot be mapped: %s", path, strerror(errno));
+    }
+    weights->mapping[weights->mapping_count++] = (struct spr_mapping){bytes, size};
+    return SPR_OK;
+}
 
 enum spr_status spr_map_file(struct spr_weights *weights, const char *path,
                              const unsigned char **bytes, size_t *size, struct spr_error *err)
 {
-    struct stat facts;
-    enum spr_status status = SPR_OK;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    *bytes = (const unsigned char *)"";
-    *size = 0;
-    if (file < 0 || fstat(file, &facts) != 0) {
-        status = spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
-    } else if (!S_ISREG(facts.st_mode)) {
-        status = spr_fail(err, SPR_EINPUT, "%s: not a regular file", path);
-    } else if (!spr_grow(&weights->mapping, &weights->mapping_capacity,
-                         weights->mapping_count + 1, sizeof *weights->mapping)) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
-    } else if (facts.st_size > 0) {
-        void *memory = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (memory == MAP_FAILED) {
-            status =
-                spr_fail(err, SPR_EINPUT, "%s: cannot be mapped: %s", path, strerror(errno));
-        } else {
-            *bytes = memory;
-            *size = (size_t)facts.st_size;
-            weights->mapping[weights->mapping_count++] =
-                (struct spr_mapping){memory, (size_t)facts.st_size};
-        }
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
     }
-    if (file >= 0) {
-        close(file);
+    enum spr_status status = map_descriptor(weights, path, descriptor, err);
+    close(descriptor);
+    if (status == SPR_OK) {
+        const struct spr_mapping *mapping = &weights->mapping[weights->mapping_count - 1];
+        *bytes = mapping->bytes;
+        *size = mapping->size;
     }
     return status;
 }
 
-void spr_unmap_all(struct spr_weights *weights)
+void spr_unmap_files(struct spr_weights *weights)
 {
     for (size_t i = 0; i < weights->mapping_count; i++) {
-        munmap(weights->mapping[i].memory, weights->mapping[i].size);
+        munmap(weights->mapping[i].bytes, weights->mapping[i].size);
     }
     spr_free(weights->mapping);
 }
 
-static bool has_parent_step(const char *name)
+/* true unless a part of the name is "..", or it is empty or absolute. */
+static bool stays_below(const char *name)
 {
-    for (const char *at = name; at; at = strchr(at, '/'), at = at ? at + 1 : NULL) {
-        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0')) {
-            return true;
+    if (!*name || *name == '/') {
+        return false;
+    }
+    for (const char *part = name; part; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (strncmp(part, "..", 2) == 0 && (part[2] == '/' || part[2] == '\0')) {
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
-/* Links are followed to where they really lead. */
-static bool stays_inside(const char *directory, const char *path)
+/* true when `path`, links followed, lies below `directory`. */
+static bool leads_below(const char *directory, const char *path)
 {
-    char *real_directory = realpath(directory, NULL), *real = realpath(path, NULL);
-    size_t length = real_directory ? strlen(real_directory) : 0;
-    bool inside = !real || (real_directory && strncmp(real, real_directory, length) == 0 &&
-                            (real[length] == '/' || length == 1));
-    free(real_directory);
-    free(real);
-    return inside;
+    size_t length = strlen(directory);
+    return strncmp(path, directory, length) == 0 &&
+           (path[length] == '/' || strcmp(directory, "/") == 0);
 }
 
-enum spr_status spr_sibling(struct spr_weights *weights, const char *path, const char *name,
-                            const char **out, struct spr_error *err)
+/* true when the file that `path` leads to lies where the model's file does: below its
+ * directory, or below that of the file it is a link to, since caches of downloads link a
+ * model's files to a store. Also when there is no such file: opening it says so. */
+static bool lies_with_model(const char *model, const char *directory, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    size_t directory = slash ? (size_t)(slash - path) + 1 : 0, length = strlen(name);
-    char *text = spr_arena_alloc(&weights->arena, directory + length + 1);
-    char *parent = spr_arena_alloc(&weights->arena, directory + 2);
-    if (!text || !parent) {
+    char *real = realpath(path, NULL), *root = realpath(directory, NULL);
+    char *target = realpath(model, NULL);
+    char *slash = target ? strrchr(target, '/') : NULL;
+    if (slash) {
+        slash[slash == target] = '\0';
+    }
+    bool with =
+        !real || (root && leads_below(root, real)) || (target && leads_below(target, real));
+    free(real); /* of realpath: not ours to count */
+    free(root);
+    free(target);
+    return with;
+}
+
+enum spr_status spr_beside(const struct spr_source *source, const char *what, const char *name,
+                           const char **path, struct spr_error *err)
+{
+    const char *slash = strrchr(source->path, '/');
+    size_t length = slash ? (size_t)(slash - source->path) + 1 : 0, more = strlen(name);
+    char *joined = spr_arena_alloc(&source->weights->arena, length + more + 1);
+    char *directory = spr_arena_text(&source->weights->arena, length ? source->path : "./",
+                                     length ? length : 2);
+    if (!joined || !directory) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    memcpy(text, path, directory);
-    memcpy(text + directory, name, length + 1);
-    memcpy(parent, directory ? path : "./", directory ? directory : 2);
-    parent[directory ? directory : 2] = '\0';
-    *out = text;
-    if (length == 0 || name[0] == '/' || has_parent_step(name) ||
-        !stays_inside(parent, text)) {
+    memcpy(joined, source->path, length);
+    memcpy(joined + length, name, more + 1);
+    if (!stays_below(name) || !lies_with_model(source->path, directory, joined)) {
         return spr_fail(err, SPR_EINPUT,
-                        "%s: names the file '%.200s': expected one inside its own directory",
-                        path, name);
+                        "%s: %s: '%.200s': leaves the directory of the model: refused",
+                        source->path, what, name);
     }
+    *path = joined;
     return SPR_OK;
 }

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "limits.h"
 #include "mem.h"
 #include "sproof/inspect.h"
 
@@ -64,13 +63,11 @@ static bool has_zeros(const struct spr_inspected *l)
     return l->weight->prunable && l->nnz < (double)l->weight->m * (double)l->weight->k;
 }
 
-/* Whether a layer can stand under a pattern with the zeros it has. */
-static bool stands_under(const struct spr_inspected *l, size_t p,
-                         const struct spr_pattern *pattern)
+/* Whether a layer can stand under a pattern with the zeros it has: one with more zeros than
+ * N:M or comp:P asks for can, and pays for places it does not use. */
+static bool stands_under(const struct spr_inspected *l, size_t p)
 {
-    double fixed = spr_pattern_fixed_sparsity(pattern);
-    return l->occupancy[p].fits && l->occupancy[p].legal &&
-           (isnan(fixed) || fabs(spr_occupancy_sparsity(l, p) - fixed) <= SPR_SPARSITY_SLACK);
+    return l->occupancy[p].fits && l->occupancy[p].legal;
 }
 
 /* One variant of all layers that have zeros. */
@@ -85,7 +82,7 @@ static void put_variant(FILE *file, const struct spr_inspection *in, size_t p,
         if (!has_zeros(l)) {
             continue;
         }
-        if (!stands_under(l, p, &in->patterns[p])) {
+        if (!stands_under(l, p)) {
             left++;
             continue;
         }
@@ -112,8 +109,7 @@ static void put_detected(FILE *file, const struct spr_inspection *in)
         const char *pattern = "csr";
         char text[SPR_PATTERN_TEXT];
         for (size_t p = 0; p < in->pattern_count; p++) {
-            if (spr_pattern_equal(&in->patterns[p], &l->detected) &&
-                stands_under(l, p, &in->patterns[p])) {
+            if (spr_pattern_equal(&in->patterns[p], &l->detected) && stands_under(l, p)) {
                 double fixed = spr_pattern_fixed_sparsity(&in->patterns[p]);
                 pattern = spr_pattern_text(&in->patterns[p], text);
                 sparsity = isnan(fixed) ? spr_occupancy_sparsity(l, p) : fixed;

@@ -1,282 +1,275 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrix Market: a banner, comments, the size, then the entries, 1-based. */
+/* Matrix Market files, plain or compressed by gzip: a banner, comments, sizes, and an entry a
+ * line. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "triples.h"
+#include "csv_read.h"
+#include "inspect/entries.h"
+#include "inspect/text.h"
+#include "limits.h"
+#include "mem.h"
 
-/* Where the text is read; line counts from 1. */
-struct cursor {
-    const struct spr_source *source;
-    const char *at, *end;
-    size_t line;
-};
+#define BANNER "%%MatrixMarket"
 
-enum field { FIELD_REAL, FIELD_PATTERN };
 enum symmetry { GENERAL, SYMMETRIC, SKEW };
 
-struct banner {
-    bool coordinate;
-    enum field field;
+struct market {
+    struct spr_text text;
+    bool coordinate, pattern, integer;
     enum symmetry symmetry;
+    int64_t size[2];
+    int64_t count; /* entries in the file */
 };
 
-static enum spr_status bad(const struct cursor *c, const char *found, size_t length,
-                           const char *expected, struct spr_error *err)
+/* Splits the line at blanks; NULL past the last. */
+static size_t split(char *line, char *word[], size_t most)
 {
-    return spr_fail(err, SPR_EINPUT, "%s:%zu: '%.*s': expected %s", c->source->path, c->line,
-                    (int)(length < 40 ? length : 40), found, expected);
-}
-
-/* The next word on this line; length 0 at its end. */
-static const char *next_word(struct cursor *c, size_t *length)
-{
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t' || *c->at == '\r')) {
-        c->at++;
-    }
-    const char *word = c->at;
-    while (c->at < c->end && *c->at != ' ' && *c->at != '\t' && *c->at != '\r' &&
-           *c->at != '\n') {
-        c->at++;
-    }
-    *length = (size_t)(c->at - word);
-    return word;
-}
-
-/* To the begin of the next line that holds anything but a comment; false at the end. */
-static bool next_line(struct cursor *c)
-{
-    while (c->at < c->end) {
-        while (c->at < c->end && *c->at != '\n') {
-            c->at++;
-        }
-        if (c->at == c->end) {
-            break;
-        }
-        c->at++;
-        c->line++;
-        const char *begin = c->at;
-        size_t length;
-        next_word(c, &length);
-        c->at = begin;
-        if (length > 0 && *begin != '%') {
-            return true;
+    size_t count = 0;
+    char *at = line + strspn(line, " \t");
+    while (*at && count < most) {
+        word[count++] = at;
+        at += strcspn(at, " \t");
+        if (*at) {
+            *at++ = '\0';
+            at += strspn(at, " \t");
         }
     }
-    return false;
+    return *at ? most + 1 : count;
 }
 
-static bool is_word(const char *word, size_t length, const char *expected)
+static enum spr_status bad_line(const struct market *market, const char *expected,
+                                struct spr_error *err)
 {
-    size_t i = 0;
-    for (; i < length && expected[i]; i++) {
-        char lower = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
-        if (lower != expected[i]) {
+    char shown[64];
+    snprintf(shown, sizeof shown, "%.60s", market->text.line);
+    for (char *c = shown; *c; c++) {
+        *c = (char)(*c >= 0x20 && *c < 0x7F ? *c : '?');
+    }
+    return spr_fail(err, SPR_EINPUT, "%s:%zu: '%s': expected %s", market->text.path,
+                    market->text.number, shown, expected);
+}
+
+static enum spr_status read_banner(struct market *market, struct spr_error *err)
+{
+    static const char expected[] =
+        BANNER " matrix coordinate|array real|integer|pattern general|symmetric|"
+               "skew-symmetric";
+    struct spr_text *text = &market->text;
+    char copy[SPR_TEXT_LINE], *word[6];
+    bool got;
+    enum spr_status status = spr_text_next(text, &got, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    memcpy(copy, text->line, text->length + 1);
+    if (text->too_long || split(copy, word, 5) != 5 || strcasecmp(word[0], BANNER) != 0 ||
+        strcasecmp(word[1], "matrix") != 0) {
+        return bad_line(market, expected, err);
+    }
+    market->coordinate = strcasecmp(word[2], "coordinate") == 0;
+    market->pattern = strcasecmp(word[3], "pattern") == 0;
+    market->integer = strcasecmp(word[3], "integer") == 0;
+    market->symmetry = strcasecmp(word[4], "symmetric") == 0        ? SYMMETRIC
+                       : strcasecmp(word[4], "skew-symmetric") == 0 ? SKEW
+                                                                    : GENERAL;
+    bool known =
+        (market->coordinate || (strcasecmp(word[2], "array") == 0 && !market->pattern)) &&
+        (market->pattern || market->integer || strcasecmp(word[3], "real") == 0) &&
+        (market->symmetry != GENERAL || strcasecmp(word[4], "general") == 0);
+    return known ? SPR_OK : bad_line(market, expected, err);
+}
+
+/* The next line that is no comment and not empty. */
+static enum spr_status next_line(struct market *market, bool *got, struct spr_error *err)
+{
+    struct spr_text *text = &market->text;
+    for (;;) {
+        enum spr_status status = spr_text_next(text, got, err);
+        if (status != SPR_OK || !*got) {
+            return status;
+        }
+        const char *first = text->line + strspn(text->line, " \t");
+        if (*first && *first != '%') {
+            return text->too_long ? bad_line(market, "lines of at most 1024 characters", err)
+                                  : SPR_OK;
+        }
+    }
+}
+
+static bool parse_integer(const char *text, int64_t *value)
+{
+    *value = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || *value > INT64_MAX / 10 - 1) {
             return false;
         }
+        *value = *value * 10 + (*c - '0');
     }
-    return i == length && !expected[i];
+    return *text != '\0';
 }
 
-static enum spr_status read_banner(struct cursor *c, struct banner *banner,
-                                   struct spr_error *err)
+/* Values that an array of this size and symmetry has in the file. */
+static int64_t array_count(const struct market *market)
 {
-    size_t length;
-    const char *word = next_word(c, &length);
-    if (!is_word(word, length, "%%matrixmarket")) {
-        return bad(c, word, length, "%%MatrixMarket", err);
+    int64_t m = market->size[0], k = market->size[1];
+    if (market->symmetry == GENERAL) {
+        return m * k;
     }
-    word = next_word(c, &length);
-    if (!is_word(word, length, "matrix")) {
-        return bad(c, word, length, "matrix", err);
-    }
-    word = next_word(c, &length);
-    banner->coordinate = is_word(word, length, "coordinate");
-    if (!banner->coordinate && !is_word(word, length, "array")) {
-        return bad(c, word, length, "coordinate or array", err);
-    }
-    word = next_word(c, &length);
-    banner->field = is_word(word, length, "pattern") ? FIELD_PATTERN : FIELD_REAL;
-    if ((banner->field == FIELD_PATTERN && !banner->coordinate) ||
-        (banner->field == FIELD_REAL && !is_word(word, length, "real") &&
-         !is_word(word, length, "integer") && !is_word(word, length, "double"))) {
-        return bad(c, word, length, "real, integer or, with coordinate, pattern", err);
-    }
-    word = next_word(c, &length);
-    banner->symmetry = is_word(word, length, "symmetric")        ? SYMMETRIC
-                       : is_word(word, length, "skew-symmetric") ? SKEW
-                                                                 : GENERAL;
-    return banner->symmetry != GENERAL || is_word(word, length, "general")
-               ? SPR_OK
-               : bad(c, word, length, "general, symmetric or skew-symmetric", err);
+    return market->symmetry == SYMMETRIC ? m * (m + 1) / 2 : m * (m - 1) / 2;
 }
 
-static enum spr_status read_integer(struct cursor *c, int64_t least, int64_t most,
-                                    int64_t *value, struct spr_error *err)
+static enum spr_status read_sizes(struct market *market, struct spr_error *err)
 {
-    size_t length, i = 0;
-    char expected[64];
-    const char *word = next_word(c, &length);
-    for (*value = 0; i < length && word[i] >= '0' && word[i] <= '9' && *value <= most; i++) {
-        *value = *value * 10 + (word[i] - '0');
+    const char *expected =
+        market->coordinate ? "rows, columns and entries" : "rows and columns";
+    char copy[SPR_TEXT_LINE], *word[4];
+    bool got;
+    enum spr_status status = next_line(market, &got, err);
+    if (status != SPR_OK) {
+        return status;
     }
-    if (length > 0 && i == length && *value >= least && *value <= most) {
-        return SPR_OK;
+    memcpy(copy, market->text.line, market->text.length + 1);
+    size_t wanted = market->coordinate ? 3 : 2;
+    if (!got || split(copy, word, wanted) != wanted ||
+        !parse_integer(word[0], &market->size[0]) ||
+        !parse_integer(word[1], &market->size[1]) ||
+        (market->coordinate && !parse_integer(word[2], &market->count))) {
+        return bad_line(market, expected, err);
     }
-    snprintf(expected, sizeof expected, "an integer %lld..%lld", (long long)least,
-             (long long)most);
-    return bad(c, word, length, expected, err);
-}
-
-static enum spr_status read_value(struct cursor *c, float *value, struct spr_error *err)
-{
-    char text[64], *end;
-    size_t length;
-    const char *word = next_word(c, &length);
-    size_t kept = length < sizeof text - 1 ? length : sizeof text - 1;
-    memcpy(text, word, kept);
-    text[kept] = '\0';
-    *value = (float)strtod(text, &end);
-    return length > 0 && length == kept && *end == '\0'
-               ? SPR_OK
-               : bad(c, word, length, "a number", err);
-}
-
-static enum spr_status end_line(struct cursor *c, struct spr_error *err)
-{
-    size_t length;
-    const char *word = next_word(c, &length);
-    return length == 0 ? SPR_OK : bad(c, word, length, "the end of the line", err);
-}
-
-/* An entry and, off the diagonal of a symmetric matrix, its mirror. */
-static void put(struct spr_triples *t, const struct banner *banner, int64_t row,
-                int64_t column, float value)
-{
-    t->item[t->count++] = (struct spr_triple){(int32_t)row, (int32_t)column, value};
-    if (banner->symmetry != GENERAL && row != column) {
-        t->item[t->count++] = (struct spr_triple){(int32_t)column, (int32_t)row,
-                                                  banner->symmetry == SKEW ? -value : value};
+    if (market->size[0] < 1 || market->size[1] < 1 || market->size[0] > INT32_MAX ||
+        market->size[1] > INT32_MAX) {
+        return bad_line(market, "1 to 2^31-1 rows and columns", err);
     }
+    if (market->symmetry != GENERAL && market->size[0] != market->size[1]) {
+        return bad_line(market, "as many rows as columns: it is symmetric", err);
+    }
+    if (!market->coordinate) {
+        market->count = array_count(market);
+    }
+    /* "1", "1 1" or "1 1 1" and the end of a line. */
+    double least = !market->coordinate ? 2 : market->pattern ? 4 : 6;
+    if ((double)market->count * least > market->text.bytes_most + 1) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s:%zu: %lld entries: more than a file of at most %.0f bytes holds",
+                        market->text.path, market->text.number, (long long)market->count,
+                        market->text.bytes_most);
+    }
+    return SPR_OK;
 }
 
-static enum spr_status short_file(const struct cursor *c, int64_t count, int64_t total,
-                                  struct spr_error *err)
+/* Adds the entry and what symmetry makes of it. */
+static enum spr_status add_entry(const struct market *market, int64_t row, int64_t column,
+                                 double value, struct spr_entries *entries,
+                                 struct spr_error *err)
 {
-    return spr_fail(err, SPR_EINPUT, "%s:%zu: %lld entries and the file ends: expected %lld",
-                    c->source->path, c->line, (long long)count, (long long)total);
+    enum spr_status status = spr_entries_add(entries, row, column, value, err);
+    if (status == SPR_OK && market->symmetry != GENERAL && row != column) {
+        status = spr_entries_add(entries, column, row,
+                                 market->symmetry == SKEW ? -value : value, err);
+    }
+    return status;
 }
 
-static enum spr_status read_coordinates(struct cursor *c, const struct banner *banner,
-                                        int64_t total, struct spr_triples *t,
-                                        struct spr_error *err)
+static enum spr_status read_coordinate(struct market *market, struct spr_entries *entries,
+                                       struct spr_error *err)
 {
+    static const char *const expected[] = {"a row and a column of the matrix, and a number",
+                                           "a row and a column of the matrix"};
+    char copy[SPR_TEXT_LINE], *word[4];
+    size_t wanted = market->pattern ? 2 : 3;
+    int64_t row, column;
+    double value = 1;
+    memcpy(copy, market->text.line, market->text.length + 1);
+    if (split(copy, word, wanted) != wanted || !parse_integer(word[0], &row) ||
+        !parse_integer(word[1], &column) || row < 1 || column < 1 || row > market->size[0] ||
+        column > market->size[1] || (!market->pattern && !spr_parse_number(word[2], &value))) {
+        return bad_line(market, expected[market->pattern], err);
+    }
+    if (market->symmetry == SKEW && row == column) {
+        return bad_line(market, "nothing on the diagonal: it is skew-symmetric", err);
+    }
+    return add_entry(market, row - 1, column - 1, value, entries, err);
+}
+
+/* Values come down the columns, for symmetric ones from the diagonal. */
+static enum spr_status read_array(struct market *market, int64_t *row, int64_t *column,
+                                  struct spr_entries *entries, struct spr_error *err)
+{
+    char copy[SPR_TEXT_LINE], *word[2];
+    double value;
+    memcpy(copy, market->text.line, market->text.length + 1);
+    if (split(copy, word, 1) != 1 || !spr_parse_number(word[0], &value)) {
+        return bad_line(market, "a number", err);
+    }
+    enum spr_status status =
+        value != 0 ? add_entry(market, *row, *column, value, entries, err) : SPR_OK;
+    if (++*row == market->size[0]) {
+        ++*column;
+        *row = market->symmetry == GENERAL     ? 0
+               : market->symmetry == SYMMETRIC ? *column
+                                               : *column + 1;
+    }
+    return status;
+}
+
+static enum spr_status read_entries(struct market *market, struct spr_entries *entries,
+                                    struct spr_error *err)
+{
+    int64_t row = market->symmetry == SKEW, column = 0;
     enum spr_status status = SPR_OK;
-    for (int64_t i = 0; i < total && status == SPR_OK; i++) {
-        int64_t row, column;
-        float value = 1;
-        if (!next_line(c)) {
-            return short_file(c, i, total, err);
+    bool got = true;
+    for (int64_t e = 0; status == SPR_OK; e++) {
+        status = next_line(market, &got, err);
+        if (status != SPR_OK) {
+            break;
         }
-        status = read_integer(c, 1, t->m, &row, err);
-        status = status ? status : read_integer(c, 1, t->k, &column, err);
-        if (status == SPR_OK && banner->field == FIELD_REAL) {
-            status = read_value(c, &value, err);
+        if (!got || e == market->count) {
+            if (got || e < market->count) {
+                status = spr_fail(err, SPR_EINPUT, "%s:%zu: %s %lld entries: expected %lld",
+                                  market->text.path, market->text.number,
+                                  got ? "more than" : "end of file after", (long long)e,
+                                  (long long)market->count);
+            }
+            break;
         }
-        status = status ? status : end_line(c, err);
-        if (status == SPR_OK) {
-            put(t, banner, row - 1, column - 1, value);
-        }
+        status = market->coordinate ? read_coordinate(market, entries, err)
+                                    : read_array(market, &row, &column, entries, err);
     }
     return status;
 }
 
-/* Columns one after another; of a symmetric matrix the part below the diagonal. */
-static enum spr_status read_array(struct cursor *c, const struct banner *banner, int64_t total,
-                                  struct spr_triples *t, struct spr_error *err)
+bool spr_sniff_mtx(const struct spr_source *source)
 {
-    enum spr_status status = SPR_OK;
-    int64_t count = 0;
-    for (int64_t column = 0; column < t->k && status == SPR_OK; column++) {
-        int64_t row = banner->symmetry == GENERAL     ? 0
-                      : banner->symmetry == SYMMETRIC ? column
-                                                      : column + 1;
-        for (; row < t->m && status == SPR_OK; row++, count++) {
-            float value;
-            if (!next_line(c)) {
-                return short_file(c, count, total, err);
-            }
-            status = read_value(c, &value, err);
-            status = status ? status : end_line(c, err);
-            if (status == SPR_OK) {
-                put(t, banner, row, column, value);
-            }
-        }
-    }
-    return status;
-}
-
-static enum spr_status read_size(struct cursor *c, const struct banner *banner,
-                                 struct spr_triples *t, int64_t *total, struct spr_error *err)
-{
-    if (!next_line(c)) {
-        return spr_fail(err, SPR_EINPUT, "%s:%zu: the file ends: expected the size",
-                        c->source->path, c->line);
-    }
-    enum spr_status status = read_integer(c, 1, INT32_MAX, &t->m, err);
-    status = status ? status : read_integer(c, 1, INT32_MAX, &t->k, err);
-    if (status == SPR_OK && banner->coordinate) {
-        status = read_integer(c, 0, INT64_MAX / 16, total, err);
-    } else if (status == SPR_OK) {
-        double m = (double)t->m, k = (double)t->k;
-        *total = (int64_t)(banner->symmetry == GENERAL     ? m * k
-                           : banner->symmetry == SYMMETRIC ? m * (m + 1) / 2
-                                                           : m * (m - 1) / 2);
-    }
-    status = status ? status : end_line(c, err);
-    if (status == SPR_OK && banner->symmetry != GENERAL && t->m != t->k) {
-        status = spr_fail(err, SPR_EINPUT, "%s:%zu: %lld x %lld: expected a square matrix",
-                          c->source->path, c->line, (long long)t->m, (long long)t->k);
-    }
-    /* Every entry takes two bytes at least: nothing larger than the file is allocated. */
-    double bytes = (double)(c->end - c->at);
-    if (status == SPR_OK && 2.0 * (double)*total > bytes + 2) {
-        status = spr_fail(err, SPR_EINPUT,
-                          "%s:%zu: %lld entries: more than the %.0f bytes that follow hold",
-                          c->source->path, c->line, (long long)*total, bytes);
-    }
-    /* Row offsets are allocated too. */
-    if (status == SPR_OK && (double)t->m > 64 * (double)c->source->size + 1e6) {
-        status = spr_fail(err, SPR_EINPUT, "%s:%zu: %lld rows in a file of %zu bytes",
-                          c->source->path, c->line, (long long)t->m, c->source->size);
-    }
-    return status;
+    size_t length = strlen(BANNER);
+    return spr_text_is_gzip(source) ||
+           (source->size > length &&
+            strncasecmp((const char *)source->bytes, BANNER, length) == 0);
 }
 
 enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *err)
 {
-    struct cursor c = {source, (const char *)source->bytes,
-                       (const char *)source->bytes + source->size, 1};
-    struct spr_triples t = {0};
-    struct banner banner = {0};
-    int64_t total = 0;
-    enum spr_status status = read_banner(&c, &banner, err);
-    status = status ? status : read_size(&c, &banner, &t, &total, err);
+    struct market market = {0};
+    struct spr_entries entries = {0};
+    struct spr_matrix matrix;
+    const char *name = spr_file_stem(source->weights, source->path);
+    if (!name) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status = spr_text_open(&market.text, source, err);
+    status = status ? status : read_banner(&market, err);
+    status = status ? status : read_sizes(&market, err);
+    if (status == SPR_OK) {
+        status = spr_entries_begin(&entries, source->path, market.size, source->size, err);
+    }
+    status = status ? status : read_entries(&market, &entries, err);
+    spr_text_close(&market.text);
+    status = status ? status : spr_entries_matrix(&entries, &matrix, err);
+    spr_entries_free(&entries);
     if (status != SPR_OK) {
         return status;
     }
-    t.item = spr_calloc((size_t)total * (banner.symmetry == GENERAL ? 1 : 2), sizeof *t.item);
-    status = !t.item             ? spr_fail(err, SPR_ENOMEM, "out of memory")
-             : banner.coordinate ? read_coordinates(&c, &banner, total, &t, err)
-                                 : read_array(&c, &banner, total, &t, err);
-    if (status == SPR_OK && next_line(&c)) {
-        status = spr_fail(err, SPR_EINPUT, "%s:%zu: more than the %lld entries announced",
-                          source->path, c.line, (long long)total);
-    }
-    status = status ? status
-                    : spr_triples_add(source, &t,
-                                      spr_layer_name(source->weights, source->path), err);
-    spr_free(t.item);
-    return status;
+    const char *dtype = market.pattern ? "pattern" : market.integer ? "integer" : "real";
+    return spr_add_matrix(source, name, dtype, &matrix, err);
 }

@@ -1,205 +1,321 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NumPy's .npy: a magic number, a header that is a Python dictionary, the elements. */
-#include "npy.h"
+/* NumPy arrays (.npy), format versions 1 to 3: a magic, a header that is a Python dictionary,
+ * the elements. */
+#include "inspect/npy.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "limits.h"
+#include "mem.h"
 
-static const struct {
-    const char *name; /* without the byte order */
-    enum spr_element element;
-    size_t bytes;
-} dtypes[] = {
-    {"f8", SPR_ELEMENT_F64, 8},   {"f4", SPR_ELEMENT_F32, 4},   {"f2", SPR_ELEMENT_F16, 2},
-    {"i1", SPR_ELEMENT_I8, 1},    {"u1", SPR_ELEMENT_U8, 1},    {"b1", SPR_ELEMENT_U8, 1},
-    {"i8", SPR_ELEMENT_OTHER, 8}, {"i4", SPR_ELEMENT_OTHER, 4}, {"i2", SPR_ELEMENT_OTHER, 2},
-    {"u8", SPR_ELEMENT_OTHER, 8}, {"u4", SPR_ELEMENT_OTHER, 4}, {"u2", SPR_ELEMENT_OTHER, 2},
+#define MAGIC "\x93NUMPY"
+#define MAGIC_BYTES 6
+/* NumPy itself writes headers of 64 to some hundred bytes. */
+#define HEADER_MAX 65536
+
+/* The text of a header that is still to be read. */
+struct scan {
+    const char *at, *end;
 };
-#define DTYPE_COUNT (sizeof dtypes / sizeof dtypes[0])
 
-/* Longer headers are of structured types, which are no weights. */
-#define HEADER_MAX 4096
-
-static enum spr_status bad(const struct spr_npy_bytes *in, const char *what,
-                           struct spr_error *err)
+static void skip_space(struct scan *scan)
 {
-    return spr_fail(err, SPR_EINPUT, "%s: %s%s%s%s", in->path, in->member ? in->member : "",
-                    in->member ? ": " : "", "not a NumPy array sproof reads: ", what);
+    while (scan->at < scan->end && strchr(" \t\r\n", *scan->at) && *scan->at) {
+        scan->at++;
+    }
 }
 
-/* What stands behind 'key': in the header. */
-static const char *value_of(const char *header, const char *key)
+static bool take(struct scan *scan, char wanted)
 {
-    char quoted[32] = "'";
-    strcat(quoted, key);
-    strcat(quoted, "'");
-    const char *at = strstr(header, quoted);
-    if (!at) {
-        return NULL;
-    }
-    at += strlen(quoted);
-    at += strspn(at, " ");
-    if (*at != ':') {
-        return NULL;
-    }
-    at++;
-    return at + strspn(at, " ");
+    skip_space(scan);
+    bool there = scan->at < scan->end && *scan->at == wanted;
+    scan->at += there;
+    return there;
 }
 
-static enum spr_status read_dtype(const struct spr_npy_bytes *in, const char *text,
-                                  struct spr_npy *array, struct spr_error *err)
+static bool take_word(struct scan *scan, const char *word)
 {
-    if (!text || text[0] != '\'' || !text[1]) {
-        return bad(in, "descr: expected one simple type such as '<f4'", err);
+    size_t length = strlen(word);
+    skip_space(scan);
+    bool there =
+        (size_t)(scan->end - scan->at) >= length && memcmp(scan->at, word, length) == 0;
+    scan->at += there ? length : 0;
+    return there;
+}
+
+/* A quoted text without escapes, shorter than `size`. */
+static bool take_text(struct scan *scan, char *text, size_t size)
+{
+    skip_space(scan);
+    char quote = scan->at < scan->end ? *scan->at : '\0';
+    if (quote != '\'' && quote != '"') {
+        return false;
     }
-    char order = text[1];
-    for (size_t d = 0; d < DTYPE_COUNT && strchr("<>|=", order); d++) {
-        if (strncmp(text + 2, dtypes[d].name, 2) == 0 && text[4] == '\'') {
-            array->element = dtypes[d].element;
-            array->element_bytes = dtypes[d].bytes;
-            array->dtype = dtypes[d].name;
-            if (order == '>' && dtypes[d].bytes > 1) {
-                return bad(in,
-                           "big-endian: save it with array.astype(array.dtype."
-                           "newbyteorder('<'))",
-                           err);
+    const char *start = scan->at + 1;
+    const char *stop = memchr(start, quote, (size_t)(scan->end - start));
+    size_t length = stop ? (size_t)(stop - start) : 0;
+    if (!stop || length >= size || memchr(start, '\\', length)) {
+        return false;
+    }
+    memcpy(text, start, length);
+    text[length] = '\0';
+    scan->at = stop + 1;
+    return true;
+}
+
+static bool take_integer(struct scan *scan, int64_t *value)
+{
+    skip_space(scan);
+    const char *start = scan->at;
+    *value = 0;
+    for (; scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9'; scan->at++) {
+        if (*value > INT64_MAX / 10 - 1) {
+            return false;
+        }
+        *value = *value * 10 + (*scan->at - '0');
+    }
+    return scan->at > start;
+}
+
+/* (), (3,), (3, 4) */
+static bool take_shape(struct scan *scan, struct spr_npy *npy)
+{
+    if (!take(scan, '(')) {
+        return false;
+    }
+    npy->rank = 0;
+    while (!take(scan, ')')) {
+        if (npy->rank == SPR_RANK_MAX || !take_integer(scan, &npy->shape[npy->rank++])) {
+            return false;
+        }
+        if (!take(scan, ',') && !(scan->at < scan->end && *scan->at == ')')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum { KEY_DESCR = 1, KEY_ORDER = 2, KEY_SHAPE = 4, KEY_ALL = 7 };
+
+/* NULL, or what was expected where the dictionary is wrong. */
+static const char *scan_dictionary(struct scan *scan, struct spr_npy *npy)
+{
+    char key[32];
+    int seen = 0;
+    if (!take(scan, '{')) {
+        return "a dictionary";
+    }
+    while (!take(scan, '}')) {
+        int bit = 0;
+        if (!take_text(scan, key, sizeof key) || !take(scan, ':')) {
+            return "'descr', 'fortran_order' and 'shape'";
+        }
+        if (strcmp(key, "descr") == 0) {
+            bit = KEY_DESCR;
+            if (!take_text(scan, npy->dtype, sizeof npy->dtype)) {
+                return "a plain dtype as 'descr'";
             }
-            return SPR_OK;
+        } else if (strcmp(key, "fortran_order") == 0) {
+            bit = KEY_ORDER;
+            npy->fortran_order = take_word(scan, "True");
+            if (!npy->fortran_order && !take_word(scan, "False")) {
+                return "True or False as 'fortran_order'";
+            }
+        } else if (strcmp(key, "shape") == 0) {
+            bit = KEY_SHAPE;
+            if (!take_shape(scan, npy)) {
+                return "a tuple of at most 8 sizes as 'shape'";
+            }
         }
+        if (bit == 0 || seen & bit ||
+            (!take(scan, ',') && scan->at < scan->end && *scan->at != '}')) {
+            return "'descr', 'fortran_order' and 'shape', once each";
+        }
+        seen |= bit;
     }
-    if (strchr("<>|=", order) && (text[2] == 'S' || text[2] == 'U')) {
-        /* Text, as the format of a sparse archive. */
-        array->element = SPR_ELEMENT_OTHER;
-        array->dtype = "text";
-        array->element_bytes = strtoul(text + 3, NULL, 10) * (text[2] == 'U' ? 4 : 1);
-        return array->element_bytes < HEADER_MAX ? SPR_OK : bad(in, "descr: long text", err);
-    }
-    return bad(in, "descr: expected a float, an integer or a bool", err);
+    return seen == KEY_ALL ? NULL : "'descr', 'fortran_order' and 'shape'";
 }
 
-static enum spr_status read_shape(const struct spr_npy_bytes *in, const char *text,
-                                  struct spr_npy *array, struct spr_error *err)
+/* "<f4": byte order, kind, bytes. */
+static bool parse_dtype(struct spr_npy *npy)
 {
-    if (!text || *text != '(') {
-        return bad(in, "shape: expected a tuple", err);
+    const char *text = npy->dtype;
+    npy->big_endian = *text == '>';
+    text += *text && strchr("<>|=", *text) ? 1 : 0;
+    npy->kind = *text;
+    if (!npy->kind || !strchr("fiubcSU", npy->kind)) {
+        return false;
     }
-    text++;
-    for (;;) {
-        text += strspn(text, " ,");
-        if (*text == ')') {
-            break;
-        }
-        char *end;
-        if (*text < '0' || *text > '9' || array->rank == SPR_RANK_MAX) {
-            return bad(in, "shape: expected at most 8 integers", err);
-        }
-        unsigned long long value = strtoull(text, &end, 10);
-        if (value > (unsigned long long)SPR_PRODUCT_MAX) {
-            return bad(in, "shape: expected integers 0..2^53", err);
-        }
-        array->shape[array->rank++] = (int64_t)value;
-        text = end;
-    }
-    return spr_elements(array->shape, array->rank, &array->elements)
-               ? SPR_OK
-               : bad(in, "shape: more than 2^53 elements", err);
+    char *end;
+    unsigned long bytes = strtoul(text + 1, &end, 10);
+    npy->item_bytes = npy->kind == 'U' ? 4 * bytes : bytes;
+    return text[1] >= '1' && text[1] <= '9' && *end == '\0' && bytes <= 32;
 }
 
-enum spr_status spr_npy_parse(const struct spr_npy_bytes *in, struct spr_npy *array,
-                              struct spr_error *err)
+/* Where the header lies; the first 10 or 12 bytes say so. */
+static enum spr_status find_header(const struct spr_npy *npy, size_t *start, size_t *length,
+                                   struct spr_error *err)
 {
-    char header[HEADER_MAX + 1];
-    size_t begin, length;
-    *array = (struct spr_npy){0};
-    if (in->size < 12 || memcmp(in->bytes, "\x93NUMPY", 6) != 0) {
-        return bad(in, "expected the magic number of .npy", err);
+    const unsigned char *bytes = npy->bytes;
+    if (npy->size < 10 || memcmp(bytes, MAGIC, MAGIC_BYTES) != 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: not a NumPy array: expected \\x93NUMPY at 0",
+                        npy->label);
     }
-    if (in->bytes[6] == 1) {
-        begin = 10;
-        length = in->bytes[8] | (size_t)in->bytes[9] << 8;
-    } else if (in->bytes[6] == 2 || in->bytes[6] == 3) {
-        begin = 12;
-        length = in->bytes[8] | (size_t)in->bytes[9] << 8 | (size_t)in->bytes[10] << 16 |
-                 (size_t)in->bytes[11] << 24;
-    } else {
-        return bad(in, "expected version 1, 2 or 3", err);
-    }
-    if (length > HEADER_MAX || length > in->size - begin) {
-        return bad(in, "its header is longer than the file, or than 4096 bytes", err);
-    }
-    memcpy(header, in->bytes + begin, length);
-    header[length] = '\0';
-    enum spr_status status = read_dtype(in, value_of(header, "descr"), array, err);
-    status = status ? status : read_shape(in, value_of(header, "shape"), array, err);
-    const char *order = value_of(header, "fortran_order");
-    if (status == SPR_OK && (!order || (*order != 'T' && *order != 'F'))) {
-        status = bad(in, "fortran_order: expected True or False", err);
-    }
-    if (status != SPR_OK) {
-        return status;
-    }
-    array->fortran = *order == 'T' && array->rank > 1;
-    array->offset = begin + length;
-    array->data = in->bytes + array->offset;
-    double need = (double)array->elements * (double)array->element_bytes;
-    if (need > (double)(in->size - array->offset)) {
+    if (bytes[6] < 1 || bytes[6] > 3) {
         return spr_fail(err, SPR_EINPUT,
-                        "%s: %s%sat byte %zu: %.0f bytes of elements are claimed, %zu are "
-                        "there",
-                        in->path, in->member ? in->member : "", in->member ? ": " : "",
-                        array->offset, need, in->size - array->offset);
+                        "%s: offset 6: format version %d.%d: expected 1.0 to 3.0", npy->label,
+                        bytes[6], bytes[7]);
+    }
+    *start = bytes[6] == 1 ? 10 : 12;
+    *length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
+    if (bytes[6] > 1 && npy->size >= 12) {
+        *length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+    }
+    if (npy->size < *start || *length > npy->size - *start || *length > HEADER_MAX) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: offset 8: a header of %zu bytes: expected at most %d, within the "
+                        "%zu bytes there are",
+                        npy->label, *length, HEADER_MAX, npy->size);
     }
     return SPR_OK;
 }
 
-enum spr_status spr_npy_add(const struct spr_source *source, const struct spr_npy *array,
-                            const char *layer, struct spr_error *err)
+enum spr_status spr_npy_parse(struct spr_npy *npy, struct spr_error *err)
 {
-    struct spr_weights *weights = source->weights;
-    struct spr_tensor tensor = {.name = layer,
-                                .file = source->path,
-                                .element = array->element,
-                                .dtype = array->dtype,
-                                .rank = array->rank,
-                                .offset = array->offset,
-                                .bytes = (uint64_t)array->elements * array->element_bytes,
-                                .data = array->data};
-    struct spr_weight weight;
-    memcpy(tensor.shape, array->shape, sizeof tensor.shape);
-    if (!layer) {
+    size_t start = 0, length = 0;
+    char text[SPR_SHAPE_TEXT];
+    enum spr_status status = find_header(npy, &start, &length, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    struct scan scan = {(const char *)npy->bytes + start,
+                        (const char *)npy->bytes + start + length};
+    const char *expected = scan_dictionary(&scan, npy);
+    if (expected) {
+        return spr_fail(err, SPR_EINPUT, "%s: offset %zu: bad header: expected %s", npy->label,
+                        (size_t)(scan.at - (const char *)npy->bytes), expected);
+    }
+    if (!parse_dtype(npy)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: dtype '%s': expected numbers, such as <f4, <f2 or |i1",
+                        npy->label, npy->dtype);
+    }
+    npy->offset = start + length;
+    size_t there = npy->size - npy->offset;
+    if (!spr_shape_elements(npy->shape, npy->rank, &npy->elements) ||
+        (uint64_t)npy->elements > there / npy->item_bytes) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: offset %zu: shape %s of %s: more than the %zu bytes that follow",
+                        npy->label, npy->offset, spr_shape_text(npy->shape, npy->rank, text),
+                        npy->dtype, there);
+    }
+    return SPR_OK;
+}
+
+enum spr_element spr_npy_element(const struct spr_npy *npy)
+{
+    if (npy->kind == 'f') {
+        return npy->item_bytes == 8   ? SPR_ELEMENT_F64
+               : npy->item_bytes == 4 ? SPR_ELEMENT_F32
+               : npy->item_bytes == 2 ? SPR_ELEMENT_F16
+                                      : SPR_ELEMENT_OTHER;
+    }
+    if (npy->item_bytes == 1 && npy->kind == 'i') {
+        return SPR_ELEMENT_I8;
+    }
+    /* A mask. */
+    return npy->item_bytes == 1 && npy->kind == 'b' ? SPR_ELEMENT_U8 : SPR_ELEMENT_OTHER;
+}
+
+/* Copies one element, turning its bytes around where they are big-endian. */
+static void copy_item(const struct spr_npy *npy, const unsigned char *from, unsigned char *to)
+{
+    size_t bytes = npy->item_bytes;
+    for (size_t b = 0; b < bytes; b++) {
+        to[b] = from[npy->big_endian ? bytes - 1 - b : b];
+    }
+}
+
+const unsigned char *spr_npy_data(const struct spr_npy *npy, struct spr_arena *arena)
+{
+    const unsigned char *data = npy->bytes + npy->offset;
+    bool as_it_is = !npy->fortran_order || npy->rank < 2;
+    if (as_it_is && (!npy->big_endian || npy->item_bytes == 1)) {
+        return data;
+    }
+    unsigned char *copy = spr_arena_alloc(arena, (size_t)npy->elements * npy->item_bytes);
+    int64_t index[SPR_RANK_MAX] = {0}, step[SPR_RANK_MAX] = {0}, stride = 1, from = 0;
+    for (int d = 0; d < npy->rank; d++) {
+        step[d] = stride;
+        stride *= npy->shape[d];
+    }
+    for (int64_t i = 0; copy && i < npy->elements; i++) {
+        int64_t source = as_it_is ? i : from;
+        copy_item(npy, data + (size_t)source * npy->item_bytes,
+                  copy + (size_t)i * npy->item_bytes);
+        /* The last index runs fastest in what is written, the first in what is read. */
+        for (int d = npy->rank - 1; d >= 0; d--) {
+            from += step[d];
+            if (++index[d] < npy->shape[d]) {
+                break;
+            }
+            from -= step[d] * npy->shape[d];
+            index[d] = 0;
+        }
+    }
+    return copy;
+}
+
+enum spr_status spr_npy_add(const struct spr_source *source, const struct spr_npy *npy,
+                            const char *name, uint64_t offset, struct spr_error *err)
+{
+    struct spr_tensor tensor = {.name = name,
+                                .element = spr_npy_element(npy),
+                                .dtype = npy->dtype,
+                                .rank = npy->rank,
+                                .offset = offset,
+                                .bytes = (uint64_t)npy->elements * npy->item_bytes,
+                                .data = spr_npy_data(npy, &source->weights->arena)};
+    size_t index;
+    memcpy(tensor.shape, npy->shape, sizeof tensor.shape);
+    if (!tensor.data) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    if (array->fortran && array->rank > 2) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: '%.200s' is in Fortran order with %d dimensions: expected at "
-                        "most 2; save it with numpy.ascontiguousarray",
-                        source->path, layer, array->rank);
-    }
-    if (!spr_add_tensor(weights, &tensor, err)) {
-        return SPR_ENOMEM;
-    }
-    if (!spr_weight_of_tensor(weights, weights->tensor_count - 1, &weight)) {
-        return SPR_OK;
-    }
-    if (array->fortran) {
-        weight.row_stride = 1;
-        weight.column_stride = weight.m;
-    }
-    weight.n = weight.op == SPR_OP_LINEAR ? source->options->tokens : 0;
-    return spr_add_weight(weights, &weight, err) ? SPR_OK : SPR_ENOMEM;
+    enum spr_status status = spr_add_tensor(source, &tensor, &index, err);
+    return status ? status : spr_layer_of_array(source, index, err);
+}
+
+bool spr_sniff_npy(const struct spr_source *source)
+{
+    return source->size >= MAGIC_BYTES && memcmp(source->bytes, MAGIC, MAGIC_BYTES) == 0;
 }
 
 enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *err)
 {
-    struct spr_npy_bytes in = {source->path, NULL, source->bytes, source->size};
-    struct spr_npy array;
-    enum spr_status status = spr_npy_parse(&in, &array, err);
-    if (status == SPR_OK && (array.rank < 2 || array.element == SPR_ELEMENT_OTHER)) {
-        status = bad(&in, "expected 2 to 5 dimensions of floats or bytes", err);
+    struct spr_npy npy = {.label = source->path, .bytes = source->bytes, .size = source->size};
+    const char *name = spr_file_stem(source->weights, source->path);
+    if (!name) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    return status ? status
-                  : spr_npy_add(source, &array, spr_layer_name(source->weights, source->path),
-                                err);
+    enum spr_status status = spr_npy_parse(&npy, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    if (spr_npy_element(&npy) == SPR_ELEMENT_OTHER) {
+        return spr_fail(err, SPR_EINPUT, "%s: dtype '%s': expected f2, f4, f8, i1 or b1",
+                        source->path, npy.dtype);
+    }
+    if (npy.rank != 2 && npy.rank != 4) {
+        char text[SPR_SHAPE_TEXT];
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: shape %s: expected a matrix, or four dimensions of a convolution",
+                        source->path, spr_shape_text(npy.shape, npy.rank, text));
+    }
+    uint64_t used = (uint64_t)npy.elements * npy.item_bytes;
+    if (used < source->size - npy.offset) {
+        spr_note(source->notes, "%s: %llu bytes after the array are left out", source->path,
+                 (unsigned long long)(source->size - npy.offset - used));
+    }
+    return spr_npy_add(source, &npy, name, npy.offset, err);
 }

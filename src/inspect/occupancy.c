@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "detect.h"
+#include "mem.h"
 #include "reader.h"
 #include "sproof/inspect.h"
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "mem.h"
 #include "reader.h"
 #include "sproof/inspect.h"
 

@@ -1,56 +1,91 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reader of weights sees. A format is one file here and one row of the table in
- * weights.c. */
+/* What a reader of one file format sees, and what the readers share. */
 #ifndef SPROOF_INSPECT_READER_H
 #define SPROOF_INSPECT_READER_H
 
-#include "mem.h"
 #include "sproof/weights.h"
 
-/* One mapped file and where its layers go. */
+/* A file to read. Text that a reader keeps goes into weights->arena. */
 struct spr_source {
-    const char *path;
-    const unsigned char *bytes;
+    const char *path;           /* as opened; owned by weights->arena */
+    const unsigned char *bytes; /* the whole file, mapped; stays so as long as *weights */
     size_t size;
-    const struct spr_weights_options *options;
+    const struct spr_weights_options *options; /* never NULL */
     struct spr_weights *weights;
-    struct spr_notes *notes;
+    struct spr_notes *notes; /* may be NULL */
 };
 
-typedef enum spr_status (*spr_reader)(const struct spr_source *source, struct spr_error *err);
+/* A file format. */
+struct spr_format {
+    const char *suffix; /* ".safetensors": asked only when no format knows the content */
+    bool (*sniff)(const struct spr_source *source);
+    enum spr_status (*read)(const struct spr_source *source, struct spr_error *err);
+};
 
+bool spr_sniff_safetensors(const struct spr_source *source);
 enum spr_status spr_read_safetensors(const struct spr_source *source, struct spr_error *err);
+/* Adds the tensors of one file, but no layers. */
+enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_index(const struct spr_source *source);
+enum spr_status spr_read_index(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_npy(const struct spr_source *source);
 enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_npz(const struct spr_source *source);
 enum spr_status spr_read_npz(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_mtx(const struct spr_source *source);
 enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *err);
-enum spr_status spr_read_mtx_gz(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_smtx(const struct spr_source *source);
 enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_onnx(const struct spr_source *source);
+enum spr_status spr_read_onnx(const struct spr_source *source, struct spr_error *err);
+/* Refused, with the command that converts it. */
+bool spr_sniff_pickle(const struct spr_source *source);
 enum spr_status spr_read_pickle(const struct spr_source *source, struct spr_error *err);
 
-/* Maps a regular file, read-only; it stays mapped until the weights are freed. An empty file
- * is size 0 and bytes that may not be read. Errors: SPR_EINPUT, SPR_ENOMEM. */
+/* Reads source->path, whose bytes are not mapped yet, in the format that its content tells. */
+enum spr_status spr_read_file(struct spr_source *source, struct spr_error *err);
+
+/* Reads the weights in the directory source->path: the files of an index, else all
+ * safetensors, else all .onnx, else all matrices (.npy, .npz, .mtx, .smtx), by name; not those
+ * of directories in it. */
+enum spr_status spr_read_directory(const struct spr_source *source, struct spr_error *err);
+
+/* Maps a file read-only; *weights keeps the mapping. Errors: SPR_EINPUT (missing, a
+ * directory, empty), SPR_ENOMEM. */
 enum spr_status spr_map_file(struct spr_weights *weights, const char *path,
                              const unsigned char **bytes, size_t *size, struct spr_error *err);
-void spr_unmap_all(struct spr_weights *weights);
+void spr_unmap_files(struct spr_weights *weights);
 
-/* The path of `name` in the directory of `path`, in the arena. Errors: SPR_EINPUT when the
- * name is absolute, has a ".." or leads out of the directory through a link; SPR_ENOMEM. */
-enum spr_status spr_sibling(struct spr_weights *weights, const char *path, const char *name,
-                            const char **out, struct spr_error *err);
+/* The path of `name` in the directory of the file `path`, in weights->arena. A name that
+ * leaves the directory (absolute, "..", a link to elsewhere) is refused, naming `what`. */
+enum spr_status spr_beside(const struct spr_source *source, const char *what, const char *name,
+                           const char **path, struct spr_error *err);
 
-/* Appends a copy; NULL when out of memory, with err set. */
-struct spr_tensor *spr_add_tensor(struct spr_weights *weights, const struct spr_tensor *tensor,
-                                  struct spr_error *err);
-struct spr_weight *spr_add_weight(struct spr_weights *weights, const struct spr_weight *weight,
-                                  struct spr_error *err);
+/* Appends a tensor: its name and dtype are copied into the arena. The name must be printable
+ * UTF-8 (SPR_EINPUT). *index may be NULL. */
+enum spr_status spr_add_tensor(const struct spr_source *source,
+                               const struct spr_tensor *tensor, size_t *index,
+                               struct spr_error *err);
 
-/* A linear (2-d, m x k) or convolution layer (3-d to 5-d, m = first dimension) that holds all
- * of a dense tensor; other ranks are no layers. */
-bool spr_weight_of_tensor(const struct spr_weights *weights, size_t tensor,
+/* Appends an operator named text[0..length), with count and groups 1, x_elements NAN, no
+ * tensor, no storage; *weight stays valid until the next one is added. Errors: SPR_EINPUT when
+ * there is an operator of this name or the name is not printable UTF-8; SPR_ENOMEM. */
+enum spr_status spr_add_weight(const struct spr_source *source, const char *name,
+                               struct spr_weight **weight, struct spr_error *err);
+
+/* Makes *weight the dense m x k matrix of the row-major tensor `index`: its first dimension
+ * by the product of the others. */
+void spr_weight_of_tensor(const struct spr_weights *weights, size_t index,
                           struct spr_weight *weight);
 
-/* Product of the dimensions; false beyond 2^53 or for a negative one. */
-bool spr_elements(const int64_t *shape, int rank, int64_t *elements);
+/* Makes layers of the tensors from `first` on, by their names and by config.json. */
+enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t first,
+                                      struct spr_error *err);
+
+/* Makes a layer of the array `index`: a matrix is linear, four dimensions are a convolution
+ * (depthwise when each filter has one input and there are several); others are no layers. */
+enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index,
+                                   struct spr_error *err);
 
 /* Bytes of an element; 0 for SPR_ELEMENT_OTHER. */
 size_t spr_element_bytes(enum spr_element element);
@@ -58,8 +93,21 @@ size_t spr_element_bytes(enum spr_element element);
 /* Whether an element of a pruned weight stays. */
 bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column);
 
-/* File name without directory and without the given suffix, in the arena; NULL when out of
- * memory. */
-const char *spr_layer_name(struct spr_weights *weights, const char *path);
+/* One element. */
+double spr_element_value(const unsigned char *data, enum spr_element element);
+
+/* The nearest float; what is not zero stays so. */
+float spr_round_to_float(double value);
+
+/* The product of shape[0..rank) in *count; false when a dimension is negative or the product
+ * exceeds 2^53. */
+bool spr_shape_elements(const int64_t *shape, int rank, int64_t *count);
+
+/* "2x3x4" or "scalar". */
+#define SPR_SHAPE_TEXT 96
+const char *spr_shape_text(const int64_t *shape, int rank, char text[SPR_SHAPE_TEXT]);
+
+/* Name of the file without directory and suffix, in weights->arena; NULL: out of memory. */
+const char *spr_file_stem(struct spr_weights *weights, const char *path);
 
 #endif

@@ -1,281 +1,280 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* safetensors: 8 bytes of header length, a JSON header, the tensors without gaps; and the index
- * of a checkpoint that is split into several such files. */
-#include <errno.h>
+/* safetensors: 8 bytes that hold the header's length, a JSON object of tensors, their bytes
+ * one after the other. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "inspect/reader.h"
 #include "json.h"
-#include "layers.h"
 #include "limits.h"
+#include "mem.h"
 
-#define HEADER_MAX_BYTES ((uint64_t)100000000)
+/* The limit of the format's own implementation. */
+#define HEADER_MAX 100000000
 
 static const struct {
     const char *name;
+    unsigned bits;
     enum spr_element element;
-    size_t bytes;
 } dtypes[] = {
-    {"F64", SPR_ELEMENT_F64, 8},       {"F32", SPR_ELEMENT_F32, 4},
-    {"F16", SPR_ELEMENT_F16, 2},       {"BF16", SPR_ELEMENT_BF16, 2},
-    {"I8", SPR_ELEMENT_I8, 1},         {"U8", SPR_ELEMENT_U8, 1},
-    {"I64", SPR_ELEMENT_OTHER, 8},     {"I32", SPR_ELEMENT_OTHER, 4},
-    {"I16", SPR_ELEMENT_OTHER, 2},     {"U64", SPR_ELEMENT_OTHER, 8},
-    {"U32", SPR_ELEMENT_OTHER, 4},     {"U16", SPR_ELEMENT_OTHER, 2},
-    {"BOOL", SPR_ELEMENT_OTHER, 1},    {"F8_E4M3", SPR_ELEMENT_OTHER, 1},
-    {"F8_E5M2", SPR_ELEMENT_OTHER, 1}, {"F8_E8M0", SPR_ELEMENT_OTHER, 1},
-    {"C64", SPR_ELEMENT_OTHER, 8},
+    {"F64", 64, SPR_ELEMENT_F64},
+    {"F32", 32, SPR_ELEMENT_F32},
+    {"F16", 16, SPR_ELEMENT_F16},
+    {"BF16", 16, SPR_ELEMENT_BF16},
+    {"I8", 8, SPR_ELEMENT_I8},
+    {"U8", 8, SPR_ELEMENT_OTHER},
+    {"BOOL", 8, SPR_ELEMENT_OTHER},
+    {"I16", 16, SPR_ELEMENT_OTHER},
+    {"U16", 16, SPR_ELEMENT_OTHER},
+    {"I32", 32, SPR_ELEMENT_OTHER},
+    {"U32", 32, SPR_ELEMENT_OTHER},
+    {"I64", 64, SPR_ELEMENT_OTHER},
+    {"U64", 64, SPR_ELEMENT_OTHER},
+    {"C64", 64, SPR_ELEMENT_OTHER},
+    {"F8_E4M3", 8, SPR_ELEMENT_OTHER},
+    {"F8_E5M2", 8, SPR_ELEMENT_OTHER},
+    {"F8_E8M0", 8, SPR_ELEMENT_OTHER},
+    {"F8_E4M3FNUZ", 8, SPR_ELEMENT_OTHER},
+    {"F8_E5M2FNUZ", 8, SPR_ELEMENT_OTHER},
+    {"F6_E2M3", 6, SPR_ELEMENT_OTHER},
+    {"F6_E3M2", 6, SPR_ELEMENT_OTHER},
+    {"F4", 4, SPR_ELEMENT_OTHER},
 };
-#define DTYPE_COUNT (sizeof dtypes / sizeof dtypes[0])
 
+#define DTYPE_COUNT (sizeof dtypes / sizeof *dtypes)
+
+/* Where the header lies. */
 struct header {
-    const struct spr_source *source;
-    uint64_t data_begin; /* of the tensors in the file */
-    struct spr_names names;
+    const char *text;
+    size_t size;
+    uint64_t data_bytes; /* what follows it */
 };
 
-static enum spr_status read_shape(const struct header *h, const spr_json *shape,
-                                  struct spr_tensor *t, struct spr_error *err)
+static uint64_t little_endian(const unsigned char *bytes)
 {
-    if (!spr_json_is_array(shape)) {
-        return spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s': shape: expected a list",
-                        h->source->path, t->name);
+    uint64_t value = 0;
+    for (int i = 7; i >= 0; i--) {
+        value = value << 8 | bytes[i];
     }
-    for (const spr_json *i = spr_json_first(shape); i; i = spr_json_next(i)) {
-        double value;
-        if (t->rank == SPR_RANK_MAX) {
-            return spr_fail(err, SPR_EINPUT,
-                            "%s: tensor '%.200s': shape: expected at most %d dimensions",
-                            h->source->path, t->name, SPR_RANK_MAX);
-        }
-        if (!spr_json_number(i, &value) || value < 0 || value > SPR_PRODUCT_MAX ||
-            value != (double)(int64_t)value) {
-            return spr_fail(err, SPR_EINPUT,
-                            "%s: tensor '%.200s': shape: expected integers 0..2^53",
-                            h->source->path, t->name);
-        }
-        t->shape[t->rank++] = (int64_t)value;
+    return value;
+}
+
+bool spr_sniff_safetensors(const struct spr_source *source)
+{
+    /* Text and protobuf do not start with a small 64-bit number. */
+    return source->size >= 9 && source->bytes[8] == '{' &&
+           little_endian(source->bytes) < (uint64_t)1 << 40;
+}
+
+static enum spr_status find_header(const struct spr_source *source, struct header *header,
+                                   struct spr_error *err)
+{
+    uint64_t length = source->size >= 8 ? little_endian(source->bytes) : 0;
+    if (source->size < 10 || length > source->size - 8 || length > HEADER_MAX) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: offset 0: a header of %llu bytes: expected 2 to %d, within the "
+                        "%zu bytes of the file",
+                        source->path, (unsigned long long)length, HEADER_MAX, source->size);
+    }
+    header->text = (const char *)source->bytes + 8;
+    header->size = (size_t)length;
+    header->data_bytes = source->size - 8 - length;
+    if (length < 2 || header->text[0] != '{') {
+        return spr_fail(err, SPR_EINPUT, "%s: offset 8: bad header: expected a JSON object",
+                        source->path);
     }
     return SPR_OK;
 }
 
-static enum spr_status read_offsets(const struct header *h, const spr_json *offsets,
-                                    struct spr_tensor *t, struct spr_error *err)
+/* true and *value for an integer 0..2^53. */
+static bool is_size(const spr_json *item, int64_t *value)
 {
-    const spr_json *first = spr_json_is_array(offsets) ? spr_json_first(offsets) : NULL;
+    double number;
+    if (!spr_json_number(item, &number) || number < 0 || number > SPR_PRODUCT_MAX ||
+        number != (double)(int64_t)number) {
+        return false;
+    }
+    *value = (int64_t)number;
+    return true;
+}
+
+static bool read_shape(const spr_json *item, struct spr_tensor *tensor)
+{
+    if (!spr_json_is_array(item)) {
+        return false;
+    }
+    tensor->rank = 0;
+    for (item = spr_json_first(item); item; item = spr_json_next(item)) {
+        if (tensor->rank == SPR_RANK_MAX || !is_size(item, &tensor->shape[tensor->rank++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* [begin, end] of the bytes, counted from the end of the header. */
+static bool read_offsets(const spr_json *item, int64_t *begin, int64_t *end)
+{
+    const spr_json *first = spr_json_is_array(item) ? spr_json_first(item) : NULL;
     const spr_json *second = first ? spr_json_next(first) : NULL;
-    double begin, end, most = (double)(h->source->size - h->data_begin);
-    if (!first || !second || spr_json_next(second) || !spr_json_number(first, &begin) ||
-        !spr_json_number(second, &end) || begin < 0 || end < begin ||
-        begin != (double)(int64_t)begin || end != (double)(int64_t)end) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: tensor '%.200s': data_offsets: expected two rising integers",
-                        h->source->path, t->name);
+    return second && !spr_json_next(second) && is_size(first, begin) && is_size(second, end) &&
+           *begin <= *end;
+}
+
+/* Bytes of a tensor; false when they are no whole number or too many. */
+static bool bytes_of(const struct spr_tensor *tensor, unsigned bits, uint64_t *bytes)
+{
+    int64_t count;
+    if (!spr_shape_elements(tensor->shape, tensor->rank, &count)) {
+        return false;
     }
-    if (end > most) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: tensor '%.200s': data_offsets [%.0f, %.0f]: the file holds %.0f "
-                        "bytes of data: truncated?",
-                        h->source->path, t->name, begin, end, most);
+    *bytes = (uint64_t)count / 8 * bits + (uint64_t)count % 8 * bits / 8;
+    return (uint64_t)count % 8 * bits % 8 == 0;
+}
+
+static enum spr_status bad_tensor(const struct spr_source *source, const char *name,
+                                  const char *expected, struct spr_error *err)
+{
+    return spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s': expected %s", source->path, name,
+                    expected);
+}
+
+static enum spr_status read_tensor(const struct spr_source *source,
+                                   const struct header *header, const spr_json *member,
+                                   struct spr_tensor *tensor, struct spr_error *err)
+{
+    const char *dtype = spr_json_text(spr_json_get(member, "dtype"));
+    int64_t begin, end;
+    uint64_t bytes;
+    size_t type = 0;
+    char text[SPR_SHAPE_TEXT];
+    *tensor = (struct spr_tensor){.name = spr_json_key(member), .dtype = dtype};
+    for (; dtype && type < DTYPE_COUNT && strcmp(dtypes[type].name, dtype) != 0; type++) {
     }
-    t->offset = h->data_begin + (uint64_t)begin;
-    t->bytes = (uint64_t)(end - begin);
-    t->data = h->source->bytes + t->offset;
+    if (!dtype || type == DTYPE_COUNT) {
+        return spr_fail(
+            err, SPR_EINPUT,
+            "%s: tensor '%.200s': dtype '%.40s': expected one of safetensors: F32, "
+            "F16, BF16, ...",
+            source->path, tensor->name, dtype ? dtype : "");
+    }
+    if (!read_shape(spr_json_get(member, "shape"), tensor)) {
+        return bad_tensor(source, tensor->name, "a shape of at most 8 sizes up to 2^53", err);
+    }
+    if (!read_offsets(spr_json_get(member, "data_offsets"), &begin, &end)) {
+        return bad_tensor(source, tensor->name, "data_offsets of a begin and an end", err);
+    }
+    spr_shape_text(tensor->shape, tensor->rank, text);
+    if (!bytes_of(tensor, dtypes[type].bits, &bytes)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: tensor '%.200s': shape %s of %s: expected at most 2^53 elements, "
+                        "whole bytes",
+                        source->path, tensor->name, text, dtype);
+    }
+    if (bytes != (uint64_t)(end - begin) || (uint64_t)end > header->data_bytes) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: tensor '%.200s': offsets %lld to %lld: shape %s of %s takes %llu "
+                        "bytes, of the %llu that follow the header",
+                        source->path, tensor->name, (long long)begin, (long long)end, text,
+                        dtype, (unsigned long long)bytes,
+                        (unsigned long long)header->data_bytes);
+    }
+    tensor->element = dtypes[type].element;
+    tensor->bytes = bytes;
+    tensor->offset = 8 + header->size + (uint64_t)begin;
+    tensor->data = source->bytes + tensor->offset;
     return SPR_OK;
 }
 
-static enum spr_status read_tensor(struct header *h, const spr_json *item,
-                                   struct spr_tensor *t, struct spr_error *err)
+static int by_offset(const void *a, const void *b)
 {
-    const char *path = h->source->path, *name = spr_json_key(item);
-    const char *dtype = spr_json_text(spr_json_get(item, "dtype"));
-    size_t d = 0;
-    *t = (struct spr_tensor){.file = path};
-    t->name = spr_arena_text(&h->source->weights->arena, name, strlen(name));
-    if (!t->name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    const struct spr_tensor *left = a, *right = b;
+    if (left->offset != right->offset) {
+        return left->offset < right->offset ? -1 : 1;
     }
-    while (dtype && d < DTYPE_COUNT && strcmp(dtypes[d].name, dtype) != 0) {
-        d++;
-    }
-    if (!dtype || d == DTYPE_COUNT) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: tensor '%.200s': dtype '%.40s': expected F64, F32, F16, BF16, I8 "
-                        "or another of the format",
-                        path, name, dtype ? dtype : "");
-    }
-    t->element = dtypes[d].element;
-    t->dtype = dtypes[d].name;
-    enum spr_status status = read_shape(h, spr_json_get(item, "shape"), t, err);
-    status = status ? status : read_offsets(h, spr_json_get(item, "data_offsets"), t, err);
-    int64_t elements = 0;
-    if (status == SPR_OK && (!spr_elements(t->shape, t->rank, &elements) ||
-                             (double)elements * (double)dtypes[d].bytes != (double)t->bytes)) {
-        status =
-            spr_fail(err, SPR_EINPUT,
-                     "%s: tensor '%.200s' at byte %llu: %llu bytes: its shape and dtype "
-                     "need another number",
-                     path, name, (unsigned long long)t->offset, (unsigned long long)t->bytes);
-    }
-    if (status == SPR_OK && spr_names_find(&h->names, t->name) != SIZE_MAX) {
-        status =
-            spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s' stands there twice", path, t->name);
-    }
-    return status == SPR_OK && !spr_names_add(&h->names, t->name, 0)
-               ? spr_fail(err, SPR_ENOMEM, "out of memory")
-               : status;
+    /* Empty tensors come before the one that begins where they lie. */
+    return (left->bytes > right->bytes) - (left->bytes < right->bytes);
 }
 
-static int by_offset(const void *left, const void *right)
+/* The bytes of the file belong to one tensor each. */
+static enum spr_status check_cover(const struct spr_source *source, size_t first,
+                                   struct spr_error *err)
 {
-    const struct spr_tensor *a = left, *b = right;
-    if (a->offset != b->offset) {
-        return a->offset < b->offset ? -1 : 1;
-    }
-    return (a->bytes > b->bytes) - (a->bytes < b->bytes); /* empty ones first */
-}
-
-/* The format allows no gap and no byte that belongs to two tensors. */
-static enum spr_status check_cover(const struct header *h, size_t first, struct spr_error *err)
-{
-    struct spr_weights *weights = h->source->weights;
-    uint64_t at = h->data_begin;
-    if (weights->tensor_count > first) {
-        qsort(weights->tensor + first, weights->tensor_count - first, sizeof *weights->tensor,
-              by_offset);
-    }
-    for (size_t i = first; i < weights->tensor_count; i++) {
-        const struct spr_tensor *t = &weights->tensor[i];
-        if (t->offset != at) {
+    struct spr_weights *weights = source->weights;
+    const struct spr_tensor *tensor = weights->tensor + first, *before = NULL;
+    size_t count = weights->tensor_count - first;
+    uint64_t end = 8 + little_endian(source->bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (tensor[i].offset != end) {
             return spr_fail(err, SPR_EINPUT,
-                            "%s: tensor '%.200s' begins at byte %llu: expected %llu, where "
-                            "the one before ends",
-                            h->source->path, t->name, (unsigned long long)t->offset,
-                            (unsigned long long)at);
+                            "%s: offset %llu: tensor '%.200s' %s '%.200s', which ends at %llu",
+                            source->path, (unsigned long long)tensor[i].offset, tensor[i].name,
+                            tensor[i].offset < end ? "overlaps" : "leaves a hole behind",
+                            before ? before->name : "header", (unsigned long long)end);
         }
-        at += t->bytes;
+        before = &tensor[i];
+        end += tensor[i].bytes;
     }
-    if (at != h->source->size) {
+    if (end != source->size) {
         return spr_fail(err, SPR_EINPUT,
-                        "%s: %llu bytes behind the last tensor, at byte %llu: expected none",
-                        h->source->path, (unsigned long long)(h->source->size - at),
-                        (unsigned long long)at);
+                        "%s: offset %llu: %llu bytes that belong to no tensor", source->path,
+                        (unsigned long long)end, (unsigned long long)(source->size - end));
     }
     return SPR_OK;
 }
 
-enum spr_status spr_safetensors_tensors(const struct spr_source *source, struct spr_error *err)
+static enum spr_status add_members(const struct spr_source *source,
+                                   const struct header *header, const spr_json *root,
+                                   struct spr_names *names, struct spr_error *err)
 {
-    struct header h = {.source = source};
-    const size_t first = source->weights->tensor_count;
-    uint64_t length = 0;
-    spr_json *root = NULL;
-    for (int i = 7; source->size >= 8 && i >= 0; i--) {
-        length = length << 8 | source->bytes[i];
-    }
-    if (source->size < 8 || length > HEADER_MAX_BYTES || length > source->size - 8) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: header of %llu bytes in a file of %zu: expected a safetensors "
-                        "file, whole",
-                        source->path, (unsigned long long)length, source->size);
-    }
-    h.data_begin = 8 + length;
-    enum spr_status status = spr_json_parse(source->path, (const char *)source->bytes + 8,
-                                            (size_t)length, &root, err);
-    for (const spr_json *i = spr_json_first(root); i && status == SPR_OK;
-         i = spr_json_next(i)) {
+    enum spr_status status = SPR_OK;
+    const spr_json *member = spr_json_first(root);
+    for (; member && status == SPR_OK; member = spr_json_next(member)) {
+        const char *name = spr_json_key(member);
         struct spr_tensor tensor;
-        if (strcmp(spr_json_key(i), "__metadata__") == 0) {
-            continue;
+        if (spr_names_find(names, name) != SIZE_MAX) {
+            return spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s' occurs twice in the header",
+                            source->path, name);
         }
-        status = read_tensor(&h, i, &tensor, err);
-        if (status == SPR_OK && !spr_add_tensor(source->weights, &tensor, err)) {
-            status = SPR_ENOMEM;
+        if (!spr_names_add(names, name, 0)) {
+            return spr_fail(err, SPR_ENOMEM, "out of memory");
+        }
+        if (strcmp(name, "__metadata__") != 0) {
+            status = read_tensor(source, header, member, &tensor, err);
+            status = status ? status : spr_add_tensor(source, &tensor, NULL, err);
         }
     }
-    status = status ? status : check_cover(&h, first, err);
-    spr_names_free(&h.names);
+    return status;
+}
+
+enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_error *err)
+{
+    struct header header = {0};
+    struct spr_names names = {0};
+    spr_json *root = NULL;
+    size_t first = source->weights->tensor_count;
+    enum spr_status status = find_header(source, &header, err);
+    if (status == SPR_OK) {
+        status = spr_json_parse(source->path, header.text, header.size, &root, err);
+    }
+    if (status == SPR_OK) {
+        status = add_members(source, &header, root, &names, err);
+    }
+    if (status == SPR_OK) {
+        if (source->weights->tensor_count > first) {
+            qsort(source->weights->tensor + first, source->weights->tensor_count - first,
+                  sizeof *source->weights->tensor, by_offset);
+        }
+        status = check_cover(source, first, err);
+    }
+    spr_names_free(&names);
     spr_json_free(root);
     return status;
 }
 
 enum spr_status spr_read_safetensors(const struct spr_source *source, struct spr_error *err)
 {
-    const size_t first = source->weights->tensor_count;
-    enum spr_status status = spr_safetensors_tensors(source, err);
+    size_t first = source->weights->tensor_count;
+    enum spr_status status = spr_add_safetensors(source, err);
     return status ? status : spr_layers_of_tensors(source, first, err);
-}
-
-/* {"weight_map": {"tensor": "file", ...}}: every file once, in the order of its first tensor. */
-static enum spr_status read_shards(const struct spr_source *source, const spr_json *map,
-                                   struct spr_error *err)
-{
-    struct spr_names seen = {0};
-    enum spr_status status = SPR_OK;
-    for (const spr_json *i = spr_json_first(map); i && status == SPR_OK;
-         i = spr_json_next(i)) {
-        const char *name = spr_json_text(i), *path = NULL;
-        struct spr_source shard = *source;
-        if (!name) {
-            status = spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s': expected a file name",
-                              source->path, spr_json_key(i));
-        } else if (spr_names_find(&seen, name) == SIZE_MAX) {
-            status = spr_names_add(&seen, name, 0)
-                         ? spr_sibling(source->weights, source->path, name, &path, err)
-                         : spr_fail(err, SPR_ENOMEM, "out of memory");
-            status = status
-                         ? status
-                         : spr_map_file(source->weights, path, &shard.bytes, &shard.size, err);
-            shard.path = path;
-            status = status ? status : spr_safetensors_tensors(&shard, err);
-        }
-    }
-    spr_names_free(&seen);
-    return status;
-}
-
-/* What the index names must be there, and nothing twice. */
-static enum spr_status check_shards(const struct spr_source *source, const spr_json *map,
-                                    size_t first, struct spr_error *err)
-{
-    struct spr_weights *weights = source->weights;
-    struct spr_names names = {0};
-    enum spr_status status = SPR_OK;
-    for (size_t t = first; t < weights->tensor_count && status == SPR_OK; t++) {
-        if (spr_names_find(&names, weights->tensor[t].name) != SIZE_MAX) {
-            status = spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s' is in two files",
-                              source->path, weights->tensor[t].name);
-        } else if (!spr_names_add(&names, weights->tensor[t].name, t)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
-        }
-    }
-    for (const spr_json *i = spr_json_first(map); i && status == SPR_OK;
-         i = spr_json_next(i)) {
-        if (spr_names_find(&names, spr_json_key(i)) == SIZE_MAX) {
-            status = spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s' is not in '%.200s'",
-                              source->path, spr_json_key(i), spr_json_text(i));
-        }
-    }
-    spr_names_free(&names);
-    return status;
-}
-
-enum spr_status spr_read_index(const struct spr_source *source, struct spr_error *err)
-{
-    const size_t first = source->weights->tensor_count;
-    spr_json *root;
-    enum spr_status status =
-        spr_json_parse(source->path, (const char *)source->bytes, source->size, &root, err);
-    const spr_json *map = status == SPR_OK ? spr_json_get(root, "weight_map") : NULL;
-    if (status == SPR_OK && !spr_json_is_object(map)) {
-        status = spr_fail(err, SPR_EINPUT,
-                          "%s: no weight_map: expected the index of a split safetensors "
-                          "checkpoint",
-                          source->path);
-    }
-    status = status ? status : read_shards(source, map, err);
-    status = status ? status : check_shards(source, map, first, err);
-    status = status ? status : spr_layers_of_tensors(source, first, err);
-    spr_json_free(root);
-    return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emit.h"
+#include "mem.h"
 #include "reader.h"
 #include "sproof/inspect.h"
 

@@ -209,6 +209,33 @@ static void put_not_measured(FILE *file, const struct spr_validation *v)
     }
 }
 
+/* How good the model's first choice of a plan was. */
+#define AS_FAST 1.05
+static void put_tuning(FILE *file, const struct spr_validation *v)
+{
+    size_t tuned = 0, first = 0;
+    double worst = 1;
+    for (size_t i = 0; i < v->case_count; i++) {
+        const struct spr_validation_case *c = &v->cases[i];
+        double fastest_s = HUGE_VAL;
+        for (size_t t = 0; t < c->tried_count; t++) {
+            fastest_s = fmin(fastest_s, c->tried[t].median_s);
+        }
+        if (c->tried_count > 0) {
+            double loss = c->tried[0].median_s / fastest_s;
+            tuned++;
+            first += loss <= AS_FAST;
+            worst = fmax(worst, loss);
+        }
+    }
+    if (tuned > 0) {
+        fprintf(file,
+                "tuned: the model's first plan was within 5 %% of the fastest tried in %zu of "
+                "%zu\ncases, at worst %.2fx slower\n",
+                first, tuned, worst);
+    }
+}
+
 static void put_table(FILE *file, const struct spr_validation *v, const char *saved)
 {
     char verdict[SPR_REASON_TEXT];
@@ -223,6 +250,7 @@ static void put_table(FILE *file, const struct spr_validation *v, const char *sa
     }
     put_cases(file, v);
     put_summaries(file, v);
+    put_tuning(file, v);
     put_not_measured(file, v);
     fputc('\n', file);
     spr_text_wrapped(file, spr_validity_text(&validity, verdict), 0);

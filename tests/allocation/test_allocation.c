@@ -8,8 +8,11 @@
 #include "validation.h"
 #include "sproof/accuracy.h"
 #include "sproof/compare.h"
+#include "sproof/end_to_end.h"
 #include "sproof/expected.h"
+#include "sproof/inspect.h"
 #include "sproof/record.h"
+#include "sproof/schedule.h"
 
 static struct spr_network network; /* large: every array grows */
 static struct spr_network small;   /* a record is a tree of many small pieces */
@@ -199,6 +202,105 @@ static enum spr_status read_smtx(struct spr_error *err)
 }
 
 /* Every sample takes one look at this clock. */
+/* Weights of every form of storage, counted, pruned and written as a table. */
+static enum spr_status inspect(const char *path, struct spr_error *err)
+{
+    const struct spr_weights_options tokens = {8};
+    struct spr_weights weights = {0};
+    struct spr_inspection in = {0};
+    struct spr_pattern patterns[2];
+    const struct spr_model_table table = {NULL, 2};
+    double energy[8];
+    const char *reason[8];
+    FILE *file = fopen("model.csv", "w");
+    (void)spr_pattern_parse("2x1", &patterns[0], NULL);
+    (void)spr_pattern_parse("csr", &patterns[1], NULL);
+    const struct spr_prune_options prune = {patterns[0], 0.5, false, SPR_SCORE_L2};
+    enum spr_status status = spr_weights_read(path, &tokens, &weights, NULL, err);
+    if (status == SPR_OK) {
+        status = spr_prune(&weights, &prune, NULL, energy, reason, err);
+    }
+    status = status ? status : spr_inspect(&weights, patterns, 2, NULL, &in, err);
+    status = status ? status : spr_inspection_write_model(file, &in, &table, NULL, err);
+    spr_inspection_free(&in);
+    spr_weights_free(&weights);
+    fclose(file);
+    return status;
+}
+
+static enum spr_status inspect_mtx(struct spr_error *err)
+{
+    return inspect("w.mtx", err);
+}
+
+static enum spr_status inspect_npy(struct spr_error *err)
+{
+    return inspect("w.npy", err);
+}
+
+static enum spr_status inspect_safetensors(struct spr_error *err)
+{
+    return inspect("w.safetensors", err);
+}
+
+static enum spr_status inspect_onnx(struct spr_error *err)
+{
+    return inspect("w.onnx", err);
+}
+
+static enum spr_status network_of_weights(struct spr_error *err)
+{
+    const struct spr_weights_options tokens = {8};
+    struct spr_weights weights = {0};
+    struct spr_network made = {0};
+    enum spr_status status = spr_weights_read("w.mtx", &tokens, &weights, NULL, err);
+    status = status ? status : spr_weights_network(&weights, "w.mtx", &made, err);
+    spr_network_free(&made);
+    spr_weights_free(&weights);
+    return status;
+}
+
+static enum spr_status keep_tuned(struct spr_error *err)
+{
+    struct spr_tuned tuned = {0}, back = {0};
+    struct spr_expected_case of = {.m = 8, .k = 8, .n = 8, .kept = 8, .threads = 1};
+    enum spr_status status = spr_pattern_parse("csr", &of.pattern, err);
+    struct spr_plan plan = spr_plan_for(NULL, &of);
+    status = status ? status : spr_tuned_keep(&tuned, &of, &plan, err);
+    status = status ? status : spr_tuned_save(&tuned, err);
+    status = status ? status : spr_tuned_read(&back, NULL, err);
+    spr_tuned_free(&tuned);
+    spr_tuned_free(&back);
+    return status;
+}
+
+static void write_weights(void)
+{
+    static const char header[] =
+        "{\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
+    static const char npy[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }\n";
+    /* ir_version 8; a graph of one MatMul of x by w[2 x 2], raw floats */
+    static const unsigned char onnx[] =
+        "\x08\x08\x3a\x35\x0a\x11\x0a\x01\x78\x0a\x01\x77\x12\x01\x79\x22\x06\x4d"
+        "\x61\x74\x4d\x75\x6c\x2a\x1b\x08\x02\x08\x02\x10\x01\x42\x01\x77\x4a\x10"
+        "\x00\x00\x80\x3f\x00\x00\x00\x00\x00\x00\x00\x40\x00\x00\x80\x3f\x5a\x03"
+        "\x0a\x01\x78";
+    unsigned char bytes[256] = {0};
+    const float values[4] = {1, 0, 2, 3};
+    test_write("w.mtx", "%%MatrixMarket matrix array real general\n2 2\n1\n0\n2\n3\n");
+    bytes[0] = sizeof header - 1;
+    memcpy(bytes + 8, header, sizeof header - 1);
+    memcpy(bytes + 8 + sizeof header - 1, values, sizeof values);
+    test_write_bytes("w.safetensors", bytes, 8 + sizeof header - 1 + sizeof values);
+    memcpy(bytes, "\x93NUMPY\1\0", 8);
+    bytes[8] = sizeof npy - 1;
+    bytes[9] = 0;
+    memcpy(bytes + 10, npy, sizeof npy - 1);
+    memcpy(bytes + 10 + sizeof npy - 1, values, sizeof values);
+    test_write_bytes("w.npy", bytes, 10 + sizeof npy - 1 + sizeof values);
+    test_write_bytes("w.onnx", onnx, sizeof onnx - 1);
+}
+
 static double jumping_clock(void)
 {
     static double now;
@@ -303,6 +405,14 @@ int main(void)
     fail_each("pack a matrix", pack, SPR_OK);
     fail_each("read a mask", read_smtx, SPR_OK);
     fail_each("calibrate", calibrate, SPR_OK);
+    write_weights();
+    fail_each("inspect Matrix Market", inspect_mtx, SPR_OK);
+    fail_each("inspect NumPy", inspect_npy, SPR_OK);
+    fail_each("inspect safetensors", inspect_safetensors, SPR_OK);
+    fail_each("inspect ONNX", inspect_onnx, SPR_OK);
+    fail_each("a network of weights", network_of_weights, SPR_OK);
+    setenv("XDG_CACHE_HOME", ".", 1);
+    fail_each("keep tuned plans", keep_tuned, SPR_OK);
     spr_accuracy_free(&accuracy);
     spr_network_free(&small);
     spr_network_free(&network);

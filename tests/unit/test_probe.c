@@ -437,7 +437,7 @@ static const struct {
     {"\"bytes\":8192", "\"bytes\":null", "sweep[0].bytes: expected a number above 0"},
     {"\"sweep\":[", "\"sweep\":3,\"sleep\":[", "sweep: expected a list"},
     {"\"form\":\"strip\"", "\"form\":\"round\"",
-     "kernels.tiles[0].form: expected dense, strip or vector"},
+     "kernels.tiles[0].form: expected dense, strip, vector or tokens"},
     {"[4096,", "[-4096,",
      "kernels.tiles[0].x: expected at most 12 pairs of rising sizes and seconds"},
     {"[65536,", "[4096,",

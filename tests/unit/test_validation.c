@@ -113,7 +113,7 @@ static void keys(void)
         "0.0020099999999999996]},\"fraction_of_bound\":0.5},\"bound_speedup\":2,\"expected_"
         "speedup\":1.8,"
         "\"measured_speedup\":2,\"error\":0.1,\"speedup_error\":-0.1,"
-        "\"max_error_ratio\":0.25,\"above_roof\":true,\"inconclusive\":false}";
+        "\"max_error_ratio\":0.25,\"above_roof\":true,\"inconclusive\":false,\"tuned\":null}";
     struct spr_validation v;
     struct spr_error err = {0};
     write_good("good.json");

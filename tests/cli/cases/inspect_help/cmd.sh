@@ -1,0 +1,1 @@
+sproof help inspect

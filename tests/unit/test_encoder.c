@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole encoders of made-up sizes: every piece right under every pattern, a wrong one found,
+ * and the sums of what is expected. */
+#include "encoder_source.h"
+
+#include <stdlib.h>
+
+#include "test.h"
+
+static void write_table(const char *name, const char *intermediate)
+{
+    char text[4096];
+    snprintf(text, sizeof text,
+             "layer,op,m,k,n,count\n"
+             "e.0.attention.self.query,linear,48,48,21,1\n"
+             "e.0.attention.self.key,linear,48,48,21,1\n"
+             "e.0.attention.self.value,linear,48,48,21,1\n"
+             "e.0.attention.qk,attention,21,16,21,3\n"
+             "e.0.attention.output.dense,linear,48,48,21,1\n"
+             "e.0.intermediate.dense,linear,%s,48,21,1\n"
+             "e.0.output.dense,linear,48,%s,21,1\n",
+             intermediate, intermediate);
+    test_write(name, text);
+}
+
+static struct spr_network network_of(const char *path)
+{
+    struct spr_network network;
+    struct spr_error err = {0};
+    CHECK_STATUS(SPR_OK, spr_network_read(path, &network, NULL, &err), &err);
+    return network;
+}
+
+static double clock_s(void)
+{
+    static double now;
+    return now += 1e-3;
+}
+
+static struct spr_validate_options options_of(enum spr_isa isa, int threads)
+{
+    return (struct spr_validate_options){.seed = 5,
+                                         .isa = isa,
+                                         .threads = threads,
+                                         .batch = 1,
+                                         .budget_s = 0.2,
+                                         .clock_s = clock_s};
+}
+
+static void test_patterns(void)
+{
+    static const char *const texts[] = {"csr", "4x1", "4x4", "16x16", "2:4", "1x16"};
+    struct spr_error err = {0};
+    for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+        if (!spr_isa_usable((enum spr_isa)isa)) {
+            continue;
+        }
+        write_table("encoder.csv", "80");
+        struct spr_network network = network_of("encoder.csv");
+        struct spr_pattern patterns[COUNT_OF(texts)];
+        const double sparsity = 0.5;
+        for (size_t p = 0; p < COUNT_OF(texts); p++) {
+            CHECK_STATUS(SPR_OK, spr_pattern_parse(texts[p], &patterns[p], &err), &err);
+        }
+        const struct spr_grid grid = {patterns, COUNT_OF(texts), &sparsity, 1};
+        CHECK_STATUS(SPR_OK, spr_network_add_grid(&network, &grid, &err), &err);
+        struct spr_validate_options o = options_of((enum spr_isa)isa, 1 + isa % 2);
+        float output[21 * 48] = {0};
+        const struct spr_end_to_end_options options = {&o, NULL, NULL, output};
+        struct spr_machine machine = {.name = "host"};
+        struct spr_validation v;
+        CHECK_STATUS(SPR_OK, spr_end_to_end(&network, &machine, &options, &v, NULL, &err),
+                     &err);
+        CHECK_INT(1 + COUNT_OF(texts), v.end_to_end_count);
+        CHECK_INT(21, v.tokens);
+        for (size_t i = 0; i < v.end_to_end_count; i++) {
+            CHECK(v.end_to_end[i].max_error_ratio > 0);
+            CHECK(v.end_to_end[i].max_error_ratio <= 1);
+            CHECK(isnan(v.end_to_end[i].expected_s)); /* nothing was probed */
+            CHECK(v.end_to_end[i].measured.median_s > 0);
+        }
+        double size = 0;
+        for (size_t i = 0; i < COUNT_OF(output); i++) {
+            size += fabs((double)output[i]);
+        }
+        CHECK(size / COUNT_OF(output) > 0.1); /* normed states, not zeros */
+        spr_validation_free(&v);
+        spr_network_free(&network);
+    }
+}
+
+/* A weight that is not the matrix's is found by the check. */
+static void test_wrong(void)
+{
+    struct spr_error err = {0};
+    struct spr_validate_options o = options_of(SPR_ISA_SCALAR, 1);
+    const struct spr_end_to_end_options options = {&o, NULL, NULL, NULL};
+    struct spr_network network = network_of("encoder.csv");
+    struct spr_encoder_source source;
+    struct spr_encoder encoder;
+    float *input = calloc(48 * 21, sizeof *input);
+    double worst = 0, cells;
+    CHECK_STATUS(SPR_OK, spr_encoder_source_make(&network, &options, &source, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_encoder_make(&source.shape, o.isa, 1, &encoder, &err), &err);
+    for (int p = 0; p < SPR_PRODUCTS; p++) {
+        struct spr_choice choice = spr_encoder_choice(&source, NULL, 0, p);
+        struct spr_matrix matrix = {0};
+        CHECK_STATUS(SPR_OK, spr_encoder_matrix(&source, &choice, 0, p, &matrix, &cells, &err),
+                     &err);
+        for (size_t e = 0; e < matrix.nnz && p == SPR_OUTPUT; e++) {
+            matrix.value[e] *= 1.001F;
+        }
+        struct spr_plan plan =
+            spr_plan_choose(&choice.pattern, o.isa, matrix.m, matrix.k, 21, cells, 1);
+        CHECK_STATUS(SPR_OK, spr_pack(&plan, &matrix, &encoder.layer[0].product[p], &err),
+                     &err);
+        spr_matrix_free(&matrix);
+    }
+    for (int i = 0; i < 48 * 21; i++) {
+        input[i] = (float)(i % 13) - 6;
+    }
+    encoder.input = input;
+    encoder.vectors = source.vectors;
+    CHECK_STATUS(SPR_EINPUT, spr_encoder_check(&encoder, &source, NULL, &worst, &err), &err);
+    CHECK(strstr(err.text, "wrong result in layer 0 of dense") != NULL);
+    spr_encoder_free(&encoder);
+    spr_encoder_source_free(&source);
+    spr_network_free(&network);
+    free(input);
+}
+
+static void test_no_encoder(void)
+{
+    struct spr_error err = {0};
+    int64_t shape[2];
+    test_write("plain.csv", "layer,m,k,n\nfc,8,8,8\n");
+    struct spr_network network = network_of("plain.csv");
+    CHECK_STATUS(SPR_EINPUT, spr_end_to_end_shape(&network, shape, &err), &err);
+    CHECK_TEXT("plain.csv: end to end: no layer ...attention.self.query: expected an encoder "
+               "of the BERT family, its layers named ...attention.self.query, ...output.dense "
+               "and so on",
+               err.text);
+    spr_network_free(&network);
+    write_table("odd.csv", "81");
+    network = network_of("odd.csv");
+    err = (struct spr_error){0};
+    CHECK_STATUS(SPR_OK, spr_end_to_end_shape(&network, shape, &err), &err);
+    CHECK_INT(21, shape[0]);
+    CHECK_INT(48, shape[1]);
+    spr_network_free(&network);
+}
+
+int main(void)
+{
+    test_patterns();
+    test_wrong();
+    test_no_encoder();
+    return test_end();
+}
