@@ -20,7 +20,8 @@ from tvm.s_tir.meta_schedule.builder import BuilderResult, PyBuilder
 from tvm.s_tir.meta_schedule.builder.local_builder import default_build
 from tvm.s_tir.meta_schedule.runner import (EvaluatorConfig, PyRunner, PyRunnerFuture,
                                             RunnerResult)
-from tvm.s_tir.meta_schedule.runner.utils import alloc_argument_common, run_evaluator_common
+from tvm.s_tir.meta_schedule.runner.local_runner import (default_alloc_argument,
+                                                         default_run_evaluator)
 from tvm.s_tir.meta_schedule.search_strategy import EvolutionarySearch
 from tvm.target import codegen
 
@@ -62,12 +63,12 @@ class Runner(PyRunner):  # type: ignore[misc]
 
     def one(self, x: Any) -> Any:
         try:
-            arguments = alloc_argument_common(
+            arguments = default_alloc_argument(
                 tvm.cpu(), [a.as_json() for a in x.args_info], 1)
             config = EvaluatorConfig(number=1, repeat=3, min_repeat_ms=10,
                                      enable_cpu_cache_flush=False)
-            seconds = run_evaluator_common(BUILT.pop(x.artifact_path), tvm.cpu(), config,
-                                           arguments)
+            seconds = default_run_evaluator(BUILT.pop(x.artifact_path), tvm.cpu(), config,
+                                            arguments)
             return Measured([float(s) for s in seconds], None)
         except Exception as error:
             return Measured(None, str(error)[-300:])
