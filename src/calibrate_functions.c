@@ -40,7 +40,7 @@ static void once(struct bench *b)
     if (b->function == SPR_FUNCTION_SOFTMAX) {
         b->ops->softmax(b->memory, b->rows, TOKENS, all, 0.125F);
     } else if (b->function == SPR_FUNCTION_GELU) {
-        b->ops->gelu(b->memory, b->bias, b->rows, TOKENS);
+        b->ops->gelu(b->memory, b->bias, b->rows, TOKENS, all);
     } else if (b->function == SPR_FUNCTION_NORM) {
         const struct spr_norm norm = {.y = b->memory + b->rows / 2 * TOKENS,
                                       .x = b->memory,
@@ -63,7 +63,7 @@ static void once(struct bench *b)
         /* The heads of the footprint one after another: query, key and value of each. */
         for (int64_t row = 0; row + 3 * HEAD <= b->rows; row += 3 * HEAD) {
             float *head = b->memory + row * TOKENS;
-            b->ops->add(head, b->bias, HEAD, TOKENS);
+            b->ops->add(head, b->bias, HEAD, TOKENS, all);
             spr_pack_columns(&b->keys, head + HEAD * TOKENS, TOKENS, b->bias);
             spr_pack_rows(&b->values, head + 2 * HEAD * TOKENS, TOKENS, b->bias);
         }

@@ -22,10 +22,10 @@ struct spr_norm {
 struct spr_elementwise {
     /* Each of the columns [begin, end) of s (rows x n): exp(scale s) over their sum. */
     void (*softmax)(float *s, int64_t rows, int64_t n, const int64_t range[2], float scale);
-    /* x = gelu(x + bias), rows of n; gelu(x) = x Phi(x). */
-    void (*gelu)(float *x, const float *bias, int64_t rows, int64_t n);
+    /* x = gelu(x + bias) in those columns of rows of n; gelu(x) = x Phi(x). */
+    void (*gelu)(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2]);
     /* x = x + bias. */
-    void (*add)(float *x, const float *bias, int64_t rows, int64_t n);
+    void (*add)(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2]);
     /* The columns [begin, end). */
     void (*norm)(const struct spr_norm *norm, int64_t begin, int64_t end);
 };

@@ -130,8 +130,11 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     const double n = (double)shape->tokens, hidden = (double)shape->hidden * n;
     const double wide = (double)shape->intermediate * n;
     const int64_t size = shape->hidden / shape->heads;
-    const int64_t scores[3] = {shape->tokens, size, shape->tokens};
-    const int64_t context[3] = {size, shape->tokens, shape->tokens};
+    int64_t share[2];
+    spr_encoder_share(shape, 0, threads, share);
+    const int64_t columns = share[1] > 1 ? share[1] : 2; /* one column is another path */
+    const int64_t scores[3] = {shape->tokens, size, columns};
+    const int64_t context[3] = {size, shape->tokens, columns};
     *e = (struct spr_encoder){.shape = *shape, .isa = isa, .threads = threads};
     e->layer = spr_calloc((size_t)shape->layers, sizeof *e->layer);
     e->head = spr_calloc((size_t)threads, sizeof *e->head);
@@ -197,27 +200,6 @@ void spr_encoder_begin(struct spr_encoder *e)
     memcpy(e->x, e->input, (size_t)(e->shape.hidden * e->shape.tokens) * sizeof *e->x);
 }
 
-void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)
-{
-    spr_kernel_run(&e->layer[layer].product[product], spr_encoder_input_of(e, product),
-                   spr_encoder_output_of(e, product));
-}
-
-/* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head. */
-static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
-                   struct spr_encoder_head *room)
-{
-    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
-    const int64_t n = e->shape.tokens, size = e->shape.hidden / e->shape.heads;
-    const int64_t row = head * size, all[2] = {0, n};
-    ops->add(e->query + row * n, v->bias[SPR_QUERY] + row, size, n);
-    spr_pack_columns(&room->scores, e->key + row * n, n, v->bias[SPR_KEY] + row);
-    spr_kernel_run(&room->scores, e->query + row * n, room->matrix);
-    ops->softmax(room->matrix, n, n, all, (float)(1 / sqrt((double)size)));
-    spr_pack_rows(&room->context, e->value + row * n, n, v->bias[SPR_VALUE] + row);
-    spr_kernel_run(&room->context, room->matrix, e->context + row * n);
-}
-
 /* Which of the team, and how many there are: a runtime may give fewer than asked for. */
 static int team_member(int *members)
 {
@@ -230,17 +212,68 @@ static int team_member(int *members)
 #endif
 }
 
+void spr_encoder_share(const struct spr_encoder_shape *shape, int me, int members,
+                       int64_t range[2])
+{
+    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    const int64_t all = (shape->tokens + line - 1) / line;
+    range[0] = all * me / members * line;
+    range[1] = all * (me + 1) / members * line;
+    range[1] = range[1] < shape->tokens ? range[1] : shape->tokens;
+}
+
+/* Y = W X in some columns of x and y, whose rows are n apart. */
+static void multiply(const struct spr_packed *packed, int64_t n, const int64_t range[2],
+                     const float *x, float *y)
+{
+    struct spr_strips share = *spr_packed_strips(packed);
+    share.n = range[1] - range[0];
+    share.row = n;
+    if (share.n > 0) {
+        spr_tiles_of(packed->plan.isa)->matrix(&share, 0, x + range[0], y + range[0]);
+    }
+}
+
+void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)
+{
+#ifdef _OPENMP
+#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
+#endif
+    {
+        int64_t range[2];
+        int members, me = team_member(&members);
+        spr_encoder_share(&e->shape, me, members, range);
+        multiply(&e->layer[layer].product[product], e->shape.tokens, range,
+                 spr_encoder_input_of(e, product), spr_encoder_output_of(e, product));
+    }
+}
+
+/* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head and some queries. */
+static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
+                   struct spr_encoder_head *room, const int64_t range[2])
+{
+    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+    const int64_t n = e->shape.tokens, size = e->shape.hidden / e->shape.heads;
+    const int64_t row = head * size;
+    ops->add(e->query + row * n, v->bias[SPR_QUERY] + row, size, n, range);
+    spr_pack_columns(&room->scores, e->key + row * n, n, v->bias[SPR_KEY] + row);
+    multiply(&room->scores, n, range, e->query + row * n, room->matrix);
+    ops->softmax(room->matrix, n, n, range, (float)(1 / sqrt((double)size)));
+    spr_pack_rows(&room->context, e->value + row * n, n, v->bias[SPR_VALUE] + row);
+    multiply(&room->context, n, range, room->matrix, e->context + row * n);
+}
+
 void spr_encoder_attention(struct spr_encoder *e, int64_t layer)
 {
 #ifdef _OPENMP
 #pragma omp parallel num_threads(e->threads) if (e->threads > 1)
 #endif
     {
+        int64_t range[2];
         int members, me = team_member(&members);
-        /* Neighbouring heads: the rows that this thread's share of the products wrote. */
-        int64_t heads = e->shape.heads, end = heads * (me + 1) / members;
-        for (int64_t head = heads * me / members; head < end; head++) {
-            attend(e, &e->vectors[layer], head, &e->head[me]);
+        spr_encoder_share(&e->shape, me, members, range);
+        for (int64_t head = 0; head < e->shape.heads && range[0] < range[1]; head++) {
+            attend(e, &e->vectors[layer], head, &e->head[me], range);
         }
     }
 }
@@ -252,12 +285,11 @@ void spr_encoder_gelu(struct spr_encoder *e, int64_t layer)
 #pragma omp parallel num_threads(e->threads) if (e->threads > 1)
 #endif
     {
+        int64_t range[2];
         int members, me = team_member(&members);
-        int64_t rows = e->shape.intermediate, begin = rows * me / members;
-        int64_t end = rows * (me + 1) / members;
-        ops->gelu(e->wide + begin * e->shape.tokens,
-                  e->vectors[layer].bias[SPR_INTERMEDIATE] + begin, end - begin,
-                  e->shape.tokens);
+        spr_encoder_share(&e->shape, me, members, range);
+        ops->gelu(e->wide, e->vectors[layer].bias[SPR_INTERMEDIATE], e->shape.intermediate,
+                  e->shape.tokens, range);
     }
 }
 
@@ -274,15 +306,14 @@ void spr_encoder_norm(struct spr_encoder *e, int64_t layer, int which)
                                   .rows = e->shape.hidden,
                                   .n = e->shape.tokens,
                                   .epsilon = SPR_ENCODER_EPSILON};
-    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
-    const int64_t all = (e->shape.tokens + line - 1) / line;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(e->threads) if (e->threads > 1)
 #endif
     {
+        int64_t range[2];
         int members, me = team_member(&members);
-        int64_t begin = all * me / members * line, end = all * (me + 1) / members * line;
-        ops->norm(&norm, begin, end < norm.n ? end : norm.n);
+        spr_encoder_share(&e->shape, me, members, range);
+        ops->norm(&norm, range[0], range[1]);
     }
 }
 

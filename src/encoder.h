@@ -78,6 +78,11 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
                                  struct spr_error *err);
 void spr_encoder_free(struct spr_encoder *encoder);
 
+/* The tokens [range[0], range[1]) of one thread of a team: whole cache lines. Every thread
+ * works on its own tokens from end to end; only keys and values are read by all. */
+void spr_encoder_share(const struct spr_encoder_shape *shape, int me, int members,
+                       int64_t range[2]);
+
 /* From encoder->input to encoder->x. Never allocates. */
 void spr_encoder_run(struct spr_encoder *encoder);
 

@@ -77,6 +77,18 @@ static enum spr_status prune(struct run *r, const struct spr_variant *variant,
     return status;
 }
 
+/* Tokens of the busiest thread; one is another path of the kernels. */
+static int64_t share_tokens(const struct run *r)
+{
+    const int threads = r->options->validate->threads;
+    int64_t range[2], most = 2;
+    for (int t = 0; t < threads; t++) {
+        spr_encoder_share(&r->source.shape, t, threads, range);
+        most = range[1] - range[0] > most ? range[1] - range[0] : most;
+    }
+    return most;
+}
+
 static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t layer,
                                     int product, struct spr_error *err)
 {
@@ -98,9 +110,9 @@ static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t 
         const struct spr_expected_case of = {.pattern = choice.pattern,
                                              .m = matrix.m,
                                              .k = matrix.k,
-                                             .n = r->source.shape.tokens,
+                                             .n = share_tokens(r),
                                              .kept = *cells,
-                                             .threads = o->threads,
+                                             .threads = 1, /* each on its own tokens */
                                              .isa = o->isa,
                                              .residency = SPR_RESIDENCY_WARM};
         const struct spr_plan plan = spr_plan_for(r->machine, &of);
@@ -172,9 +184,9 @@ static double product_time(const struct run *r, const struct entry *entry, int64
     struct spr_expected expected;
     struct spr_expected_case of = {
         .pattern = spr_encoder_choice(&r->source, entry->variant, layer, product).pattern,
-        .n = shape->tokens,
+        .n = share_tokens(r),
         .kept = entry->cells[layer][product],
-        .threads = o->threads,
+        .threads = 1,
         .isa = o->isa,
         .residency = SPR_RESIDENCY_NETWORK,
         .network_bytes = entry->weight_bytes + activations,
@@ -212,28 +224,26 @@ static double head_product(const struct run *r, const struct spr_plan *plan)
                                                                   : (double)NAN;
 }
 
-static double attention_time(const struct run *r, const struct entry *entry)
-{
-    const struct spr_encoder_shape *shape = &r->source.shape;
-    const double n = (double)shape->tokens, threads = r->options->validate->threads;
-    const int64_t size = shape->hidden / shape->heads;
-    const double heads = ceil((double)shape->heads / threads);
-    const struct spr_encoder_head *room = &entry->encoder.head[0];
-    double head = head_product(r, &room->scores.plan) + head_product(r, &room->context.plan);
-    head += function_time(r, SPR_FUNCTION_SOFTMAX, n * n, 4 * n * n);
-    /* Every head's query, key and value are new; what one thread meets is its share. */
-    head += function_time(r, SPR_FUNCTION_OPERANDS, (double)size * n,
-                          12 * (double)shape->hidden * n / threads);
-    return heads * head;
-}
-
-/* Activations that the other threads wrote and this one reads, of one layer: rows are shared
- * out in the products and GELU, tokens in layer norm. */
+/* Activations that the other threads wrote and this one reads. */
 static double exchange_time(const struct run *r, double elements)
 {
     const double threads = r->options->validate->threads;
     double theirs = elements * (threads - 1) / threads;
     return threads > 1 ? function_time(r, SPR_FUNCTION_EXCHANGE, theirs, 4 * theirs) : 0;
+}
+
+/* Every thread packs all keys and values, and asks with its own queries. */
+static double attention_time(const struct run *r, const struct entry *entry)
+{
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    const double n = (double)shape->tokens, mine = (double)share_tokens(r);
+    const int64_t size = shape->hidden / shape->heads;
+    const struct spr_encoder_head *room = &entry->encoder.head[0];
+    double head = head_product(r, &room->scores.plan) + head_product(r, &room->context.plan);
+    head += function_time(r, SPR_FUNCTION_SOFTMAX, n * mine, 4 * n * mine);
+    head += function_time(r, SPR_FUNCTION_OPERANDS, (double)size * n,
+                          12 * (double)shape->hidden * n);
+    return (double)shape->heads * head + exchange_time(r, 2 * (double)shape->hidden * n);
 }
 
 /* Packed weights of a product in one layer, the first. */
@@ -246,12 +256,9 @@ static double product_bytes(const struct entry *entry, int product)
  * was used. */
 static double norm_time(const struct run *r, const struct entry *entry, int product)
 {
-    const double threads = r->options->validate->threads;
-    const double share =
-        (double)r->source.shape.hidden * (double)r->source.shape.tokens / threads;
+    const double share = (double)r->source.shape.hidden * (double)share_tokens(r);
     return function_time(r, SPR_FUNCTION_NORM, share,
-                         8 * share + product_bytes(entry, product) / threads) +
-           exchange_time(r, share);
+                         8 * share + product_bytes(entry, product));
 }
 
 static void predict(const struct run *r, const struct entry *entry,
@@ -259,23 +266,18 @@ static void predict(const struct run *r, const struct entry *entry,
 {
     const struct spr_encoder_shape *shape = &r->source.shape;
     const struct spr_kernel_rates *kernels = r->machine->kernels;
-    const double n = (double)shape->tokens, threads = r->options->validate->threads;
-    const double hidden = (double)shape->hidden * n, layers = (double)shape->layers;
-    const double wide = (double)shape->intermediate * n / threads;
+    const double threads = r->options->validate->threads, layers = (double)shape->layers;
+    const double wide = (double)shape->intermediate * (double)share_tokens(r);
+    /* Starting and ending a team. */
+    const double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
     double *part = out->expected_part_s;
     for (int64_t l = 0; l < shape->layers; l++) {
         for (int p = 0; p < SPR_PRODUCTS; p++) {
             bool attention = p <= SPR_ATTENTION_OUTPUT;
             part[attention ? SPR_PART_ATTENTION_LINEAR : SPR_PART_WIDE_LINEAR] +=
-                product_time(r, entry, l, p);
+                product_time(r, entry, l, p) + team_s;
         }
     }
-    /* Query, key and value read the same inputs. */
-    part[SPR_PART_ATTENTION_LINEAR] += layers * 2 * exchange_time(r, hidden);
-    part[SPR_PART_WIDE_LINEAR] +=
-        layers * (exchange_time(r, hidden) + exchange_time(r, wide * threads));
-    /* Starting and ending a team. */
-    double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
     part[SPR_PART_ATTENTION] = layers * (attention_time(r, entry) + team_s);
     part[SPR_PART_GELU] =
         layers * (function_time(r, SPR_FUNCTION_GELU, wide, 4 * wide) + team_s);

@@ -41,6 +41,7 @@ struct spr_strip {
 
 struct spr_strips {
     int64_t m, k, n;
+    int64_t row; /* floats from one row of X, and of Y, to the next; 0: n */
     int threads;
     int vectors; /* widest tile */
     int tokens;  /* most tokens of a tile in the layout nk; 0: layout kn */

@@ -130,33 +130,33 @@ static void softmax(float *s, int64_t rows, int64_t n, const int64_t range[2], f
     }
 }
 
-static void gelu(float *x, const float *bias, int64_t rows, int64_t n)
+static void gelu(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2])
 {
     for (int64_t i = 0; i < rows; i++) {
         const vec b = vec_set1(bias[i]);
         float *row = x + i * n;
-        int64_t j = 0;
-        for (; j + VEC_LANES <= n; j += VEC_LANES) {
+        int64_t j = range[0];
+        for (; j + VEC_LANES <= range[1]; j += VEC_LANES) {
             vec_store(row + j, vec_gelu(vec_add(vec_load(row + j), b)));
         }
-        if (j < n) {
-            int count = (int)(n - j);
+        if (j < range[1]) {
+            int count = (int)(range[1] - j);
             store(row + j, vec_gelu(vec_add(load(row + j, count), b)), count);
         }
     }
 }
 
-static void add(float *x, const float *bias, int64_t rows, int64_t n)
+static void add(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2])
 {
     for (int64_t i = 0; i < rows; i++) {
         const vec b = vec_set1(bias[i]);
         float *row = x + i * n;
-        int64_t j = 0;
-        for (; j + VEC_LANES <= n; j += VEC_LANES) {
+        int64_t j = range[0];
+        for (; j + VEC_LANES <= range[1]; j += VEC_LANES) {
             vec_store(row + j, vec_add(vec_load(row + j), b));
         }
-        if (j < n) {
-            int count = (int)(n - j);
+        if (j < range[1]) {
+            int count = (int)(range[1] - j);
             store(row + j, vec_add(load(row + j, count), b), count);
         }
     }

@@ -211,10 +211,10 @@ static int widest(int rows)
 
 static void matrix(const struct spr_strips *strips, int thread, const float *x, float *y)
 {
-    const size_t n = (size_t)strips->n;
+    const size_t n = (size_t)strips->n, row = strips->row > 0 ? (size_t)strips->row : n;
     const int64_t vectors = (strips->n + VEC_LANES - 1) / VEC_LANES;
     const int64_t tiles = spr_tile_count(vectors, strips->vectors);
-    struct tile_work work = {.index = strips->index, .value = strips->value, .n = n};
+    struct tile_work work = {.index = strips->index, .value = strips->value, .n = row};
     size_t column = 0;
     for (int64_t i = 0; i < tiles; i++) {
         int width = spr_tile_width(vectors, tiles, i);
@@ -230,7 +230,7 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
             const struct spr_strip *strip = &strips->strip[s];
             work.segment = strips->segment + strip->begin;
             work.end = strips->segment + strip->end;
-            work.x = x + (size_t)strip->column * n + column;
+            work.x = x + (size_t)strip->column * row + column;
             work.first = strip->first;
             size_t height = find_height(strip->rows);
             heights[height].run[strips->dense][n < VEC_LANES ? 0 : width][half](&work);

@@ -70,7 +70,8 @@ static void test_gelu(const struct spr_elementwise *ops, int64_t n)
     for (int i = 0; i < ROWS; i++) {
         bias[i] = (float)uniform(-1, 1);
     }
-    ops->gelu(data, bias, ROWS, n);
+    const int64_t range[2] = {0, n};
+    ops->gelu(data, bias, ROWS, n, range);
     for (int64_t i = 0; i < ROWS * n; i++) {
         double x = (double)(before[i] + bias[i / n]);
         double phi = 0.5 * erfc(-x * sqrt(0.5));
@@ -118,7 +119,8 @@ static void test_add(const struct spr_elementwise *ops, int64_t n)
     for (int i = 0; i < ROWS; i++) {
         bias[i] = (float)i;
     }
-    ops->add(data, bias, ROWS, n);
+    const int64_t range[2] = {0, n};
+    ops->add(data, bias, ROWS, n, range);
     bool same = true;
     for (int64_t i = 0; i < ROWS * n; i++) {
         float expected = before[i] + (float)(i / n);
@@ -146,7 +148,8 @@ static void test_ranges(const struct spr_elementwise *ops)
 static void test_tails(const struct spr_elementwise *ops)
 {
     float bias[1] = {0}, x[6] = {30, -30, 1e30F, -1e30F, 0, NAN};
-    ops->gelu(x, bias, 1, 6);
+    const int64_t range[2] = {0, 6};
+    ops->gelu(x, bias, 1, 6, range);
     CHECK_EXACT(30, (double)x[0]);
     CHECK_EXACT(0, (double)x[1]);
     CHECK_EXACT((double)1e30F, (double)x[2]);
