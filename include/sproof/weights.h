@@ -76,7 +76,7 @@ struct spr_weights {
     struct spr_mapping *mapping; /* mapped files */
     size_t mapping_count, mapping_capacity;
     struct spr_names *names; /* of layers: each only once */
-    struct spr_arena arena; /* owns names and what was decompressed */
+    struct spr_arena arena;  /* owns names and what was decompressed */
 };
 
 struct spr_weights_options {
