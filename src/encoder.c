@@ -15,6 +15,12 @@
 const char *const spr_encoder_part_names[SPR_ENCODER_PARTS] = {
     "query, key, value, output", "feed-forward", "attention", "gelu", "layer norm"};
 
+int64_t spr_encoder_columns(const struct spr_encoder_shape *shape)
+{
+    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    return (shape->tokens + line - 1) / line * line;
+}
+
 void spr_encoder_product(const struct spr_encoder_shape *shape, int product, int64_t *m,
                          int64_t *k)
 {
@@ -127,18 +133,18 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
                                  struct spr_error *err)
 {
     struct spr_encoder *e = encoder;
-    const double n = (double)shape->tokens, hidden = (double)shape->hidden * n;
-    const double wide = (double)shape->intermediate * n;
+    const double n = (double)spr_encoder_columns(shape), hidden = (double)shape->hidden * n;
+    const double wide = (double)shape->intermediate * n, scored = (double)shape->tokens * n;
     const int64_t size = shape->hidden / shape->heads;
     int64_t share[2];
-    spr_encoder_share(shape, 0, threads, share);
-    const int64_t columns = share[1] > 1 ? share[1] : 2; /* one column is another path */
+    spr_encoder_share(shape, threads - 1, threads, share); /* no thread has more */
+    const int64_t columns = share[1] - share[0];
     const int64_t scores[3] = {shape->tokens, size, columns};
     const int64_t context[3] = {size, shape->tokens, columns};
     *e = (struct spr_encoder){.shape = *shape, .isa = isa, .threads = threads};
     e->layer = spr_calloc((size_t)shape->layers, sizeof *e->layer);
     e->head = spr_calloc((size_t)threads, sizeof *e->head);
-    size_t bytes = 6 * lines(hidden) + lines(wide) + (size_t)threads * lines(n * n);
+    size_t bytes = 6 * lines(hidden) + lines(wide) + (size_t)threads * lines(scored);
     e->memory = spr_aligned_alloc(CACHE_LINE, bytes);
     enum spr_status status = SPR_OK;
     if (!e->layer || !e->head || !e->memory) {
@@ -148,7 +154,7 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     for (int t = 0; t < threads && status == SPR_OK; t++) {
         status = spr_pack_template(isa, scores, &e->head[t].scores, err);
         status = status ? status : spr_pack_template(isa, context, &e->head[t].context, err);
-        e->head[t].matrix = carve(&at, n * n);
+        e->head[t].matrix = carve(&at, scored);
     }
     if (status != SPR_OK) {
         spr_encoder_free(e);
@@ -197,7 +203,8 @@ float *spr_encoder_output_of(const struct spr_encoder *e, int product)
 
 void spr_encoder_begin(struct spr_encoder *e)
 {
-    memcpy(e->x, e->input, (size_t)(e->shape.hidden * e->shape.tokens) * sizeof *e->x);
+    const int64_t columns = spr_encoder_columns(&e->shape);
+    memcpy(e->x, e->input, (size_t)(e->shape.hidden * columns) * sizeof *e->x);
 }
 
 /* Which of the team, and how many there are: a runtime may give fewer than asked for. */
@@ -216,10 +223,9 @@ void spr_encoder_share(const struct spr_encoder_shape *shape, int me, int member
                        int64_t range[2])
 {
     const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
-    const int64_t all = (shape->tokens + line - 1) / line;
+    const int64_t all = spr_encoder_columns(shape) / line;
     range[0] = all * me / members * line;
     range[1] = all * (me + 1) / members * line;
-    range[1] = range[1] < shape->tokens ? range[1] : shape->tokens;
 }
 
 /* Y = W X in some columns of x and y, whose rows are n apart. */
@@ -243,7 +249,7 @@ void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)
         int64_t range[2];
         int members, me = team_member(&members);
         spr_encoder_share(&e->shape, me, members, range);
-        multiply(&e->layer[layer].product[product], e->shape.tokens, range,
+        multiply(&e->layer[layer].product[product], spr_encoder_columns(&e->shape), range,
                  spr_encoder_input_of(e, product), spr_encoder_output_of(e, product));
     }
 }
@@ -253,12 +259,13 @@ static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, i
                    struct spr_encoder_head *room, const int64_t range[2])
 {
     const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
-    const int64_t n = e->shape.tokens, size = e->shape.hidden / e->shape.heads;
+    const int64_t n = spr_encoder_columns(&e->shape);
+    const int64_t size = e->shape.hidden / e->shape.heads;
     const int64_t row = head * size;
     ops->add(e->query + row * n, v->bias[SPR_QUERY] + row, size, n, range);
     spr_pack_columns(&room->scores, e->key + row * n, n, v->bias[SPR_KEY] + row);
     multiply(&room->scores, n, range, e->query + row * n, room->matrix);
-    ops->softmax(room->matrix, n, n, range, (float)(1 / sqrt((double)size)));
+    ops->softmax(room->matrix, e->shape.tokens, n, range, (float)(1 / sqrt((double)size)));
     spr_pack_rows(&room->context, e->value + row * n, n, v->bias[SPR_VALUE] + row);
     multiply(&room->context, n, range, room->matrix, e->context + row * n);
 }
@@ -289,7 +296,7 @@ void spr_encoder_gelu(struct spr_encoder *e, int64_t layer)
         int members, me = team_member(&members);
         spr_encoder_share(&e->shape, me, members, range);
         ops->gelu(e->wide, e->vectors[layer].bias[SPR_INTERMEDIATE], e->shape.intermediate,
-                  e->shape.tokens, range);
+                  spr_encoder_columns(&e->shape), range);
     }
 }
 
@@ -304,7 +311,7 @@ void spr_encoder_norm(struct spr_encoder *e, int64_t layer, int which)
                                   .gamma = v->gamma[which],
                                   .beta = v->beta[which],
                                   .rows = e->shape.hidden,
-                                  .n = e->shape.tokens,
+                                  .n = spr_encoder_columns(&e->shape),
                                   .epsilon = SPR_ENCODER_EPSILON};
 #ifdef _OPENMP
 #pragma omp parallel num_threads(e->threads) if (e->threads > 1)

@@ -22,7 +22,11 @@ enum spr_product_kind {
 };
 #define SPR_PRODUCTS 6
 
-/* m x k of a product; the inputs and outputs are k x tokens and m x tokens. */
+/* Tokens rounded up to whole cache lines: the columns of every matrix of activations. Those
+ * past the tokens are worked on like any other, and no token looks at them. */
+int64_t spr_encoder_columns(const struct spr_encoder_shape *shape);
+
+/* m x k of a product; the inputs and outputs are k x columns and m x columns. */
 void spr_encoder_product(const struct spr_encoder_shape *shape, int product, int64_t *m,
                          int64_t *k);
 
@@ -55,7 +59,7 @@ extern const char *const spr_encoder_part_names[SPR_ENCODER_PARTS];
 /* One head's operands of one thread, packed as the kernel reads a dense matrix. */
 struct spr_encoder_head {
     struct spr_packed scores, context; /* K^T: tokens x size; V: size x tokens */
-    float *matrix;                     /* tokens x tokens */
+    float *matrix;                     /* tokens x columns */
 };
 
 struct spr_encoder {
@@ -67,7 +71,7 @@ struct spr_encoder {
     struct spr_encoder_head *head;                       /* [threads] */
     float *x, *query, *key, *value, *context, *wide, *y; /* activations, owned through x */
     void *memory;
-    const float *input; /* hidden x tokens, borrowed */
+    const float *input; /* hidden x columns, borrowed */
     double (*clock_s)(void);
     double *part_s; /* [SPR_ENCODER_PARTS]: adds up the seconds of each; NULL: not timed */
 };
@@ -78,8 +82,8 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
                                  struct spr_error *err);
 void spr_encoder_free(struct spr_encoder *encoder);
 
-/* The tokens [range[0], range[1]) of one thread of a team: whole cache lines. Every thread
- * works on its own tokens from end to end; only keys and values are read by all. */
+/* The columns [range[0], range[1]) of one thread of a team: whole cache lines. Every thread
+ * works on its own columns from end to end; only keys and values are read by all. */
 void spr_encoder_share(const struct spr_encoder_shape *shape, int me, int members,
                        int64_t range[2]);
 

@@ -19,7 +19,7 @@ struct check {
     struct spr_encoder *encoder;
     const struct spr_encoder_source *source;
     const struct spr_variant *variant;
-    int64_t n;
+    int64_t n; /* columns */
     uint64_t random;
     double worst;
     float *before; /* a copy of what a piece works on in place */
@@ -78,9 +78,10 @@ static void check_query(struct check *c, int64_t layer, int64_t head, int64_t qu
     const struct spr_encoder_shape *shape = &c->encoder->shape;
     const struct spr_encoder_vectors *v = &c->source->vectors[layer];
     const int64_t n = c->n, size = shape->hidden / shape->heads, first = head * size;
+    const int64_t keys = shape->tokens;
     const double scale = 1 / sqrt((double)size);
     double most = -HUGE_VAL, largest = 0, sum = 0, spread = 0;
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < keys; i++) {
         double score = 0, magnitude = 0;
         for (int64_t d = first; d < first + size; d++) {
             double q = (double)c->copies[0][d * n + query] + (double)v->bias[SPR_QUERY][d];
@@ -92,24 +93,24 @@ static void check_query(struct check *c, int64_t layer, int64_t head, int64_t qu
         most = fmax(most, scores[i]);
         largest = fmax(largest, scale * magnitude);
     }
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < keys; i++) {
         spread = fmax(spread, most - scores[i]);
         scores[i] = exp(scores[i] - most);
         sum += scores[i];
     }
     /* A score's own error, the difference's and the scaling's, the exponential's; the sum of
-     * n of them and the quotient. */
+     * all of them and the quotient. */
     double exponent = ((double)size + 6) * UNIT * largest * 2 + 3 * UNIT * spread;
-    double relative = 2 * (exponent + EXP_ERROR) + ((double)n + 4) * UNIT;
+    double relative = 2 * (exponent + EXP_ERROR) + ((double)keys + 4) * UNIT;
     for (int64_t d = first; d < first + size; d++) {
         double context = 0, magnitude = 0;
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < keys; i++) {
             double value = (double)c->copies[2][d * n + i] + (double)v->bias[SPR_VALUE][d];
             context += scores[i] / sum * value;
             magnitude += scores[i] / sum * fabs(value);
         }
         judge(c, (double)c->encoder->context[d * n + query], context,
-              (relative + ((double)n + 4) * UNIT) * magnitude + 1e-30);
+              (relative + ((double)keys + 4) * UNIT) * magnitude + 1e-30);
     }
 }
 
@@ -117,7 +118,8 @@ static enum spr_status check_attention(struct check *c, int64_t layer, struct sp
 {
     const float *const from[3] = {c->encoder->query, c->encoder->key, c->encoder->value};
     const size_t bytes = (size_t)(c->encoder->shape.hidden * c->n) * sizeof(float);
-    double *scores = spr_calloc((size_t)c->n, sizeof *scores);
+    const int64_t tokens = c->encoder->shape.tokens;
+    double *scores = spr_calloc((size_t)tokens, sizeof *scores);
     if (!scores) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
@@ -126,7 +128,7 @@ static enum spr_status check_attention(struct check *c, int64_t layer, struct sp
     }
     spr_encoder_attention(c->encoder, layer);
     for (int i = 0; i < SAMPLES; i++) {
-        check_query(c, layer, pick(c, c->encoder->shape.heads), pick(c, c->n), scores);
+        check_query(c, layer, pick(c, c->encoder->shape.heads), pick(c, tokens), scores);
     }
     spr_free(scores);
     return SPR_OK;
@@ -190,7 +192,7 @@ static void check_norm(struct check *c, int64_t layer, int which)
            (size_t)(c->encoder->shape.hidden * c->n) * sizeof(float));
     spr_encoder_norm(c->encoder, layer, which);
     for (int i = 0; i < SAMPLES; i++) {
-        check_column(c, layer, which, pick(c, c->n));
+        check_column(c, layer, which, pick(c, c->encoder->shape.tokens));
     }
 }
 
@@ -225,10 +227,10 @@ enum spr_status spr_encoder_check(struct spr_encoder *encoder,
     struct check c = {.encoder = encoder,
                       .source = source,
                       .variant = variant,
-                      .n = shape->tokens,
+                      .n = spr_encoder_columns(shape),
                       .random = source->seed ^ 0x5EED};
-    const size_t hidden = (size_t)(shape->hidden * shape->tokens);
-    const size_t wide = (size_t)(shape->intermediate * shape->tokens);
+    const size_t hidden = (size_t)(shape->hidden * spr_encoder_columns(shape));
+    const size_t wide = (size_t)(shape->intermediate * spr_encoder_columns(shape));
     float *room = spr_calloc(3 * hidden + (wide > hidden ? wide : hidden), sizeof *room);
     enum spr_status status = room ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
     for (int i = 0; i < 3 && room; i++) {

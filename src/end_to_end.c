@@ -34,7 +34,7 @@ struct run {
     struct spr_encoder_source source;
     struct entry *entry;
     size_t count;
-    float *input; /* hidden x tokens */
+    float *input; /* hidden x columns */
     double (*clock_s)(void);
 };
 
@@ -77,16 +77,13 @@ static enum spr_status prune(struct run *r, const struct spr_variant *variant,
     return status;
 }
 
-/* Tokens of the busiest thread; one is another path of the kernels. */
-static int64_t share_tokens(const struct run *r)
+/* Columns of the busiest thread. */
+static int64_t share_columns(const struct run *r)
 {
     const int threads = r->options->validate->threads;
-    int64_t range[2], most = 2;
-    for (int t = 0; t < threads; t++) {
-        spr_encoder_share(&r->source.shape, t, threads, range);
-        most = range[1] - range[0] > most ? range[1] - range[0] : most;
-    }
-    return most;
+    int64_t range[2];
+    spr_encoder_share(&r->source.shape, threads - 1, threads, range);
+    return range[1] - range[0];
 }
 
 static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t layer,
@@ -110,7 +107,7 @@ static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t 
         const struct spr_expected_case of = {.pattern = choice.pattern,
                                              .m = matrix.m,
                                              .k = matrix.k,
-                                             .n = share_tokens(r),
+                                             .n = share_columns(r),
                                              .kept = *cells,
                                              .threads = 1, /* each on its own tokens */
                                              .isa = o->isa,
@@ -149,20 +146,21 @@ static enum spr_status make_entry(struct run *r, const struct spr_variant *varia
         status ? status : spr_encoder_check(&entry->encoder, &r->source, variant, worst, err);
     if (status == SPR_OK) {
         spr_encoder_run(&entry->encoder);
-        entry->bits = spr_bits(entry->encoder.x, (size_t)(shape->hidden * shape->tokens));
+        entry->bits =
+            spr_bits(entry->encoder.x, (size_t)(shape->hidden * spr_encoder_columns(shape)));
     }
     return status;
 }
 
 static enum spr_status make_input(struct run *r, struct spr_error *err)
 {
-    const int64_t hidden = r->source.shape.hidden, n = r->source.shape.tokens;
+    const int64_t hidden = r->source.shape.hidden, n = spr_encoder_columns(&r->source.shape);
     uint64_t random = r->options->validate->seed;
     r->input = spr_calloc((size_t)(hidden * n), sizeof *r->input);
     if (!r->input) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    for (int64_t j = 0; j < n; j++) {
+    for (int64_t j = 0; j < r->source.shape.tokens; j++) {
         for (int64_t i = 0; i < hidden; i++) {
             r->input[i * n + j] = r->options->states
                                       ? r->options->states[j * hidden + i]
@@ -179,12 +177,12 @@ static double product_time(const struct run *r, const struct entry *entry, int64
 {
     const struct spr_validate_options *o = r->options->validate;
     const struct spr_encoder_shape *shape = &r->source.shape;
-    const double activations =
-        (double)shape->tokens * 4 * (6 * (double)shape->hidden + (double)shape->intermediate);
+    const double activations = (double)spr_encoder_columns(shape) * 4 *
+                               (6 * (double)shape->hidden + (double)shape->intermediate);
     struct spr_expected expected;
     struct spr_expected_case of = {
         .pattern = spr_encoder_choice(&r->source, entry->variant, layer, product).pattern,
-        .n = share_tokens(r),
+        .n = share_columns(r),
         .kept = entry->cells[layer][product],
         .threads = 1,
         .isa = o->isa,
@@ -236,7 +234,7 @@ static double exchange_time(const struct run *r, double elements)
 static double attention_time(const struct run *r, const struct entry *entry)
 {
     const struct spr_encoder_shape *shape = &r->source.shape;
-    const double n = (double)shape->tokens, mine = (double)share_tokens(r);
+    const double n = (double)shape->tokens, mine = (double)share_columns(r);
     const int64_t size = shape->hidden / shape->heads;
     const struct spr_encoder_head *room = &entry->encoder.head[0];
     double head = head_product(r, &room->scores.plan) + head_product(r, &room->context.plan);
@@ -256,7 +254,7 @@ static double product_bytes(const struct entry *entry, int product)
  * was used. */
 static double norm_time(const struct run *r, const struct entry *entry, int product)
 {
-    const double share = (double)r->source.shape.hidden * (double)share_tokens(r);
+    const double share = (double)r->source.shape.hidden * (double)share_columns(r);
     return function_time(r, SPR_FUNCTION_NORM, share,
                          8 * share + product_bytes(entry, product));
 }
@@ -267,7 +265,7 @@ static void predict(const struct run *r, const struct entry *entry,
     const struct spr_encoder_shape *shape = &r->source.shape;
     const struct spr_kernel_rates *kernels = r->machine->kernels;
     const double threads = r->options->validate->threads, layers = (double)shape->layers;
-    const double wide = (double)shape->intermediate * (double)share_tokens(r);
+    const double wide = (double)shape->intermediate * (double)share_columns(r);
     /* Starting and ending a team. */
     const double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
     double *part = out->expected_part_s;
@@ -344,7 +342,8 @@ static enum spr_status time_entries(struct run *r, struct spr_end_to_end_case *c
     spr_free(subjects);
     for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
         const struct spr_encoder *e = &r->entry[i].encoder;
-        if (spr_bits(e->x, (size_t)(e->shape.hidden * e->shape.tokens)) != r->entry[i].bits) {
+        if (spr_bits(e->x, (size_t)(e->shape.hidden * spr_encoder_columns(&e->shape))) !=
+            r->entry[i].bits) {
             status = spr_fail(err, SPR_EINPUT,
                               "wrong result: the output of %s changed while it was timed",
                               cases[i].variant);
@@ -446,8 +445,8 @@ static double fma_rate(const struct spr_validate_options *o)
 /* The dense encoder's last states, tokens x hidden. */
 static void give_output(const struct run *r)
 {
-    const int64_t hidden = r->source.shape.hidden, n = r->source.shape.tokens;
-    for (int64_t j = 0; j < n && r->options->output; j++) {
+    const int64_t hidden = r->source.shape.hidden, n = spr_encoder_columns(&r->source.shape);
+    for (int64_t j = 0; j < r->source.shape.tokens && r->options->output; j++) {
         for (int64_t i = 0; i < hidden; i++) {
             r->options->output[j * hidden + i] = r->entry[0].encoder.x[i * n + j];
         }

@@ -98,7 +98,7 @@ static void test_wrong(void)
     struct spr_network network = network_of("encoder.csv");
     struct spr_encoder_source source;
     struct spr_encoder encoder;
-    float *input = calloc(48 * 21, sizeof *input);
+    float *input = calloc(48 * 32, sizeof *input);
     double worst = 0, cells;
     CHECK_STATUS(SPR_OK, spr_encoder_source_make(&network, &options, &source, &err), &err);
     CHECK_STATUS(SPR_OK, spr_encoder_make(&source.shape, o.isa, 1, &encoder, &err), &err);
@@ -116,7 +116,7 @@ static void test_wrong(void)
                      &err);
         spr_matrix_free(&matrix);
     }
-    for (int i = 0; i < 48 * 21; i++) {
+    for (int i = 0; i < 48 * 32; i++) {
         input[i] = (float)(i % 13) - 6;
     }
     encoder.input = input;
