@@ -98,6 +98,7 @@ static void expect(const struct spr_analysis *a, const struct spr_layer *layer, 
     struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
                                    .threads = a->expected_threads,
                                    .isa = a->expected_isa,
+                                   .layout = a->options.layout,
                                    .residency = a->expected_residency};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;

@@ -57,6 +57,7 @@ void spr_record_put_options(struct spr_emit *out, const struct spr_options *opti
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
     if (expected) {
         spr_emit_text(out, "expected_residency", spr_residency_name(*expected));
+        spr_emit_text(out, "layout", spr_layout_name(options->layout));
     }
     spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
     spr_emit_bool(out, "assume_uniform", options->assume_uniform);
@@ -199,6 +200,10 @@ enum spr_status spr_record_read_options(const struct spr_record_place *at,
     const char *expected = spr_json_text(spr_json_get(options, "expected_residency"));
     out->has_residency = expected ? strcmp(expected, spr_residency_name(out->residency)) == 0
                                   : out->residency != SPR_RESIDENCY_DRAM;
+    const char *layout = spr_json_text(spr_json_get(options, "layout"));
+    out->layout = layout && strcmp(layout, spr_layout_name(SPR_LAYOUT_NK)) == 0
+                      ? SPR_LAYOUT_NK
+                      : SPR_LAYOUT_KN;
     (void)spr_json_bool(spr_json_get(options, "ideal_tiles"), &out->ideal_tiles);
     (void)spr_json_bool(spr_json_get(options, "assume_uniform"), &out->assume_uniform);
     (void)spr_json_bool(spr_json_get(options, "max_drop_relative"), &out->max_drop_relative);

@@ -7,6 +7,7 @@
 #include "sproof/expected.h"
 #include "sproof/layer.h"
 #include "sproof/machine.h"
+#include "sproof/kernel.h"
 #include "sproof/model.h"
 
 #ifdef __cplusplus
@@ -22,7 +23,8 @@ struct spr_options {
     bool ideal_tiles;
     enum spr_residency residency;
     bool has_residency; /* asked for: the expected time has it too, not its own (network) */
-    int64_t threads;    /* cores whose private caches count; 0: one */
+    enum spr_layout layout; /* of X and Y, which the expected times are for */
+    int64_t threads;        /* cores whose private caches count; 0: one */
     double batches[SPR_BATCHES_MAX];
     size_t batch_count;
     bool has_max_drop;

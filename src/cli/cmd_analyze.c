@@ -119,6 +119,9 @@ static enum spr_status read_options(struct work *w)
     if (status == SPR_OK && value[OPT_RESIDENCY]) {
         status = read_residency(value[OPT_RESIDENCY], &w->options, w->err);
     }
+    if (status == SPR_OK && value[OPT_LAYOUT]) {
+        status = cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err);
+    }
     if (status == SPR_OK && value[OPT_PATTERN]) {
         status = cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err);
     }
@@ -342,10 +345,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY,       OPT_MAX_DROP, OPT_MACHINE, OPT_SET,     OPT_PATTERN,
-    OPT_SPARSITY,       OPT_BATCH,    OPT_DTYPE,   OPT_THREADS, OPT_RESIDENCY,
-    OPT_LAYERS,         OPT_NO_SAVE,  OPT_OUTPUT,  OPT_FORMAT,  OPT_IDEAL_TILES,
-    OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY, OPT_MAX_DROP, OPT_MACHINE, OPT_SET,         OPT_PATTERN,        OPT_SPARSITY,
+    OPT_BATCH,    OPT_DTYPE,    OPT_THREADS, OPT_RESIDENCY,   OPT_LAYOUT,         OPT_LAYERS,
+    OPT_NO_SAVE,  OPT_OUTPUT,   OPT_FORMAT,  OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",

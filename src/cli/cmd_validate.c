@@ -137,10 +137,7 @@ static enum spr_status read_options(struct work *w)
     status = status ? status : read_threads(w, value[OPT_THREADS]);
     status = status ? status : read_residency(w, value[OPT_RESIDENCY]);
     if (status == SPR_OK && value[OPT_LAYOUT]) {
-        static const char *const layouts[] = {"kn", "nk", NULL};
-        int layout = 0;
-        status = cli_word("layout", value[OPT_LAYOUT], layouts, &layout, w->err);
-        w->options.layout = (enum spr_layout)layout;
+        status = cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err);
     }
     w->options.tune = value[OPT_TUNE] != NULL;
     if (status == SPR_OK && w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
@@ -400,6 +397,7 @@ static enum spr_status measure(struct work *w)
     v->head.created = w->cli->created;
     v->options = w->record.options;
     v->options.residency = w->options.residency;
+    v->options.layout = w->options.layout;
     v->options.threads = w->options.threads;
     v->options.batches[0] = w->options.batch;
     v->options.batch_count = 1;

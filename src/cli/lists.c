@@ -342,6 +342,15 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err)
+{
+    static const char *const names[] = {"kn", "nk", NULL};
+    int index = 0;
+    enum spr_status status = cli_word("layout", text, names, &index, err);
+    *layout = (enum spr_layout)index;
+    return status;
+}
+
 enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err)
 {
     double value = 0;

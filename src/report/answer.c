@@ -65,10 +65,10 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
 static void put_kernels(FILE *file, const struct spr_analysis *a)
 {
     if (a->has_expected) {
-        fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s\n",
+        fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s%s\n",
                 spr_isa_name(a->expected_isa), a->expected_threads,
-                a->expected_threads == 1 ? "" : "s",
-                spr_residency_name(a->expected_residency));
+                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->expected_residency),
+                a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
     }
 }
 

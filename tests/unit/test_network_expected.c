@@ -240,12 +240,15 @@ static void recorded(void)
         struct spr_record_head head = {.command = "x", .created = "y"};
         start(&s, NET "a,,,,,,,,,x,csr,0.9,\n");
         s.options.has_residency = given;
+        s.options.layout = given ? SPR_LAYOUT_NK : SPR_LAYOUT_KN;
         analyze(&s);
+        CHECK_INT(s.options.layout, fake_last.layout);
         FILE *file = fopen("first.json", "wb");
         CHECK_INT(SPR_OK, spr_record_write(file, &s.analysis, &head, NULL));
         fclose(file);
         CHECK_INT(SPR_OK, spr_record_read("first.json", &record, NULL));
         CHECK_INT(given, record.options.has_residency);
+        CHECK_INT(s.options.layout, record.options.layout);
         record.machine.kernels = &fake_kernels;
         CHECK_INT(SPR_OK, spr_analyze(&record.network, &record.machine, &record.options,
                                       &again, NULL));
