@@ -64,8 +64,8 @@ static void once(struct bench *b)
         for (int64_t row = 0; row + 3 * HEAD <= b->rows; row += 3 * HEAD) {
             float *head = b->memory + row * TOKENS;
             b->ops->add(head, b->bias, HEAD, TOKENS, all);
-            spr_pack_columns(&b->keys, head + HEAD * TOKENS, TOKENS, b->bias);
-            spr_pack_rows(&b->values, head + 2 * HEAD * TOKENS, TOKENS, b->bias);
+            spr_pack_columns(&b->keys, all, head + HEAD * TOKENS, TOKENS, b->bias);
+            spr_pack_rows(&b->values, all, head + 2 * HEAD * TOKENS, TOKENS, b->bias);
         }
     }
 }

@@ -66,20 +66,33 @@ enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],
     return status;
 }
 
-void spr_pack_columns(const struct spr_packed *packed, const float *source, int64_t n,
-                      const float *bias)
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
+                      const float *source, int64_t n, const float *bias)
 {
     const struct spr_strips *s = spr_packed_strips(packed);
     for (size_t i = 0; i < s->strip_count; i++) {
         const struct spr_strip *strip = &s->strip[i];
+        const int64_t rows = strip->rows;
         for (uint32_t g = strip->begin; g < strip->end; g++) {
             const struct spr_segment *segment = &s->segment[g];
+            const int64_t begin = most(range[0] - segment->row, 0);
+            const int64_t end = least(range[1] - segment->row, rows);
             float *out = s->value + segment->value;
-            for (uint32_t step = 0; step < segment->steps; step++) {
-                int64_t column = strip->column + step;
-                const float *from = source + column * n + segment->row;
-                for (uint32_t r = 0; r < strip->rows; r++) {
-                    *out++ = from[r] + bias[column];
+            for (int64_t step = 0; step < segment->steps && begin < end; step++) {
+                const int64_t column = strip->column + step;
+                const float *from = source + column * n + segment->row - range[0];
+                for (int64_t r = begin; r < end; r++) {
+                    out[step * rows + r] = from[r] + bias[column];
                 }
             }
         }
@@ -89,23 +102,25 @@ void spr_pack_columns(const struct spr_packed *packed, const float *source, int6
 /* Steps that are transposed together, so that each line of the source is read once. */
 #define BLOCK 16
 
-void spr_pack_rows(const struct spr_packed *packed, const float *source, int64_t n,
-                   const float *bias)
+void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
+                   const float *source, int64_t n, const float *bias)
 {
     const struct spr_strips *s = spr_packed_strips(packed);
     for (size_t i = 0; i < s->strip_count; i++) {
         const struct spr_strip *strip = &s->strip[i];
-        const size_t rows = strip->rows;
+        const int64_t rows = strip->rows;
         for (uint32_t g = strip->begin; g < strip->end; g++) {
             const struct spr_segment *segment = &s->segment[g];
+            const int64_t last = least(range[1] - strip->column, segment->steps);
             float *out = s->value + segment->value;
-            const float *from = source + segment->row * n + strip->column;
-            for (size_t step = 0; step < segment->steps; step += BLOCK) {
-                size_t end = step + BLOCK < segment->steps ? step + BLOCK : segment->steps;
-                for (size_t r = 0; r < rows; r++) {
-                    const float *row = from + r * (size_t)n;
+            const float *from = source + segment->row * n + strip->column - range[0];
+            for (int64_t step = most(range[0] - strip->column, 0); step < last;
+                 step += BLOCK) {
+                const int64_t end = least(step + BLOCK, last);
+                for (int64_t r = 0; r < rows; r++) {
+                    const float *row = from + r * n;
                     const float b = bias[segment->row + r];
-                    for (size_t at = step; at < end; at++) {
+                    for (int64_t at = step; at < end; at++) {
                         out[at * rows + r] = row[at] + b;
                     }
                 }
@@ -219,109 +234,149 @@ static int team_member(int *members)
 #endif
 }
 
-void spr_encoder_share(const struct spr_encoder_shape *shape, int me, int members,
+void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
                        int64_t range[2])
 {
     const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
     const int64_t all = spr_encoder_columns(shape) / line;
-    range[0] = all * me / members * line;
-    range[1] = all * (me + 1) / members * line;
+    range[0] = all * thread / threads * line;
+    range[1] = all * (thread + 1) / threads * line;
 }
 
-/* Y = W X in some columns of x and y, whose rows are n apart. */
-static void multiply(const struct spr_packed *packed, int64_t n, const int64_t range[2],
-                     const float *x, float *y)
+int64_t spr_encoder_at(const struct spr_encoder_shape *shape, int threads, int64_t rows,
+                       int64_t i, int64_t j)
 {
-    struct spr_strips share = *spr_packed_strips(packed);
-    share.n = range[1] - range[0];
-    share.row = n;
-    if (share.n > 0) {
-        spr_tiles_of(packed->plan.isa)->matrix(&share, 0, x + range[0], y + range[0]);
+    int64_t range[2] = {0, 0};
+    for (int t = 0; t < threads && range[1] <= j; t++) {
+        spr_encoder_share(shape, t, threads, range);
+    }
+    return rows * range[0] + i * (range[1] - range[0]) + j - range[0];
+}
+
+/* The columns of one thread. */
+struct share {
+    int thread;
+    int64_t begin, columns;
+};
+
+/* A share of a matrix of so many rows. */
+static float *part(float *matrix, int64_t rows, const struct share *share)
+{
+    return matrix + rows * share->begin;
+}
+
+static void multiply(const struct spr_packed *packed, int64_t columns, const float *x,
+                     float *y)
+{
+    struct spr_strips strips = *spr_packed_strips(packed);
+    strips.n = strips.row = columns;
+    spr_tiles_of(packed->plan.isa)->matrix(&strips, 0, x, y);
+}
+
+static void linear(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    int64_t m, k;
+    spr_encoder_product(&e->shape, product, &m, &k);
+    multiply(&e->layer[layer].product[product], s->columns,
+             spr_encoder_input_of(e, product) + k * s->begin,
+             part(spr_encoder_output_of(e, product), m, s));
+}
+
+/* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head and some queries. */
+static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
+                   struct spr_encoder_head *room, const struct share *s)
+{
+    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+    const int64_t hidden = e->shape.hidden, size = hidden / e->shape.heads;
+    const int64_t row = head * size, all[2] = {0, s->columns};
+    float *query = part(e->query, hidden, s) + row * s->columns;
+    ops->add(query, v->bias[SPR_QUERY] + row, size, s->columns, all);
+    for (int t = 0; t < e->threads; t++) {
+        int64_t range[2];
+        spr_encoder_share(&e->shape, t, e->threads, range);
+        const int64_t columns = range[1] - range[0];
+        const int64_t from = hidden * range[0] + row * columns;
+        range[1] = least(range[1], e->shape.tokens);
+        spr_pack_columns(&room->scores, range, e->key + from, columns, v->bias[SPR_KEY] + row);
+        spr_pack_rows(&room->context, range, e->value + from, columns,
+                      v->bias[SPR_VALUE] + row);
+    }
+    multiply(&room->scores, s->columns, query, room->matrix);
+    ops->softmax(room->matrix, e->shape.tokens, s->columns, all,
+                 (float)(1 / sqrt((double)size)));
+    multiply(&room->context, s->columns, room->matrix,
+             part(e->context, hidden, s) + row * s->columns);
+}
+
+static void attention(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    struct spr_encoder_head *room = &e->head[s->thread];
+    (void)product;
+    for (int64_t head = 0; head < e->shape.heads; head++) {
+        attend(e, &e->vectors[layer], head, room, s);
+    }
+}
+
+static void gelu(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    const int64_t all[2] = {0, s->columns}, rows = e->shape.intermediate;
+    spr_elementwise_of(e->isa)->gelu(part(e->wide, rows, s), e->vectors[layer].bias[product],
+                                     rows, s->columns, all);
+}
+
+static void norm(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    const struct spr_encoder_vectors *v = &e->vectors[layer];
+    const int which = product == SPR_OUTPUT;
+    const struct spr_norm norm = {.y = part(e->y, e->shape.hidden, s),
+                                  .x = part(e->x, e->shape.hidden, s),
+                                  .bias = v->bias[product],
+                                  .gamma = v->gamma[which],
+                                  .beta = v->beta[which],
+                                  .rows = e->shape.hidden,
+                                  .n = s->columns,
+                                  .epsilon = SPR_ENCODER_EPSILON};
+    spr_elementwise_of(e->isa)->norm(&norm, 0, s->columns);
+}
+
+/* One piece of a layer on every share. */
+static void on_shares(struct spr_encoder *e, int64_t layer, int product,
+                      void (*piece)(struct spr_encoder *, int64_t, int, const struct share *))
+{
+#ifdef _OPENMP
+#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
+#endif
+    {
+        int members, me = team_member(&members);
+        for (int t = me; t < e->threads; t += members) {
+            int64_t range[2];
+            spr_encoder_share(&e->shape, t, e->threads, range);
+            const struct share share = {t, range[0], range[1] - range[0]};
+            if (share.columns > 0) {
+                piece(e, layer, product, &share);
+            }
+        }
     }
 }
 
 void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)
 {
-#ifdef _OPENMP
-#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
-#endif
-    {
-        int64_t range[2];
-        int members, me = team_member(&members);
-        spr_encoder_share(&e->shape, me, members, range);
-        multiply(&e->layer[layer].product[product], spr_encoder_columns(&e->shape), range,
-                 spr_encoder_input_of(e, product), spr_encoder_output_of(e, product));
-    }
-}
-
-/* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head and some queries. */
-static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
-                   struct spr_encoder_head *room, const int64_t range[2])
-{
-    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
-    const int64_t n = spr_encoder_columns(&e->shape);
-    const int64_t size = e->shape.hidden / e->shape.heads;
-    const int64_t row = head * size;
-    ops->add(e->query + row * n, v->bias[SPR_QUERY] + row, size, n, range);
-    spr_pack_columns(&room->scores, e->key + row * n, n, v->bias[SPR_KEY] + row);
-    multiply(&room->scores, n, range, e->query + row * n, room->matrix);
-    ops->softmax(room->matrix, e->shape.tokens, n, range, (float)(1 / sqrt((double)size)));
-    spr_pack_rows(&room->context, e->value + row * n, n, v->bias[SPR_VALUE] + row);
-    multiply(&room->context, n, range, room->matrix, e->context + row * n);
+    on_shares(e, layer, product, linear);
 }
 
 void spr_encoder_attention(struct spr_encoder *e, int64_t layer)
 {
-#ifdef _OPENMP
-#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
-#endif
-    {
-        int64_t range[2];
-        int members, me = team_member(&members);
-        spr_encoder_share(&e->shape, me, members, range);
-        for (int64_t head = 0; head < e->shape.heads && range[0] < range[1]; head++) {
-            attend(e, &e->vectors[layer], head, &e->head[me], range);
-        }
-    }
+    on_shares(e, layer, 0, attention);
 }
 
 void spr_encoder_gelu(struct spr_encoder *e, int64_t layer)
 {
-    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
-#ifdef _OPENMP
-#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
-#endif
-    {
-        int64_t range[2];
-        int members, me = team_member(&members);
-        spr_encoder_share(&e->shape, me, members, range);
-        ops->gelu(e->wide, e->vectors[layer].bias[SPR_INTERMEDIATE], e->shape.intermediate,
-                  spr_encoder_columns(&e->shape), range);
-    }
+    on_shares(e, layer, SPR_INTERMEDIATE, gelu);
 }
 
 void spr_encoder_norm(struct spr_encoder *e, int64_t layer, int which)
 {
-    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
-    const struct spr_encoder_vectors *v = &e->vectors[layer];
-    const struct spr_norm norm = {.y = e->y,
-                                  .x = e->x,
-                                  .bias =
-                                      v->bias[which == 0 ? SPR_ATTENTION_OUTPUT : SPR_OUTPUT],
-                                  .gamma = v->gamma[which],
-                                  .beta = v->beta[which],
-                                  .rows = e->shape.hidden,
-                                  .n = spr_encoder_columns(&e->shape),
-                                  .epsilon = SPR_ENCODER_EPSILON};
-#ifdef _OPENMP
-#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
-#endif
-    {
-        int64_t range[2];
-        int members, me = team_member(&members);
-        spr_encoder_share(&e->shape, me, members, range);
-        ops->norm(&norm, range[0], range[1]);
-    }
+    on_shares(e, layer, which == 0 ? SPR_ATTENTION_OUTPUT : SPR_OUTPUT, norm);
 }
 
 /* Adds what passed since *since to a part. */

@@ -71,7 +71,7 @@ struct spr_encoder {
     struct spr_encoder_head *head;                       /* [threads] */
     float *x, *query, *key, *value, *context, *wide, *y; /* activations, owned through x */
     void *memory;
-    const float *input; /* hidden x columns, borrowed */
+    const float *input; /* hidden x columns, in shares like the rest, borrowed */
     double (*clock_s)(void);
     double *part_s; /* [SPR_ENCODER_PARTS]: adds up the seconds of each; NULL: not timed */
 };
@@ -82,10 +82,16 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
                                  struct spr_error *err);
 void spr_encoder_free(struct spr_encoder *encoder);
 
-/* The columns [range[0], range[1]) of one thread of a team: whole cache lines. Every thread
- * works on its own columns from end to end; only keys and values are read by all. */
-void spr_encoder_share(const struct spr_encoder_shape *shape, int me, int members,
+/* The columns [range[0], range[1]) of one thread of several: whole cache lines. Every thread
+ * works on its own columns from end to end; only keys and values are read by all. Each share of
+ * a matrix is a matrix of its own, behind the one before: with rows of all columns a thread
+ * would use part of the cache's sets, and what is fetched ahead would be another's. */
+void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
                        int64_t range[2]);
+
+/* Where row i, column j of a matrix of activations of so many rows is. */
+int64_t spr_encoder_at(const struct spr_encoder_shape *shape, int threads, int64_t rows,
+                       int64_t i, int64_t j);
 
 /* From encoder->input to encoder->x. Never allocates. */
 void spr_encoder_run(struct spr_encoder *encoder);
@@ -101,13 +107,13 @@ void spr_encoder_norm(struct spr_encoder *encoder, int64_t layer, int which);
 const float *spr_encoder_input_of(const struct spr_encoder *encoder, int product);
 float *spr_encoder_output_of(const struct spr_encoder *encoder, int product);
 
-/* Fills a packed dense matrix (rows x columns of a template) from source + bias, where element
- * (i, j) is source[j * n + i] (transposed) or source[i * n + j], and bias goes with j, with
- * i. */
-void spr_pack_columns(const struct spr_packed *packed, const float *source, int64_t n,
-                      const float *bias);
-void spr_pack_rows(const struct spr_packed *packed, const float *source, int64_t n,
-                   const float *bias);
+/* Fills the tokens [range[0], range[1]) of a packed dense matrix (of a template) from source +
+ * bias; source: features x the tokens of the range, rows n apart. Columns: the matrix is tokens
+ * x features; rows: features x tokens. A bias is a feature's. */
+void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
+                      const float *source, int64_t n, const float *bias);
+void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
+                   const float *source, int64_t n, const float *bias);
 
 /* A template for that: a dense m x k matrix for n columns, on one thread. */
 enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],

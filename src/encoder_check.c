@@ -26,6 +26,11 @@ struct check {
     float *copies[3];
 };
 
+static int64_t at(const struct check *c, int64_t rows, int64_t i, int64_t j)
+{
+    return spr_encoder_at(&c->encoder->shape, c->encoder->threads, rows, i, j);
+}
+
 /* One element: its error over its bound. */
 static void judge(struct check *c, double value, double expected, double bound)
 {
@@ -38,12 +43,34 @@ static int64_t pick(struct check *c, int64_t count)
     return (int64_t)(spr_random(&c->random) % (uint64_t)count);
 }
 
+/* Rows of Y in the columns of one thread. sums: room. */
+static void check_share(struct check *c, const struct spr_matrix *matrix, int product,
+                        int thread, const int64_t rows[SAMPLES], double *sums)
+{
+    int64_t range[2];
+    spr_encoder_share(&c->encoder->shape, thread, c->encoder->threads, range);
+    const int64_t columns = range[1] - range[0];
+    double terms[SAMPLES], *magnitude = sums + SAMPLES * columns;
+    const float *x = spr_encoder_input_of(c->encoder, product) + matrix->k * range[0];
+    const float *y = spr_encoder_output_of(c->encoder, product) + matrix->m * range[0];
+    if (columns > 0) {
+        spr_matrix_product(matrix, columns, x, rows, SAMPLES, sums, magnitude, terms);
+    }
+    for (int i = 0; i < SAMPLES && columns > 0; i++) {
+        for (int64_t j = 0; j < columns; j++) {
+            double bound = (terms[i] + 2) * UNIT * magnitude[i * columns + j];
+            judge(c, (double)y[rows[i] * columns + j], sums[i * columns + j],
+                  bound > 0 ? bound : UNIT);
+        }
+    }
+}
+
 static enum spr_status check_linear(struct check *c, int64_t layer, int product,
                                     struct spr_error *err)
 {
     const struct spr_choice choice = spr_encoder_choice(c->source, c->variant, layer, product);
     struct spr_matrix matrix = {0};
-    double cells, terms[SAMPLES];
+    double cells;
     int64_t rows[SAMPLES];
     double *sums = spr_calloc((size_t)(2 * SAMPLES * c->n), sizeof *sums);
     enum spr_status status =
@@ -54,16 +81,8 @@ static enum spr_status check_linear(struct check *c, int64_t layer, int product,
         for (int i = 0; i < SAMPLES; i++) {
             rows[i] = pick(c, matrix.m);
         }
-        double *magnitude = sums + SAMPLES * c->n;
-        spr_matrix_product(&matrix, c->n, spr_encoder_input_of(c->encoder, product), rows,
-                           SAMPLES, sums, magnitude, terms);
-        const float *y = spr_encoder_output_of(c->encoder, product);
-        for (int i = 0; i < SAMPLES; i++) {
-            for (int64_t j = 0; j < c->n; j++) {
-                double bound = (terms[i] + 2) * UNIT * magnitude[i * c->n + j];
-                judge(c, (double)y[rows[i] * c->n + j], sums[i * c->n + j],
-                      bound > 0 ? bound : UNIT);
-            }
+        for (int t = 0; t < c->encoder->threads; t++) {
+            check_share(c, &matrix, product, t, rows, sums);
         }
     }
     spr_matrix_free(&matrix);
@@ -77,15 +96,17 @@ static void check_query(struct check *c, int64_t layer, int64_t head, int64_t qu
 {
     const struct spr_encoder_shape *shape = &c->encoder->shape;
     const struct spr_encoder_vectors *v = &c->source->vectors[layer];
-    const int64_t n = c->n, size = shape->hidden / shape->heads, first = head * size;
+    const int64_t size = shape->hidden / shape->heads, first = head * size;
     const int64_t keys = shape->tokens;
     const double scale = 1 / sqrt((double)size);
     double most = -HUGE_VAL, largest = 0, sum = 0, spread = 0;
     for (int64_t i = 0; i < keys; i++) {
         double score = 0, magnitude = 0;
         for (int64_t d = first; d < first + size; d++) {
-            double q = (double)c->copies[0][d * n + query] + (double)v->bias[SPR_QUERY][d];
-            double k = (double)c->copies[1][d * n + i] + (double)v->bias[SPR_KEY][d];
+            double q = (double)c->copies[0][at(c, shape->hidden, d, query)] +
+                       (double)v->bias[SPR_QUERY][d];
+            double k =
+                (double)c->copies[1][at(c, shape->hidden, d, i)] + (double)v->bias[SPR_KEY][d];
             score += q * k;
             magnitude += fabs(q * k);
         }
@@ -105,11 +126,12 @@ static void check_query(struct check *c, int64_t layer, int64_t head, int64_t qu
     for (int64_t d = first; d < first + size; d++) {
         double context = 0, magnitude = 0;
         for (int64_t i = 0; i < keys; i++) {
-            double value = (double)c->copies[2][d * n + i] + (double)v->bias[SPR_VALUE][d];
+            double value = (double)c->copies[2][at(c, shape->hidden, d, i)] +
+                           (double)v->bias[SPR_VALUE][d];
             context += scores[i] / sum * value;
             magnitude += scores[i] / sum * fabs(value);
         }
-        judge(c, (double)c->encoder->context[d * n + query], context,
+        judge(c, (double)c->encoder->context[at(c, shape->hidden, d, query)], context,
               (relative + ((double)keys + 4) * UNIT) * magnitude + 1e-30);
     }
 }
@@ -142,11 +164,12 @@ static void check_gelu(struct check *c, int64_t layer)
     spr_encoder_gelu(c->encoder, layer);
     for (int i = 0; i < SAMPLES; i++) {
         int64_t row = pick(c, rows);
-        for (int64_t j = row * c->n; j < (row + 1) * c->n; j++) {
-            double x = (double)c->before[j] + (double)bias[row];
+        for (int64_t j = 0; j < c->n; j++) {
+            const int64_t here = at(c, rows, row, j);
+            double before = (double)c->before[here], x = before + (double)bias[row];
             double bound = fabs(x) * (PHI_ERROR + 4 * UNIT) +
-                           2 * UNIT * (fabs((double)c->before[j]) + fabs((double)bias[row]));
-            judge(c, (double)c->encoder->wide[j], x * 0.5 * erfc(-x * sqrt(0.5)),
+                           2 * UNIT * (fabs(before) + fabs((double)bias[row]));
+            judge(c, (double)c->encoder->wide[here], x * 0.5 * erfc(-x * sqrt(0.5)),
                   bound + 1e-30);
         }
     }
@@ -160,29 +183,29 @@ static void check_column(struct check *c, int64_t layer, int which, int64_t colu
     const int64_t rows = e->shape.hidden;
     double mean = 0, size = 0, square = 0;
     for (int64_t i = 0; i < rows; i++) {
-        int64_t at = i * c->n + column;
-        double sum = (double)e->y[at] + (double)bias[i] + (double)c->before[at];
+        int64_t here = at(c, rows, i, column);
+        double sum = (double)e->y[here] + (double)bias[i] + (double)c->before[here];
         mean += sum / (double)rows;
-        size +=
-            (fabs((double)e->y[at]) + fabs((double)bias[i]) + fabs((double)c->before[at])) /
-            (double)rows;
+        size += (fabs((double)e->y[here]) + fabs((double)bias[i]) +
+                 fabs((double)c->before[here])) /
+                (double)rows;
     }
     for (int64_t i = 0; i < rows; i++) {
-        int64_t at = i * c->n + column;
-        double apart = (double)e->y[at] + (double)bias[i] + (double)c->before[at] - mean;
+        int64_t here = at(c, rows, i, column);
+        double apart = (double)e->y[here] + (double)bias[i] + (double)c->before[here] - mean;
         square += apart * apart / (double)rows;
     }
     double deviation = sqrt(square + (double)SPR_ENCODER_EPSILON);
     for (int64_t i = 0; i < rows; i++) {
-        int64_t at = i * c->n + column;
-        double sum = (double)e->y[at] + (double)bias[i] + (double)c->before[at];
+        int64_t here = at(c, rows, i, column);
+        double sum = (double)e->y[here] + (double)bias[i] + (double)c->before[here];
         double apart = (sum - mean) / deviation;
         double gamma = (double)v->gamma[which][i], beta = (double)v->beta[which][i];
         /* The mean of `rows` terms, their squares, and the operations of the element. */
         double terms = ((double)rows + 16) * UNIT;
         double bound = fabs(gamma) * terms * (size / deviation + 2 * fabs(apart)) +
                        4 * UNIT * (fabs(gamma * apart) + fabs(beta));
-        judge(c, (double)e->x[at], gamma * apart + beta, bound + 1e-30);
+        judge(c, (double)e->x[here], gamma * apart + beta, bound + 1e-30);
     }
 }
 

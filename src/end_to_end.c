@@ -34,7 +34,7 @@ struct run {
     struct spr_encoder_source source;
     struct entry *entry;
     size_t count;
-    float *input; /* hidden x columns */
+    float *input; /* hidden x columns, in the shares of the threads */
     double (*clock_s)(void);
 };
 
@@ -154,17 +154,19 @@ static enum spr_status make_entry(struct run *r, const struct spr_variant *varia
 
 static enum spr_status make_input(struct run *r, struct spr_error *err)
 {
-    const int64_t hidden = r->source.shape.hidden, n = spr_encoder_columns(&r->source.shape);
-    uint64_t random = r->options->validate->seed;
-    r->input = spr_calloc((size_t)(hidden * n), sizeof *r->input);
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    const struct spr_validate_options *o = r->options->validate;
+    const int64_t hidden = shape->hidden;
+    uint64_t random = o->seed;
+    r->input = spr_calloc((size_t)(hidden * spr_encoder_columns(shape)), sizeof *r->input);
     if (!r->input) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    for (int64_t j = 0; j < r->source.shape.tokens; j++) {
+    for (int64_t j = 0; j < shape->tokens; j++) {
         for (int64_t i = 0; i < hidden; i++) {
-            r->input[i * n + j] = r->options->states
-                                      ? r->options->states[j * hidden + i]
-                                      : (float)(2 * spr_random_unit(&random) - 1);
+            r->input[spr_encoder_at(shape, o->threads, hidden, i, j)] =
+                r->options->states ? r->options->states[j * hidden + i]
+                                   : (float)(2 * spr_random_unit(&random) - 1);
         }
     }
     return SPR_OK;
@@ -445,10 +447,13 @@ static double fma_rate(const struct spr_validate_options *o)
 /* The dense encoder's last states, tokens x hidden. */
 static void give_output(const struct run *r)
 {
-    const int64_t hidden = r->source.shape.hidden, n = spr_encoder_columns(&r->source.shape);
-    for (int64_t j = 0; j < r->source.shape.tokens && r->options->output; j++) {
+    const struct spr_encoder_shape *shape = &r->source.shape;
+    const int threads = r->options->validate->threads;
+    const int64_t hidden = shape->hidden;
+    for (int64_t j = 0; j < shape->tokens && r->options->output; j++) {
         for (int64_t i = 0; i < hidden; i++) {
-            r->options->output[j * hidden + i] = r->entry[0].encoder.x[i * n + j];
+            r->options->output[j * hidden + i] =
+                r->entry[0].encoder.x[spr_encoder_at(shape, threads, hidden, i, j)];
         }
     }
 }
