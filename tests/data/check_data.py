@@ -91,7 +91,8 @@ def check_machines(sproof, source):
 
 # What each accuracy table is about: its file name says the network.
 NETWORKS = {"bert_base": "bert_base_seq128", "resnet50": "resnet50", "mobilenet_v2": "mobilenet_v1",
-            "llama2_7b": "llama7b_decode", "digits_mlp": "digits_mlp"}
+            "llama2_7b": "llama7b_decode", "digits_mlp": "digits_mlp", "digits_cnn": "digits_cnn",
+            "minilm": "minilm_l6_seq128"}
 
 
 def check_accuracy(sproof, source):

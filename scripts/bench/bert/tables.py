@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from turns import Sproof, Worker
+from turns import UNTUNED, Sproof, Worker
 
 
 def spread(medians: list[float]) -> str:
@@ -12,14 +12,16 @@ def spread(medians: list[float]) -> str:
 
 
 def report(workers: list[Worker], own: list[Sproof]) -> None:
-    dense = {str(w.setting): w.medians for w in workers if w.setting.dense}
+    # What was not tuned is shown, and nothing is compared with it.
+    compared = [w for w in workers if w.setting.dense and w.setting.name != UNTUNED]
+    dense = {str(w.setting): w.medians for w in compared}
     dense["sproof dense"] = own[0].medians["dense"]
     fastest = min(dense, key=lambda name: statistics.median(dense[name]))
     print(f"\n{'dense':54s} median  of rounds")
     for name, medians in sorted(dense.items(), key=lambda item: statistics.median(item[1])):
         print(f"{name:52s} {1e3 * statistics.median(medians):8.1f}  {spread(medians)}")
     for worker in workers:
-        if not worker.setting.dense:
+        if worker not in compared:
             print(f"{str(worker.setting):52s} {1e3 * statistics.median(worker.medians):8.1f}  "
                   f"{spread(worker.medians)}")
     for side in own:

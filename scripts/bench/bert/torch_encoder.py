@@ -3,6 +3,8 @@
 torch.nn.TransformerEncoder, which has a fused path of its own for inference."""
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -50,10 +52,10 @@ class Output(nn.Module):
 class Layer(nn.Module):
     def __init__(self, shape: Shape, attention: type[SelfAttention]) -> None:
         super().__init__()
-        self.attention = nn.Module()
+        self.attention: Any = nn.Module()
         self.attention.self = attention(shape)
         self.attention.output = Output(shape.hidden, shape)
-        self.intermediate = nn.Module()
+        self.intermediate: Any = nn.Module()
         self.intermediate.dense = nn.Linear(shape.hidden, shape.intermediate)
         self.output = Output(shape.intermediate, shape)
 

@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PATTERNS = "csr,4x1,8x1,16x1,32x1,4x4,16x16"
 # Variables that make a runtime slower than it is, should somebody have set them.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY")
-
+UNTUNED = "untuned"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +30,22 @@ class Setting:
         return f"{self.runtime}/{self.name}" + "".join(f" {k}={v}" for k, v in self.environment)
 
 
-def settings(cpu: set[str]) -> list[Setting]:
+def schedules(model: pathlib.Path, tokens: int, threads: int) -> pathlib.Path:
+    """The folder of TVM's tuning database."""
+    return model / f"tvm-{tokens}-{threads}"
+
+
+def tvm_setting(folder: pathlib.Path) -> Setting:
+    """Named tuned only when the database holds a record."""
+    records = folder / "database_tuning_record.json"
+    tuned = records.exists() and records.stat().st_size > 0
+    return Setting("tvm", "tuned" if tuned else UNTUNED)
+
+
+def settings(cpu: set[str], tvm: Setting) -> list[Setting]:
     found = [Setting("torch", "eager"), Setting("torch", "transformer-encoder"),
              Setting("torch", "compile"), Setting("onnxruntime", "plain"),
-             Setting("onnxruntime", "transformers-optimizer"), Setting("tvm", "tuned"),
+             Setting("onnxruntime", "transformers-optimizer"), tvm,
              Setting("deepsparse", "dense"), Setting("deepsparse", "pruned", dense=False)]
     if "avx512f" in cpu:
         wide = (("ATEN_CPU_CAPABILITY", "avx512"), ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE"))

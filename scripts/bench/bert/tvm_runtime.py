@@ -100,13 +100,13 @@ def tune(path: pathlib.Path, shape: tuple[int, ...], threads: int, trials: int,
                 population_size=256, init_min_unmeasured=32, genetic_num_iters=3))
 
 
-def load(path: pathlib.Path, states: Any, threads: int, work: pathlib.Path) -> Any:
-    """A function that runs the encoder under the schedules found in WORK."""
+def load(path: pathlib.Path, states: Any, threads: int, work: pathlib.Path | None) -> Any:
+    """A function that runs the encoder under the schedules found in WORK; None: TVM's own."""
     with target(threads):
         functions, parameters = module(path, states.shape)
-        steps = [transform.MetaScheduleApplyDatabase(str(work)),
-                 transform.SplitLayoutRewritePreproc(), transform.LiftTransformParams(),
-                 transform.FoldConstant()]
+        steps = [transform.MetaScheduleApplyDatabase(str(work))] if work else []
+        steps += [transform.SplitLayoutRewritePreproc(), transform.LiftTransformParams(),
+                  transform.FoldConstant()]
         functions = tvm.transform.Sequential(steps)(functions)
         machine = relax.VirtualMachine(tvm.compile(functions, target=target(threads)),
                                        tvm.cpu())

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 import network
+import turns
 from network import Array
 
 SPARSITY = .9    # of DeepSparse's pruned encoder
@@ -46,7 +47,7 @@ class Job:
         return network.read_weights(self.directory / "model.safetensors")
 
     def tuned(self) -> pathlib.Path:
-        return self.directory / f"tvm-{self.shape.tokens}-{self.threads}"
+        return turns.schedules(self.directory, self.shape.tokens, self.threads)
 
 
 def version(*names: str) -> str:
@@ -129,9 +130,10 @@ def ort_runtime(job: Job, setting: str) -> Runtime:
 
 # --- TVM
 
-def tvm(job: Job, _: str) -> Runtime:
+def tvm(job: Job, setting: str) -> Runtime:
     import tvm_runtime
-    run = tvm_runtime.load(job.directory / "model.onnx", job.states, job.threads, job.tuned())
+    run = tvm_runtime.load(job.directory / "model.onnx", job.states, job.threads,
+                           None if setting == turns.UNTUNED else job.tuned())
     about = {"version": version("apache-tvm"),
              "path": str(tvm_runtime.target(job.threads).attrs["mcpu"])}
     return run, lambda y: np.asarray(y.numpy()), about
