@@ -154,6 +154,32 @@ def check_masks(sproof: str) -> None:
     print(f"masks of {len(PATTERNS)} patterns, as sproof inspect --prune")
 
 
+def check_end_to_end(sproof: str) -> None:
+    """MiniLM's last hidden states, the dense encoder of `validate --end-to-end` against
+    PyTorch's, on sentences of its own tokenizer joined to 110 tokens."""
+    import minilm
+    import numpy
+    from transformers import AutoModel, AutoTokenizer
+    model = AutoModel.from_pretrained(minilm.checkpoint()).eval()
+    text = " ".join(sentence for _, sentence in minilm.docstrings()[:20])
+    words = AutoTokenizer.from_pretrained(minilm.checkpoint())(  # type: ignore[no-untyped-call]
+        text, truncation=True, max_length=110, return_tensors="pt")
+    with torch.no_grad():
+        states = model.embeddings(words["input_ids"])[0]
+        wanted = model(**words).last_hidden_state[0].numpy()
+    with tempfile.TemporaryDirectory() as directory:
+        given, found = (pathlib.Path(directory) / name for name in ("in.npy", "out.npy"))
+        numpy.save(given, states.numpy())
+        subprocess.run([sproof, "validate", "--end-to-end",
+                        str(minilm.checkpoint() / "model.safetensors"), "--tokens",
+                        str(len(states)), "--states", str(given), "--output-states", str(found),
+                        "--budget", "1", "--no-save", "--pattern", "csr", "--sparsity", "0.9"],
+                       stdout=subprocess.DEVNULL, check=False)
+        difference = float(numpy.abs(numpy.load(found) - wanted).max())
+    expect("MiniLM's states within 1e-4 of PyTorch's", difference < 1e-4 or difference, True)
+    print(f"MiniLM end to end, {len(states)} tokens: {difference:.1e} from PyTorch at most")
+
+
 def check_errors() -> None:
     linear = nn.Linear(4, 4)
     cases: list[tuple[Callable[[], Any], str]] = [
@@ -193,6 +219,7 @@ def main() -> int:
             minilm.checkpoint(), attn_implementation=kind),
             [torch.ones(1, 128, dtype=torch.long)], sproof, 6 * 12 * 384 * 384 + 384 * 384)
     check_masks(sproof)
+    check_end_to_end(sproof)
     return 0
 
 
