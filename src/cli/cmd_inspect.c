@@ -310,6 +310,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
             : SPR_OK;
     status = status ? status : read_options(&w);
     status = status ? status : read_weights(&w);
+    if (status == SPR_OK && args->value[OPT_OUTPUT]) {
+        status = spr_weights_check_n(&w.weights, err); /* before GBs are counted */
+    }
     status = status ? status : work_through(&w);
     status = status ? status : write_model(&w);
     status = status ? status : write_weights(&w);

@@ -121,7 +121,7 @@ static void put_detected(FILE *file, const struct spr_inspection *in)
     }
 }
 
-static enum spr_status check_n(const struct spr_weights *weights, struct spr_error *err)
+enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err)
 {
     for (size_t i = 0; i < weights->weight_count; i++) {
         const struct spr_weight *w = &weights->weight[i];
@@ -142,7 +142,7 @@ enum spr_status spr_inspection_write_model(FILE *file, const struct spr_inspecti
 {
     const struct spr_inspection *in = inspection;
     bool variants = false;
-    enum spr_status status = check_n(in->weights, err);
+    enum spr_status status = spr_weights_check_n(in->weights, err);
     for (size_t i = 0; i < in->layer_count; i++) {
         variants = variants ||
                    (has_zeros(&in->layer[i]) && !spr_pattern_is_dense(&in->layer[i].detected));
