@@ -43,8 +43,8 @@ static const char *directory(void)
 }
 
 /* config.json beside an encoder of two blocks. */
-static inline enum spr_status read_config(const struct spr_source *source,
-                                          struct spr_error *err)
+__attribute__((unused)) static enum spr_status read_config(const struct spr_source *source,
+                                                           struct spr_error *err)
 {
     static const char *const parts[] = {"attention.self.query", "attention.self.key",
                                         "attention.self.value", "attention.output.dense",
