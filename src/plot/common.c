@@ -52,9 +52,10 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     if (figure->expected) {
         spr_text_add(&figure->facts,
                      "; 2 FLOP per multiply-add; expected of sproof's kernels (%s, %d "
-                     "threads, residency %s), not a "
+                     "thread%s, residency %s), not a "
                      "measurement; bound: hardware potential (residency %s)",
                      spr_isa_name(analysis->expected_isa), analysis->expected_threads,
+                     analysis->expected_threads == 1 ? "" : "s",
                      spr_residency_name(analysis->expected_residency),
                      spr_residency_name(analysis->options.residency));
         return;
