@@ -109,7 +109,7 @@ static double sample(const struct spr_calibration *c, struct bench *team, double
 #ifdef _OPENMP
 #pragma omp barrier
 #endif
-        double begin = c->clock_s(), now = begin;
+        double begin = c->clock_s(), now;
         do {
             once(b); /* what is exchanged is read but once */
             calls++;
@@ -180,9 +180,12 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
     const struct spr_calibration *c = calibration;
     struct bench *team = spr_calloc((size_t)c->threads, sizeof *team);
     size_t capacity = rates->function_count;
+    if (!team) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     enum spr_status status =
-        team && spr_grow(&rates->functions, &capacity,
-                         rates->function_count + SPR_FUNCTION_COUNT, sizeof *rates->functions)
+        spr_grow(&rates->functions, &capacity, rates->function_count + SPR_FUNCTION_COUNT,
+                 sizeof *rates->functions)
             ? SPR_OK
             : spr_fail(err, SPR_ENOMEM, "out of memory");
     for (int t = 0; t < c->threads && status == SPR_OK; t++) {
@@ -193,7 +196,7 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
     for (int f = 0; f < count && status == SPR_OK; f++) {
         measure(c, team, (enum spr_function)f, &rates->functions[rates->function_count++]);
     }
-    for (int t = 0; t < c->threads && team; t++) {
+    for (int t = 0; t < c->threads; t++) {
         spr_free(team[t].memory);
         spr_free(team[t].bias);
         spr_packed_free(&team[t].keys);

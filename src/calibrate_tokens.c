@@ -76,8 +76,8 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
     out->y = spr_calloc((size_t)(m * t->tokens), sizeof *out->y);
     out->steps = t->steps * t->groups;
     out->groups = t->groups;
-    if (status == SPR_OK && (!out->x || !out->y)) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (!out->x || !out->y) {
+        return status ? status : spr_fail(err, SPR_ENOMEM, "out of memory");
     }
     for (int64_t i = 0; status == SPR_OK && i < columns * t->tokens; i++) {
         out->x[i] = 0.5F;
@@ -117,7 +117,7 @@ static double time_team(const struct spr_calibration *c, struct synthetic *team)
 #endif
             double calls = 0;
             spr_kernel_run(&s->packed, s->x, s->y);
-            double begin = c->clock_s(), now = begin;
+            double begin = c->clock_s(), now;
             do {
                 spr_kernel_run(&s->packed, s->x, s->y);
                 calls++;
@@ -212,7 +212,10 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
     const int lanes = spr_isa_lanes(c->isa);
     struct synthetic *team = spr_calloc((size_t)c->threads, sizeof *team);
     size_t capacity = rates->count;
-    enum spr_status status = team ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (!team) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status = SPR_OK;
     for (int vectors = 1; vectors <= 2; vectors++) {
         /* -1: dense; 0: single weights. */
         for (int chunk = -1; chunk <= lanes && status == SPR_OK;

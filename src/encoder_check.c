@@ -40,7 +40,7 @@ static void judge(struct check *c, double value, double expected, double bound)
 
 static int64_t pick(struct check *c, int64_t count)
 {
-    return (int64_t)(spr_random(&c->random) % (uint64_t)count);
+    return count > 0 ? (int64_t)(spr_random(&c->random) % (uint64_t)count) : 0;
 }
 
 /* Rows of Y in the columns of one thread. sums: room. */

@@ -190,8 +190,11 @@ enum spr_status spr_encoder_source_make(const struct spr_network *network,
     }
     s->product = spr_calloc((size_t)s->shape.layers, sizeof *s->product);
     s->vectors = spr_calloc((size_t)s->shape.layers, sizeof *s->vectors);
-    enum spr_status status =
-        s->product && s->vectors ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (!s->product || !s->vectors) {
+        spr_encoder_source_free(s);
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status = SPR_OK;
     for (size_t i = 0; i < network->layer_count && status == SPR_OK; i++) {
         if (base_length(network->layers[i].name) != SIZE_MAX) {
             status = read_layer(s, i, layer++, err);
@@ -250,14 +253,16 @@ static enum spr_status real_matrix(const struct spr_weight *w, bool dense,
 {
     float *row = spr_calloc((size_t)w->k, sizeof *row);
     size_t nnz = 0;
-    enum spr_status status = row ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
-    for (int64_t i = 0; i < w->m && status == SPR_OK; i++) {
+    if (!row) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (int64_t i = 0; i < w->m; i++) {
         spr_weight_values(w, i, 1, row);
         for (int64_t j = 0; j < w->k; j++) {
             nnz += dense || row[j] != 0;
         }
     }
-    status = status ? status : spr_matrix_alloc(matrix, w->m, w->k, nnz, err);
+    enum spr_status status = spr_matrix_alloc(matrix, w->m, w->k, nnz, err);
     nnz = 0;
     for (int64_t i = 0; i < w->m && status == SPR_OK; i++) {
         spr_weight_values(w, i, 1, row);

@@ -206,7 +206,7 @@ static void select_owners(struct pruning *p, const struct spr_weight *w, uint64_
     }
 }
 
-static double energy_kept(struct pruning *p, struct spr_weight *w, uint64_t *keep)
+static double energy_kept(struct pruning *p, struct spr_weight *w, const uint64_t *keep)
 {
     double all = 0, kept = 0;
     for (int64_t row = 0; row < w->m; row++) {
@@ -278,15 +278,18 @@ static enum spr_status prepare(struct pruning *p, struct spr_error *err)
         widest = !p->reason[i] && w->k > widest ? w->k : widest;
     }
     if (widest == 0) {
-        return spr_fail(err, SPR_EINPUT, "no layer is prunable to this pattern");
+        (void)spr_fail(err, SPR_EINPUT, "no layer is prunable to this pattern");
+        return SPR_EINPUT;
     }
     p->values = spr_calloc((size_t)widest * (size_t)tall, sizeof *p->values);
     p->norms = spr_calloc((size_t)widest, sizeof *p->norms);
     p->sums = spr_calloc((size_t)widest, sizeof *p->sums);
     p->bucket = spr_calloc(BUCKETS, sizeof *p->bucket);
-    return p->values && p->norms && p->sums && p->bucket
-               ? SPR_OK
-               : spr_fail(err, SPR_ENOMEM, "out of memory");
+    if (!p->values || !p->norms || !p->sums || !p->bucket) {
+        (void)spr_fail(err, SPR_ENOMEM, "out of memory");
+        return SPR_ENOMEM;
+    }
+    return SPR_OK;
 }
 
 static enum spr_status check_options(const struct spr_prune_options *options,
@@ -309,7 +312,8 @@ static enum spr_status check_options(const struct spr_prune_options *options,
 }
 
 enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_options *options,
-                          const struct spr_inspect_progress *progress, double *energy,
+                          const struct spr_inspect_progress *progress,
+                          double *energy, /* NOLINT(readability-non-const-parameter): p's */
                           const char **reason, struct spr_error *err)
 {
     struct pruning p = {.weights = weights,

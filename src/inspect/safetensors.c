@@ -201,8 +201,9 @@ static enum spr_status check_cover(const struct spr_source *source, size_t first
                                    struct spr_error *err)
 {
     struct spr_weights *weights = source->weights;
-    const struct spr_tensor *tensor = weights->tensor + first, *before = NULL;
     size_t count = weights->tensor_count - first;
+    const struct spr_tensor *tensor = count > 0 ? &weights->tensor[first] : NULL;
+    const struct spr_tensor *before = NULL;
     uint64_t end = 8 + little_endian(source->bytes);
     for (size_t i = 0; i < count; i++) {
         if (tensor[i].offset != end) {

@@ -24,7 +24,7 @@ static double number_at(const struct spr_npy *npy, int64_t index)
     if (npy->kind != 'i') {
         return (double)bits;
     }
-    unsigned unused = 64 - 8 * (unsigned)npy->item_bytes;
+    unsigned unused = (64 - 8 * (unsigned)npy->item_bytes) % 64;
     int64_t value;
     bits <<= unused;
     memcpy(&value, &bits, sizeof value);
@@ -214,9 +214,9 @@ static enum spr_status check_parts(const struct spr_source *source,
     if (!is_number(&parts->data)) {
         return wrong(&parts->data, "real numbers", err);
     }
-    const struct spr_npy *const indices[] = {&parts->indptr, &parts->indices, &parts->row,
-                                             &parts->col};
-    for (size_t i = 0; i < sizeof indices / sizeof *indices; i++) {
+    const struct spr_npy *const indices[4] = {&parts->indptr, &parts->indices, &parts->row,
+                                              &parts->col};
+    for (int i = 0; i < 4; i++) {
         if (indices[i]->bytes && !is_integer(indices[i])) {
             return wrong(indices[i], "integers", err);
         }

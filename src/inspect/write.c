@@ -161,8 +161,7 @@ static void write_offsets(FILE *file, const struct spr_weight *w, uint64_t *bits
         for (int64_t j = 0; j < words; j++) {
             for (uint64_t word = bits[j]; word; word &= word - 1) {
                 if (columns) {
-                    fprintf(file, "%s%lld", space,
-                            (long long)(j * 64 + __builtin_ctzll(word)));
+                    fprintf(file, "%s%lld", space, (long long)j * 64 + __builtin_ctzll(word));
                     space = " ";
                 }
                 offset++;
