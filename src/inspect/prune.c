@@ -230,10 +230,13 @@ static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_
     int64_t most = p->options->pattern.a > p->options->pattern.b ? p->options->pattern.a
                                                                  : p->options->pattern.b;
     bool *kept = spr_calloc((size_t)(most + 1), sizeof *kept);
-    enum spr_status status = SPR_OK;
     if (!keep || !kept) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
-    } else if (kind == SPR_CLASS_NM) {
+        spr_free(keep);
+        spr_free(kept);
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status = SPR_OK;
+    if (kind == SPR_CLASS_NM) {
         select_groups(p, w, keep, kept);
     } else if (kind == SPR_CLASS_COMP) {
         select_owners(p, w, keep, kept);
