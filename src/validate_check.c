@@ -88,8 +88,10 @@ static enum spr_status check_turned(const struct spr_product *product, double *w
     const int64_t m = product->matrix->m, k = product->matrix->k, n = product->n;
     float *x = spr_calloc((size_t)(k * n), sizeof *x),
           *y = spr_calloc((size_t)(m * n), sizeof *y);
-    enum spr_status status = x && y ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
-    if (status == SPR_OK) {
+    enum spr_status status = SPR_OK;
+    if (!x || !y) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    } else {
         turn(product->x, k, n, x);
         turn(product->y, m, n, y);
         turned.x = x;

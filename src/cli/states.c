@@ -40,7 +40,8 @@ enum spr_status cli_write_states(const char *path, const int64_t shape[2], const
     }
     /* The data begins at a multiple of 64 bytes, behind a newline. */
     memset(header, ' ', sizeof header);
-    memcpy(header, "\x93NUMPY\1\0\x76\0", 10);
+    static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 0x76, 0};
+    memcpy(header, magic, sizeof magic);
     int length = snprintf(header + 10, sizeof header - 10,
                           "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }",
                           (long long)shape[0], (long long)shape[1]);

@@ -73,8 +73,9 @@ void spr_overlay_note(const struct spr_overlay *overlay, struct spr_figure *figu
 {
     char others[96] = "";
     if (overlay->unmeasured) {
-        snprintf(others, sizeof others, "; %zu operators were not and count their bound",
-                 overlay->unmeasured);
+        snprintf(others, sizeof others, "; %zu operator%s not and count%s at the bound",
+                 overlay->unmeasured, overlay->unmeasured == 1 ? " was" : "s were",
+                 overlay->unmeasured == 1 ? "s" : "");
     }
     if (overlay->count) {
         spr_draw_note(figure, "Stars: measured, caches %s%s.",
