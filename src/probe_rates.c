@@ -71,6 +71,8 @@ static const struct spr_probe_loops *loops_of(enum spr_isa isa)
 #else
         return NULL;
 #endif
+    case SPR_ISA_CUDA:
+        break;
     }
     return NULL;
 }

@@ -159,7 +159,9 @@ static void read_dense(struct reading *r, const spr_json *object,
 static void read_isa(struct reading *r, const spr_json *object, enum spr_isa *isa)
 {
     const char *name = spr_json_text(spr_json_get(object, "isa"));
-    if (!spr_isa_find(name, isa)) {
+    if (name && strcmp(name, spr_isa_name(SPR_ISA_CUDA)) == 0) {
+        *isa = SPR_ISA_CUDA;
+    } else if (!spr_isa_find(name, isa)) {
         fail(r, "isa", "scalar, neon, avx2 or avx512");
     }
 }

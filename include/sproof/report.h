@@ -65,6 +65,10 @@ enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *an
                                        const struct spr_explanation *explanation,
                                        enum spr_format format, struct spr_error *err);
 
+/* What a validation ran on, from its first case (there must be one): "avx512, 2 threads, f32"
+ * or "cuda, f16". Returns text. */
+const char *spr_validation_where(const struct spr_validation *validation, char text[64]);
+
 /* A validation: one row per case with the limit, the summaries, the verdict; or one CSV row
  * per case; or the record. saved: as in spr_report. Errors: SPR_EINPUT (another format),
  * SPR_ENOMEM. */

@@ -18,6 +18,7 @@ enum option {
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
     OPT_BUDGET,
+    OPT_DEVICE,
     OPT_DTYPE,
     OPT_END_TO_END,
     OPT_FORMAT,
@@ -180,6 +181,18 @@ void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
  * SPROOF_PROBE=off. */
 enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,
                               struct spr_machine *machine, struct spr_error *err);
+
+/* device.c: on an NVIDIA GPU. Errors: SPR_EINPUT in a build without CUDA, naming the option
+ * that builds with it. */
+enum spr_status cli_device_ready(const char *device, struct spr_error *err);
+enum spr_status cli_probe_device(struct cli *cli, const struct args *args,
+                                 struct spr_error *err);
+struct spr_validate_options;
+enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
+                                    const struct spr_network *network,
+                                    const struct spr_validate_options *options,
+                                    struct spr_validation *validation, enum spr_dtype *dtype,
+                                    struct spr_error *err);
 
 /* "dense=42ms,sparse=41ms". */
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,

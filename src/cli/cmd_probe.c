@@ -236,6 +236,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     char path[1024];
     int threads;
     enum spr_isa isa;
+    if (args->value[OPT_DEVICE]) {
+        return cli_probe_device(cli, args, err);
+    }
     enum spr_status status = read_threads(args->value[OPT_THREADS], &threads, err);
     status = status ? status : spr_isa_choose(NULL, &isa, err);
     status = status
@@ -263,7 +266,8 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     return status;
 }
 
-static const enum option options[] = {OPT_QUICK, OPT_THREADS, OPT_OUTPUT, OPT_COUNT};
+static const enum option options[] = {OPT_QUICK, OPT_THREADS, OPT_DEVICE, OPT_OUTPUT,
+                                      OPT_COUNT};
 
 const struct verb verb_probe = {
     .name = "probe",
@@ -273,7 +277,7 @@ const struct verb verb_probe = {
     .notes = "Takes up to a minute, --quick under five seconds. The result is kept under\n"
              "$XDG_CACHE_HOME/sproof (or ~/.cache/sproof) and makes the machine `host`.\n"
              "analyze runs it by itself, quickly, when nothing is kept; SPROOF_PROBE=off\n"
-             "forbids that.",
+             "forbids that. --device measures a GPU instead; -o writes its machine file.",
     .positionals_max = 0,
     .options = options,
     .run = run,

@@ -17,6 +17,7 @@
 #include "sproof/validate.h"
 
 #define DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,2:4"
+#define DEVICE_PATTERNS "csr,16x16,32x32,64x64,2:4"
 #define DEFAULT_SPARSITIES "0.8,0.9,0.95"
 #define MASK_PATTERNS "csr"
 
@@ -115,10 +116,36 @@ static enum spr_status read_format(struct work *w, const char *text)
     return status;
 }
 
+/* What only a GPU or only the CPU takes. */
+static enum spr_status check_device(const struct work *w)
+{
+    static const struct {
+        enum option option;
+        const char *name;
+    } cpu[] = {{OPT_ISA, "isa"},       {OPT_THREADS, "threads"}, {OPT_LAYOUT, "layout"},
+               {OPT_TUNE, "tune"},     {OPT_END_TO_END, "end-to-end"}};
+    const char *const *value = w->args->value;
+    if (!value[OPT_DEVICE]) {
+        return value[OPT_MACHINE] || value[OPT_DTYPE]
+                   ? spr_fail(w->err, SPR_EINPUT,
+                              "--machine and --dtype: expected with --device only: validate "
+                              "measures this machine, in f32")
+                   : SPR_OK;
+    }
+    for (size_t i = 0; i < sizeof cpu / sizeof *cpu; i++) {
+        if (value[cpu[i].option]) {
+            return spr_fail(w->err, SPR_EINPUT, "--%s: expected without --device",
+                            cpu[i].name);
+        }
+    }
+    return cli_device_ready(value[OPT_DEVICE], w->err);
+}
+
 static enum spr_status read_options(struct work *w)
 {
     const char *const *value = w->args->value;
-    enum spr_status status = spr_isa_choose(value[OPT_ISA], &w->options.isa, w->err);
+    enum spr_status status = check_device(w);
+    status = status ? status : spr_isa_choose(value[OPT_ISA], &w->options.isa, w->err);
     if (status == SPR_OK && value[OPT_ISA]) {
         /* The probe and the machine it makes are of the same instruction set. */
         setenv("SPROOF_ISA", spr_isa_name(w->options.isa), 1);
@@ -264,7 +291,7 @@ static enum spr_status read_network(struct work *w)
                 record->head.created ? record->head.created : "unknown date",
                 record->network.path);
     }
-    if (status == SPR_OK && record->options.dtype != SPR_F32) {
+    if (status == SPR_OK && record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
         spr_note(&w->cli->notes, "the record is of %s; kernels are measured in f32",
                  spr_dtype_name(record->options.dtype));
     }
@@ -288,9 +315,10 @@ static enum spr_status make_grid(struct work *w)
     const char *list = w->args->value[OPT_SPARSITY];
     struct spr_grid grid = {0};
     double *sparsities = NULL;
+    const char *patterns = w->args->value[OPT_DEVICE] ? DEVICE_PATTERNS : DEFAULT_PATTERNS;
     enum spr_status status =
         w->patterns ? SPR_OK
-                    : cli_patterns(DEFAULT_PATTERNS, &w->patterns, &w->pattern_count, w->err);
+                    : cli_patterns(patterns, &w->patterns, &w->pattern_count, w->err);
     status = status ? status
                     : cli_sparsities(list ? list : DEFAULT_SPARSITIES, &sparsities,
                                      &grid.sparsity_count, w->err);
@@ -375,19 +403,24 @@ static enum spr_status measure(struct work *w)
     w->options.progress = quiet ? NULL : show_progress;
     w->options.context = w->cli;
     w->options.stop = cli_interrupted;
+    bool device = w->args->value[OPT_DEVICE] != NULL;
     enum spr_status status =
-        cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
+        device ? SPR_OK
+               : cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
     if (status != SPR_OK) {
         return status;
     }
-    if (!w->machine.kernels) {
+    if (!device && !w->machine.kernels) {
         spr_note(&w->cli->notes, "this machine has no measured rates: nothing is predicted "
                                  "but bounds");
     }
     cli_catch_interrupt();
     const struct spr_end_to_end_options whole = {
         &w->options, w->weights.weight_count ? &w->weights : NULL, w->states, w->output};
-    status = w->end_to_end ? spr_end_to_end(&w->record.network, &w->machine, &whole, v,
+    enum spr_dtype dtype = w->record.options.dtype;
+    status = device          ? cli_validate_device(w->cli, w->args, &w->record.network,
+                                                   &w->options, v, &dtype, w->err)
+             : w->end_to_end ? spr_end_to_end(&w->record.network, &w->machine, &whole, v,
                                             &w->cli->notes, w->err)
                            : spr_validate(&w->record.network, &w->machine, &w->options, v,
                                           &w->cli->notes, w->err);
@@ -396,9 +429,10 @@ static enum spr_status measure(struct work *w)
     v->head.command = w->cli->command;
     v->head.created = w->cli->created;
     v->options = w->record.options;
+    v->options.dtype = dtype;
     v->options.residency = w->options.residency;
     v->options.layout = w->options.layout;
-    v->options.threads = w->options.threads;
+    v->options.threads = device ? 1 : w->options.threads;
     v->options.batches[0] = w->options.batch;
     v->options.batch_count = 1;
     return status;
@@ -539,7 +573,8 @@ static const enum option options[] = {
     OPT_PATTERN, OPT_SPARSITY,      OPT_BATCH,     OPT_SEED,       OPT_MASK_DIR,
     OPT_ISA,     OPT_THREADS,       OPT_RESIDENCY, OPT_BUDGET,     OPT_MAX_ERROR,
     OPT_NO_SAVE, OPT_OUTPUT,        OPT_FORMAT,    OPT_END_TO_END, OPT_TOKENS,
-    OPT_STATES,  OPT_OUTPUT_STATES, OPT_LAYOUT,    OPT_TUNE,       OPT_COUNT};
+    OPT_STATES,  OPT_OUTPUT_STATES, OPT_LAYOUT,    OPT_TUNE,       OPT_DEVICE,
+    OPT_MACHINE, OPT_DTYPE,         OPT_COUNT};
 
 const struct verb verb_validate = {
     .name = "validate",
@@ -554,7 +589,8 @@ const struct verb verb_validate = {
         "sproof-validation.json, which plot and explain read. Formats: table, csv, json;\n"
         "one batch. Defaults: the variants of the table or record, else csr,4x1,4x4,\n"
         "16x16,32x1,2:4 at 0.8,0.9,0.95. Ctrl-C keeps the complete cases. Exit 3: too\n"
-        "noisy.",
+        "noisy. --device measures a GPU, with --machine its probed rates, in f16 or\n"
+        "bf16 (--dtype), warm or cold.",
     .positionals_max = 1,
     .options = options,
     .run = run,

@@ -25,6 +25,7 @@ static const struct {
     [OPT_BUDGET] = {"budget", 0, VALUE, "T",
                     "time to spend, such as 90s or 5m: cases in\n"
                     "random order until it is spent"},
+    [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "D",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
     [OPT_END_TO_END] = {"end-to-end", 0, FLAG, "",

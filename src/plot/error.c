@@ -44,18 +44,16 @@ static void survey(struct scene *scene)
 static void set_heading(struct scene *scene)
 {
     const struct spr_validation *v = scene->validation;
-    const struct spr_validation_case *c = &v->cases[0];
     struct spr_figure *figure = scene->figure;
-    char path[SPR_CLEAN_TEXT], machine[SPR_CLEAN_TEXT];
+    char path[SPR_CLEAN_TEXT], machine[SPR_CLEAN_TEXT], where[64];
     const char *model = v->head.model.path ? v->head.model.path : "a network";
     const char *slash = strrchr(model, '/');
     spr_text_clean(slash ? slash + 1 : model, 40, path);
     spr_text_clean(v->machine.description ? v->machine.description : "this machine", 50,
                    machine);
     spr_text_add(&figure->title, "%s: is the prediction true?", path);
-    spr_text_add(&figure->facts, "%s, %s, %d thread%s, f32, %s caches", machine,
-                 spr_isa_name(c->isa), c->threads, c->threads == 1 ? "" : "s",
-                 spr_residency_name(c->residency));
+    spr_text_add(&figure->facts, "%s, %s, %s caches", machine, spr_validation_where(v, where),
+                 spr_residency_name(v->cases[0].residency));
     if (v->openblas_core && !figure->dumb) {
         char core[SPR_CLEAN_TEXT];
         spr_text_add(&figure->facts, "; dense: the faster of OpenBLAS (%s) and sproof",

@@ -96,18 +96,29 @@ static void put_cases(FILE *file, const struct spr_validation *v)
     }
 }
 
+const char *spr_validation_where(const struct spr_validation *v, char text[64])
+{
+    const struct spr_validation_case *c = &v->cases[0];
+    if (c->isa == SPR_ISA_CUDA) {
+        snprintf(text, 64, "%s, %s", spr_isa_name(c->isa), spr_dtype_name(v->options.dtype));
+    } else {
+        snprintf(text, 64, "%s, %d thread%s, f32", spr_isa_name(c->isa), c->threads,
+                 c->threads == 1 ? "" : "s");
+    }
+    return text;
+}
+
 static void put_context(FILE *file, const struct spr_validation *v)
 {
-    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL];
+    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL], where[64];
     const struct spr_validation_case *c = v->case_count ? &v->cases[0] : NULL;
     const char *description = v->machine.description;
     spr_text_short(description ? description : "this machine", 60, machine);
     if (c) {
         snprintf(line, sizeof line,
-                 "measured on %s, %s, %d thread%s, f32, %s caches, seed %llu; 2 FLOP per "
-                 "multiply-add",
-                 machine, spr_isa_name(c->isa), c->threads, c->threads == 1 ? "" : "s",
-                 spr_residency_name(c->residency), (unsigned long long)v->seed);
+                 "measured on %s, %s, %s caches, seed %llu; 2 FLOP per multiply-add", machine,
+                 spr_validation_where(v, where), spr_residency_name(c->residency),
+                 (unsigned long long)v->seed);
         spr_text_wrapped(file, line, 0);
     }
     if (!isnan(v->peak_flops_per_s)) {
@@ -120,10 +131,13 @@ static void put_context(FILE *file, const struct spr_validation *v)
     }
 }
 
-static void put_summary(FILE *file, const struct spr_validation_summary *s)
+static void put_summary(FILE *file, const struct spr_validation *v,
+                        const struct spr_validation_summary *s)
 {
-    fprintf(file, "%s masks, %d thread%s: %zu cases", s->real_mask ? "real" : "random",
-            s->threads, s->threads == 1 ? "" : "s", s->cases);
+    char threads[32];
+    snprintf(threads, sizeof threads, ", %d thread%s", s->threads, s->threads == 1 ? "" : "s");
+    fprintf(file, "%s masks%s: %zu cases", s->real_mask ? "real" : "random",
+            v->cases[0].isa == SPR_ISA_CUDA ? "" : threads, s->cases);
     if (s->inconclusive) {
         fprintf(file, " and %zu too noisy", s->inconclusive);
     }
@@ -158,7 +172,7 @@ static void put_summaries(FILE *file, const struct spr_validation *v)
             }
             if (first &&
                 spr_validation_summarise(v, real == 1, v->cases[i].threads, &summary)) {
-                put_summary(file, &summary);
+                put_summary(file, v, &summary);
             }
         }
     }

@@ -1,0 +1,2 @@
+# A GPU asked of a program that was built without CUDA.
+sproof probe --device cuda:0
