@@ -14,9 +14,11 @@
 #define SAMPLE_S 200e-6
 #define QUICK_SAMPLE_S 100e-6
 
-/* Columns and mean steps of a row group: long ones for a step, short ones for a group. */
-#define COLUMNS 512
-#define FAR_COLUMNS 8192
+/* Columns, whose bytes are an odd number of cache lines so that the tokens' inputs of one column
+ * lie in different sets; mean steps of a row group: long ones for a step, short ones for a
+ * group. */
+#define COLUMNS 528
+#define FAR_COLUMNS 8208
 #define LONG_STEPS 64
 #define SHORT_STEPS 4
 
@@ -24,8 +26,8 @@
 #define NEAR_STEPS 2048
 
 /* Bytes of packed W; the first is near. */
-static const double footprints[] = {16384, 393216, 3145728, 25165824};
-static const double quick_footprints[] = {16384, 3145728};
+static const double footprints[] = {16384, 393216, 3145728, 12582912, 33554432};
+static const double quick_footprints[] = {16384, 393216, 6291456};
 
 struct trial {
     int vectors, chunk, tokens; /* chunk 0: row by row */
@@ -153,44 +155,60 @@ static double step_bytes(const struct trial *t, int lanes)
     return 4 * values + (t->dense ? 0 : 2);
 }
 
-/* longest NULL: the longest tile of its kind, whose W is moved away; else its rates: shorter
- * tiles are the rest of the tokens, and what farther weights add to them is the same.
- * Two lengths of row groups tell a step from what a group takes beside its steps; then W and X
- * move away. */
+/* Farther is never faster. */
+static void add_point(struct spr_sweep *sweep, double bytes, double step_s)
+{
+    const size_t at = sweep->count++;
+    sweep->bytes[at] = bytes;
+    sweep->step_s[at] = at > 0 ? fmax(sweep->step_s[at - 1], step_s) : step_s;
+}
+
+/* longest NULL: W is moved away; else the rates of the longest tile of whose steps that was done:
+ * what farther weights add is the same, and what a wider Y adds a share by the tokens.
+ * Two lengths of row groups tell a step from what a group takes beside its steps, as many groups
+ * of each: more of them are a wider Y, whose tokens are farther apart. */
 static enum spr_status calibrate_tile(const struct spr_calibration *c, struct trial t,
                                       struct synthetic *team,
                                       const struct spr_tile_rates *longest,
                                       struct spr_tile_rates *out, struct spr_error *err)
 {
     const int lanes = spr_isa_lanes(c->isa);
+    const int64_t rows = group_rows(&t, lanes);
     const double *sizes = c->quick ? quick_footprints : footprints;
-    const size_t count = c->quick ? sizeof quick_footprints / sizeof *quick_footprints
-                                  : sizeof footprints / sizeof *footprints;
+    size_t count = c->quick ? sizeof quick_footprints / sizeof *quick_footprints
+                            : sizeof footprints / sizeof *footprints;
+    /* A single weight is six bytes, which hide behind a tile of tokens wherever they are, and
+     * millions of them take long to pack. */
+    count = t.chunk == 0 ? (count + 1) / 2 : count;
+    const double least_s = 1e-11;
+    double share = longest ? (double)t.tokens / spr_token_length(lanes, t.vectors, 0) : 1;
     enum spr_status status = SPR_OK;
     struct trial brief = t;
+    /* At most half of the blocks that a row of blocks has. */
+    t.steps = fmin(LONG_STEPS, floor(COLUMNS / (2.0 * (t.chunk > 0 ? t.chunk : 1))));
     brief.steps = SHORT_STEPS;
-    brief.groups = NEAR_STEPS / SHORT_STEPS;
-    t.steps = LONG_STEPS;
-    t.groups = NEAR_STEPS / LONG_STEPS;
-    double lengthy_s = run_trial(c, &t, team, &status, err);
-    double brief_s = run_trial(c, &brief, team, &status, err);
-    double group_s = fmax(0, (brief_s - lengthy_s) / (brief.groups - t.groups));
-    double step_s = fmax(1e-11, (lengthy_s - t.groups * group_s) / NEAR_STEPS);
-    out->group = (struct spr_sweep){.count = 1, .bytes = {1}, .step_s = {group_s}};
     for (size_t i = 0; i < count && status == SPR_OK; i++) {
-        double at = step_s;
+        double step_s = least_s, group_s = 0;
+        t.groups = i > 0 ? ceil(sizes[i] / step_bytes(&t, lanes) / t.steps)
+                         : floor(NEAR_STEPS / t.steps);
+        brief.groups = t.groups;
         if (i > 0 && longest) {
-            at += longest->w.step_s[i] - longest->w.step_s[0];
-        } else if (i > 0) {
-            t.groups = ceil(sizes[i] / step_bytes(&t, lanes) / t.steps);
+            step_s = out->w.step_s[0] + longest->w.step_s[i] - longest->w.step_s[0];
+            group_s = out->group.step_s[0] +
+                      share * (longest->group.step_s[i] - longest->group.step_s[0]);
+        } else {
             double seconds = run_trial(c, &t, team, &status, err);
-            at =
-                fmax(out->w.step_s[i - 1], seconds / (t.steps * t.groups) - group_s / t.steps);
+            double brief_seconds = run_trial(c, &brief, team, &status, err);
+            step_s = fmax(least_s,
+                          (seconds - brief_seconds) / (t.groups * (t.steps - brief.steps)));
+            group_s = fmax(0, brief_seconds / t.groups - brief.steps * step_s);
         }
-        out->w.bytes[i] = sizes[i];
-        out->w.step_s[i] = at;
-        out->w.count++;
+        double y_bytes = i > 0 && longest ? share * longest->group.bytes[i]
+                                          : 4 * (double)rows * t.groups * t.tokens;
+        add_point(&out->w, sizes[i], step_s);
+        add_point(&out->group, y_bytes, group_s);
     }
+    const double step_s = out->w.step_s[0], group_s = out->group.step_s[0];
     /* One row group a column of X far apart: rows of X from a farther cache. */
     out->x =
         (struct spr_sweep){.count = 2,
@@ -198,7 +216,7 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
                            .step_s = {step_s, step_s}};
     if (!t.dense && status == SPR_OK) {
         t.columns = FAR_COLUMNS;
-        t.groups = NEAR_STEPS / LONG_STEPS;
+        t.groups = floor(NEAR_STEPS / t.steps);
         double far_s = run_trial(c, &t, team, &status, err);
         out->x.step_s[1] = fmax(step_s, (far_s - t.groups * group_s) / (t.groups * t.steps));
     }
@@ -215,6 +233,7 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
     if (!team) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
+    struct spr_tile_rates longest = {0};
     enum spr_status status = SPR_OK;
     for (int vectors = 1; vectors <= 2; vectors++) {
         /* -1: dense; 0: single weights. */
@@ -236,9 +255,10 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
                     .form = SPR_TILE_TOKENS,
                     .rows = vectors,
                     .vectors = SPR_TOKEN_TILE(chunk < 0 ? lanes * 2 : chunk, tokens)};
-                struct spr_tile_rates longest =
-                    i > 0 ? rates->tiles[rates->count - (size_t)i] : out;
-                status = calibrate_tile(c, t, team, i > 0 ? &longest : NULL, &out, err);
+                /* A step of more columns has as many bytes as one of a single column. */
+                const bool first = i == 0 && chunk <= 1;
+                status = calibrate_tile(c, t, team, first ? NULL : &longest, &out, err);
+                longest = first ? out : longest;
                 if (status == SPR_OK && !spr_grow(&rates->tiles, &capacity, rates->count + 1,
                                                   sizeof *rates->tiles)) {
                     status = spr_fail(err, SPR_ENOMEM, "out of memory");

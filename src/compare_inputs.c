@@ -90,6 +90,13 @@ static void rates(struct spr_comparison *c, const struct spr_machine *base,
     numbers(c, "overhead_s", base->overhead_s.value, next->overhead_s.value);
 }
 
+/* Of X and Y. */
+static const char *layout_of(const struct spr_points *points)
+{
+    return spr_layout_name(points->validation ? points->record.layout
+                                              : points->record.options.layout);
+}
+
 void spr_compare_inputs(struct spr_comparison *c)
 {
     const struct spr_validation *base = &c->base->record, *next = &c->next->record;
@@ -98,6 +105,7 @@ void spr_compare_inputs(struct spr_comparison *c)
     texts(c, "machine description", base->machine.description, next->machine.description);
     numbers(c, "cores", (double)base->machine.cores, (double)next->machine.cores);
     options(c, &base->options, &next->options);
+    texts(c, "layout", layout_of(c->base), layout_of(c->next));
     if (!c->base->validation) {
         files(c, "machine file", &base->head.machine, &next->head.machine);
         rates(c, &base->machine, &next->machine);

@@ -224,12 +224,12 @@ static double head_product(const struct run *r, const struct spr_plan *plan)
                                                                   : (double)NAN;
 }
 
-/* Activations that the other threads wrote and this one reads. */
+/* Activations of so many elements in all, less those of the busiest thread, which it wrote. */
 static double exchange_time(const struct run *r, double elements)
 {
-    const double threads = r->options->validate->threads;
-    double theirs = elements * (threads - 1) / threads;
-    return threads > 1 ? function_time(r, SPR_FUNCTION_EXCHANGE, theirs, 4 * theirs) : 0;
+    const double mine = (double)share_columns(r);
+    double theirs = elements * (1 - mine / (double)spr_encoder_columns(&r->source.shape));
+    return theirs > 0 ? function_time(r, SPR_FUNCTION_EXCHANGE, theirs, 4 * theirs) : 0;
 }
 
 /* Every thread packs all keys and values, and asks with its own queries. */

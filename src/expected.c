@@ -356,7 +356,8 @@ static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, 
         steps * fmax(0, sweep_at(&rates->x, x_bytes) - sweep_at(&rates->x, 0));
     s->part[SPR_LIMIT_W] +=
         steps * (sweep_at(&rates->w, first ? far_bytes(s) : s->near_bytes) - base);
-    s->part[SPR_LIMIT_SEGMENTS] += groups * s->panels * rates->group.step_s[0];
+    s->part[SPR_LIMIT_SEGMENTS] +=
+        groups * s->panels * sweep_at(&rates->group, 4.0 * (double)s->of->m * tokens);
 }
 
 /* The layout nk: W passes once for each tile of tokens. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels there are, and running one. */
 #include <stdio.h>
+#include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -52,6 +53,17 @@ const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa)
 const char *spr_layout_name(enum spr_layout layout)
 {
     return layout == SPR_LAYOUT_NK ? "nk" : "kn";
+}
+
+bool spr_layout_find(const char *text, enum spr_layout *layout)
+{
+    for (int i = SPR_LAYOUT_KN; text && i <= SPR_LAYOUT_NK; i++) {
+        if (strcmp(text, spr_layout_name((enum spr_layout)i)) == 0) {
+            *layout = (enum spr_layout)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool name_kernel(const struct spr_pattern_kind *kind, enum spr_isa isa,

@@ -200,10 +200,7 @@ enum spr_status spr_record_read_options(const struct spr_record_place *at,
     const char *expected = spr_json_text(spr_json_get(options, "expected_residency"));
     out->has_residency = expected ? strcmp(expected, spr_residency_name(out->residency)) == 0
                                   : out->residency != SPR_RESIDENCY_DRAM;
-    const char *layout = spr_json_text(spr_json_get(options, "layout"));
-    out->layout = layout && strcmp(layout, spr_layout_name(SPR_LAYOUT_NK)) == 0
-                      ? SPR_LAYOUT_NK
-                      : SPR_LAYOUT_KN;
+    (void)spr_layout_find(spr_json_text(spr_json_get(options, "layout")), &out->layout);
     (void)spr_json_bool(spr_json_get(options, "ideal_tiles"), &out->ideal_tiles);
     (void)spr_json_bool(spr_json_get(options, "assume_uniform"), &out->assume_uniform);
     (void)spr_json_bool(spr_json_get(options, "max_drop_relative"), &out->max_drop_relative);

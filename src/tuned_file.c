@@ -52,7 +52,6 @@ static enum spr_status read_plan(const char *path, size_t index, const spr_json 
 {
     const double most = (double)SPR_DIMENSION_MAX;
     const char *pattern = spr_json_text(spr_json_get(item, "pattern"));
-    const char *layout = spr_json_text(spr_json_get(item, "layout"));
     int64_t threads, rows, vectors, slots, tokens;
     if (!spr_isa_find(spr_json_text(spr_json_get(item, "isa")), &plan->isa)) {
         return bad(path, index, "isa", err);
@@ -60,10 +59,9 @@ static enum spr_status read_plan(const char *path, size_t index, const spr_json 
     if (!pattern || spr_pattern_parse(pattern, &plan->pattern, NULL) != SPR_OK) {
         return bad(path, index, "pattern", err);
     }
-    if (!layout || (strcmp(layout, "kn") != 0 && strcmp(layout, "nk") != 0)) {
+    if (!spr_layout_find(spr_json_text(spr_json_get(item, "layout")), &plan->layout)) {
         return bad(path, index, "layout", err);
     }
-    plan->layout = layout[0] == 'n' ? SPR_LAYOUT_NK : SPR_LAYOUT_KN;
     if (!integer(item, "m", 1, most, &plan->m) || !integer(item, "k", 1, most, &plan->k) ||
         !integer(item, "n", 1, most, &plan->n) ||
         !integer(item, "panel", 1, most, &plan->panel) ||

@@ -303,6 +303,7 @@ enum spr_status spr_validation_parse(const spr_json *root, const char *path,
     read_seed(&r, root, v);
     v->drift = spr_record_number(root, "drift");
     v->peak_flops_per_s = spr_record_number(root, "peak_flops_per_s");
+    (void)spr_layout_find(spr_json_text(spr_json_get(root, "layout")), &v->layout);
     v->openblas_core = text(&r, root, "openblas_core", false);
     (void)spr_json_bool(spr_json_get(root, "interrupted"), &v->interrupted);
     read_cases(&r, root, v);

@@ -22,6 +22,8 @@ enum spr_layout {
 
 /* "kn", "nk". */
 const char *spr_layout_name(enum spr_layout layout);
+/* The layout of a name; false when there is none of it, or text is NULL. */
+bool spr_layout_find(const char *text, enum spr_layout *layout);
 
 /* One kernel: a pattern kind on one instruction set. */
 struct spr_kernel {

@@ -170,13 +170,14 @@ def check_end_to_end(sproof: str) -> None:
     with tempfile.TemporaryDirectory() as directory:
         given, found = (pathlib.Path(directory) / name for name in ("in.npy", "out.npy"))
         numpy.save(given, states.numpy())
-        subprocess.run([sproof, "validate", "--end-to-end",
-                        str(minilm.checkpoint() / "model.safetensors"), "--tokens",
-                        str(len(states)), "--states", str(given), "--output-states", str(found),
-                        "--budget", "1", "--no-save", "--pattern", "csr", "--sparsity", "0.9"],
-                       stdout=subprocess.DEVNULL, check=False)
+        command = [sproof, "validate", "--end-to-end",
+                   str(minilm.checkpoint() / "model.safetensors"), "--tokens", str(len(states)),
+                   "--states", str(given), "--output-states", str(found), "--budget", "1",
+                   "--no-save", "--pattern", "csr", "--sparsity", "0.9"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        expect("status, 3: too noisy", done.returncode in (0, 3), True)
         difference = float(numpy.abs(numpy.load(found) - wanted).max())
-    expect("MiniLM's states within 1e-4 of PyTorch's", difference < 1e-4 or difference, True)
+    expect("MiniLM's states within 1e-4 of PyTorch's", difference < 1e-4, True)
     print(f"MiniLM end to end, {len(states)} tokens: {difference:.1e} from PyTorch at most")
 
 

@@ -294,6 +294,9 @@ static enum spr_status read_network(struct work *w)
                 record->head.created ? record->head.created : "unknown date",
                 record->network.path);
     }
+    if (!w->args->value[OPT_LAYOUT]) {
+        w->options.layout = record->options.layout;
+    }
     if (status == SPR_OK && record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
         spr_note(&w->cli->notes, "the record is of %s; kernels are measured in f32",
                  spr_dtype_name(record->options.dtype));
@@ -433,7 +436,6 @@ static enum spr_status measure(struct work *w)
     v->options = w->record.options;
     v->options.dtype = dtype;
     v->options.residency = w->options.residency;
-    v->options.layout = w->options.layout;
     v->options.threads = device ? 1 : w->options.threads;
     v->options.batches[0] = w->options.batch;
     v->options.batch_count = 1;

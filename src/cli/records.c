@@ -104,6 +104,14 @@ void cli_find_validation(struct cli *cli, const struct spr_record *record,
         spr_note(&cli->notes, "%s is of another layer table: its measured points are left out",
                  CLI_DEFAULT_VALIDATION);
         spr_validation_free(validation);
+    } else if (validation->layout != record->options.layout) {
+        spr_note(&cli->notes,
+                 "%s is of layout %s, the record of %s: its measured points are "
+                 "left out",
+                 CLI_DEFAULT_VALIDATION, spr_layout_name(validation->layout),
+                 spr_layout_name(record->options.layout));
+        spr_validation_free(validation);
+        *found = false;
     }
 }
 

@@ -52,11 +52,12 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     if (figure->expected) {
         spr_text_add(&figure->facts,
                      "; 2 FLOP per multiply-add; expected of sproof's kernels (%s, %d "
-                     "thread%s, residency %s), not a "
+                     "thread%s, residency %s%s), not a "
                      "measurement; bound: hardware potential (residency %s)",
                      spr_isa_name(analysis->expected_isa), analysis->expected_threads,
                      analysis->expected_threads == 1 ? "" : "s",
                      spr_residency_name(analysis->expected_residency),
+                     analysis->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "",
                      spr_residency_name(analysis->options.residency));
         return;
     }

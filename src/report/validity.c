@@ -9,6 +9,8 @@
 /* 90 % of the speedups this close: a prediction to plan with. Half of them: a direction. */
 #define TRUE_P90 0.15
 #define TRUE_MEDIAN 0.15
+/* With fewer speedups one case is the verdict. */
+#define JUDGED_LEAST 5
 
 static bool judged(const struct spr_validation_case *c)
 {
@@ -101,6 +103,13 @@ const char *spr_validity_text(const struct spr_validity *v, char *text)
                      ? "Unknown: every case was too noisy; try again on a quieter machine."
                      : "Not asked: no case has an expected speedup; the measured times stand "
                        "alone.");
+        return text;
+    }
+    if (v->judged < JUDGED_LEAST) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "Is the prediction true here? Unknown: %zu of %zu cases %s a conclusive "
+                 "speedup, too few to tell; take more patterns, sparsities or time.",
+                 v->judged, v->cases, v->judged == 1 ? "has" : "have");
         return text;
     }
     const char *answer = v->speedup_p90 <= TRUE_P90         ? "Yes"

@@ -129,6 +129,45 @@ static void test_wrong(void)
     free(input);
 }
 
+/* The outputs of one thread, whatever is rounded up and however few columns a thread gets. */
+static void test_shares(void)
+{
+    static const int tokens[] = {1, 15, 16, 17, 33};
+    static float one[33 * 48], several[33 * 48];
+    for (size_t t = 0; t < COUNT_OF(tokens); t++) {
+        char text[4096];
+        const int n = tokens[t];
+        snprintf(text, sizeof text,
+                 "layer,op,m,k,n,count\n"
+                 "e.0.attention.self.query,linear,48,48,%d,1\n"
+                 "e.0.attention.self.key,linear,48,48,%d,1\n"
+                 "e.0.attention.self.value,linear,48,48,%d,1\n"
+                 "e.0.attention.qk,attention,%d,16,%d,3\n"
+                 "e.0.attention.output.dense,linear,48,48,%d,1\n"
+                 "e.0.intermediate.dense,linear,80,48,%d,1\n"
+                 "e.0.output.dense,linear,48,80,%d,1\n",
+                 n, n, n, n, n, n, n, n);
+        test_write("shares.csv", text);
+        for (int threads = 1; threads <= 5; threads += 2) {
+            struct spr_network network = network_of("shares.csv");
+            struct spr_error err = {0};
+            struct spr_machine machine = {.name = "host"};
+            struct spr_validation v;
+            struct spr_validate_options o = options_of(SPR_ISA_SCALAR, threads);
+            const struct spr_end_to_end_options options = {&o, NULL, NULL,
+                                                           threads == 1 ? one : several};
+            memset(several, 0, sizeof several);
+            CHECK_STATUS(SPR_OK,
+                         spr_end_to_end(&network, &machine, &options, &v, NULL, &err), &err);
+            for (int i = 0; threads > 1 && i < n * 48; i++) {
+                CHECK(fabs((double)one[i] - (double)several[i]) < 1e-5);
+            }
+            spr_validation_free(&v);
+            spr_network_free(&network);
+        }
+    }
+}
+
 static void test_no_encoder(void)
 {
     struct spr_error err = {0};
@@ -154,6 +193,7 @@ int main(void)
 {
     test_patterns();
     test_wrong();
+    test_shares();
     test_no_encoder();
     return test_end();
 }
