@@ -82,12 +82,12 @@ SPR_DEVICE void GpuThread<__nv_bfloat16>::store_pair(int to, float first, float 
     *reinterpret_cast<__nv_bfloat162 *>(shared + to) = __floats2bfloat162_rn(first, second);
 }
 
-template <class T, int R, int N>
-__global__ static void __launch_bounds__(BsrShape<R, N>::THREADS) bsr_kernel(BsrOperands of)
+template <class T, int R, int N, int M>
+__global__ static void __launch_bounds__(BsrShape<R, N, M>::THREADS) bsr_kernel(BsrOperands of)
 {
     extern __shared__ __align__(128) unsigned char memory[];
     GpuThread<T> thread(memory);
-    bsr_body<R, N>(thread, of);
+    bsr_body<R, N, M>(thread, of);
 }
 
 struct OwnPacked {
@@ -109,11 +109,11 @@ struct OwnProduct : Product {
     }
 };
 
-template <class T, int R, int N>
+template <class T, int R, int N, int M>
 static std::unique_ptr<Product> make_own(struct spr_gpu_case *of,
                                          const std::shared_ptr<OwnPacked> &packed)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     std::unique_ptr<OwnProduct> made(new OwnProduct);
     int64_t tiles = (of->n + N - 1) / N;
     if (of->n > INT32_MAX || tiles > 65535) {
@@ -128,36 +128,46 @@ static std::unique_ptr<Product> make_own(struct spr_gpu_case *of,
                       of->x.template as<BsrBits>(),
                       made->y.template as<BsrBits>(),
                       (int32_t)of->n};
-    made->kernel = bsr_kernel<T, R, N>;
+    made->kernel = bsr_kernel<T, R, N, M>;
     made->grid = dim3((unsigned)packed->block_rows, (unsigned)tiles);
     made->threads = S::THREADS;
     made->shared = S::SHARED_BYTES;
-    snprintf(made->name, sizeof made->name, "spr_spmm_bsr_%s__cuda-%dx%d-n%d",
-             spr_dtype_name(of->dtype), R, R, N);
+    snprintf(made->name, sizeof made->name, "spr_spmm_bsr_%s__cuda-%dx%d-m%dn%d",
+             spr_dtype_name(of->dtype), R, R, M, N);
     check(cudaFuncSetAttribute(made->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                S::SHARED_BYTES),
           made->name);
     return made;
 }
 
-// Tiles of few tokens fill the GPU where n is small; the caller times them all.
-template <class T, int R>
-static void list_tiles(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
+template <class T, int R, int N, int M>
+static void add_own(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
 {
-    attempt(listing, [&] { return make_own<T, R, 64>(listing->of, packed); });
-    attempt(listing, [&] { return make_own<T, R, 128>(listing->of, packed); });
-    attempt(listing, [&] { return make_own<T, R, 256>(listing->of, packed); });
+    attempt(listing, [&] { return make_own<T, R, N, M>(listing->of, packed); });
 }
 
+// Tiles of few tokens fill the GPU where n is small; the caller times them all.
 template <class T>
-static void list_blocks(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
+static void list_tiles(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
 {
-    if (listing->block == 16) {
-        list_tiles<T, 16>(listing, packed);
-    } else if (listing->block == 32) {
-        list_tiles<T, 32>(listing, packed);
-    } else {
-        list_tiles<T, 64>(listing, packed);
+    switch (listing->block) {
+    case 16:
+        add_own<T, 16, 64, 16>(listing, packed);
+        add_own<T, 16, 128, 16>(listing, packed);
+        add_own<T, 16, 256, 16>(listing, packed);
+        break;
+    case 32:
+        add_own<T, 32, 64, 32>(listing, packed);
+        add_own<T, 32, 128, 32>(listing, packed);
+        add_own<T, 32, 256, 32>(listing, packed);
+        add_own<T, 32, 512, 32>(listing, packed);
+        break;
+    default:
+        add_own<T, 64, 64, 32>(listing, packed);
+        add_own<T, 64, 128, 32>(listing, packed);
+        add_own<T, 64, 128, 64>(listing, packed);
+        add_own<T, 64, 256, 64>(listing, packed);
+        break;
     }
 }
 
@@ -180,8 +190,8 @@ void list_own_blocks(Listing *listing)
     packed->first = upload(host.first);
     packed->block_rows = (int32_t)block_rows;
     if (of->dtype == SPR_BF16) {
-        list_blocks<__nv_bfloat16>(listing, packed);
+        list_tiles<__nv_bfloat16>(listing, packed);
     } else {
-        list_blocks<__half>(listing, packed);
+        list_tiles<__half>(listing, packed);
     }
 }

@@ -139,8 +139,8 @@ static enum spr_status miss(const struct probing *p, const char *what)
 static enum spr_status take_products(const struct probing *p, const struct engine_row *row,
                                      struct rates *best, char *source)
 {
-    static const int64_t sizes[] = {2048, 4096, 8192, 16384};
-    size_t count = row->dtype == SPR_F64 || p->options->quick ? 2 : 4;
+    static const int64_t sizes[] = {2048, 4096, 8192};
+    size_t count = row->dtype == SPR_F64 || p->options->quick ? 2 : 3;
     double highest = 0;
     for (size_t i = 0; i < count; i++) {
         struct spr_gpu_task *task = NULL;
