@@ -10,10 +10,8 @@ static const struct {
     const char *name;
     int lanes;
 } sets[SPR_ISA_COUNT + 1] = {
-    [SPR_ISA_SCALAR] = {"scalar", 1},
-    [SPR_ISA_NEON] = {"neon", 4},
-    [SPR_ISA_AVX2] = {"avx2", 8},
-    [SPR_ISA_AVX512] = {"avx512", 16},
+    [SPR_ISA_SCALAR] = {"scalar", 1}, [SPR_ISA_NEON] = {"neon", 4},
+    [SPR_ISA_AVX2] = {"avx2", 8},     [SPR_ISA_AVX512] = {"avx512", 16},
     [SPR_ISA_CUDA] = {"cuda", 1},
 };
 

@@ -122,8 +122,11 @@ static enum spr_status check_device(const struct work *w)
     static const struct {
         enum option option;
         const char *name;
-    } cpu[] = {{OPT_ISA, "isa"},       {OPT_THREADS, "threads"}, {OPT_LAYOUT, "layout"},
-               {OPT_TUNE, "tune"},     {OPT_END_TO_END, "end-to-end"}};
+    } cpu[] = {{OPT_ISA, "isa"},
+               {OPT_THREADS, "threads"},
+               {OPT_LAYOUT, "layout"},
+               {OPT_TUNE, "tune"},
+               {OPT_END_TO_END, "end-to-end"}};
     const char *const *value = w->args->value;
     if (!value[OPT_DEVICE]) {
         return value[OPT_MACHINE] || value[OPT_DTYPE]
@@ -320,8 +323,7 @@ static enum spr_status make_grid(struct work *w)
     double *sparsities = NULL;
     const char *patterns = w->args->value[OPT_DEVICE] ? DEVICE_PATTERNS : DEFAULT_PATTERNS;
     enum spr_status status =
-        w->patterns ? SPR_OK
-                    : cli_patterns(patterns, &w->patterns, &w->pattern_count, w->err);
+        w->patterns ? SPR_OK : cli_patterns(patterns, &w->patterns, &w->pattern_count, w->err);
     status = status ? status
                     : cli_sparsities(list ? list : DEFAULT_SPARSITIES, &sparsities,
                                      &grid.sparsity_count, w->err);
@@ -421,12 +423,12 @@ static enum spr_status measure(struct work *w)
     const struct spr_end_to_end_options whole = {
         &w->options, w->weights.weight_count ? &w->weights : NULL, w->states, w->output};
     enum spr_dtype dtype = w->record.options.dtype;
-    status = device          ? cli_validate_device(w->cli, w->args, &w->record.network,
-                                                   &w->options, v, &dtype, w->err)
+    status = device ? cli_validate_device(w->cli, w->args, &w->record.network, &w->options, v,
+                                          &dtype, w->err)
              : w->end_to_end ? spr_end_to_end(&w->record.network, &w->machine, &whole, v,
-                                            &w->cli->notes, w->err)
-                           : spr_validate(&w->record.network, &w->machine, &w->options, v,
-                                          &w->cli->notes, w->err);
+                                              &w->cli->notes, w->err)
+                             : spr_validate(&w->record.network, &w->machine, &w->options, v,
+                                            &w->cli->notes, w->err);
     clear_progress(w);
     v->head = w->record.head;
     v->head.command = w->cli->command;
@@ -572,11 +574,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_PATTERN, OPT_SPARSITY,      OPT_BATCH,     OPT_SEED,       OPT_MASK_DIR,
-    OPT_ISA,     OPT_THREADS,       OPT_RESIDENCY, OPT_BUDGET,     OPT_MAX_ERROR,
-    OPT_NO_SAVE, OPT_OUTPUT,        OPT_FORMAT,    OPT_END_TO_END, OPT_TOKENS,
-    OPT_STATES,  OPT_OUTPUT_STATES, OPT_LAYOUT,    OPT_TUNE,       OPT_DEVICE,
-    OPT_MACHINE, OPT_DTYPE,         OPT_COUNT};
+    OPT_PATTERN, OPT_SPARSITY,   OPT_BATCH,   OPT_SEED,      OPT_MASK_DIR,      OPT_ISA,
+    OPT_THREADS, OPT_RESIDENCY,  OPT_BUDGET,  OPT_MAX_ERROR, OPT_NO_SAVE,       OPT_OUTPUT,
+    OPT_FORMAT,  OPT_END_TO_END, OPT_TOKENS,  OPT_STATES,    OPT_OUTPUT_STATES, OPT_LAYOUT,
+    OPT_TUNE,    OPT_DEVICE,     OPT_MACHINE, OPT_DTYPE,     OPT_COUNT};
 
 const struct verb verb_validate = {
     .name = "validate",

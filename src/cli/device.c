@@ -37,7 +37,7 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
 
 #else
 
-#include "cuda/cuda.h"
+#include "cuda/sproof_cuda.h"
 
 enum spr_status cli_device_ready(const char *device, struct spr_error *err)
 {
@@ -162,14 +162,15 @@ enum spr_status cli_probe_device(struct cli *cli, const struct args *args,
         struct cli_output output;
         status = cli_output_open(&output, path, err);
         if (status == SPR_OK) {
-            status = cli_output_close(&output, spr_cuda_probe_write(output.file, &probe, err),
-                                      err);
+            status =
+                cli_output_close(&output, spr_cuda_probe_write(output.file, &probe, err), err);
         }
     }
     if (status == SPR_OK) {
         show(cli, &probe);
-        fprintf(cli->out, path ? "written to %s; next: sproof analyze MODEL --machine %s\n"
-                               : "not kept: -o gpu.json writes a machine file\n",
+        fprintf(cli->out,
+                path ? "written to %s; next: sproof analyze MODEL --machine %s\n"
+                     : "not kept: -o gpu.json writes a machine file\n",
                 path, path);
     }
     spr_cuda_probe_free(&probe);
@@ -185,10 +186,11 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
     const char *device = args->value[OPT_DEVICE], *name = args->value[OPT_MACHINE];
     struct spr_machine machine;
     if (!name) {
-        return spr_fail(err, SPR_EINPUT,
-                        "--device %.40s: expected --machine M too, the rates the bound is made "
-                        "of: sproof probe --device %.40s -o gpu.json measures them",
-                        device, device);
+        return spr_fail(
+            err, SPR_EINPUT,
+            "--device %.40s: expected --machine M too, the rates the bound is made "
+            "of: sproof probe --device %.40s -o gpu.json measures them",
+            device, device);
     }
     enum spr_status status = spr_machine_find(name, &machine, err);
     if (status != SPR_OK) {

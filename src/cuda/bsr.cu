@@ -12,19 +12,38 @@ template <class T> struct GpuThread {
         : shared(memory), base((uint32_t)__cvta_generic_to_shared(memory))
     {
     }
-    SPR_DEVICE int thread() const { return (int)threadIdx.x; }
-    SPR_DEVICE int block_x() const { return (int)blockIdx.x; }
-    SPR_DEVICE int block_y() const { return (int)blockIdx.y; }
-    SPR_DEVICE void sync() { __syncthreads(); }
-    SPR_DEVICE void sync_warp() { __syncwarp(); }
+    SPR_DEVICE int thread() const
+    {
+        return (int)threadIdx.x;
+    }
+    SPR_DEVICE int block_x() const
+    {
+        return (int)blockIdx.x;
+    }
+    SPR_DEVICE int block_y() const
+    {
+        return (int)blockIdx.y;
+    }
+    SPR_DEVICE void sync()
+    {
+        __syncthreads();
+    }
+    SPR_DEVICE void sync_warp()
+    {
+        __syncwarp();
+    }
     // 16 bytes from global memory, or zeros.
     SPR_DEVICE void copy_chunk(int to, const BsrBits *from, bool there)
     {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(base + (uint32_t)to),
-                     "l"(from), "r"(there ? 16 : 0)
-                     : "memory");
+        asm volatile(
+            "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(base + (uint32_t)to),
+            "l"(from), "r"(there ? 16 : 0)
+            : "memory");
     }
-    SPR_DEVICE void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+    SPR_DEVICE void commit()
+    {
+        asm volatile("cp.async.commit_group;" ::: "memory");
+    }
     template <int LEFT> SPR_DEVICE void wait()
     {
         asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
@@ -44,20 +63,19 @@ template <class T> struct GpuThread {
     // Four 8 x 8 matrices, turned; lane l gives the address of row l % 8 of matrix l / 8.
     SPR_DEVICE void load_turned(int from, uint32_t *out)
     {
-        asm volatile(
-            "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-            : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
-            : "r"(base + (uint32_t)from)
-            : "memory");
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                     : "r"(base + (uint32_t)from)
+                     : "memory");
     }
     SPR_DEVICE void multiply(float *sums, const uint32_t *a, const uint32_t *b);
     SPR_DEVICE void store_pair(int to, float first, float second);
 };
 
-#define SPR_MMA(TYPE)                                                                          \
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." TYPE "." TYPE ".f32 "                \
-                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"              \
-                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                  \
+#define SPR_MMA(TYPE)                                                                         \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." TYPE "." TYPE ".f32 "               \
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"            \
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                 \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
 
 template <>
@@ -71,8 +89,7 @@ SPR_DEVICE void GpuThread<__nv_bfloat16>::multiply(float *sums, const uint32_t *
 {
     SPR_MMA("bf16");
 }
-template <>
-SPR_DEVICE void GpuThread<__half>::store_pair(int to, float first, float second)
+template <> SPR_DEVICE void GpuThread<__half>::store_pair(int to, float first, float second)
 {
     *reinterpret_cast<__half2 *>(shared + to) = __floats2half2_rn(first, second);
 }
@@ -122,12 +139,10 @@ static std::unique_ptr<Product> make_own(struct spr_gpu_case *of,
     made->y = make_y(of);
     made->gpu = of->gpu;
     made->packed = packed;
-    made->operands = {packed->w.template as<BsrBits>(),
-                      packed->steps.template as<BsrStep>(),
-                      packed->first.template as<int32_t>(),
-                      of->x.template as<BsrBits>(),
-                      made->y.template as<BsrBits>(),
-                      (int32_t)of->n};
+    made->operands = {
+        packed->w.template as<BsrBits>(),     packed->steps.template as<BsrStep>(),
+        packed->first.template as<int32_t>(), of->x.template as<BsrBits>(),
+        made->y.template as<BsrBits>(),       (int32_t)of->n};
     made->kernel = bsr_kernel<T, R, N, M>;
     made->grid = dim3((unsigned)packed->block_rows, (unsigned)tiles);
     made->threads = S::THREADS;

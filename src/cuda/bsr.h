@@ -45,9 +45,9 @@ struct BsrOperands {
     int32_t n;            // a multiple of 8
 };
 
-constexpr int BSR_STEP = 32;   // columns of W in a step
-constexpr int BSR_STAGES = 4;  // steps in flight
-constexpr int BSR_WARP_N = 64; // tokens of a warp
+constexpr int BSR_STEP = 32;                 // columns of W in a step
+constexpr int BSR_STAGES = 4;                // steps in flight
+constexpr int BSR_WARP_N = 64;               // tokens of a warp
 constexpr int BSR_PADDED_N = BSR_WARP_N + 8; // of a row of Y on its way out: no bank conflicts
 
 // M: rows of a warp.
@@ -62,7 +62,7 @@ template <int R, int N, int M> struct BsrShape {
     static constexpr int STAGE_BYTES = X_BYTES + W_BYTES;
     static constexpr int OUT_BYTES = WARPS_M * WARPS_N * WARP_M * BSR_PADDED_N * 2;
     static constexpr int SHARED_BYTES =
-        BSR_STAGES * STAGE_BYTES > OUT_BYTES ? BSR_STAGES * STAGE_BYTES : OUT_BYTES;
+        BSR_STAGES * STAGE_BYTES > OUT_BYTES ? BSR_STAGES *STAGE_BYTES : OUT_BYTES;
 };
 
 // Bytes from the beginning of a tile of X to a chunk: chunks of 8 rows under each other lie in
@@ -163,7 +163,8 @@ SPR_DEVICE void bsr_store(Thread &t, const BsrOperands &of, int warp_m, int warp
 }
 
 // The whole product of one thread. Blocks: x counts block rows, y tiles of N tokens.
-template <int R, int N, int M, class Thread> SPR_DEVICE void bsr_body(Thread &t, const BsrOperands &of)
+template <int R, int N, int M, class Thread>
+SPR_DEVICE void bsr_body(Thread &t, const BsrOperands &of)
 {
     using S = BsrShape<R, N, M>;
     constexpr int AHEAD = BSR_STAGES - 1;

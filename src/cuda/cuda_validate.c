@@ -7,7 +7,7 @@
 #include "../cpu.h"
 #include "../mem.h"
 #include "../validate_parts.h"
-#include "cuda.h"
+#include "sproof_cuda.h"
 #include "gpu.h"
 
 #define PRODUCTS_MAX 3 /* dense, a library's, sproof's own */
@@ -174,8 +174,8 @@ static bool summarise(struct run *run, struct product **products, size_t count, 
 
 static enum spr_status time_products(struct run *run, struct product **products, size_t count)
 {
-    double budget_s = run->options->case_budget_s > 0 ? run->options->case_budget_s
-                                                      : CASE_BUDGET_S;
+    double budget_s =
+        run->options->case_budget_s > 0 ? run->options->case_budget_s : CASE_BUDGET_S;
     enum spr_status status = SPR_OK;
     for (size_t i = 0; i < count && status == SPR_OK; i++) {
         status = warm_up(run, products[i]);
@@ -186,8 +186,7 @@ static enum spr_status time_products(struct run *run, struct product **products,
             return spr_fail(run->err, SPR_EINTERRUPTED, "interrupted");
         }
         status = take_round(run, products, count, rounds++);
-        bool spent = rounds >= SPR_BENCH_SAMPLES_MIN &&
-                     spr_cpu_clock_s() - begin >= budget_s;
+        bool spent = rounds >= SPR_BENCH_SAMPLES_MIN && spr_cpu_clock_s() - begin >= budget_s;
         bool look = spent || rounds == SAMPLES_MAX || rounds % SPR_BENCH_SAMPLES_NARROW == 0;
         if (status == SPR_OK && look && (summarise(run, products, count, rounds) || spent)) {
             break;
@@ -225,9 +224,14 @@ static enum spr_status make_dense(struct run *run, const struct spr_planned *pla
         return SPR_OK;
     }
     free_dense(run);
-    struct spr_gpu_operands operands = {planned->m, planned->k, planned->n, run->dtype,
-                                        spr_seed(run->options->seed, "x", planned), NULL};
-    enum spr_status status = spr_gpu_case_make(run->gpu, &operands, &run->dense_case, run->err);
+    struct spr_gpu_operands operands = {planned->m,
+                                        planned->k,
+                                        planned->n,
+                                        run->dtype,
+                                        spr_seed(run->options->seed, "x", planned),
+                                        NULL};
+    enum spr_status status =
+        spr_gpu_case_make(run->gpu, &operands, &run->dense_case, run->err);
     run->shape = planned->shape;
     return status ? status
                   : make_product(run, run->dense_case, SPR_GPU_CUBLASLT, 0, &run->dense);
@@ -356,8 +360,7 @@ static enum spr_status draw(struct run *run, const struct spr_planned *planned,
     struct spr_shape shape = {planned->m, planned->k, 1};
     uint64_t seed = spr_seed(run->options->seed, "w", planned);
     if (planned->mask) {
-        enum spr_status status =
-            spr_matrix_read_smtx(planned->mask, seed, matrix, run->err);
+        enum spr_status status = spr_matrix_read_smtx(planned->mask, seed, matrix, run->err);
         if (status == SPR_OK && (matrix->m != planned->m || matrix->k != planned->k)) {
             status = spr_fail(run->err, SPR_EINPUT, "%s: %lld x %lld: expected %lld x %lld",
                               planned->mask, (long long)matrix->m, (long long)matrix->k,
@@ -384,8 +387,12 @@ static enum spr_status measure_pruned(struct run *run, const struct spr_planned 
         return no_memory(run);
     }
     scatter(matrix, w);
-    struct spr_gpu_operands operands = {planned->m, planned->k, planned->n, run->dtype,
-                                        spr_seed(run->options->seed, "x", planned), w};
+    struct spr_gpu_operands operands = {planned->m,
+                                        planned->k,
+                                        planned->n,
+                                        run->dtype,
+                                        spr_seed(run->options->seed, "x", planned),
+                                        w};
     enum spr_status status = spr_gpu_case_make(run->gpu, &operands, &of, run->err);
     for (size_t i = 0; i < count && status == SPR_OK; i++) {
         status = make_product(run, of, kernels[i], (int)planned->pattern.a, &products[made]);
@@ -490,7 +497,8 @@ static enum spr_status check_options(const struct run *run)
     }
     if (run->options->residency != SPR_RESIDENCY_WARM &&
         run->options->residency != SPR_RESIDENCY_COLD) {
-        return spr_fail(run->err, SPR_EINPUT, "--residency: '%s': expected warm or cold on a GPU",
+        return spr_fail(run->err, SPR_EINPUT,
+                        "--residency: '%s': expected warm or cold on a GPU",
                         spr_residency_name(run->options->residency));
     }
     return SPR_OK;

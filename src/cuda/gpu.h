@@ -19,11 +19,11 @@ struct spr_gpu_case;
 struct spr_gpu_task;
 
 struct spr_gpu_facts {
-    char name[128];       /* "NVIDIA H100 80GB HBM3" */
-    char versions[160];   /* of driver, runtime and libraries */
+    char name[128];     /* "NVIDIA H100 80GB HBM3" */
+    char versions[160]; /* of driver, runtime and libraries */
     int multiprocessors;
-    int capability;       /* 90: compute capability 9.0 */
-    double memory_bytes;  /* device memory */
+    int capability;      /* 90: compute capability 9.0 */
+    double memory_bytes; /* device memory */
     double l2_bytes;
 };
 
@@ -76,8 +76,8 @@ void spr_gpu_case_free(struct spr_gpu_case *of);
 
 /* Whose kernel multiplies. */
 enum spr_gpu_kernel {
-    SPR_GPU_CUBLASLT,     /* dense */
-    SPR_GPU_CUSPARSE_CSR, /* single weights */
+    SPR_GPU_CUBLASLT,        /* dense */
+    SPR_GPU_CUSPARSE_CSR,    /* single weights */
     SPR_GPU_CUSPARSE_BLOCKS, /* blocked-ELL and BSR, square blocks */
     SPR_GPU_OWN_BLOCKS,      /* src/cuda/bsr.h, blocks of 16, 32 or 64 */
     SPR_GPU_CUSPARSELT,      /* 2:4 */

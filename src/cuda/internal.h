@@ -31,7 +31,10 @@ struct Failure : std::exception {
         vsnprintf(text, sizeof text, format, list);
         va_end(list);
     }
-    const char *what() const noexcept override { return text; }
+    const char *what() const noexcept override
+    {
+        return text;
+    }
 };
 
 inline void check(cudaError_t error, const char *what)
@@ -75,7 +78,8 @@ template <class Body> enum spr_status guarded(struct spr_error *err, Body body)
 }
 
 // Device memory.
-class Buffer {
+class Buffer
+{
   public:
     Buffer() = default;
     explicit Buffer(size_t bytes) : size_(bytes)
@@ -95,9 +99,18 @@ class Buffer {
     }
     Buffer(const Buffer &) = delete;
     Buffer &operator=(const Buffer &) = delete;
-    ~Buffer() { cudaFree(memory_); }
-    template <class T> T *as() const { return static_cast<T *>(memory_); }
-    size_t size() const { return size_; }
+    ~Buffer()
+    {
+        cudaFree(memory_);
+    }
+    template <class T> T *as() const
+    {
+        return static_cast<T *>(memory_);
+    }
+    size_t size() const
+    {
+        return size_;
+    }
 
   private:
     void *memory_ = nullptr;
@@ -139,8 +152,8 @@ struct spr_gpu {
 // of 8, so that every row begins at 16 bytes.
 struct spr_gpu_case {
     struct spr_gpu *gpu;
-    int64_t m, k, n;       // n: rounded up to 8
-    int64_t m_all, k_all;  // allocated
+    int64_t m, k, n;      // n: rounded up to 8
+    int64_t m_all, k_all; // allocated
     enum spr_dtype dtype;
     uint64_t seed;
     std::vector<float> w_host; // m_all x k_all, rounded to dtype; empty: all random
@@ -205,7 +218,7 @@ struct Multiplication {
     cudaDataType_t output;
 };
 std::vector<std::unique_ptr<spr_gpu_task>> cublaslt_tasks(struct spr_gpu *gpu,
-                                                           const Multiplication &of);
+                                                          const Multiplication &of);
 
 // cuSPARSELt's product of a 2:4 matrix W (m x k, row-major, ld k) and X (k x n, row-major).
 struct Structured {

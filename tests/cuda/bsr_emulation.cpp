@@ -95,17 +95,41 @@ static void enter(int index)
 struct HostThread {
     Emulation *e;
     int index;
-    std::vector<Copy> open;                // not committed yet
-    std::deque<std::vector<Copy>> groups;  // committed, not waited for
+    std::vector<Copy> open;               // not committed yet
+    std::deque<std::vector<Copy>> groups; // committed, not waited for
 
-    int thread() const { return index; }
-    int block_x() const { return e->x; }
-    int block_y() const { return e->y; }
-    int warp() const { return index / 32; }
-    Barrier *warp_barrier() { return &e->warps[(size_t)warp()]; }
-    Lane *lane(int l) { return &e->lanes[(size_t)(warp() * 32 + l)]; }
-    void sync() { e->wait_at(&e->block); }
-    void sync_warp() { e->wait_at(warp_barrier()); }
+    int thread() const
+    {
+        return index;
+    }
+    int block_x() const
+    {
+        return e->x;
+    }
+    int block_y() const
+    {
+        return e->y;
+    }
+    int warp() const
+    {
+        return index / 32;
+    }
+    Barrier *warp_barrier()
+    {
+        return &e->warps[(size_t)warp()];
+    }
+    Lane *lane(int l)
+    {
+        return &e->lanes[(size_t)(warp() * 32 + l)];
+    }
+    void sync()
+    {
+        e->wait_at(&e->block);
+    }
+    void sync_warp()
+    {
+        e->wait_at(warp_barrier());
+    }
     void check_place(int place, int bytes)
     {
         if (place < 0 || place + bytes > (int)e->shared.size() || place % bytes) {
@@ -149,7 +173,10 @@ struct HostThread {
         check_place(from, 16);
         memcpy(out, &e->shared[(size_t)from], 16);
     }
-    void write_chunk(BsrBits *to, const uint32_t *v) { memcpy(to, v, 16); }
+    void write_chunk(BsrBits *to, const uint32_t *v)
+    {
+        memcpy(to, v, 16);
+    }
     void store_pair(int to, float first, float second)
     {
         check_place(to, 4);
@@ -174,7 +201,10 @@ struct HostThread {
         }
         sync_warp();
     }
-    uint16_t half_of(uint32_t word, int h) { return (uint16_t)(word >> 16 * h); }
+    uint16_t half_of(uint32_t word, int h)
+    {
+        return (uint16_t)(word >> 16 * h);
+    }
     // A (16 x 16): register i of lane l holds (row l / 4 + 8 (i % 2), columns 2 (l % 4) +
     // 8 (i / 2) + {0, 1}).
     float a_at(int row, int column)
@@ -292,8 +322,8 @@ template <int R, int N, int M> static bool multiply_right(const Trial &trial, bo
     BsrPacked packed =
         bsr_pack(R, trial.block_rows, trial.block_columns,
                  [&](int64_t row, int64_t column) { return w[(size_t)(row * k + column)]; });
-    BsrOperands operands = {packed.w.data(), packed.steps.data(), packed.first.data(),
-                            x.data(),        y.data(),            n};
+    BsrOperands operands = {
+        packed.w.data(), packed.steps.data(), packed.first.data(), x.data(), y.data(), n};
     for (int j = 0; j < (n + N - 1) / N; j++) {
         for (int i = 0; i < trial.block_rows; i++) {
             run_block<R, N, M>(operands, i, j);
@@ -346,12 +376,11 @@ template <int R, int N, int M> static int all_trials()
 int main()
 {
     srand(1);
-    int wrong = all_trials<16, 64, 16>() + all_trials<16, 128, 16>() +
-                all_trials<16, 256, 16>() + all_trials<32, 64, 32>() +
-                all_trials<32, 128, 32>() + all_trials<32, 256, 32>() +
-                all_trials<32, 512, 32>() + all_trials<64, 64, 32>() +
-                all_trials<64, 128, 32>() + all_trials<64, 128, 64>() +
-                all_trials<64, 256, 64>();
+    int wrong =
+        all_trials<16, 64, 16>() + all_trials<16, 128, 16>() + all_trials<16, 256, 16>() +
+        all_trials<32, 64, 32>() + all_trials<32, 128, 32>() + all_trials<32, 256, 32>() +
+        all_trials<32, 512, 32>() + all_trials<64, 64, 32>() + all_trials<64, 128, 32>() +
+        all_trials<64, 128, 64>() + all_trials<64, 256, 64>();
     printf("%d products, %d wrong\n", 11 * 5 * 2, wrong);
     return wrong != 0;
 }

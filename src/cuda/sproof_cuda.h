@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* probe and validate on an NVIDIA GPU. */
-#ifndef SPROOF_CUDA_CUDA_H
-#define SPROOF_CUDA_CUDA_H
+#ifndef SPROOF_CUDA_SPROOF_CUDA_H
+#define SPROOF_CUDA_SPROOF_CUDA_H
 
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 
 /* One point of the sweep over working sets. */
 struct spr_cuda_point {
-    double bytes; /* working set */
+    double bytes;                              /* working set */
     double read_bytes_per_s, copy_bytes_per_s; /* medians; a copy counts both ways */
 };
 #define SPR_CUDA_POINTS_MAX 32
@@ -24,11 +24,11 @@ struct spr_cuda_probe {
 };
 
 struct spr_cuda_probe_options {
-    const char *device;  /* "cuda:0" */
-    const char *name;    /* of the machine; NULL: made from the device's */
-    const char *date;    /* "2026-01-31" */
-    bool quick;          /* fewer repetitions and sizes */
-    bool (*stop)(void);  /* NULL: never */
+    const char *device; /* "cuda:0" */
+    const char *name;   /* of the machine; NULL: made from the device's */
+    const char *date;   /* "2026-01-31" */
+    bool quick;         /* fewer repetitions and sizes */
+    bool (*stop)(void); /* NULL: never */
     void (*progress)(void *context, const char *what); /* NULL: none */
     void *context;
 };
