@@ -9,7 +9,7 @@
 //
 // Bytes that cross from L2 per step: 2 * 32 * (N + R); FLOPs: 2 * 32 * R * N; so
 //   R N / (N + R) FLOP per byte: 15 (16 rows), 28 (32), 51 (64) at N = 256.
-// An H100 reads 7.4e12 B/s from L2 (data/machines/h100-sxm.measured.json): 1.1e14, 2.1e14 and
+// An H100 reads 7.5e12 B/s from L2 (data/machines/h100-sxm.measured.json): 1.1e14, 2.1e14 and
 // 3.8e14 FLOP/s. L2 is the limit, not the tensor cores, because block rows do not share rows
 // of X. Tall blocks help, a larger N hardly.
 //
