@@ -68,8 +68,12 @@ static enum spr_status add_case(struct spr_points *points, const struct spr_vali
                           .dense_samples = c->dense.measured,
                           .dense_kernel = c->dense.kernel};
     (void)spr_pattern_text(&c->pattern, p.pattern);
-    snprintf(shape, sizeof shape, "%lld %lld %lld %s", (long long)c->m, (long long)c->k,
-             (long long)c->n, c->real_mask ? "real" : "random");
+    /* On a GPU a product may be there twice: by sproof's kernel and by a library's. */
+    const char *whose = c->isa != SPR_ISA_CUDA               ? ""
+                        : strncmp(c->kernel, "spr_", 4) == 0 ? " own"
+                                                             : " library";
+    snprintf(shape, sizeof shape, "%lld %lld %lld %s%s", (long long)c->m, (long long)c->k,
+             (long long)c->n, c->real_mask ? "real" : "random", whose);
     enum spr_status status = set_keys(points, &p, shape, err);
     return status ? status : add(points, &p, err);
 }

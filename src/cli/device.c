@@ -31,13 +31,14 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
                                     struct spr_validation *validation, enum spr_dtype *dtype,
                                     struct spr_error *err)
 {
-    (void)cli, (void)network, (void)options, (void)validation, (void)dtype;
+    (void)cli, (void)network, (void)options, (void)validation;
+    *dtype = SPR_F16;
     return cli_device_ready(args->value[OPT_DEVICE], err);
 }
 
 #else
 
-#include "cuda/cuda.h"
+#include "cuda/sproof_cuda.h"
 
 enum spr_status cli_device_ready(const char *device, struct spr_error *err)
 {

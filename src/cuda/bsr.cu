@@ -12,19 +12,38 @@ template <class T> struct GpuThread {
         : shared(memory), base((uint32_t)__cvta_generic_to_shared(memory))
     {
     }
-    SPR_DEVICE int thread() const { return (int)threadIdx.x; }
-    SPR_DEVICE int block_x() const { return (int)blockIdx.x; }
-    SPR_DEVICE int block_y() const { return (int)blockIdx.y; }
-    SPR_DEVICE void sync() { __syncthreads(); }
-    SPR_DEVICE void sync_warp() { __syncwarp(); }
+    SPR_DEVICE int thread() const
+    {
+        return (int)threadIdx.x;
+    }
+    SPR_DEVICE int block_x() const
+    {
+        return (int)blockIdx.x;
+    }
+    SPR_DEVICE int block_y() const
+    {
+        return (int)blockIdx.y;
+    }
+    SPR_DEVICE void sync()
+    {
+        __syncthreads();
+    }
+    SPR_DEVICE void sync_warp()
+    {
+        __syncwarp();
+    }
     // 16 bytes from global memory, or zeros.
     SPR_DEVICE void copy_chunk(int to, const BsrBits *from, bool there)
     {
-        asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(base + (uint32_t)to),
-                     "l"(from), "r"(there ? 16 : 0)
-                     : "memory");
+        asm volatile(
+            "cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(base + (uint32_t)to),
+            "l"(from), "r"(there ? 16 : 0)
+            : "memory");
     }
-    SPR_DEVICE void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+    SPR_DEVICE void commit()
+    {
+        asm volatile("cp.async.commit_group;" ::: "memory");
+    }
     template <int LEFT> SPR_DEVICE void wait()
     {
         asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
@@ -44,20 +63,19 @@ template <class T> struct GpuThread {
     // Four 8 x 8 matrices, turned; lane l gives the address of row l % 8 of matrix l / 8.
     SPR_DEVICE void load_turned(int from, uint32_t *out)
     {
-        asm volatile(
-            "ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-            : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
-            : "r"(base + (uint32_t)from)
-            : "memory");
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+                     : "r"(base + (uint32_t)from)
+                     : "memory");
     }
     SPR_DEVICE void multiply(float *sums, const uint32_t *a, const uint32_t *b);
     SPR_DEVICE void store_pair(int to, float first, float second);
 };
 
-#define SPR_MMA(TYPE)                                                                          \
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." TYPE "." TYPE ".f32 "                \
-                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"              \
-                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                  \
+#define SPR_MMA(TYPE)                                                                         \
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." TYPE "." TYPE ".f32 "               \
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"            \
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])                 \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]))
 
 template <>
@@ -71,8 +89,7 @@ SPR_DEVICE void GpuThread<__nv_bfloat16>::multiply(float *sums, const uint32_t *
 {
     SPR_MMA("bf16");
 }
-template <>
-SPR_DEVICE void GpuThread<__half>::store_pair(int to, float first, float second)
+template <> SPR_DEVICE void GpuThread<__half>::store_pair(int to, float first, float second)
 {
     *reinterpret_cast<__half2 *>(shared + to) = __floats2half2_rn(first, second);
 }
@@ -82,12 +99,12 @@ SPR_DEVICE void GpuThread<__nv_bfloat16>::store_pair(int to, float first, float 
     *reinterpret_cast<__nv_bfloat162 *>(shared + to) = __floats2bfloat162_rn(first, second);
 }
 
-template <class T, int R, int N>
-__global__ static void __launch_bounds__(BsrShape<R, N>::THREADS) bsr_kernel(BsrOperands of)
+template <class T, int R, int N, int M>
+__global__ static void __launch_bounds__(BsrShape<R, N, M>::THREADS) bsr_kernel(BsrOperands of)
 {
     extern __shared__ __align__(128) unsigned char memory[];
     GpuThread<T> thread(memory);
-    bsr_body<R, N>(thread, of);
+    bsr_body<R, N, M>(thread, of);
 }
 
 struct OwnPacked {
@@ -109,11 +126,11 @@ struct OwnProduct : Product {
     }
 };
 
-template <class T, int R, int N>
+template <class T, int R, int N, int M>
 static std::unique_ptr<Product> make_own(struct spr_gpu_case *of,
                                          const std::shared_ptr<OwnPacked> &packed)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     std::unique_ptr<OwnProduct> made(new OwnProduct);
     int64_t tiles = (of->n + N - 1) / N;
     if (of->n > INT32_MAX || tiles > 65535) {
@@ -122,42 +139,50 @@ static std::unique_ptr<Product> make_own(struct spr_gpu_case *of,
     made->y = make_y(of);
     made->gpu = of->gpu;
     made->packed = packed;
-    made->operands = {packed->w.template as<BsrBits>(),
-                      packed->steps.template as<BsrStep>(),
-                      packed->first.template as<int32_t>(),
-                      of->x.template as<BsrBits>(),
-                      made->y.template as<BsrBits>(),
-                      (int32_t)of->n};
-    made->kernel = bsr_kernel<T, R, N>;
+    made->operands = {
+        packed->w.template as<BsrBits>(),     packed->steps.template as<BsrStep>(),
+        packed->first.template as<int32_t>(), of->x.template as<BsrBits>(),
+        made->y.template as<BsrBits>(),       (int32_t)of->n};
+    made->kernel = bsr_kernel<T, R, N, M>;
     made->grid = dim3((unsigned)packed->block_rows, (unsigned)tiles);
     made->threads = S::THREADS;
     made->shared = S::SHARED_BYTES;
-    snprintf(made->name, sizeof made->name, "spr_spmm_bsr_%s__cuda-%dx%d-n%d",
-             spr_dtype_name(of->dtype), R, R, N);
+    snprintf(made->name, sizeof made->name, "spr_spmm_bsr_%s__cuda-%dx%d-m%dn%d",
+             spr_dtype_name(of->dtype), R, R, M, N);
     check(cudaFuncSetAttribute(made->kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                S::SHARED_BYTES),
           made->name);
     return made;
 }
 
-// Tiles of few tokens fill the GPU where n is small; the caller times them all.
-template <class T, int R>
-static void list_tiles(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
+template <class T, int R, int N, int M>
+static void add_own(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
 {
-    attempt(listing, [&] { return make_own<T, R, 64>(listing->of, packed); });
-    attempt(listing, [&] { return make_own<T, R, 128>(listing->of, packed); });
-    attempt(listing, [&] { return make_own<T, R, 256>(listing->of, packed); });
+    attempt(listing, [&] { return make_own<T, R, N, M>(listing->of, packed); });
 }
 
+// Tiles of few tokens fill the GPU where n is small; the caller times them all.
 template <class T>
-static void list_blocks(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
+static void list_tiles(Listing *listing, const std::shared_ptr<OwnPacked> &packed)
 {
-    if (listing->block == 16) {
-        list_tiles<T, 16>(listing, packed);
-    } else if (listing->block == 32) {
-        list_tiles<T, 32>(listing, packed);
-    } else {
-        list_tiles<T, 64>(listing, packed);
+    switch (listing->block) {
+    case 16:
+        add_own<T, 16, 64, 16>(listing, packed);
+        add_own<T, 16, 128, 16>(listing, packed);
+        add_own<T, 16, 256, 16>(listing, packed);
+        break;
+    case 32:
+        add_own<T, 32, 64, 32>(listing, packed);
+        add_own<T, 32, 128, 32>(listing, packed);
+        add_own<T, 32, 256, 32>(listing, packed);
+        add_own<T, 32, 512, 32>(listing, packed);
+        break;
+    default:
+        add_own<T, 64, 64, 32>(listing, packed);
+        add_own<T, 64, 128, 32>(listing, packed);
+        add_own<T, 64, 128, 64>(listing, packed);
+        add_own<T, 64, 256, 64>(listing, packed);
+        break;
     }
 }
 
@@ -180,8 +205,8 @@ void list_own_blocks(Listing *listing)
     packed->first = upload(host.first);
     packed->block_rows = (int32_t)block_rows;
     if (of->dtype == SPR_BF16) {
-        list_blocks<__nv_bfloat16>(listing, packed);
+        list_tiles<__nv_bfloat16>(listing, packed);
     } else {
-        list_blocks<__half>(listing, packed);
+        list_tiles<__half>(listing, packed);
     }
 }

@@ -5,13 +5,13 @@
 // One thread block computes R rows (one block row of W) x N tokens of Y and walks the stored
 // blocks of its row in steps of 32 columns of W: two blocks of 16, one of 32, half of one of
 // 64. A step brings 32 rows of X (32 x N values) and R x 32 of W into one of STAGES buffers in
-// shared memory by cp.async, STAGES - 1 steps ahead. A warp computes up to 32 rows x 64 tokens.
+// shared memory by cp.async, STAGES - 1 steps ahead. A warp computes M rows x 64 tokens.
 //
 // Bytes that cross from L2 per step: 2 * 32 * (N + R); FLOPs: 2 * 32 * R * N; so
 //   R N / (N + R) FLOP per byte: 15 (16 rows), 28 (32), 51 (64) at N = 256.
-// With 5.5e12 B/s from L2 that is 0.8e14, 1.6e14, 2.8e14 FLOP/s: L2 is the limit, not the
-// tensor cores, because rows of X are not shared by block rows. Tall blocks help, a larger N
-// hardly.
+// An H100 reads 7.5e12 B/s from L2 (data/machines/h100-sxm.measured.json): 1.1e14, 2.1e14 and
+// 3.8e14 FLOP/s. L2 is the limit, not the tensor cores, because block rows do not share rows
+// of X. Tall blocks help, a larger N hardly.
 //
 // The text of the kernel knows the hardware only through `Thread`, so that a test can run it
 // on the host (tests/cuda/bsr_emulation.cpp).
@@ -50,8 +50,9 @@ constexpr int BSR_STAGES = 4;                // steps in flight
 constexpr int BSR_WARP_N = 64;               // tokens of a warp
 constexpr int BSR_PADDED_N = BSR_WARP_N + 8; // of a row of Y on its way out: no bank conflicts
 
-template <int R, int N> struct BsrShape {
-    static constexpr int WARP_M = R < 32 ? R : 32; // rows of a warp
+// M: rows of a warp.
+template <int R, int N, int M> struct BsrShape {
+    static constexpr int WARP_M = M;
     static constexpr int WARPS_M = R / WARP_M;
     static constexpr int WARPS_N = N / BSR_WARP_N;
     static constexpr int THREADS = 32 * WARPS_M * WARPS_N;
@@ -72,10 +73,10 @@ template <int N> SPR_DEVICE int bsr_x_offset(int row, int chunk)
 }
 
 // Queues the copies of one step into a stage.
-template <int R, int N, class Thread>
+template <int R, int N, int M, class Thread>
 SPR_DEVICE void bsr_load(Thread &t, const BsrOperands &of, int stage, int step, BsrStep at)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     constexpr int ROWS_AT_ONCE = S::THREADS / S::ROW_CHUNKS;
     int base = stage * S::STAGE_BYTES;
     int chunk = t.thread() % S::ROW_CHUNKS, row = t.thread() / S::ROW_CHUNKS;
@@ -100,10 +101,10 @@ SPR_DEVICE void bsr_load(Thread &t, const BsrOperands &of, int stage, int step, 
 }
 
 // Adds one step's product to a warp's sums.
-template <int R, int N, class Thread, class Sums>
+template <int R, int N, int M, class Thread, class Sums>
 SPR_DEVICE void bsr_multiply(Thread &t, int stage, int warp_m, int warp_n, Sums &sums)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     constexpr int TALL = S::WARP_M / 16; // mma tiles under each other
     int base = stage * S::STAGE_BYTES, lane = t.thread() & 31;
     SPR_UNROLL
@@ -130,10 +131,10 @@ SPR_DEVICE void bsr_multiply(Thread &t, int stage, int warp_m, int warp_n, Sums 
 }
 
 // Rounds a warp's sums and writes them in whole 16-byte chunks.
-template <int R, int N, class Thread, class Sums>
+template <int R, int N, int M, class Thread, class Sums>
 SPR_DEVICE void bsr_store(Thread &t, const BsrOperands &of, int warp_m, int warp_n, Sums &sums)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     int lane = t.thread() & 31;
     int base = (warp_m * S::WARPS_N + warp_n) * S::WARP_M * BSR_PADDED_N * 2;
     SPR_UNROLL
@@ -162,17 +163,17 @@ SPR_DEVICE void bsr_store(Thread &t, const BsrOperands &of, int warp_m, int warp
 }
 
 // The whole product of one thread. Blocks: x counts block rows, y tiles of N tokens.
-template <int R, int N, class Thread>
+template <int R, int N, int M, class Thread>
 SPR_DEVICE void bsr_body(Thread &t, const BsrOperands &of)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     constexpr int AHEAD = BSR_STAGES - 1;
     int first = of.first[t.block_x()], count = of.first[t.block_x() + 1] - first;
     int warp = t.thread() >> 5, warp_m = warp / S::WARPS_N, warp_n = warp % S::WARPS_N;
     float sums[S::WARP_M / 16][BSR_WARP_N / 8][4] = {};
     for (int i = 0; i < AHEAD; i++) {
         if (i < count) {
-            bsr_load<R, N>(t, of, i, first + i, of.steps[first + i]);
+            bsr_load<R, N, M>(t, of, i, first + i, of.steps[first + i]);
         }
         t.commit();
     }
@@ -185,14 +186,14 @@ SPR_DEVICE void bsr_body(Thread &t, const BsrOperands &of)
         if (load < count) {
             BsrStep at = next;
             next = of.steps[first + (load + 1 < count ? load + 1 : load)];
-            bsr_load<R, N>(t, of, load % BSR_STAGES, first + load, at);
+            bsr_load<R, N, M>(t, of, load % BSR_STAGES, first + load, at);
         }
         t.commit();
-        bsr_multiply<R, N>(t, i % BSR_STAGES, warp_m, warp_n, sums);
+        bsr_multiply<R, N, M>(t, i % BSR_STAGES, warp_m, warp_n, sums);
     }
     t.template wait<0>();
     t.sync();
-    bsr_store<R, N>(t, of, warp_m, warp_n, sums);
+    bsr_store<R, N, M>(t, of, warp_m, warp_n, sums);
 }
 
 #endif

@@ -40,7 +40,8 @@ __global__ static void turn(const uint16_t *from, int64_t rows, int64_t columns,
 }
 
 // Zeros outside m x k, so that whole blocks can be multiplied.
-__global__ static void trim(uint16_t *matrix, int64_t m, int64_t k, int64_t m_all, int64_t k_all)
+__global__ static void trim(uint16_t *matrix, int64_t m, int64_t k, int64_t m_all,
+                            int64_t k_all)
 {
     int64_t step = (int64_t)gridDim.x * blockDim.x;
     for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < m_all * k_all;
@@ -167,8 +168,9 @@ __global__ static void check_tiles(const T *w, const T *x, const T *y, Checked o
     atomicMax(worst, (unsigned long long)__double_as_longlong(ratio));
 }
 
-template <class T> __global__ static void find_poison(const T *y, Checked of, int64_t m,
-                                                      unsigned long long *worst)
+template <class T>
+__global__ static void find_poison(const T *y, Checked of, int64_t m,
+                                   unsigned long long *worst)
 {
     int64_t step = (int64_t)gridDim.x * blockDim.x;
     for (int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; i < m * of.n; i += step) {
@@ -198,15 +200,16 @@ static std::vector<int64_t> rows_to_check(const struct spr_gpu_case *of)
     return rows;
 }
 
-template <class T> static void queue_check(struct spr_gpu_case *of, Product *product,
-                                           const Checked &checked, unsigned long long *worst)
+template <class T>
+static void queue_check(struct spr_gpu_case *of, Product *product, const Checked &checked,
+                        unsigned long long *worst)
 {
     cudaStream_t stream = of->gpu->stream;
     const T *y = product->y.as<T>();
     dim3 grid((unsigned)((of->n + TILE - 1) / TILE),
               (unsigned)((checked.row_count + TILE - 1) / TILE));
-    check_tiles<<<grid, dim3(TILE, TILE), 0, stream>>>(of->w.as<T>(), of->x.as<T>(), y, checked,
-                                                       worst);
+    check_tiles<<<grid, dim3(TILE, TILE), 0, stream>>>(of->w.as<T>(), of->x.as<T>(), y,
+                                                       checked, worst);
     check_launch("checking");
     find_poison<<<8 * of->gpu->facts.multiprocessors, 256, 0, stream>>>(y, checked, of->m,
                                                                         worst);
@@ -240,8 +243,9 @@ double worst_ratio(struct spr_gpu_case *of, Product *product)
     }
     unsigned long long bits = 0;
     double ratio;
-    check(cudaMemcpyAsync(&bits, worst.as<void>(), sizeof bits, cudaMemcpyDeviceToHost, stream),
-          "checking");
+    check(
+        cudaMemcpyAsync(&bits, worst.as<void>(), sizeof bits, cudaMemcpyDeviceToHost, stream),
+        "checking");
     check(cudaStreamSynchronize(stream), product->name);
     memcpy(&ratio, &bits, sizeof ratio);
     return ratio;
@@ -294,9 +298,9 @@ extern "C" enum spr_status spr_gpu_product(struct spr_gpu_case *of,
                                            struct spr_gpu_task **task, struct spr_error *err)
 {
     return guarded(err, [&] {
-        void (*const lists[])(Listing *) = {
-            list_cublaslt, list_cusparse_csr, list_cusparse_blocks, list_own_blocks,
-            list_cusparselt};
+        void (*const lists[])(Listing *) = {list_cublaslt, list_cusparse_csr,
+                                            list_cusparse_blocks, list_own_blocks,
+                                            list_cusparselt};
         Listing listing = {};
         listing.of = of;
         listing.block = choice->block;

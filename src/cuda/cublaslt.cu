@@ -64,10 +64,10 @@ struct Described {
         check(cublasLtMatrixLayoutCreate(&a, type, (uint64_t)(of.turn_a ? of.inner : of.rows),
                                          (uint64_t)(of.turn_a ? of.rows : of.inner), of.lda),
               "cuBLASLt");
-        check(cublasLtMatrixLayoutCreate(&b, type,
-                                         (uint64_t)(of.turn_b ? of.columns : of.inner),
-                                         (uint64_t)(of.turn_b ? of.inner : of.columns), of.ldb),
-              "cuBLASLt");
+        check(
+            cublasLtMatrixLayoutCreate(&b, type, (uint64_t)(of.turn_b ? of.columns : of.inner),
+                                       (uint64_t)(of.turn_b ? of.inner : of.columns), of.ldb),
+            "cuBLASLt");
         check(cublasLtMatrixLayoutCreate(&c, of.output, (uint64_t)of.rows,
                                          (uint64_t)of.columns, of.ldc),
               "cuBLASLt");
@@ -106,7 +106,8 @@ std::vector<std::unique_ptr<spr_gpu_task>> cublaslt_tasks(struct spr_gpu *gpu,
     int count = 0;
     size_t room = gpu->workspace.size();
     // Sums of parts in the output's type would round more often than the error bound allows.
-    uint32_t schemes = CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+    uint32_t schemes =
+        CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
     auto described = std::make_shared<Described>(of);
     check(cublasLtMatmulPreferenceCreate(&preference), "cuBLASLt");
     cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
@@ -140,7 +141,10 @@ std::vector<std::unique_ptr<spr_gpu_task>> cublaslt_tasks(struct spr_gpu *gpu,
 // A dense product of a case; owns Y.
 struct DenseProduct : Product {
     std::unique_ptr<spr_gpu_task> task;
-    void run() override { task->run(); }
+    void run() override
+    {
+        task->run();
+    }
 };
 
 static void add(Listing *listing, bool turned)
@@ -149,7 +153,7 @@ static void add(Listing *listing, bool turned)
     Multiplication product = {};
     product.dtype = of->dtype;
     product.output = cuda_type(of->dtype);
-    product.inner = of->k;
+    product.inner = (of->k + 7) / 8 * 8; // zeros: rows of 16 bytes have faster algorithms
     if (turned) { // Y (n x m) of X (n x k): as column-major m x n = W^T' (k x m)' X' (k x n)
         product.rows = of->m;
         product.columns = of->n;
@@ -200,14 +204,18 @@ void list_cublaslt(Listing *listing)
 struct Peak : spr_gpu_task {
     Buffer a, b, c;
     std::unique_ptr<spr_gpu_task> task;
-    void run() override { task->run(); }
+    void run() override
+    {
+        task->run();
+    }
 };
 
 // Zeros two of every four, at random places.
 template <class T> __global__ static void make_structured(T *w, long long quads)
 {
     long long step = (long long)gridDim.x * blockDim.x;
-    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < quads; i += step) {
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < quads;
+         i += step) {
         unsigned pick = (unsigned)(i * 2654435761u >> 13) % 6;
         const unsigned char kept[6] = {3, 5, 6, 9, 10, 12};
         for (int j = 0; j < 4; j++) {
@@ -218,7 +226,8 @@ template <class T> __global__ static void make_structured(T *w, long long quads)
     }
 }
 
-static void structure(struct spr_gpu *gpu, const Buffer &w, enum spr_dtype dtype, int64_t cells)
+static void structure(struct spr_gpu *gpu, const Buffer &w, enum spr_dtype dtype,
+                      int64_t cells)
 {
     int blocks = 8 * gpu->facts.multiprocessors;
     if (dtype == SPR_F16) {

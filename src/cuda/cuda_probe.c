@@ -4,13 +4,15 @@
 #include <string.h>
 
 #include "../bootstrap.h"
+#include "../cpu.h"
 #include "../emit.h"
 #include "../machine_json.h"
 #include "../mem.h"
-#include "cuda.h"
+#include "sproof_cuda.h"
 #include "gpu.h"
 
 #define REPETITIONS 15
+#define WARM_UP_S 0.05
 #define SOURCE_TEXT 400
 
 /* Working sets of the sweep, MiB. */
@@ -32,7 +34,8 @@ struct probing {
     struct spr_error *err;
 };
 
-/* Samples of one task: units per second. */
+/* Samples of one task: units per second; high counts the warming up, too: short bursts may be
+ * faster than what the power limit allows for long. */
 struct rates {
     double low, median, high;
 };
@@ -47,20 +50,24 @@ static void tell(const struct probing *p, const char *what)
 static enum spr_status take(const struct probing *p, struct spr_gpu_task *task, int calls,
                             double amount, struct rates *rates)
 {
-    double seconds[REPETITIONS];
+    double seconds[REPETITIONS], begin = spr_cpu_clock_s();
     int count = p->options->quick ? 5 : REPETITIONS;
     enum spr_status status = SPR_OK;
-    for (int i = -1; i < count && status == SPR_OK; i++) { /* the first wakes the clocks */
-        double *to = i < 0 ? &seconds[0] : &seconds[i];
+    double shortest_s = HUGE_VAL;
+    do { /* the clocks rise with work, and fall again where it takes more than the power limit */
+        status = spr_gpu_sample(p->gpu, task, false, calls, &seconds[0], p->err);
+        shortest_s = fmin(shortest_s, seconds[0]);
+    } while (status == SPR_OK && spr_cpu_clock_s() - begin < WARM_UP_S);
+    for (int i = 0; i < count && status == SPR_OK; i++) {
         status = p->options->stop && p->options->stop()
                      ? spr_fail(p->err, SPR_EINTERRUPTED, "interrupted")
-                     : spr_gpu_sample(p->gpu, task, false, calls, to, p->err);
+                     : spr_gpu_sample(p->gpu, task, false, calls, &seconds[i], p->err);
     }
     if (status == SPR_OK) {
         spr_sort_numbers(seconds, (size_t)count);
         *rates = (struct rates){amount / seconds[count - 1],
                                 amount / spr_median_sorted(seconds, (size_t)count),
-                                amount / seconds[0]};
+                                amount / fmin(shortest_s, seconds[0])};
     }
     return status;
 }
@@ -138,8 +145,8 @@ static enum spr_status miss(const struct probing *p, const char *what)
 static enum spr_status take_products(const struct probing *p, const struct engine_row *row,
                                      struct rates *best, char *source)
 {
-    static const int64_t sizes[] = {2048, 4096, 8192, 16384};
-    size_t count = row->dtype == SPR_F64 || p->options->quick ? 2 : 4;
+    static const int64_t sizes[] = {2048, 4096, 8192};
+    size_t count = row->dtype == SPR_F64 || p->options->quick ? 2 : 3;
     double highest = 0;
     for (size_t i = 0; i < count; i++) {
         struct spr_gpu_task *task = NULL;

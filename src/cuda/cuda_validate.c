@@ -7,7 +7,7 @@
 #include "../cpu.h"
 #include "../mem.h"
 #include "../validate_parts.h"
-#include "cuda.h"
+#include "sproof_cuda.h"
 #include "gpu.h"
 
 #define PRODUCTS_MAX 3 /* dense, a library's, sproof's own */

@@ -45,8 +45,8 @@ struct SparseProduct : Product {
 // rows, columns: of the sparse matrix, whole blocks.
 static std::unique_ptr<Product> make_product(struct spr_gpu_case *of,
                                              const std::shared_ptr<Packed> &packed,
-                                             const int64_t shape[2], cusparseSpMMAlg_t algorithm,
-                                             bool turned)
+                                             const int64_t shape[2],
+                                             cusparseSpMMAlg_t algorithm, bool turned)
 {
     std::unique_ptr<SparseProduct> made(new SparseProduct);
     cudaDataType_t type = cuda_type(of->dtype);
@@ -124,7 +124,8 @@ void list_cusparse_csr(Listing *listing)
 }
 
 // The columns of the stored blocks of each block row.
-static std::vector<std::vector<int32_t>> stored_blocks(const struct spr_gpu_case *of, int block)
+static std::vector<std::vector<int32_t>> stored_blocks(const struct spr_gpu_case *of,
+                                                       int block)
 {
     std::vector<std::vector<int32_t>> rows((size_t)((of->m + block - 1) / block));
     int64_t columns = (of->k + block - 1) / block;
@@ -160,8 +161,8 @@ static std::shared_ptr<Packed> pack_ell(const struct spr_gpu_case *of, int block
         for (size_t s = 0; s < stored[i].size(); s++) {
             columns[i * width + s] = stored[i][s];
             for (size_t r = 0; r < b; r++) {
-                const float *from = &of->w_host[(i * b + r) * (size_t)of->k_all +
-                                                (size_t)stored[i][s] * b];
+                const float *from =
+                    &of->w_host[(i * b + r) * (size_t)of->k_all + (size_t)stored[i][s] * b];
                 uint16_t *to = &values[(i * b + r) * width * b + s * b];
                 for (size_t c = 0; c < b; c++) {
                     to[c] = bits_of(of->dtype, from[c]);

@@ -21,8 +21,8 @@ struct Library {
     cusparseStatus_t (*init)(Opaque *);
     cusparseStatus_t (*dense)(const Opaque *, Opaque *, int64_t, int64_t, int64_t, uint32_t,
                               cudaDataType, cusparseOrder_t);
-    cusparseStatus_t (*structured)(const Opaque *, Opaque *, int64_t, int64_t, int64_t, uint32_t,
-                                   cudaDataType, cusparseOrder_t, int);
+    cusparseStatus_t (*structured)(const Opaque *, Opaque *, int64_t, int64_t, int64_t,
+                                   uint32_t, cudaDataType, cusparseOrder_t, int);
     cusparseStatus_t (*matmul)(const Opaque *, Opaque *, cusparseOperation_t,
                                cusparseOperation_t, const Opaque *, const Opaque *,
                                const Opaque *, const Opaque *, int);
@@ -104,8 +104,9 @@ static void describe(StructuredTask *task)
     check(lt->dense(&lt->lt, &task->x, of.k, of.n, of.x_turned ? of.k : of.n, ALIGNMENT, type,
                     of.x_turned ? CUSPARSE_ORDER_COL : CUSPARSE_ORDER_ROW),
           "cuSPARSELt's X");
-    check(lt->dense(&lt->lt, &task->y, of.m, of.n, of.n, ALIGNMENT, output, CUSPARSE_ORDER_ROW),
-          "cuSPARSELt's Y");
+    check(
+        lt->dense(&lt->lt, &task->y, of.m, of.n, of.n, ALIGNMENT, output, CUSPARSE_ORDER_ROW),
+        "cuSPARSELt's Y");
     check(lt->matmul(&lt->lt, &task->product, CUSPARSE_OPERATION_NON_TRANSPOSE,
                      CUSPARSE_OPERATION_NON_TRANSPOSE, &task->w, &task->x, &task->y, &task->y,
                      of.dtype == SPR_I8 ? COMPUTE_32I : COMPUTE_32F),
@@ -133,8 +134,8 @@ std::unique_ptr<spr_gpu_task> cusparselt_task(struct spr_gpu *gpu, const Structu
                        task->scratch.as<void>(), gpu->stream),
           "cuSPARSELt's compression");
     // Times its algorithms and keeps the fastest in the plan.
-    check(lt->search(&lt->lt, &task->plan, &one, task->compressed.as<void>(), of.x, &zero, of.y,
-                     of.y, nullptr, &gpu->stream, 1),
+    check(lt->search(&lt->lt, &task->plan, &one, task->compressed.as<void>(), of.x, &zero,
+                     of.y, of.y, nullptr, &gpu->stream, 1),
           "cuSPARSELt's search");
     check(lt->workspace(&lt->lt, &task->plan, &room), "cuSPARSELt's workspace");
     task->room = Buffer(room);
@@ -144,7 +145,10 @@ std::unique_ptr<spr_gpu_task> cusparselt_task(struct spr_gpu *gpu, const Structu
 
 struct StructuredProduct : Product {
     std::unique_ptr<spr_gpu_task> task;
-    void run() override { task->run(); }
+    void run() override
+    {
+        task->run();
+    }
 };
 
 void list_cusparselt(Listing *listing)

@@ -187,11 +187,11 @@ __device__ static void put(double *to, unsigned long long bits)
     *to = unit(bits);
 }
 
-template <class T>
-__global__ static void fill(T *to, long long count, unsigned long long seed)
+template <class T> __global__ static void fill(T *to, long long count, unsigned long long seed)
 {
     long long step = (long long)gridDim.x * blockDim.x;
-    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < count;
+         i += step) {
         put(to + i, mixed(seed, (unsigned long long)i));
     }
 }
@@ -262,8 +262,7 @@ double sample(struct spr_gpu *gpu, struct spr_gpu_task *task, bool cold, int cal
         calls = 1;
     } else {
         task->run();
-        delay<<<1, 1, 0, gpu->stream>>>(
-            std::min(LAUNCH_NS * (calls + 1), DELAY_MAX_NS));
+        delay<<<1, 1, 0, gpu->stream>>>(std::min(LAUNCH_NS * (calls + 1), DELAY_MAX_NS));
     }
     check_launch("preparing a sample");
     check(cudaEventRecord(gpu->begin, gpu->stream), "an event");
@@ -294,7 +293,9 @@ extern "C" enum spr_status spr_gpu_sample(struct spr_gpu *gpu, struct spr_gpu_ta
     return guarded(err, [&] { *seconds = sample(gpu, task, cold, calls); });
 }
 
-__global__ static void nothing() {}
+__global__ static void nothing()
+{
+}
 
 struct Empty : spr_gpu_task {
     struct spr_gpu *gpu;
@@ -358,7 +359,8 @@ struct Moving : spr_gpu_task {
         size_t count = memory.size() / sizeof(uint4);
         uint4 *at = memory.as<uint4>();
         if (copy) {
-            copy_passes<<<blocks, 256, 0, gpu->stream>>>(at, at + count / 2, count / 2, passes);
+            copy_passes<<<blocks, 256, 0, gpu->stream>>>(at, at + count / 2, count / 2,
+                                                         passes);
         } else {
             read_passes<<<blocks, 256, 0, gpu->stream>>>(at, count, passes,
                                                          gpu->sink.as<unsigned>());
@@ -393,7 +395,10 @@ __global__ static void multiply_add(float a, float b, float *sink)
 
 struct MultiplyAdd : spr_gpu_task {
     struct spr_gpu *gpu;
-    int blocks() const { return FMA_BLOCKS * gpu->facts.multiprocessors; }
+    int blocks() const
+    {
+        return FMA_BLOCKS * gpu->facts.multiprocessors;
+    }
     void run() override
     {
         multiply_add<<<blocks(), FMA_THREADS, 0, gpu->stream>>>(0.999f, 0.5f,

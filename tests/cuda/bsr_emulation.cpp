@@ -77,9 +77,9 @@ struct Emulation {
             memcpy(&v, &wide, sizeof v);
             return v;
         }
-        __half h;
-        memcpy(&h, &bits, sizeof h);
-        return __half2float(h);
+        __half_raw raw;
+        raw.x = bits;
+        return __half2float(__half(raw));
     }
 };
 
@@ -95,17 +95,41 @@ static void enter(int index)
 struct HostThread {
     Emulation *e;
     int index;
-    std::vector<Copy> open;                // not committed yet
-    std::deque<std::vector<Copy>> groups;  // committed, not waited for
+    std::vector<Copy> open;               // not committed yet
+    std::deque<std::vector<Copy>> groups; // committed, not waited for
 
-    int thread() const { return index; }
-    int block_x() const { return e->x; }
-    int block_y() const { return e->y; }
-    int warp() const { return index / 32; }
-    Barrier *warp_barrier() { return &e->warps[(size_t)warp()]; }
-    Lane *lane(int l) { return &e->lanes[(size_t)(warp() * 32 + l)]; }
-    void sync() { e->wait_at(&e->block); }
-    void sync_warp() { e->wait_at(warp_barrier()); }
+    int thread() const
+    {
+        return index;
+    }
+    int block_x() const
+    {
+        return e->x;
+    }
+    int block_y() const
+    {
+        return e->y;
+    }
+    int warp() const
+    {
+        return index / 32;
+    }
+    Barrier *warp_barrier()
+    {
+        return &e->warps[(size_t)warp()];
+    }
+    Lane *lane(int l)
+    {
+        return &e->lanes[(size_t)(warp() * 32 + l)];
+    }
+    void sync()
+    {
+        e->wait_at(&e->block);
+    }
+    void sync_warp()
+    {
+        e->wait_at(warp_barrier());
+    }
     void check_place(int place, int bytes)
     {
         if (place < 0 || place + bytes > (int)e->shared.size() || place % bytes) {
@@ -149,7 +173,10 @@ struct HostThread {
         check_place(from, 16);
         memcpy(out, &e->shared[(size_t)from], 16);
     }
-    void write_chunk(BsrBits *to, const uint32_t *v) { memcpy(to, v, 16); }
+    void write_chunk(BsrBits *to, const uint32_t *v)
+    {
+        memcpy(to, v, 16);
+    }
     void store_pair(int to, float first, float second)
     {
         check_place(to, 4);
@@ -174,7 +201,10 @@ struct HostThread {
         }
         sync_warp();
     }
-    uint16_t half_of(uint32_t word, int h) { return (uint16_t)(word >> 16 * h); }
+    uint16_t half_of(uint32_t word, int h)
+    {
+        return (uint16_t)(word >> 16 * h);
+    }
     // A (16 x 16): register i of lane l holds (row l / 4 + 8 (i % 2), columns 2 (l % 4) +
     // 8 (i / 2) + {0, 1}).
     float a_at(int row, int column)
@@ -205,9 +235,9 @@ struct HostThread {
     }
 };
 
-template <int R, int N> static void run_block(const BsrOperands &of, int x, int y)
+template <int R, int N, int M> static void run_block(const BsrOperands &of, int x, int y)
 {
-    using S = BsrShape<R, N>;
+    using S = BsrShape<R, N, M>;
     Emulation &e = *emulation;
     e.x = x;
     e.y = y;
@@ -223,7 +253,7 @@ template <int R, int N> static void run_block(const BsrOperands &of, int x, int 
     e.lanes.assign((size_t)S::THREADS, Lane());
     e.body = [&](int index) {
         HostThread thread{&e, index, {}, {}};
-        bsr_body<R, N>(thread, of);
+        bsr_body<R, N, M>(thread, of);
     };
     while (e.stacks.size() < (size_t)S::THREADS) {
         e.stacks.emplace_back(new unsigned char[STACK]);
@@ -269,7 +299,7 @@ static std::vector<BsrBits> random_bits(size_t count, enum spr_dtype dtype)
 }
 
 // One product against doubles; true when every element is within its bound.
-template <int R, int N> static bool multiply_right(const Trial &trial, bool late)
+template <int R, int N, int M> static bool multiply_right(const Trial &trial, bool late)
 {
     Emulation e;
     emulation = &e;
@@ -292,11 +322,11 @@ template <int R, int N> static bool multiply_right(const Trial &trial, bool late
     BsrPacked packed =
         bsr_pack(R, trial.block_rows, trial.block_columns,
                  [&](int64_t row, int64_t column) { return w[(size_t)(row * k + column)]; });
-    BsrOperands operands = {packed.w.data(), packed.steps.data(), packed.first.data(),
-                            x.data(),        y.data(),            n};
+    BsrOperands operands = {
+        packed.w.data(), packed.steps.data(), packed.first.data(), x.data(), y.data(), n};
     for (int j = 0; j < (n + N - 1) / N; j++) {
         for (int i = 0; i < trial.block_rows; i++) {
-            run_block<R, N>(operands, i, j);
+            run_block<R, N, M>(operands, i, j);
         }
     }
     double worst = 0, v = trial.dtype == SPR_F16 ? 0x1p-11 : 0x1p-8;
@@ -325,7 +355,7 @@ template <int R, int N> static bool multiply_right(const Trial &trial, bool late
     return right;
 }
 
-template <int R, int N> static int all_trials()
+template <int R, int N, int M> static int all_trials()
 {
     static const Trial trials[] = {
         {2, 9, N + 8, 0.5, SPR_F16}, // several tiles, the last one nearly empty
@@ -337,7 +367,7 @@ template <int R, int N> static int all_trials()
     int wrong = 0;
     for (const Trial &trial : trials) {
         for (int late = 0; late < 2; late++) {
-            wrong += !multiply_right<R, N>(trial, late != 0);
+            wrong += !multiply_right<R, N, M>(trial, late != 0);
         }
     }
     return wrong;
@@ -346,9 +376,11 @@ template <int R, int N> static int all_trials()
 int main()
 {
     srand(1);
-    int wrong = all_trials<16, 64>() + all_trials<16, 128>() + all_trials<16, 256>() +
-                all_trials<32, 64>() + all_trials<32, 128>() + all_trials<32, 256>() +
-                all_trials<64, 64>() + all_trials<64, 128>() + all_trials<64, 256>();
-    printf("%d products, %d wrong\n", 9 * 5 * 2, wrong);
+    int wrong =
+        all_trials<16, 64, 16>() + all_trials<16, 128, 16>() + all_trials<16, 256, 16>() +
+        all_trials<32, 64, 32>() + all_trials<32, 128, 32>() + all_trials<32, 256, 32>() +
+        all_trials<32, 512, 32>() + all_trials<64, 64, 32>() + all_trials<64, 128, 32>() +
+        all_trials<64, 128, 64>() + all_trials<64, 256, 64>();
+    printf("%d products, %d wrong\n", 11 * 5 * 2, wrong);
     return wrong != 0;
 }

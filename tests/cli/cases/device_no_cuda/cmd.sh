@@ -1,2 +1,0 @@
-# A GPU asked of a program that was built without CUDA.
-sproof probe --device cuda:0
