@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encoders as a whole: made, checked, predicted, timed. */
-#include "sproof/end_to_end.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "encoder_source.h"
 #include "cpu.h"
+#include "end_to_end_parts.h"
 #include "host_state.h"
 #include "sproof/inspect.h"
 #include "sproof/schedule.h"
@@ -16,27 +14,6 @@
 #define BUDGET_S 20.0
 #define WARM_UP_S 0.05
 #define PART_RUNS 7
-
-/* One encoder of the run. */
-struct entry {
-    struct spr_encoder encoder;
-    const struct spr_variant *variant; /* NULL: dense */
-    double (*cells)[SPR_PRODUCTS];     /* [layers] stored */
-    double weight_bytes;
-    uint64_t bits;
-};
-
-struct run {
-    const struct spr_network *network;
-    const struct spr_machine *machine;
-    const struct spr_end_to_end_options *options;
-    struct spr_validation *validation;
-    struct spr_encoder_source source;
-    struct entry *entry;
-    size_t count;
-    float *input; /* hidden x columns, in the shares of the threads */
-    double (*clock_s)(void);
-};
 
 enum spr_status spr_end_to_end_shape(const struct spr_network *network, int64_t shape[2],
                                      struct spr_error *err)
@@ -54,7 +31,7 @@ enum spr_status spr_end_to_end_shape(const struct spr_network *network, int64_t 
 /* --- Making them. */
 
 /* Real weights are pruned for a variant of the grid; its own zeros are what a table says. */
-static enum spr_status prune(struct run *r, const struct spr_variant *variant,
+static enum spr_status prune(struct spr_encoder_trial *r, const struct spr_variant *variant,
                              struct spr_error *err)
 {
     struct spr_weights *weights = r->options->weights;
@@ -77,16 +54,8 @@ static enum spr_status prune(struct run *r, const struct spr_variant *variant,
     return status;
 }
 
-/* Columns of the busiest thread. */
-static int64_t share_columns(const struct run *r)
-{
-    const int threads = r->options->validate->threads;
-    int64_t range[2];
-    spr_encoder_share(&r->source.shape, threads - 1, threads, range);
-    return range[1] - range[0];
-}
-
-static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t layer,
+static enum spr_status pack_product(struct spr_encoder_trial *r,
+                                    struct spr_encoder_entry *entry, int64_t layer,
                                     int product, struct spr_error *err)
 {
     const struct spr_validate_options *o = r->options->validate;
@@ -107,7 +76,7 @@ static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t 
         const struct spr_expected_case of = {.pattern = choice.pattern,
                                              .m = matrix.m,
                                              .k = matrix.k,
-                                             .n = share_columns(r),
+                                             .n = spr_encoder_most_columns(r),
                                              .kept = *cells,
                                              .threads = 1, /* each on its own tokens */
                                              .isa = o->isa,
@@ -120,8 +89,10 @@ static enum spr_status pack_product(struct run *r, struct entry *entry, int64_t 
     return status;
 }
 
-static enum spr_status make_entry(struct run *r, const struct spr_variant *variant,
-                                  struct entry *entry, double *worst, struct spr_error *err)
+static enum spr_status make_entry(struct spr_encoder_trial *r,
+                                  const struct spr_variant *variant,
+                                  struct spr_encoder_entry *entry, double *worst,
+                                  struct spr_error *err)
 {
     const struct spr_validate_options *o = r->options->validate;
     const struct spr_encoder_shape *shape = &r->source.shape;
@@ -152,7 +123,7 @@ static enum spr_status make_entry(struct run *r, const struct spr_variant *varia
     return status;
 }
 
-static enum spr_status make_input(struct run *r, struct spr_error *err)
+static enum spr_status make_input(struct spr_encoder_trial *r, struct spr_error *err)
 {
     const struct spr_encoder_shape *shape = &r->source.shape;
     const struct spr_validate_options *o = r->options->validate;
@@ -172,127 +143,11 @@ static enum spr_status make_input(struct run *r, struct spr_error *err)
     return SPR_OK;
 }
 
-/* --- What is expected of them. */
-
-static double product_time(const struct run *r, const struct entry *entry, int64_t layer,
-                           int product)
-{
-    const struct spr_validate_options *o = r->options->validate;
-    const struct spr_encoder_shape *shape = &r->source.shape;
-    const double activations = (double)spr_encoder_columns(shape) * 4 *
-                               (6 * (double)shape->hidden + (double)shape->intermediate);
-    struct spr_expected expected;
-    struct spr_expected_case of = {
-        .pattern = spr_encoder_choice(&r->source, entry->variant, layer, product).pattern,
-        .n = share_columns(r),
-        .kept = entry->cells[layer][product],
-        .threads = 1,
-        .isa = o->isa,
-        .residency = SPR_RESIDENCY_NETWORK,
-        .network_bytes = entry->weight_bytes + activations,
-        /* The same buffers serve every layer. */
-        .output_bytes = activations + entry->weight_bytes / (double)shape->layers};
-    spr_encoder_product(shape, product, &of.m, &of.k);
-    const struct spr_plan *plan = &entry->encoder.layer[layer].product[product].plan;
-    return spr_expected_of_plan(r->machine, &of, plan, &expected) ? expected.time_s
-                                                                  : (double)NAN;
-}
-
-static double function_time(const struct run *r, enum spr_function function, double elements,
-                            double bytes)
-{
-    const struct spr_validate_options *o = r->options->validate;
-    const double both[2] = {elements, bytes};
-    return r->machine->kernels
-               ? spr_function_time(r->machine->kernels, o->isa, o->threads, function, both)
-               : (double)NAN;
-}
-
-/* A dense product of one head, by the plan its operands are packed for. */
-static double head_product(const struct run *r, const struct spr_plan *plan)
-{
-    struct spr_expected expected;
-    struct spr_expected_case of = {.pattern = spr_pattern_dense(),
-                                   .m = plan->m,
-                                   .k = plan->k,
-                                   .n = plan->n,
-                                   .kept = (double)plan->m * (double)plan->k,
-                                   .threads = 1,
-                                   .isa = r->options->validate->isa,
-                                   .residency = SPR_RESIDENCY_WARM};
-    return spr_expected_of_plan(r->machine, &of, plan, &expected) ? expected.time_s
-                                                                  : (double)NAN;
-}
-
-/* Activations of so many elements in all, less those of the busiest thread, which it wrote. */
-static double exchange_time(const struct run *r, double elements)
-{
-    const double mine = (double)share_columns(r);
-    double theirs = elements * (1 - mine / (double)spr_encoder_columns(&r->source.shape));
-    return theirs > 0 ? function_time(r, SPR_FUNCTION_EXCHANGE, theirs, 4 * theirs) : 0;
-}
-
-/* Every thread packs all keys and values, and asks with its own queries. */
-static double attention_time(const struct run *r, const struct entry *entry)
-{
-    const struct spr_encoder_shape *shape = &r->source.shape;
-    const double n = (double)shape->tokens, mine = (double)share_columns(r);
-    const int64_t size = shape->hidden / shape->heads;
-    const struct spr_encoder_head *room = &entry->encoder.head[0];
-    double head = head_product(r, &room->scores.plan) + head_product(r, &room->context.plan);
-    head += function_time(r, SPR_FUNCTION_SOFTMAX, n * mine, 4 * n * mine);
-    head += function_time(r, SPR_FUNCTION_OPERANDS, (double)size * n,
-                          12 * (double)shape->hidden * n);
-    return (double)shape->heads * head + exchange_time(r, 2 * (double)shape->hidden * n);
-}
-
-/* Packed weights of a product in one layer, the first. */
-static double product_bytes(const struct entry *entry, int product)
-{
-    return (double)entry->encoder.layer[0].product[product].bytes;
-}
-
-/* Bias, residual and layer norm behind a product, whose weights have passed since the residual
- * was used. */
-static double norm_time(const struct run *r, const struct entry *entry, int product)
-{
-    const double share = (double)r->source.shape.hidden * (double)share_columns(r);
-    return function_time(r, SPR_FUNCTION_NORM, share,
-                         8 * share + product_bytes(entry, product));
-}
-
-static void predict(const struct run *r, const struct entry *entry,
-                    struct spr_end_to_end_case *out)
-{
-    const struct spr_encoder_shape *shape = &r->source.shape;
-    const struct spr_kernel_rates *kernels = r->machine->kernels;
-    const double threads = r->options->validate->threads, layers = (double)shape->layers;
-    const double wide = (double)shape->intermediate * (double)share_columns(r);
-    /* Starting and ending a team. */
-    const double team_s = threads > 1 && kernels ? kernels->parallel_s : 0;
-    double *part = out->expected_part_s;
-    for (int64_t l = 0; l < shape->layers; l++) {
-        for (int p = 0; p < SPR_PRODUCTS; p++) {
-            bool attention = p <= SPR_ATTENTION_OUTPUT;
-            part[attention ? SPR_PART_ATTENTION_LINEAR : SPR_PART_WIDE_LINEAR] +=
-                product_time(r, entry, l, p) + team_s;
-        }
-    }
-    part[SPR_PART_ATTENTION] = layers * (attention_time(r, entry) + team_s);
-    part[SPR_PART_GELU] =
-        layers * (function_time(r, SPR_FUNCTION_GELU, wide, 4 * wide) + team_s);
-    part[SPR_PART_NORM] = layers * (norm_time(r, entry, SPR_ATTENTION_OUTPUT) +
-                                    norm_time(r, entry, SPR_OUTPUT) + 2 * team_s);
-    for (int i = 0; i < SPR_END_TO_END_PARTS; i++) {
-        out->expected_s += part[i];
-    }
-}
-
 /* --- Timing them. */
 
 static void run_entry(void *context)
 {
-    spr_encoder_run(&((struct entry *)context)->encoder);
+    spr_encoder_run(&((struct spr_encoder_entry *)context)->encoder);
 }
 
 static int by_value(const void *left, const void *right)
@@ -302,7 +157,7 @@ static int by_value(const void *left, const void *right)
 }
 
 /* The parts, by a clock between them; not within the timed runs. */
-static void measure_parts(const struct run *r, struct entry *entry,
+static void measure_parts(const struct spr_encoder_trial *r, struct spr_encoder_entry *entry,
                           struct spr_end_to_end_case *out)
 {
     double runs[SPR_END_TO_END_PARTS][PART_RUNS], part_s[SPR_END_TO_END_PARTS];
@@ -322,8 +177,8 @@ static void measure_parts(const struct run *r, struct entry *entry,
     }
 }
 
-static enum spr_status time_entries(struct run *r, struct spr_end_to_end_case *cases,
-                                    struct spr_error *err)
+static enum spr_status time_entries(struct spr_encoder_trial *r,
+                                    struct spr_end_to_end_case *cases, struct spr_error *err)
 {
     const struct spr_validate_options *o = r->options->validate;
     uint64_t seed = o->seed;
@@ -356,8 +211,8 @@ static enum spr_status time_entries(struct run *r, struct spr_end_to_end_case *c
 }
 
 /* Of a part's linear layers, those a variant prunes, by their multiply-adds. */
-static double pruned_share(const struct run *r, const struct spr_variant *variant,
-                           bool attention)
+static double pruned_share(const struct spr_encoder_trial *r,
+                           const struct spr_variant *variant, bool attention)
 {
     double pruned = 0, all = 0;
     for (int64_t l = 0; l < r->source.shape.layers; l++) {
@@ -375,7 +230,7 @@ static double pruned_share(const struct run *r, const struct spr_variant *varian
 }
 
 /* The dense time over what is left of it when the pruned layers take none. */
-static double ceiling(const struct run *r, const struct spr_variant *variant,
+static double ceiling(const struct spr_encoder_trial *r, const struct spr_variant *variant,
                       const double *part_s)
 {
     double all = 0, freed = part_s[SPR_PART_ATTENTION_LINEAR] * pruned_share(r, variant, true);
@@ -386,7 +241,7 @@ static double ceiling(const struct run *r, const struct spr_variant *variant,
     return all / (all - freed);
 }
 
-static void judge(const struct run *r, struct spr_end_to_end_case *cases)
+static void judge(const struct spr_encoder_trial *r, struct spr_end_to_end_case *cases)
 {
     const struct spr_end_to_end_case *dense = &cases[0];
     for (size_t i = 0; i < r->count; i++) {
@@ -404,7 +259,7 @@ static void judge(const struct run *r, struct spr_end_to_end_case *cases)
     }
 }
 
-static enum spr_status run_all(struct run *r, struct spr_error *err)
+static enum spr_status run_all(struct spr_encoder_trial *r, struct spr_error *err)
 {
     struct spr_validation *v = r->validation;
     struct spr_end_to_end_case *cases = spr_arena_alloc(&v->arena, r->count * sizeof *cases);
@@ -425,7 +280,7 @@ static enum spr_status run_all(struct run *r, struct spr_error *err)
                      : spr_fail(err, SPR_ENOMEM, "out of memory");
         if (status == SPR_OK) {
             cases[i].weight_bytes = r->entry[i].weight_bytes;
-            predict(r, &r->entry[i], &cases[i]);
+            spr_encoder_predict(r, &r->entry[i], &cases[i]);
         }
     }
     status = status ? status : time_entries(r, cases, err);
@@ -445,7 +300,7 @@ static double fma_rate(const struct spr_validate_options *o)
 }
 
 /* The dense encoder's last states, tokens x hidden. */
-static void give_output(const struct run *r)
+static void give_output(const struct spr_encoder_trial *r)
 {
     const struct spr_encoder_shape *shape = &r->source.shape;
     const int threads = r->options->validate->threads;
@@ -469,12 +324,12 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
                                           .drift = (double)NAN,
                                           .peak_flops_per_s = (double)NAN};
     *machine = (struct spr_machine){0};
-    struct run r = {.network = network,
-                    .machine = &validation->machine,
-                    .options = options,
-                    .validation = validation,
-                    .count = network->variant_count + 1,
-                    .clock_s = o->clock_s ? o->clock_s : spr_cpu_clock_s};
+    struct spr_encoder_trial r = {.network = network,
+                                  .machine = &validation->machine,
+                                  .options = options,
+                                  .validation = validation,
+                                  .count = network->variant_count + 1,
+                                  .clock_s = o->clock_s ? o->clock_s : spr_cpu_clock_s};
     enum spr_status status = spr_encoder_source_make(network, options, &r.source, err);
     if (status == SPR_OK) {
         spr_host_note_state(notes);

@@ -282,10 +282,11 @@ static void warn_about(struct work *w, const struct spr_analysis *a)
 {
     char text[24];
     if (w->options.layout == SPR_LAYOUT_NK && !a->has_expected) {
-        spr_note(&w->cli->notes,
-                 "--layout nk: %s has no rates of the kernels, and bounds are the same for both "
-                 "layouts",
-                 w->machine.name);
+        spr_note(
+            &w->cli->notes,
+            "--layout nk: %s has no rates of the kernels, and bounds are the same for both "
+            "layouts",
+            w->machine.name);
     }
     if (isnan(w->machine.overhead_s.value) && a->shortest_layer_s < SHORT_CALL_S) {
         spr_note(&w->cli->notes,

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What validate is asked for, and what it reads before anything is measured. */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cpu.h"
+#include "csv_read.h"
+#include "mem.h"
+#include "sproof/end_to_end.h"
+#include "validate_work.h"
+
+#define DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,2:4"
+#define DEVICE_PATTERNS "csr,16x16,32x32,64x64,2:4"
+#define DEFAULT_SPARSITIES "0.8,0.9,0.95"
+#define MASK_PATTERNS "csr"
+
+static enum spr_status read_max_error(struct validate_work *w, const char *text)
+{
+    char number[64];
+    size_t length = strlen(text);
+    bool percent = length > 1 && text[length - 1] == '%';
+    snprintf(number, sizeof number, "%.*s", (int)(percent ? length - 1 : length), text);
+    if (length >= sizeof number || !spr_parse_number(number, &w->max_error) ||
+        w->max_error < 0) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--max-error: '%.60s': expected a share such as 15%% or 0.15", text);
+    }
+    w->max_error /= percent ? 100 : 1;
+    return SPR_OK;
+}
+
+static enum spr_status read_seed(struct validate_work *w, const char *text)
+{
+    char *end;
+    errno = 0;
+    w->options.seed = strtoull(text, &end, 10);
+    if (!*text || strspn(text, "0123456789") != strlen(text) || errno) {
+        return spr_fail(w->err, SPR_EINPUT, "--seed: '%.40s': expected an integer 0..2^64-1",
+                        text);
+    }
+    return SPR_OK;
+}
+
+static enum spr_status read_threads(struct validate_work *w, const char *text)
+{
+    double value = 0;
+    w->options.threads = spr_cpu_threads();
+    if (!text) {
+        return SPR_OK;
+    }
+    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
+        value < 1 || value > 65536) {
+        return spr_fail(w->err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
+                        text);
+    }
+    if (value > w->options.threads) {
+        spr_note(&w->cli->notes, "%g threads on %d cores: they will wait for each other",
+                 value, w->options.threads);
+    }
+    w->options.threads = (int)value;
+    return SPR_OK;
+}
+
+static enum spr_status read_residency(struct validate_work *w, const char *text)
+{
+    static const char *const names[] = {"dram", "warm", "cold", "network", NULL};
+    int index = SPR_RESIDENCY_WARM;
+    enum spr_status status =
+        text ? cli_word("residency", text, names, &index, w->err) : SPR_OK;
+    w->options.residency = (enum spr_residency)index;
+    if (status == SPR_OK && index == SPR_RESIDENCY_DRAM) {
+        status =
+            spr_fail(w->err, SPR_EINPUT,
+                     "--residency: dram cannot be measured: expected warm (the same layer "
+                     "again and again), cold (weights evicted before each call) or network "
+                     "(the bytes of the other layers pass before each call)");
+    }
+    return status;
+}
+
+static enum spr_status read_format(struct validate_work *w, const char *text)
+{
+    static const char *const names[] = {"table", "csv", "json", NULL};
+    static const enum spr_format formats[] = {SPR_FORMAT_TABLE, SPR_FORMAT_CSV,
+                                              SPR_FORMAT_JSON};
+    int index = 0;
+    enum spr_status status = text ? cli_word("format", text, names, &index, w->err) : SPR_OK;
+    w->format = formats[index];
+    return status;
+}
+
+/* What only a GPU or only the CPU takes. */
+static enum spr_status check_device(const struct validate_work *w)
+{
+    static const struct {
+        enum option option;
+        const char *name;
+    } cpu[] = {{OPT_ISA, "isa"},
+               {OPT_THREADS, "threads"},
+               {OPT_LAYOUT, "layout"},
+               {OPT_TUNE, "tune"},
+               {OPT_END_TO_END, "end-to-end"}};
+    const char *const *value = w->args->value;
+    if (!value[OPT_DEVICE]) {
+        return value[OPT_MACHINE] || value[OPT_DTYPE]
+                   ? spr_fail(w->err, SPR_EINPUT,
+                              "--machine and --dtype: expected with --device only: validate "
+                              "measures this machine, in f32")
+                   : SPR_OK;
+    }
+    for (size_t i = 0; i < sizeof cpu / sizeof *cpu; i++) {
+        if (value[cpu[i].option]) {
+            return spr_fail(w->err, SPR_EINPUT, "--%s: expected without --device",
+                            cpu[i].name);
+        }
+    }
+    return cli_device_ready(value[OPT_DEVICE], w->err);
+}
+
+enum spr_status validate_read_options(struct validate_work *w)
+{
+    const char *const *value = w->args->value;
+    enum spr_status status = check_device(w);
+    status = status ? status : spr_isa_choose(value[OPT_ISA], &w->options.isa, w->err);
+    if (status == SPR_OK && value[OPT_ISA]) {
+        /* The probe and the machine it makes are of the same instruction set. */
+        setenv("SPROOF_ISA", spr_isa_name(w->options.isa), 1);
+    }
+    w->options.seed = 1;
+    w->end_to_end = value[OPT_END_TO_END] != NULL;
+    if (status == SPR_OK && !w->end_to_end &&
+        (value[OPT_TOKENS] || value[OPT_STATES] || value[OPT_OUTPUT_STATES])) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--tokens, --states and --output-states: expected with "
+                          "--end-to-end only");
+    }
+    w->options.budget_s = w->max_error = (double)NAN;
+    w->options.mask_directory = value[OPT_MASK_DIR];
+    status = status ? status : read_format(w, value[OPT_FORMAT]);
+    status = status ? status : read_threads(w, value[OPT_THREADS]);
+    status = status ? status : read_residency(w, value[OPT_RESIDENCY]);
+    if (status == SPR_OK && value[OPT_LAYOUT]) {
+        status = cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err);
+    }
+    w->options.tune = value[OPT_TUNE] != NULL;
+    if (status == SPR_OK && w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--layout and --tune: expected without --end-to-end, which takes "
+                          "what was tuned before");
+    }
+    if (status == SPR_OK && value[OPT_SEED]) {
+        status = read_seed(w, value[OPT_SEED]);
+    }
+    if (status == SPR_OK && value[OPT_BUDGET]) {
+        status = cli_seconds("budget", value[OPT_BUDGET], &w->options.budget_s, w->err);
+    }
+    if (status == SPR_OK && value[OPT_MAX_ERROR]) {
+        status = read_max_error(w, value[OPT_MAX_ERROR]);
+    }
+    if (status == SPR_OK && value[OPT_PATTERN]) {
+        status = cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err);
+    }
+    if (status == SPR_OK && w->options.mask_directory && value[OPT_SPARSITY]) {
+        status = spr_fail(w->err, SPR_EINPUT,
+                          "--sparsity and --mask-dir contradict each other: masks bring "
+                          "their own");
+    }
+    return status;
+}
+
+/* A record begins with a brace, a layer table cannot. */
+static bool looks_like_record(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    int c = ' ';
+    while (file && isspace(c)) {
+        c = fgetc(file);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return c == '{';
+}
+
+static enum spr_status hash_model(struct validate_work *w, const char *path)
+{
+    struct stat info;
+    struct spr_record_input *model = &w->record.head.model;
+    model->path = w->record.network.path;
+    return stat(path, &info) == 0 && S_ISREG(info.st_mode)
+               ? spr_sha256_file(path, model->sha256, w->err)
+               : SPR_OK;
+}
+
+/* A checkpoint, by its name: only end to end takes one. */
+static bool looks_like_weights(const char *path)
+{
+    static const char *const suffixes[] = {".safetensors", ".safetensors.index.json"};
+    struct stat info;
+    for (size_t i = 0; i < 2; i++) {
+        size_t length = strlen(path), tail = strlen(suffixes[i]);
+        if (length > tail && strcmp(path + length - tail, suffixes[i]) == 0) {
+            return true;
+        }
+    }
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static enum spr_status read_checkpoint(struct validate_work *w, const char *path)
+{
+    struct spr_weights_options options = {0};
+    const char *tokens = w->args->value[OPT_TOKENS];
+    if (!tokens) {
+        return spr_fail(w->err, SPR_EINPUT, "%s: weights end to end: expected --tokens N",
+                        path);
+    }
+    enum spr_status status = cli_tokens(tokens, &options.tokens, w->err);
+    status = status ? status
+                    : spr_weights_read(path, &options, &w->weights, &w->cli->notes, w->err);
+    status =
+        status ? status : spr_weights_network(&w->weights, path, &w->record.network, w->err);
+    w->record.options.dtype = SPR_F32;
+    w->record.options.batches[0] = 1;
+    w->record.options.batch_count = 1;
+    return status ? status : hash_model(w, path);
+}
+
+static enum spr_status read_states(struct validate_work *w)
+{
+    const char *const *value = w->args->value;
+    enum spr_status status = spr_end_to_end_shape(&w->record.network, w->shape, w->err);
+    if (status == SPR_OK && value[OPT_STATES]) {
+        status = cli_read_states(value[OPT_STATES], w->shape, &w->states, w->err);
+    }
+    if (status == SPR_OK && value[OPT_OUTPUT_STATES]) {
+        w->output = spr_calloc((size_t)(w->shape[0] * w->shape[1]), sizeof *w->output);
+        status = w->output ? SPR_OK : spr_fail(w->err, SPR_ENOMEM, "out of memory");
+    }
+    return status;
+}
+
+static enum spr_status read_network(struct validate_work *w)
+{
+    const char *path = w->args->positional_count ? w->args->positional[0] : CLI_DEFAULT_RECORD;
+    struct spr_record *record = &w->record;
+    if (!w->args->positional_count && access(path, F_OK) != 0) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "%s: no such record: name a layer table, or make a record with: "
+                        "sproof analyze MODEL.csv",
+                        path);
+    }
+    if (w->end_to_end && looks_like_weights(path)) {
+        return read_checkpoint(w, path);
+    }
+    w->from_record = looks_like_record(path);
+    if (!w->from_record) {
+        enum spr_status status =
+            spr_network_read(path, &record->network, &w->cli->notes, w->err);
+        record->options.dtype = SPR_F32;
+        record->options.batches[0] = 1;
+        record->options.batch_count = 1;
+        return status ? status : hash_model(w, path);
+    }
+    enum spr_status status = spr_record_read(path, record, w->err);
+    if (status == SPR_OK && !w->cli->quiet && !w->args->positional_count) {
+        fprintf(w->cli->err, "sproof: %s of %s, from %s\n", path,
+                record->head.created ? record->head.created : "unknown date",
+                record->network.path);
+    }
+    if (!w->args->value[OPT_LAYOUT]) {
+        w->options.layout = record->options.layout;
+    }
+    if (status == SPR_OK && record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
+        spr_note(&w->cli->notes, "the record is of %s; kernels are measured in f32",
+                 spr_dtype_name(record->options.dtype));
+    }
+    return status;
+}
+
+static enum spr_status read_batch(struct validate_work *w)
+{
+    struct spr_options asked = {0};
+    const char *text = w->args->value[OPT_BATCH];
+    enum spr_status status = text ? cli_batches(text, &asked, w->err) : SPR_OK;
+    w->options.batch = text ? asked.batches[0] : w->record.options.batches[0];
+    if (status == SPR_OK && text && asked.batch_count != 1) {
+        status = spr_fail(w->err, SPR_EINPUT, "--batch: '%.40s': expected one batch", text);
+    }
+    return status;
+}
+
+static enum spr_status make_grid(struct validate_work *w)
+{
+    const char *list = w->args->value[OPT_SPARSITY];
+    struct spr_grid grid = {0};
+    double *sparsities = NULL;
+    const char *patterns = w->args->value[OPT_DEVICE] ? DEVICE_PATTERNS : DEFAULT_PATTERNS;
+    enum spr_status status =
+        w->patterns ? SPR_OK : cli_patterns(patterns, &w->patterns, &w->pattern_count, w->err);
+    status = status ? status
+                    : cli_sparsities(list ? list : DEFAULT_SPARSITIES, &sparsities,
+                                     &grid.sparsity_count, w->err);
+    if (status == SPR_OK) {
+        grid.patterns = w->patterns;
+        grid.pattern_count = w->pattern_count;
+        grid.sparsities = sparsities;
+        status = spr_network_add_grid(&w->record.network, &grid, w->err);
+    }
+    spr_free(sparsities);
+    return status;
+}
+
+static bool has_pattern(const struct validate_work *w)
+{
+    for (size_t v = 0; v < w->record.network.variant_count; v++) {
+        const struct spr_pattern *pattern = &w->record.network.variants[v].pattern;
+        for (size_t p = 0; p < w->pattern_count; p++) {
+            if (pattern->kind && spr_pattern_equal(pattern, &w->patterns[p])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The table's or the record's variants, or a grid. */
+static enum spr_status make_variants(struct validate_work *w)
+{
+    struct spr_network *network = &w->record.network;
+    bool table = network->variant_count > 0 && !network->variants[0].grid;
+    if (w->options.mask_directory) {
+        network->variant_count = 0;
+        enum spr_status status =
+            w->patterns ? SPR_OK
+                        : cli_patterns(MASK_PATTERNS, &w->patterns, &w->pattern_count, w->err);
+        w->options.patterns = w->patterns;
+        w->options.pattern_count = w->pattern_count;
+        return status;
+    }
+    if (w->args->value[OPT_SPARSITY] && table) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--sparsity: %s carries variants with sparsities of their own: "
+                        "expected only with a plain layer table or the record of one",
+                        network->path);
+    }
+    if (network->variant_count > 0 && !w->args->value[OPT_SPARSITY] && !w->patterns) {
+        return SPR_OK;
+    }
+    if (table || (!w->args->value[OPT_SPARSITY] && has_pattern(w))) {
+        return spr_network_filter(network, w->patterns, w->pattern_count, w->err);
+    }
+    network->variant_count = 0;
+    return make_grid(w);
+}
+
+enum spr_status validate_read_inputs(struct validate_work *w)
+{
+    enum spr_status status = read_network(w);
+    status = status ? status : read_batch(w);
+    status = status ? status : make_variants(w);
+    return status || !w->end_to_end ? status : read_states(w);
+}
