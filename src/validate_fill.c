@@ -47,19 +47,29 @@ struct spr_expected_case spr_case_of(const struct spr_validate_run *run,
         .network_bytes = spr_validate_pass_bytes(run, planned, sparse != NULL)};
 }
 
-struct spr_predicted spr_predict(const struct spr_validate_run *run,
-                                 const struct spr_planned *planned,
-                                 const struct spr_sparse_inputs *sparse)
+struct spr_layer spr_planned_layer(const struct spr_planned *planned)
 {
-    struct spr_predicted out = {(double)NAN, (double)NAN, (double)NAN, SPR_LIMIT_FMA};
-    /* An explicit k x n operand is what is measured, of convolutions too. */
-    struct spr_layer layer = {.op = SPR_OP_LINEAR,
+    return (struct spr_layer){.op = SPR_OP_LINEAR,
                               .m = planned->m,
                               .k = planned->k,
                               .n = planned->n,
                               .count = 1,
                               .groups = 1,
                               .x_elements = (double)planned->k * (double)planned->n};
+}
+
+struct spr_counted spr_matrix_counted(const struct spr_matrix *matrix)
+{
+    return (struct spr_counted){(double)matrix->nnz, spr_matrix_touched_columns(matrix),
+                                spr_matrix_longest_row(matrix)};
+}
+
+struct spr_predicted spr_predict(const struct spr_validate_run *run,
+                                 const struct spr_planned *planned,
+                                 const struct spr_sparse_inputs *sparse)
+{
+    struct spr_predicted out = {(double)NAN, (double)NAN, (double)NAN, SPR_LIMIT_FMA};
+    const struct spr_layer layer = spr_planned_layer(planned);
     struct spr_prediction bound, high;
     struct spr_expected expected;
     const struct spr_expected_case of = spr_case_of(run, planned, sparse);
@@ -68,8 +78,7 @@ struct spr_predicted spr_predict(const struct spr_validate_run *run,
     bool known = true;
     if (sparse) {
         const struct spr_matrix *w = &sparse->matrix;
-        struct spr_counted counted = {(double)w->nnz, spr_matrix_touched_columns(w),
-                                      spr_matrix_longest_row(w)};
+        const struct spr_counted counted = spr_matrix_counted(w);
         known = spr_model_sparse(&model, &layer, 1, &of.pattern, of.kept, &counted, &bound) &&
                 spr_model_sparse(&model_high, &layer, 1, &of.pattern, least_kept(&of, w),
                                  &counted, &high);

@@ -98,6 +98,12 @@ double spr_validate_pass_bytes(const struct spr_validate_run *run,
 /* Bytes that measuring a case takes, roughly. */
 double spr_planned_bytes(const struct spr_planned *planned);
 
+/* The layer that is measured: an explicit k x n operand, of convolutions too. */
+struct spr_layer spr_planned_layer(const struct spr_planned *planned);
+
+/* What a mask's bound needs counted. */
+struct spr_counted spr_matrix_counted(const struct spr_matrix *matrix);
+
 /* A seed for one purpose of one case: the order of cases does not matter. */
 uint64_t spr_seed(uint64_t seed, const char *purpose, const struct spr_planned *planned);
 

@@ -121,6 +121,13 @@ enum spr_status cli_batches(const char *text, struct spr_options *options,
 enum spr_status cli_batch_index(const struct spr_options *options, const char *text,
                                 size_t *index, struct spr_error *err);
 
+/* records.c: a layer table; weights get the command that makes one of them. Errors: as
+ * spr_network_read. */
+enum spr_status cli_network(struct cli *cli, const char *path, struct spr_network *network,
+                            struct spr_error *err);
+/* A checkpoint that validate runs end to end, by its name, or a directory. */
+bool cli_is_checkpoint(const char *path);
+
 /* files.c: after SIGINT, SIGTERM or SIGHUP no temporary file stays; exit 128 + number. */
 void cli_catch_signals(void);
 

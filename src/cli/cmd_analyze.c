@@ -232,8 +232,7 @@ static enum spr_status read_inputs(struct work *w)
     enum spr_status status = read_machine(w);
     status = status ? status : read_options(w);
     status =
-        status ? status
-               : spr_network_read(w->args->positional[0], &w->network, &w->cli->notes, w->err);
+        status ? status : cli_network(w->cli, w->args->positional[0], &w->network, w->err);
     if (status == SPR_OK && accuracy) {
         status = spr_accuracy_read(accuracy, &w->accuracy, &w->cli->notes, w->err);
         w->has_accuracy = status == SPR_OK;

@@ -2,6 +2,7 @@
 /* Records evaluated again, and the variant of one that a command line names. */
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -249,4 +250,38 @@ enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, siz
     enum spr_status status = known ? SPR_OK : add_point(e, name, &pattern, sparsity, err);
     *result = status == SPR_OK ? spr_analysis_find(&e->analysis, name, batch) : NULL;
     return status;
+}
+
+static bool ends_in(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), tail = strlen(suffix);
+    return length > tail && strcmp(path + length - tail, suffix) == 0;
+}
+
+bool cli_is_checkpoint(const char *path)
+{
+    struct stat info;
+    return ends_in(path, ".safetensors") || ends_in(path, ".safetensors.index.json") ||
+           (stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+enum spr_status cli_network(struct cli *cli, const char *path, struct spr_network *network,
+                            struct spr_error *err)
+{
+    static const char *const weights[] = {".safetensors", ".safetensors.index.json",
+                                          ".onnx",        ".npy",
+                                          ".npz",         ".mtx",
+                                          ".mtx.gz",      ".smtx",
+                                          ".pt",          ".pth",
+                                          ".bin"};
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
+        if (ends_in(path, weights[i])) {
+            *network = (struct spr_network){0};
+            return spr_fail(err, SPR_EINPUT,
+                            "%s: weights: expected a layer table, which sproof inspect makes "
+                            "of them: sproof inspect %s --tokens N -o model.csv",
+                            path, path);
+        }
+    }
+    return spr_network_read(path, network, &cli->notes, err);
 }

@@ -197,20 +197,6 @@ static enum spr_status hash_model(struct validate_work *w, const char *path)
                : SPR_OK;
 }
 
-/* A checkpoint, by its name: only end to end takes one. */
-static bool looks_like_weights(const char *path)
-{
-    static const char *const suffixes[] = {".safetensors", ".safetensors.index.json"};
-    struct stat info;
-    for (size_t i = 0; i < 2; i++) {
-        size_t length = strlen(path), tail = strlen(suffixes[i]);
-        if (length > tail && strcmp(path + length - tail, suffixes[i]) == 0) {
-            return true;
-        }
-    }
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static enum spr_status read_checkpoint(struct validate_work *w, const char *path)
 {
     struct spr_weights_options options = {0};
@@ -254,13 +240,12 @@ static enum spr_status read_network(struct validate_work *w)
                         "sproof analyze MODEL.csv",
                         path);
     }
-    if (w->end_to_end && looks_like_weights(path)) {
+    if (w->end_to_end && cli_is_checkpoint(path)) {
         return read_checkpoint(w, path);
     }
     w->from_record = looks_like_record(path);
     if (!w->from_record) {
-        enum spr_status status =
-            spr_network_read(path, &record->network, &w->cli->notes, w->err);
+        enum spr_status status = cli_network(w->cli, path, &record->network, w->err);
         record->options.dtype = SPR_F32;
         record->options.batches[0] = 1;
         record->options.batch_count = 1;

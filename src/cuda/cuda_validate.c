@@ -98,19 +98,12 @@ static const char *limit_of(const struct spr_prediction *bound)
 static struct predicted predict(const struct run *run, const struct spr_planned *planned,
                                 const struct spr_matrix *w, double kept)
 {
-    struct spr_layer layer = {.op = SPR_OP_LINEAR,
-                              .m = planned->m,
-                              .k = planned->k,
-                              .n = planned->n,
-                              .count = 1,
-                              .groups = 1,
-                              .x_elements = (double)planned->k * (double)planned->n};
+    const struct spr_layer layer = spr_planned_layer(planned);
     struct predicted out = {(double)NAN, (double)NAN, NULL};
     struct spr_prediction bound, high;
     bool known = true;
     if (w) {
-        struct spr_counted counted = {(double)w->nnz, spr_matrix_touched_columns(w),
-                                      spr_matrix_longest_row(w)};
+        const struct spr_counted counted = spr_matrix_counted(w);
         known = spr_model_sparse(&run->model, &layer, 1, &planned->pattern, kept, &counted,
                                  &bound) &&
                 spr_model_sparse(&run->model_high, &layer, 1, &planned->pattern, kept,
