@@ -68,9 +68,10 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
     }
     status =
         status ? status : spr_matrix_random(&pattern, m, columns, kept, seed, &matrix, err);
+    /* One token alone is another path; here it is the rest of several. */
     struct spr_plan plan =
-        spr_plan_choose_nk(&pattern, c->isa, m, columns, t->tokens, kept, 1);
-    plan.tokens = t->tokens;
+        spr_plan_choose_nk(&pattern, c->isa, m, columns, t->tokens + 1, kept, 1);
+    plan.n = plan.tokens = t->tokens;
     plan.panel = columns;
     status = status ? status : spr_pack(&plan, &matrix, &out->packed, err);
     spr_matrix_free(&matrix);

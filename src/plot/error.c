@@ -73,8 +73,8 @@ static void set_caption(struct scene *scene)
     spr_draw_note(scene->figure, "%s: %g %% either way.",
                   scene->figure->dumb ? "Dots" : "Grey band", 100 * BAND);
     if (scene->left_out) {
-        spr_draw_note(scene->figure, "%zu cases were too noisy and are not shown.",
-                      scene->left_out);
+        spr_draw_note(scene->figure, "%zu case%s too noisy and not shown.", scene->left_out,
+                      scene->left_out == 1 ? " was" : "s were");
     }
 }
 
