@@ -111,7 +111,7 @@ static void draws_errors(struct fixture *f)
     char *script = drawn("sproof-error.gp");
     CHECK(strstr(script, "filledcurves") != NULL);
     CHECK(strstr(script, "90 % of 4 cases within 10 %") != NULL);
-    CHECK(strstr(script, "1 cases were too noisy") != NULL);
+    CHECK(strstr(script, "1 case was too noisy and not shown.") != NULL);
     free(script);
     spr_pattern_parse("8x8", &pattern, NULL);
     request.patterns = &pattern;
