@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a tile of the layout nk costs: packed synthetic matrices under one panel of X rows. */
+/* What a tile of the layout nk costs: packed synthetic matrices and interleaved X. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +9,13 @@
 
 #include "calibrate_bench.h"
 #include "mem.h"
+#include "pack.h"
 
 #define SAMPLES 5
 #define SAMPLE_S 200e-6
 #define QUICK_SAMPLE_S 100e-6
 
-/* Columns, whose bytes are an odd number of cache lines so that the tokens' inputs of one column
- * lie in different sets; mean steps of a row group: long ones for a step, short ones for a
- * group. */
+/* Columns; mean steps of a row group: long ones for a step, short ones for a group. */
 #define COLUMNS 528
 #define FAR_COLUMNS 8208
 #define LONG_STEPS 64
@@ -102,8 +101,18 @@ static int by_value(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
-/* Seconds of one call on every thread at once; the fastest sample. */
-static double time_team(const struct spr_calibration *c, struct synthetic *team)
+static void run_half(const struct synthetic *s, bool interleave)
+{
+    if (interleave) {
+        spr_kernel_interleave(&s->packed, 0, s->x);
+    } else {
+        spr_kernel_multiply(&s->packed, 0, s->x, s->y);
+    }
+}
+
+/* Seconds of interleaving X, or of what follows, on every thread at once; the fastest sample. */
+static double time_team(const struct spr_calibration *c, struct synthetic *team,
+                        bool interleave)
 {
     double samples[SAMPLES];
     const double least_s = c->quick ? QUICK_SAMPLE_S : SAMPLE_S;
@@ -119,10 +128,11 @@ static double time_team(const struct spr_calibration *c, struct synthetic *team)
             struct synthetic *s = team;
 #endif
             double calls = 0;
-            spr_kernel_run(&s->packed, s->x, s->y);
+            spr_kernel_interleave(&s->packed, 0, s->x);
+            run_half(s, interleave);
             double begin = c->clock_s(), now;
             do {
-                spr_kernel_run(&s->packed, s->x, s->y);
+                run_half(s, interleave);
                 calls++;
                 now = c->clock_s();
             } while (now - begin < least_s && now > begin);
@@ -134,15 +144,30 @@ static double time_team(const struct spr_calibration *c, struct synthetic *team)
     return samples[0];
 }
 
+/* Farther is never faster. */
+static void add_point(struct spr_sweep *sweep, double bytes, double step_s)
+{
+    const size_t at = sweep->count++;
+    sweep->bytes[at] = bytes;
+    sweep->step_s[at] = at > 0 ? fmax(sweep->step_s[at - 1], step_s) : step_s;
+}
+
+/* Without an `input`, the product alone; else both, and the time of interleaving an input is put
+ * there. */
 static double run_trial(const struct spr_calibration *c, const struct trial *t,
-                        struct synthetic *team, enum spr_status *status, struct spr_error *err)
+                        struct synthetic *team, struct spr_sweep *input,
+                        enum spr_status *status, struct spr_error *err)
 {
     double seconds = (double)NAN;
     for (int i = 0; i < c->threads && *status == SPR_OK; i++) {
         *status = make(c, t, (uint64_t)i + 1, &team[i], err);
     }
     if (*status == SPR_OK) {
-        seconds = time_team(c, team);
+        seconds = time_team(c, team, false);
+    }
+    if (*status == SPR_OK && input && team->packed.inputs) {
+        const double inputs = (double)(team->packed.plan.k * t->tokens);
+        add_point(input, 4 * inputs, time_team(c, team, true) / inputs);
     }
     for (int i = 0; i < c->threads; i++) {
         release(&team[i]);
@@ -154,14 +179,6 @@ static double step_bytes(const struct trial *t, int lanes)
 {
     double values = t->chunk == 0 ? 1 : (double)t->vectors * lanes;
     return 4 * values + (t->dense ? 0 : 2);
-}
-
-/* Farther is never faster. */
-static void add_point(struct spr_sweep *sweep, double bytes, double step_s)
-{
-    const size_t at = sweep->count++;
-    sweep->bytes[at] = bytes;
-    sweep->step_s[at] = at > 0 ? fmax(sweep->step_s[at - 1], step_s) : step_s;
 }
 
 /* longest NULL: W is moved away; else the rates of the longest tile of whose steps that was done:
@@ -198,8 +215,8 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
             group_s = out->group.step_s[0] +
                       share * (longest->group.step_s[i] - longest->group.step_s[0]);
         } else {
-            double seconds = run_trial(c, &t, team, &status, err);
-            double brief_seconds = run_trial(c, &brief, team, &status, err);
+            double seconds = run_trial(c, &t, team, i > 0 ? NULL : &out->input, &status, err);
+            double brief_seconds = run_trial(c, &brief, team, NULL, &status, err);
             step_s = fmax(least_s,
                           (seconds - brief_seconds) / (t.groups * (t.steps - brief.steps)));
             group_s = fmax(0, brief_seconds / t.groups - brief.steps * step_s);
@@ -210,15 +227,16 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
         add_point(&out->group, y_bytes, group_s);
     }
     const double step_s = out->w.step_s[0], group_s = out->group.step_s[0];
-    /* One row group a column of X far apart: rows of X from a farther cache. */
+    /* Many columns: what the tokens of a step have comes from a farther cache. */
     out->x =
         (struct spr_sweep){.count = 2,
                            .bytes = {4.0 * COLUMNS * t.tokens, 4.0 * FAR_COLUMNS * t.tokens},
                            .step_s = {step_s, step_s}};
-    if (!t.dense && status == SPR_OK) {
-        t.columns = FAR_COLUMNS;
-        t.groups = floor(NEAR_STEPS / t.steps);
-        double far_s = run_trial(c, &t, team, &status, err);
+    t.columns = FAR_COLUMNS;
+    t.steps = t.dense ? FAR_COLUMNS : t.steps;
+    t.groups = t.dense ? 1 : floor(NEAR_STEPS / t.steps);
+    const double far_s = status ? step_s : run_trial(c, &t, team, &out->input, &status, err);
+    if (!t.dense) {
         out->x.step_s[1] = fmax(step_s, (far_s - t.groups * group_s) / (t.groups * t.steps));
     }
     return status;

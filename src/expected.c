@@ -12,8 +12,6 @@
 
 /* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
 #define WAY_BYTES 4096
-/* Ways of a first-level cache, 8 to 12 on x86-64: the fewer. */
-#define CACHE_WAYS 8
 #define LINE_BYTES 64.0
 /* When multiply-adds are this share of the time they are what limits. */
 #define DOMINANT 0.7
@@ -351,16 +349,16 @@ static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, 
     const double steps = steps_and_groups[0] * times, groups = steps_and_groups[1] * times;
     double base = sweep_at(&rates->w, 0);
     double fma = fmin(base, lanes->vectors * tokens * s->fma_s);
-    double x_bytes = 4.0 * (s->panels > 1 ? s->panel_columns : (double)s->of->k) * tokens;
+    const double columns = s->panels > 1 ? s->panel_columns : (double)s->of->k;
+    const double x_step = sweep_at(&rates->x, 4.0 * columns * tokens) - sweep_at(&rates->x, 0);
+    const double inputs = (double)s->of->k / s->of->threads;
     s->part[SPR_LIMIT_FMA] += steps * fma;
     s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
-    /* The inputs of a column, rows of k apart, share so few sets of the cache that some leave it
-     * before their line's next column is wanted. */
-    double sets = WAY_BYTES / greatest_divisor(4.0 * (double)s->of->k, WAY_BYTES);
-    double crowded = fmax(0, 1 - CACHE_WAYS * sets / tokens);
-    double near = sweep_at(&rates->x, x_bytes), far = rates->x.step_s[rates->x.count - 1];
-    double x_step = near + crowded * fmax(0, far - near);
-    s->part[SPR_LIMIT_X] += steps * fmax(0, x_step - sweep_at(&rates->x, 0));
+    s->part[SPR_LIMIT_X] += steps * x_step;
+    if (rates->input.count > 0) {
+        s->part[SPR_LIMIT_X] +=
+            times * tokens * inputs * sweep_at(&rates->input, 4.0 * (double)s->of->n * inputs);
+    }
     s->part[SPR_LIMIT_W] +=
         steps * (sweep_at(&rates->w, first ? far_bytes(s) : s->near_bytes) - base);
     s->part[SPR_LIMIT_SEGMENTS] +=

@@ -98,31 +98,53 @@ bool spr_kernel_find(const struct spr_pattern *pattern, enum spr_isa isa,
     return pattern->kind && name_kernel(pattern->kind, isa, kernel);
 }
 
-static void run_share(const struct spr_packed *packed, int thread, const float *x, float *y)
+void spr_kernel_interleave(const struct spr_packed *packed, int thread, const float *x)
+{
+    if (packed->inputs) {
+        spr_tiles_of(packed->plan.isa)
+            ->interleave(spr_packed_strips(packed), thread, x, packed->inputs);
+    }
+}
+
+void spr_kernel_multiply(const struct spr_packed *packed, int thread, const float *x, float *y)
 {
     const struct spr_strips *strips = spr_packed_strips(packed);
     const struct spr_tiles *tiles = spr_tiles_of(packed->plan.isa);
-    (packed->plan.tokens > 0     ? tiles->tokens
-     : packed->plan.vectors == 0 ? tiles->vector
-                                 : tiles->matrix)(strips, thread, x, y);
+    (packed->plan.tokens > 0 ? tiles->tokens
+     : packed->plan.vectors == 0
+         ? tiles->vector
+         : tiles->matrix)(strips, thread, packed->inputs ? packed->inputs : x, y);
 }
 
 void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y)
 {
     const int threads = packed->plan.threads;
     if (threads == 1) {
-        run_share(packed, 0, x, y);
+        spr_kernel_interleave(packed, 0, x);
+        spr_kernel_multiply(packed, 0, x, y);
         return;
     }
 #ifdef _OPENMP
     /* The runtime may give fewer threads than asked for: each takes every team-th share. */
 #pragma omp parallel num_threads(threads)
-    for (int share = omp_get_thread_num(); share < threads; share += omp_get_num_threads()) {
-        run_share(packed, share, x, y);
+    {
+        const int first = omp_get_thread_num(), team = omp_get_num_threads();
+        if (packed->inputs) {
+            for (int share = first; share < threads; share += team) {
+                spr_kernel_interleave(packed, share, x);
+            }
+#pragma omp barrier
+        }
+        for (int share = first; share < threads; share += team) {
+            spr_kernel_multiply(packed, share, x, y);
+        }
     }
 #else
     for (int share = 0; share < threads; share++) {
-        run_share(packed, share, x, y);
+        spr_kernel_interleave(packed, share, x);
+    }
+    for (int share = 0; share < threads; share++) {
+        spr_kernel_multiply(packed, share, x, y);
     }
 #endif
 }

@@ -407,6 +407,14 @@ static enum spr_status fill(struct packer *p, struct order *order, struct spr_pa
     put_all(p, order, true);
     memcpy(packed->block, &p->out, sizeof p->out);
     packed->plan = *p->plan;
+    if (p->plan->tokens > 0 && p->lanes.chunk > 0) {
+        packed->inputs = spr_aligned_alloc(
+            ALIGNMENT, aligned((size_t)(p->plan->n * p->plan->k) * sizeof *packed->inputs));
+        if (!packed->inputs) {
+            spr_packed_free(packed);
+            return spr_fail(err, SPR_ENOMEM, "out of memory");
+        }
+    }
     return SPR_OK;
 }
 
@@ -441,6 +449,7 @@ enum spr_status spr_pack(const struct spr_plan *plan, const struct spr_matrix *m
 void spr_packed_free(struct spr_packed *packed)
 {
     spr_free(packed->block);
+    spr_free(packed->inputs);
     *packed = (struct spr_packed){0};
 }
 

@@ -12,6 +12,12 @@ const struct spr_tiles *spr_tiles_of(enum spr_isa isa);
 /* The strips inside a packed block. */
 const struct spr_strips *spr_packed_strips(const struct spr_packed *packed);
 
+/* A kernel's two halves, of one thread: X in the layout nk is brought in order, if there is an
+ * order, and once all threads have done so the share of Y is computed. */
+void spr_kernel_interleave(const struct spr_packed *packed, int thread, const float *x);
+void spr_kernel_multiply(const struct spr_packed *packed, int thread, const float *x,
+                         float *y);
+
 /* n = 1: how the rows of a group lie in vectors. */
 struct spr_lane_shape {
     int vectors; /* of one step */

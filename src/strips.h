@@ -61,7 +61,10 @@ struct spr_tiles {
     void (*matrix)(const struct spr_strips *strips, int thread, const float *x, float *y);
     /* The same with n = 1. */
     void (*vector)(const struct spr_strips *strips, int thread, const float *x, float *y);
-    /* The same in the layout nk. */
+    /* The layout nk: one thread's columns of X, put as `tokens` reads them. */
+    void (*interleave)(const struct spr_strips *strips, int thread, const float *x,
+                       float *inputs);
+    /* One thread's share in the layout nk; x: interleaved, unless the weights are single. */
     void (*tokens)(const struct spr_strips *strips, int thread, const float *x, float *y);
     /* Widest tile of a height in vectors, 0 when there is no such height. */
     int (*widest)(int rows);

@@ -63,6 +63,7 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         put_sweep(out, "w", &tile->w);
         put_sweep(out, "w_far", &tile->w_far);
         put_sweep(out, "y", &tile->y);
+        put_sweep(out, "input", &tile->input);
         put_sweep(out, "group", &tile->group);
         put_sweep(out, "unaligned", &tile->unaligned);
         put_time(out, "panel_group_s", tile->panel_group_s);
@@ -176,6 +177,7 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
     status = status ? status : read_sweep(at, object, "w", &tile->w);
     status = status ? status : read_sweep(at, object, "w_far", &tile->w_far);
     status = status ? status : read_sweep(at, object, "y", &tile->y);
+    status = status ? status : read_sweep(at, object, "input", &tile->input);
     status = status ? status : read_sweep(at, object, "group", &tile->group);
     status = status ? status : read_sweep(at, object, "unaligned", &tile->unaligned);
     status = status ? status : read_time(at, object, "panel_group_s", &tile->panel_group_s);

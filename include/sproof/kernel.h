@@ -64,7 +64,8 @@ struct spr_plan spr_plan_choose_nk(const struct spr_pattern *pattern, enum spr_i
 struct spr_packed {
     struct spr_plan plan;
     void *block;
-    size_t bytes; /* of the block */
+    size_t bytes;  /* of the block */
+    float *inputs; /* layout nk: X as the kernel reads it, n x k floats; NULL: as it is */
 };
 
 /* Bytes spr_pack will make of a matrix; what it made must be equal. */
@@ -77,7 +78,8 @@ enum spr_status spr_pack(const struct spr_plan *plan, const struct spr_matrix *m
 void spr_packed_free(struct spr_packed *packed);
 
 /* Y = W X on plan.threads threads. Never allocates, prints or reads a clock. x: k x n, y:
- * m x n floats (a plan of layout nk: n x k, n x m), any alignment, not overlapping. */
+ * m x n floats (a plan of layout nk: n x k, n x m), any alignment, not overlapping. Calls with
+ * the same `packed` must follow each other: packed->inputs is theirs. */
 void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y);
 
 #ifdef __cplusplus

@@ -240,4 +240,5 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
 }
 
 extern const struct spr_tiles SPR_PER_ISA(spr_tiles);
-const struct spr_tiles SPR_PER_ISA(spr_tiles) = {VEC_LANES, matrix, vector, tokens, widest};
+const struct spr_tiles SPR_PER_ISA(spr_tiles) = {VEC_LANES,  matrix, vector,
+                                                 interleave, tokens, widest};

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The layout nk of the instruction set being compiled: lanes are rows of W, as in the n = 1
- * path, and a tile is V vectors of them times T tokens; part of tiles.c. */
+ * path, and a tile is V vectors of them times T tokens; part of tiles.c. X is first interleaved:
+ * what the T tokens of a tile have for one step lies side by side. Read where it is, each step
+ * would touch T cache lines, and with k a power of two those would all want the same place of
+ * the cache. */
 #ifndef SPROOF_KERNEL_TOKEN_PATH_H
 #define SPROOF_KERNEL_TOKEN_PATH_H
+
+#include <string.h>
 
 #include "vector_path.h"
 
 struct token_work {
-    struct vector_work of;
-    size_t x_row, y_row; /* floats from one token to the next */
+    struct vector_work of; /* x: interleaved, from the panel's first column on */
+    size_t x_row;          /* row by row: floats from one token to the next */
+    size_t y_row;          /* floats from one token to the next */
 };
 
 /* V weights are loaded once and meet T inputs: (V + T) loads for V*T multiply-adds. */
@@ -24,7 +30,8 @@ VEC_INLINE void token_tile(int vectors, int chunk, int count, const struct token
             sum[i] = vec_zero();
         }
         for (size_t i = 0; i < s->steps; i++, w += step_values) {
-            const float *x = work->of.x + (work->of.dense ? i * (size_t)chunk : index[i]);
+            const size_t column = work->of.dense ? i * (size_t)chunk : index[i];
+            const float *x = work->of.x + column * (size_t)count;
             vec wv[2];
 #pragma GCC unroll 2
             for (int v = 0; v < vectors; v++) {
@@ -33,7 +40,7 @@ VEC_INLINE void token_tile(int vectors, int chunk, int count, const struct token
             }
 #pragma GCC unroll 24
             for (int t = 0; t < count; t++) {
-                vec xv = vec_repeat(x + (size_t)t * work->x_row, chunk);
+                vec xv = vec_repeat(x + t * chunk, chunk);
 #pragma GCC unroll 2
                 for (int v = 0; v < vectors; v++) {
                     sum[t * vectors + v] = vec_fma(xv, wv[v], sum[t * vectors + v]);
@@ -48,7 +55,8 @@ VEC_INLINE void token_tile(int vectors, int chunk, int count, const struct token
     }
 }
 
-/* Single weights: no vector of rows to run along, so row by row for each token. */
+/* Single weights: no vector of rows to run along, so row by row for each token, whose inputs
+ * are read where they are. */
 static void token_scattered(int count, const struct token_work *work)
 {
     for (int t = 0; t < count; t++) {
@@ -143,6 +151,78 @@ static void token_strip(int vectors, int chunk, int count, const struct token_wo
     }
 }
 
+/* Columns that are interleaved before the next tokens are read: what is written of them stays
+ * near, and a token's inputs are read as a stream. */
+#define INTERLEAVE_COLUMNS 256
+
+/* The inputs of a step of `chunk` columns side by side. */
+VEC_INLINE void interleave_steps(int chunk, int count, int64_t columns, int64_t k,
+                                 const float *x, float *out)
+{
+    for (int t = 0; t < count; t++) {
+        for (int64_t c = 0; c < columns; c += chunk) {
+            memcpy(out + c * count + t * chunk, x + t * k + c, (size_t)chunk * sizeof *x);
+        }
+    }
+}
+
+static void interleave_columns(int count, int64_t columns, int64_t k, const float *x,
+                               float *out)
+{
+    const int64_t columns_4 = columns - columns % 4;
+    int t = 0;
+    for (; t + 4 <= count; t += 4) {
+        for (int64_t c = 0; c < columns_4; c += 4) {
+            vec_turn4(x + t * k + c, (size_t)k, out + c * count + t, (size_t)count);
+        }
+        for (int64_t c = columns_4; c < columns; c++) {
+            for (int i = t; i < t + 4; i++) {
+                out[c * count + i] = x[i * k + c];
+            }
+        }
+    }
+    for (; t < count; t++) {
+        for (int64_t c = 0; c < columns; c++) {
+            out[c * count + t] = x[t * k + c];
+        }
+    }
+}
+
+static void interleave(const struct spr_strips *strips, int thread, const float *x, float *out)
+{
+    const int64_t k = strips->k, blocks = (k + VEC_LANES - 1) / VEC_LANES;
+    const int64_t last = blocks * (thread + 1) / strips->threads * VEC_LANES;
+    const int64_t begin = blocks * thread / strips->threads * VEC_LANES,
+                  end = last < k ? last : k;
+    for (int64_t at = 0; at < strips->n;) {
+        int count = spr_token_step(VEC_LANES, (int)strips->strip->rows, strips->n - at);
+        for (int64_t c = begin; c < end; c += INTERLEAVE_COLUMNS) {
+            const float *from = x + at * k + c;
+            float *to = out + at * k + c * count;
+            const int64_t columns =
+                end - c < INTERLEAVE_COLUMNS ? end - c : INTERLEAVE_COLUMNS;
+            switch (strips->strip->chunk) {
+            case 1:
+                interleave_columns(count, columns, k, from, to);
+                break;
+            case 2:
+                interleave_steps(2, count, columns, k, from, to);
+                break;
+            case 4:
+                interleave_steps(4, count, columns, k, from, to);
+                break;
+            case 8:
+                interleave_steps(8, count, columns, k, from, to);
+                break;
+            default:
+                interleave_steps(16, count, columns, k, from, to);
+                break;
+            }
+        }
+        at += count;
+    }
+}
+
 /* NOLINTNEXTLINE(readability-non-const-parameter): y is written through the work */
 static void tokens(const struct spr_strips *strips, int thread, const float *x, float *y)
 {
@@ -156,11 +236,12 @@ static void tokens(const struct spr_strips *strips, int thread, const float *x, 
         int count = spr_token_step(VEC_LANES, vectors, strips->n - at);
         for (uint32_t i = begin; i < end; i++) {
             const struct spr_strip *strip = &strips->strip[i];
+            const int64_t apart = strip->chunk > 0 ? count : 1;
             struct token_work work = {.of = {.segment = strips->segment + strip->begin,
                                              .end = strips->segment + strip->end,
                                              .index = strips->index,
                                              .value = strips->value,
-                                             .x = x + at * strips->k + strip->column,
+                                             .x = x + at * strips->k + strip->column * apart,
                                              .y = y + at * strips->m,
                                              .first = strip->first,
                                              .dense = strips->dense},

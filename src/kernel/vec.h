@@ -477,6 +477,41 @@ VEC_INLINE vec vec_fma_half(vec a, vec b, vec sum)
 }
 #endif
 
+/* Four columns of four rows become four rows of four columns. */
+#if defined(SPR_BUILD_AVX512) || defined(SPR_BUILD_AVX2)
+VEC_INLINE void vec_turn4(const float *from, size_t from_row, float *to, size_t to_row)
+{
+    __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_row);
+    __m128 c = _mm_loadu_ps(from + 2 * from_row), d = _mm_loadu_ps(from + 3 * from_row);
+    _MM_TRANSPOSE4_PS(a, b, c, d);
+    _mm_storeu_ps(to, a);
+    _mm_storeu_ps(to + to_row, b);
+    _mm_storeu_ps(to + 2 * to_row, c);
+    _mm_storeu_ps(to + 3 * to_row, d);
+}
+#elif defined(SPR_BUILD_NEON)
+VEC_INLINE void vec_turn4(const float *from, size_t from_row, float *to, size_t to_row)
+{
+    /* Pairs of rows by element, then pairs of those by half. */
+    float32x4x2_t ab = vtrnq_f32(vld1q_f32(from), vld1q_f32(from + from_row));
+    float32x4x2_t cd =
+        vtrnq_f32(vld1q_f32(from + 2 * from_row), vld1q_f32(from + 3 * from_row));
+    for (int i = 0; i < 2; i++) {
+        vst1q_f32(to + (size_t)i * to_row,
+                  vcombine_f32(vget_low_f32(ab.val[i]), vget_low_f32(cd.val[i])));
+        vst1q_f32(to + (size_t)(2 + i) * to_row,
+                  vcombine_f32(vget_high_f32(ab.val[i]), vget_high_f32(cd.val[i])));
+    }
+}
+#else
+VEC_INLINE void vec_turn4(const float *from, size_t from_row, float *to, size_t to_row)
+{
+    for (size_t i = 0; i < 16; i++) {
+        to[i % 4 * to_row + i / 4] = from[i / 4 * from_row + i % 4];
+    }
+}
+#endif
+
 /* Keeps a value in a register: without it gcc folds the load of X into every multiply-add
  * that uses it, and the load ports limit instead of the multipliers. */
 #if defined(__x86_64__)
