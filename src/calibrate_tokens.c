@@ -21,6 +21,11 @@
 #define LONG_STEPS 64
 #define SHORT_STEPS 4
 
+/* Floats from one token's row of Y to the next: an odd number of cache lines lets them lie in
+ * different places of the cache, this many do not. */
+#define LINE 16
+#define CROWDED 1024
+
 /* Steps of W that are near. */
 #define NEAR_STEPS 2048
 
@@ -30,7 +35,7 @@ static const double quick_footprints[] = {16384, 393216, 6291456};
 
 struct trial {
     int vectors, chunk, tokens; /* chunk 0: row by row */
-    bool dense;
+    bool dense, crowded;
     int64_t columns;
     double steps, groups; /* of a row group, mean; how many */
 };
@@ -75,7 +80,12 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
     status = status ? status : spr_pack(&plan, &matrix, &out->packed, err);
     spr_matrix_free(&matrix);
     out->x = spr_calloc((size_t)(columns * t->tokens), sizeof *out->x);
-    out->y = spr_calloc((size_t)(m * t->tokens), sizeof *out->y);
+    const int64_t apart = t->crowded ? (m + CROWDED - 1) / CROWDED * CROWDED
+                                     : ((m + LINE - 1) / LINE | 1) * LINE;
+    if (status == SPR_OK) {
+        ((struct spr_strips *)out->packed.block)->row = apart;
+    }
+    out->y = spr_calloc((size_t)(apart * t->tokens), sizeof *out->y);
     out->steps = t->steps * t->groups;
     out->groups = t->groups;
     if (!out->x || !out->y) {
@@ -227,6 +237,11 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
         add_point(&out->group, y_bytes, group_s);
     }
     const double step_s = out->w.step_s[0], group_s = out->group.step_s[0];
+    brief.groups = floor(NEAR_STEPS / t.steps);
+    brief.crowded = true;
+    double crowded_s =
+        status ? 0 : run_trial(c, &brief, team, NULL, &status, err) / brief.groups;
+    add_point(&out->y, 4 * CROWDED, fmax(0, crowded_s - brief.steps * step_s - group_s));
     /* Many columns: what the tokens of a step have comes from a farther cache. */
     out->x =
         (struct spr_sweep){.count = 2,
@@ -266,8 +281,11 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
                 if (i > 0 && tokens == spr_token_length(lanes, vectors, i - 1)) {
                     continue;
                 }
-                struct trial t = {
-                    vectors, chunk < 0 ? 1 : chunk, tokens, chunk < 0, COLUMNS, 0, 0};
+                struct trial t = {.vectors = vectors,
+                                  .chunk = chunk < 0 ? 1 : chunk,
+                                  .tokens = tokens,
+                                  .dense = chunk < 0,
+                                  .columns = COLUMNS};
                 struct spr_tile_rates out = {
                     .isa = c->isa,
                     .threads = c->threads,

@@ -13,6 +13,8 @@
 /* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
 #define WAY_BYTES 4096
 #define LINE_BYTES 64.0
+/* Ways of a first-level cache, 8 to 12 on x86-64: the fewer. */
+#define CACHE_WAYS 8
 /* When multiply-adds are this share of the time they are what limits. */
 #define DOMINANT 0.7
 
@@ -361,8 +363,13 @@ static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, 
     }
     s->part[SPR_LIMIT_W] +=
         steps * (sweep_at(&rates->w, first ? far_bytes(s) : s->near_bytes) - base);
-    s->part[SPR_LIMIT_SEGMENTS] +=
-        groups * s->panels * sweep_at(&rates->group, 4.0 * (double)s->of->m * tokens);
+    /* Rows of Y share so few places of the cache that they leave it before the next row group
+     * writes to them. */
+    double places = WAY_BYTES / greatest_divisor(4.0 * (double)s->of->m, WAY_BYTES);
+    double crowded = fmax(0, 1 - CACHE_WAYS * places / tokens);
+    double group_s = sweep_at(&rates->group, 4.0 * (double)s->of->m * tokens) +
+                     (rates->y.count > 0 ? crowded * sweep_at(&rates->y, 0) : 0);
+    s->part[SPR_LIMIT_SEGMENTS] += groups * s->panels * group_s;
 }
 
 /* The layout nk: W passes once for each tile of tokens. */

@@ -41,7 +41,8 @@ struct spr_strip {
 
 struct spr_strips {
     int64_t m, k, n;
-    int64_t row; /* floats from one row of X, and of Y, to the next; 0: n */
+    int64_t row; /* floats from one row of X, and of Y, to the next; 0: n (layout nk: of Y
+                  * alone; 0: m) */
     int threads;
     int vectors; /* widest tile */
     int tokens;  /* most tokens of a tile in the layout nk; 0: layout kn */
@@ -75,8 +76,8 @@ struct spr_tiles {
 #define SPR_TOKEN_LENGTHS 6
 static inline int spr_token_length(int lanes, int vectors, int i)
 {
-    static const int many[2][SPR_TOKEN_LENGTHS] = {{24, 12, 6, 3, 2, 1}, {12, 6, 4, 3, 2, 1}};
-    static const int few[2][SPR_TOKEN_LENGTHS] = {{12, 6, 4, 3, 2, 1}, {6, 4, 3, 2, 1, 1}};
+    static const int many[2][SPR_TOKEN_LENGTHS] = {{24, 16, 8, 4, 2, 1}, {12, 8, 4, 2, 1, 1}};
+    static const int few[2][SPR_TOKEN_LENGTHS] = {{12, 8, 4, 2, 1, 1}, {6, 4, 2, 1, 1, 1}};
     return (lanes == 8 || lanes == 1 ? few : many)[vectors > 1][i];
 }
 /* The longest that is not beyond `left`. */

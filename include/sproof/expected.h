@@ -47,7 +47,9 @@ struct spr_tile_rates {
     struct spr_sweep x;     /* against the bytes of the X tile; packed W in a near cache */
     struct spr_sweep w;     /* against the bytes of packed W; X in the nearest cache */
     struct spr_sweep w_far; /* the same with an X tile of SPR_FAR_X_BYTES: both want lines */
-    struct spr_sweep y;     /* what a row group adds against the bytes of Y, not a step */
+    /* What a row group adds against the bytes of Y, not a step; layout nk: once, where the
+     * tokens' rows of Y all want the same place of the cache. */
+    struct spr_sweep y;
     struct spr_sweep input; /* layout nk: interleaving one input, against the bytes of X */
     /* What a row group takes beside its steps, against the steps it has (in `bytes`). */
     struct spr_sweep group;

@@ -74,16 +74,13 @@ static void token_scattered(int count, const struct token_work *work)
 #if VEC_REGISTERS >= 32
 #define TOKEN_CASES_1(c)                                                                      \
     TOKEN_CASE(1, c, 24)                                                                      \
-    TOKEN_CASE(1, c, 12) TOKEN_CASE(1, c, 6) TOKEN_CASE(1, c, 3) TOKEN_CASE(1, c, 2)
+    TOKEN_CASE(1, c, 16) TOKEN_CASE(1, c, 8) TOKEN_CASE(1, c, 4) TOKEN_CASE(1, c, 2)
 #define TOKEN_CASES_2(c)                                                                      \
-    TOKEN_CASE(2, c, 12)                                                                      \
-    TOKEN_CASE(2, c, 6) TOKEN_CASE(2, c, 4) TOKEN_CASE(2, c, 3) TOKEN_CASE(2, c, 2)
+    TOKEN_CASE(2, c, 12) TOKEN_CASE(2, c, 8) TOKEN_CASE(2, c, 4) TOKEN_CASE(2, c, 2)
 #else
 #define TOKEN_CASES_1(c)                                                                      \
-    TOKEN_CASE(1, c, 12)                                                                      \
-    TOKEN_CASE(1, c, 6) TOKEN_CASE(1, c, 4) TOKEN_CASE(1, c, 3) TOKEN_CASE(1, c, 2)
-#define TOKEN_CASES_2(c)                                                                      \
-    TOKEN_CASE(2, c, 6) TOKEN_CASE(2, c, 4) TOKEN_CASE(2, c, 3) TOKEN_CASE(2, c, 2)
+    TOKEN_CASE(1, c, 12) TOKEN_CASE(1, c, 8) TOKEN_CASE(1, c, 4) TOKEN_CASE(1, c, 2)
+#define TOKEN_CASES_2(c) TOKEN_CASE(2, c, 6) TOKEN_CASE(2, c, 4) TOKEN_CASE(2, c, 2)
 #endif
 #define DEFINE_TOKENS(v, c)                                                                   \
     static void tokens_##v##_##c(int count, const struct token_work *work)                    \
@@ -232,6 +229,7 @@ static void tokens(const struct spr_strips *strips, int thread, const float *x, 
         return;
     }
     const int vectors = (int)strips->strip[begin].rows;
+    const int64_t y_row = strips->row > 0 ? strips->row : strips->m;
     for (int64_t at = 0; at < strips->n;) {
         int count = spr_token_step(VEC_LANES, vectors, strips->n - at);
         for (uint32_t i = begin; i < end; i++) {
@@ -242,11 +240,11 @@ static void tokens(const struct spr_strips *strips, int thread, const float *x, 
                                              .index = strips->index,
                                              .value = strips->value,
                                              .x = x + at * strips->k + strip->column * apart,
-                                             .y = y + at * strips->m,
+                                             .y = y + at * y_row,
                                              .first = strip->first,
                                              .dense = strips->dense},
                                       .x_row = (size_t)strips->k,
-                                      .y_row = (size_t)strips->m};
+                                      .y_row = (size_t)y_row};
             token_strip(vectors, (int)strip->chunk, count, &work);
         }
         at += count;
