@@ -15,9 +15,10 @@
 #define SAMPLE_S 200e-6
 #define QUICK_SAMPLE_S 100e-6
 
-/* Columns; mean steps of a row group: long ones for a step, short ones for a group. */
+/* Columns; bytes of X that come from a far cache; mean steps of a row group: long ones for a step, short ones for a group. */
 #define COLUMNS 528
 #define FAR_COLUMNS 8208
+#define FAR_INPUT_BYTES 6291456.0
 #define LONG_STEPS 64
 #define SHORT_STEPS 4
 
@@ -35,6 +36,7 @@ static const double quick_footprints[] = {16384, 393216, 6291456};
 
 struct trial {
     int vectors, chunk, tokens; /* chunk 0: row by row */
+    int64_t batches;            /* as many tokens again and again */
     bool dense, crowded;
     int64_t columns;
     double steps, groups; /* of a row group, mean; how many */
@@ -75,23 +77,24 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
     /* One token alone is another path; here it is the rest of several. */
     struct spr_plan plan =
         spr_plan_choose_nk(&pattern, c->isa, m, columns, t->tokens + 1, kept, 1);
-    plan.n = plan.tokens = t->tokens;
+    plan.tokens = t->tokens;
+    const int64_t n = plan.n = t->tokens * t->batches;
     plan.panel = columns;
     status = status ? status : spr_pack(&plan, &matrix, &out->packed, err);
     spr_matrix_free(&matrix);
-    out->x = spr_calloc((size_t)(columns * t->tokens), sizeof *out->x);
+    out->x = spr_calloc((size_t)(columns * n), sizeof *out->x);
     const int64_t apart = t->crowded ? (m + CROWDED - 1) / CROWDED * CROWDED
                                      : ((m + LINE - 1) / LINE | 1) * LINE;
     if (status == SPR_OK) {
         ((struct spr_strips *)out->packed.block)->row = apart;
     }
-    out->y = spr_calloc((size_t)(apart * t->tokens), sizeof *out->y);
+    out->y = spr_calloc((size_t)(apart * n), sizeof *out->y);
     out->steps = t->steps * t->groups;
     out->groups = t->groups;
     if (!out->x || !out->y) {
         return status ? status : spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    for (int64_t i = 0; status == SPR_OK && i < columns * t->tokens; i++) {
+    for (int64_t i = 0; status == SPR_OK && i < columns * n; i++) {
         out->x[i] = 0.5F;
     }
     return status;
@@ -176,7 +179,7 @@ static double run_trial(const struct spr_calibration *c, const struct trial *t,
         seconds = time_team(c, team, false);
     }
     if (*status == SPR_OK && input && team->packed.inputs) {
-        const double inputs = (double)(team->packed.plan.k * t->tokens);
+        const double inputs = (double)(team->packed.plan.k * team->packed.plan.n);
         add_point(input, 4 * inputs, time_team(c, team, true) / inputs);
     }
     for (int i = 0; i < c->threads; i++) {
@@ -254,6 +257,15 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
     if (!t.dense) {
         out->x.step_s[1] = fmax(step_s, (far_s - t.groups * group_s) / (t.groups * t.steps));
     }
+    if (longest && out->input.count > 0 && status == SPR_OK) {
+        const struct spr_sweep *input = &longest->input;
+        add_point(&out->input, input->bytes[2],
+                  out->input.step_s[1] + input->step_s[2] - input->step_s[1]);
+    } else if (status == SPR_OK) {
+        t.batches = (int64_t)ceil(FAR_INPUT_BYTES / (4.0 * FAR_COLUMNS * t.tokens));
+        t.groups = 1;
+        run_trial(c, &t, team, &out->input, &status, err);
+    }
     return status;
 }
 
@@ -284,6 +296,7 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
                 struct trial t = {.vectors = vectors,
                                   .chunk = chunk < 0 ? 1 : chunk,
                                   .tokens = tokens,
+                                  .batches = 1,
                                   .dense = chunk < 0,
                                   .columns = COLUMNS};
                 struct spr_tile_rates out = {

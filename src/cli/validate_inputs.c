@@ -149,9 +149,11 @@ enum spr_status validate_read_options(struct validate_work *w)
     }
     w->options.tune = value[OPT_TUNE] != NULL;
     if (status == SPR_OK && w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "--layout and --tune: expected without --end-to-end, which takes "
-                          "what was tuned before");
+        status =
+            spr_fail(w->err, SPR_EINPUT,
+                     value[OPT_TUNE] ? "--tune: expected without --end-to-end, which takes "
+                                       "what was tuned before"
+                                     : "--layout: expected without --end-to-end");
     }
     if (status == SPR_OK && value[OPT_SEED]) {
         status = read_seed(w, value[OPT_SEED]);

@@ -174,10 +174,11 @@ static enum spr_status read_tensor(const struct spr_source *source,
     if (bytes != (uint64_t)(end - begin) || (uint64_t)end > header->data_bytes) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: tensor '%.200s': offsets %lld to %lld: shape %s of %s takes %llu "
-                        "bytes, of the %llu that follow the header",
+                        "bytes, of the %llu that follow the header%s",
                         source->path, tensor->name, (long long)begin, (long long)end, text,
                         dtype, (unsigned long long)bytes,
-                        (unsigned long long)header->data_bytes);
+                        (unsigned long long)header->data_bytes,
+                        (uint64_t)end > header->data_bytes ? " (truncated?)" : "");
     }
     tensor->element = dtypes[type].element;
     tensor->bytes = bytes;

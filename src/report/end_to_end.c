@@ -51,7 +51,7 @@ static void put_times(FILE *file, const struct spr_validation *v)
         put_factor(&table, 5, c->expected_speedup);
         put_factor(&table, 6, c->measured_speedup);
         put_factor(&table, 7, c->amdahl_ceiling);
-        spr_table_cell(&table, 8, "%.4g MB", c->weight_bytes / 1e6);
+        spr_table_cell(&table, 8, "%.3g MB", c->weight_bytes / 1e6);
     }
     spr_table_write(&table, file, 0);
     spr_table_free(&table);

@@ -8,7 +8,7 @@
 #include "sproof/report.h"
 #include "table.h"
 
-/* Columns of the table on the screen that patterns may take; csv and json have all. */
+/* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5
 #define NAME_WIDTH 22
 #define FIXED_COLUMNS 5
@@ -170,8 +170,9 @@ static void put_row(struct spr_table *table, const struct spr_inspection *in, si
     }
 }
 
-static void put_layers(FILE *file, const struct spr_inspection *in,
-                       const struct spr_report *report)
+/* Returns how many patterns have a column. */
+static size_t put_layers(FILE *file, const struct spr_inspection *in,
+                         const struct spr_report *report)
 {
     static const char *const heads[FIXED_COLUMNS] = {"layer", "m x k", "zeros", "found",
                                                      "rows"};
@@ -197,8 +198,12 @@ static void put_layers(FILE *file, const struct spr_inspection *in,
             put_row(&table, in, i, report->layers);
         }
     }
+    if (!table.markdown) {
+        shown = spr_table_fit(&table, FIXED_COLUMNS) - FIXED_COLUMNS;
+    }
     spr_table_write(&table, file, 0);
     spr_table_free(&table);
+    return shown;
 }
 
 static void put_answer(FILE *file, const struct spr_inspection *in,
@@ -206,14 +211,15 @@ static void put_answer(FILE *file, const struct spr_inspection *in,
 {
     put_totals(file, in);
     fputc('\n', file);
-    put_layers(file, in, report);
-    spr_text_wrapped(file,
-                     "found: the largest block, 1 to 64 a side, whose stored blocks are 99 % "
-                     "filled; else the smallest N:M that holds with 90 % of its places used; "
-                     "else csr; dense below 1 % zeros. rows: the fullest row over the mean. "
-                     "Under a pattern: cells that hold a non-zero; no: against its rule; -: "
-                     "the layer is too small.",
-                     0);
+    size_t shown = put_layers(file, in, report);
+    char text[512];
+    snprintf(text, sizeof text,
+             "found: the largest block, 1 to 64 a side, whose stored blocks are 99 %% filled; "
+             "else the smallest N:M that holds with 90 %% of its places used; else csr; dense "
+             "below 1 %% zeros. rows: the fullest row over the mean. Under a pattern: cells "
+             "that hold a non-zero; no: against its rule; -: the layer is too small.%s",
+             shown < in->pattern_count ? " Patterns without a column: --format csv." : "");
+    spr_text_wrapped(file, text, 0);
     if (report->saved) {
         fprintf(file, "\nSaved %s. Next:\n  sproof analyze %s\n", report->saved,
                 report->saved);

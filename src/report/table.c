@@ -6,6 +6,8 @@
 
 #include "mem.h"
 
+#define TERMINAL_WIDTH 80
+
 void spr_table_row(struct spr_table *table)
 {
     if (!spr_grow(&table->cells, &table->capacity, table->row_count + 1,
@@ -101,15 +103,33 @@ static void write_rule(const struct spr_table *table, FILE *file, const size_t *
     fputs("|\n", file);
 }
 
-void spr_table_write(const struct spr_table *table, FILE *file, int indent)
+static void find_widths(const struct spr_table *table, size_t widths[SPR_TABLE_COLUMNS])
 {
-    size_t widths[SPR_TABLE_COLUMNS] = {0};
     for (size_t r = 0; r < table->row_count; r++) {
         for (size_t c = 0; c < table->column_count; c++) {
             size_t width = spr_text_width(table->cells[r][c]);
             widths[c] = width > widths[c] ? width : widths[c];
         }
     }
+}
+
+size_t spr_table_fit(struct spr_table *table, size_t least)
+{
+    size_t widths[SPR_TABLE_COLUMNS] = {0}, all = 0;
+    find_widths(table, widths);
+    for (size_t c = 0; c < table->column_count; c++) {
+        all += widths[c] + (c > 0 ? 2 : 0);
+    }
+    while (all > TERMINAL_WIDTH && table->column_count > least) {
+        all -= widths[--table->column_count] + 2;
+    }
+    return table->column_count;
+}
+
+void spr_table_write(const struct spr_table *table, FILE *file, int indent)
+{
+    size_t widths[SPR_TABLE_COLUMNS] = {0};
+    find_widths(table, widths);
     for (size_t r = 0; r < table->row_count; r++) {
         fprintf(file, "%*s%s", table->markdown ? 0 : indent, "", table->markdown ? "| " : "");
         for (size_t c = 0; c < table->column_count; c++) {
@@ -138,7 +158,7 @@ void spr_table_free(struct spr_table *table)
 
 void spr_text_wrapped(FILE *file, const char *text, size_t indent)
 {
-    const size_t width = 79;
+    const size_t width = TERMINAL_WIDTH - 1;
     size_t used = indent;
     fprintf(file, "%*s", (int)indent, "");
     text += strspn(text, " \n");

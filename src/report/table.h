@@ -30,6 +30,10 @@ void spr_table_row(struct spr_table *table);
 void spr_table_cell(struct spr_table *table, size_t column, const char *format, ...)
     SPR_PRINTF(3, 4);
 
+/* Leaves the last columns out, but for `least`, until the lines fit a terminal of 80; how many
+ * are left. */
+size_t spr_table_fit(struct spr_table *table, size_t least);
+
 /* Writes the table with `indent` spaces before each line. */
 void spr_table_write(const struct spr_table *table, FILE *file, int indent);
 

@@ -104,9 +104,9 @@ refuse("s.safetensors", safetensors({"a": tensor("F4", [3], 0, 1)}, b"1"),
 refuse("s.safetensors", safetensors({"a": {**F, "shape": [2, 3]}}, DATA),
        "s.safetensors: tensor 'a': offsets 0 to 16: shape 2x3 of F32 takes 24 bytes, of the 16 that follow the header")
 refuse("s.safetensors", safetensors({"a": F}, DATA[:9]),
-       "s.safetensors: tensor 'a': offsets 0 to 16: shape 2x2 of F32 takes 16 bytes, of the 9 that follow the header")
+       "s.safetensors: tensor 'a': offsets 0 to 16: shape 2x2 of F32 takes 16 bytes, of the 9 that follow the header (truncated?)")
 refuse("s.safetensors", safetensors({"a": tensor("F32", [10**9], 0, 4 * 10**9)}, DATA),
-       "s.safetensors: tensor 'a': offsets 0 to 4000000000: shape 1000000000 of F32 takes 4000000000 bytes, of the 16 that follow the header")
+       "s.safetensors: tensor 'a': offsets 0 to 4000000000: shape 1000000000 of F32 takes 4000000000 bytes, of the 16 that follow the header (truncated?)")
 refuse("s.safetensors", safetensors({"a": F, "b": tensor("F32", [2, 2], 12, 28)}, bytes(28)),
        "s.safetensors: offset 151: tensor 'b' overlaps 'a', which ends at 155")
 refuse("s.safetensors", safetensors({"a": F, "b": tensor("F32", [2, 2], 20, 36)}, bytes(36)),
