@@ -35,14 +35,20 @@ static void make_tiles(void)
             add_tile(SPR_TILE_DENSE, heights[h], t, heights[h] * t * 1e-9);
         }
     }
+    for (int t = 12; t >= 4; t -= 4) {
+        /* An interleaved input takes 2 ns; a row group 30 ns more where rows of Y compete. */
+        add_tile(SPR_TILE_TOKENS, 1, SPR_TOKEN_TILE(1, t), t * 1e-9);
+        tiles[kernels.count - 1].y = (struct spr_sweep){1, {4096}, {30e-9}};
+        tiles[kernels.count - 1].input = (struct spr_sweep){1, {1e3}, {2e-9}};
+    }
     add_tile(SPR_TILE_VECTOR, 1, 0, 2e-9);
     add_tile(SPR_TILE_VECTOR, 4, 1, 4e-9);
     add_tile(SPR_TILE_VECTOR, 2, 1, 2e-9);
     add_tile(SPR_TILE_VECTOR, 1, 1, 1e-9);
 }
 
-static struct spr_expected expect(const char *pattern, int64_t m, int64_t k, int64_t n,
-                                  double kept)
+static struct spr_expected expect_in(enum spr_layout layout, const char *pattern, int64_t m,
+                                     int64_t k, int64_t n, double kept)
 {
     struct spr_error err = {0};
     struct spr_expected out = {0};
@@ -52,11 +58,14 @@ static struct spr_expected expect(const char *pattern, int64_t m, int64_t k, int
                                    .kept = kept,
                                    .threads = 1,
                                    .isa = SPR_ISA_SCALAR,
+                                   .layout = layout,
                                    .residency = SPR_RESIDENCY_WARM};
     CHECK_STATUS(SPR_OK, spr_pattern_parse(pattern, &of.pattern, &err), &err);
     /* By the rules of thumb: which plan is best is another test's matter. */
     struct spr_plan plan =
-        spr_plan_choose(&of.pattern, of.isa, of.m, of.k, of.n, of.kept, of.threads);
+        layout == SPR_LAYOUT_NK
+            ? spr_plan_choose_nk(&of.pattern, of.isa, of.m, of.k, of.n, of.kept, of.threads)
+            : spr_plan_choose(&of.pattern, of.isa, of.m, of.k, of.n, of.kept, of.threads);
     CHECK(spr_expected_of_plan(&machine, &of, &plan, &out));
     double sum = 0;
     for (int i = 0; i < SPR_LIMIT_COUNT; i++) {
@@ -65,6 +74,12 @@ static struct spr_expected expect(const char *pattern, int64_t m, int64_t k, int
     }
     CHECK_NEAR(out.time_s, sum, 1e-12);
     return out;
+}
+
+static struct spr_expected expect(const char *pattern, int64_t m, int64_t k, int64_t n,
+                                  double kept)
+{
+    return expect_in(SPR_LAYOUT_KN, pattern, m, k, n, kept);
 }
 
 static void test_counts(void)
@@ -159,6 +174,19 @@ static void test_threads(void)
     CHECK_NEAR(12 * 4e-9 + 3 * 10e-9 + 3e-7, two.time_s, 1e-9);
 }
 
+/* Two blocks of two columns in every row; 16 tokens are 12 and 4. */
+static void test_tokens(void)
+{
+    struct spr_expected e = expect_in(SPR_LAYOUT_NK, "1x2", 1008, 10, 16, 2016);
+    CHECK_NEAR(160 * 2e-9, e.part_s[SPR_LIMIT_X], 1e-9);
+    /* 4 bytes times 1008 are 63 cache lines: the tokens' rows spread. */
+    CHECK_NEAR(2 * 1008 * 10e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    CHECK_NEAR((4032 * 16 + 160 * 2 + 2016 * 10 + 100) * 1e-9, e.time_s, 1e-9);
+    /* Times 1024 they are 4 KiB: of 12 tokens' rows four find no place, of 4 all do. */
+    e = expect_in(SPR_LAYOUT_NK, "1x2", 1024, 10, 16, 2048);
+    CHECK_NEAR(1024 * (2 * 10 + 30 / 3.0) * 1e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+}
+
 static void test_unknown(void)
 {
     struct spr_error err = {0};
@@ -179,6 +207,7 @@ int main(void)
     test_far_x();
     test_residency();
     test_threads();
+    test_tokens();
     test_unknown();
     return test_end();
 }

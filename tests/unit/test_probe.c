@@ -290,6 +290,7 @@ static struct spr_tile_rates tiles[] = {
      .x = {2, {4096, 65536}, {1e-9 / 3, 2e-9}},
      .w = {1, {8192}, {1.5e-9}},
      .y = {1, {64}, {0}},
+     .input = {2, {64, 4096}, {1e-10 / 3, 2e-10}},
      .group = {2, {0, 8}, {1e-8, 1e-9 / 7}},
      .unaligned = {1, {4096}, {2e-9}},
      .unaligned_group_s = 1e-8 / 7,
@@ -371,6 +372,7 @@ static void check_rest_equal(const struct spr_probe *a, const struct spr_probe *
         CHECK(memcmp(&x->x, &y->x, sizeof x->x) == 0);
         CHECK(memcmp(&x->w, &y->w, sizeof x->w) == 0);
         CHECK(memcmp(&x->y, &y->y, sizeof x->y) == 0);
+        CHECK(memcmp(&x->input, &y->input, sizeof x->input) == 0);
         CHECK(memcmp(&x->group, &y->group, sizeof x->group) == 0);
         CHECK(memcmp(&x->unaligned, &y->unaligned, sizeof x->unaligned) == 0);
         CHECK(same(x->unaligned_group_s, y->unaligned_group_s));
