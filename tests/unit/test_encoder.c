@@ -157,8 +157,8 @@ static void test_shares(void)
             const struct spr_end_to_end_options options = {&o, NULL, NULL,
                                                            threads == 1 ? one : several};
             memset(several, 0, sizeof several);
-            CHECK_STATUS(SPR_OK,
-                         spr_end_to_end(&network, &machine, &options, &v, NULL, &err), &err);
+            CHECK_STATUS(SPR_OK, spr_end_to_end(&network, &machine, &options, &v, NULL, &err),
+                         &err);
             for (int i = 0; threads > 1 && i < n * 48; i++) {
                 CHECK(fabs((double)one[i] - (double)several[i]) < 1e-5);
             }
