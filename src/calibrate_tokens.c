@@ -15,7 +15,9 @@
 #define SAMPLE_S 200e-6
 #define QUICK_SAMPLE_S 100e-6
 
-/* Columns; bytes of X that come from a far cache; mean steps of a row group: long ones for a step, short ones for a group. */
+/* Columns, whose bytes are an odd number of cache lines so that single weights find the tokens'
+ * inputs of a column in different places; bytes of X that come from a far cache; mean steps of a
+ * row group: long ones for a step, short ones for a group. */
 #define COLUMNS 528
 #define FAR_COLUMNS 8208
 #define FAR_INPUT_BYTES 6291456.0
@@ -240,11 +242,12 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
         add_point(&out->group, y_bytes, group_s);
     }
     const double step_s = out->w.step_s[0], group_s = out->group.step_s[0];
-    brief.groups = floor(NEAR_STEPS / t.steps);
+    /* More groups, so that Y leaves the nearest cache either way. */
+    brief.groups = 4 * floor(NEAR_STEPS / t.steps);
+    const double spread_s = status ? 0 : run_trial(c, &brief, team, NULL, &status, err);
     brief.crowded = true;
-    double crowded_s =
-        status ? 0 : run_trial(c, &brief, team, NULL, &status, err) / brief.groups;
-    add_point(&out->y, 4 * CROWDED, fmax(0, crowded_s - brief.steps * step_s - group_s));
+    const double crowded_s = status ? 0 : run_trial(c, &brief, team, NULL, &status, err);
+    add_point(&out->y, 4 * CROWDED, fmax(0, crowded_s - spread_s) / brief.groups);
     /* Many columns: what the tokens of a step have comes from a farther cache. */
     out->x =
         (struct spr_sweep){.count = 2,
@@ -257,7 +260,10 @@ static enum spr_status calibrate_tile(const struct spr_calibration *c, struct tr
     if (!t.dense) {
         out->x.step_s[1] = fmax(step_s, (far_s - t.groups * group_s) / (t.groups * t.steps));
     }
-    if (longest && out->input.count > 0 && status == SPR_OK) {
+    if (out->input.count == 0) {
+        return status;
+    }
+    if (longest && status == SPR_OK) {
         const struct spr_sweep *input = &longest->input;
         add_point(&out->input, input->bytes[2],
                   out->input.step_s[1] + input->step_s[2] - input->step_s[1]);

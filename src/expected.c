@@ -364,9 +364,9 @@ static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, 
     s->part[SPR_LIMIT_W] +=
         steps * (sweep_at(&rates->w, first ? far_bytes(s) : s->near_bytes) - base);
     /* Rows of Y share so few places of the cache that they leave it before the next row group
-     * writes to them. */
+     * writes to them; measured where they share a single one. */
     double places = WAY_BYTES / greatest_divisor(4.0 * (double)s->of->m, WAY_BYTES);
-    double crowded = fmax(0, 1 - CACHE_WAYS * places / tokens);
+    double crowded = fmax(0, tokens - CACHE_WAYS * places) / fmax(1, tokens - CACHE_WAYS);
     double group_s = sweep_at(&rates->group, 4.0 * (double)s->of->m * tokens) +
                      (rates->y.count > 0 ? crowded * sweep_at(&rates->y, 0) : 0);
     s->part[SPR_LIMIT_SEGMENTS] += groups * s->panels * group_s;
@@ -462,8 +462,10 @@ bool spr_expected_of_plan(const struct spr_machine *machine,
     s.panels = ceil((double)of->k / (double)s.plan.panel);
     s.panel_columns = fmin((double)of->k, (double)s.plan.panel);
     s.weight_bytes = packed_bytes(&s) / of->threads;
-    s.near_bytes =
-        s.weight_bytes + 4.0 * (double)of->n * ((double)of->k + (double)of->m / of->threads);
+    /* In the layout nk X is there a second time, interleaved. */
+    const double copies = s.plan.tokens > 0 && spr_lane_shape(&s.plan).chunk > 0 ? 2 : 1;
+    s.near_bytes = s.weight_bytes + 4.0 * (double)of->n *
+                                        (copies * (double)of->k + (double)of->m / of->threads);
     s.fma_s = fma_seconds(machine->kernels, of);
     if (of->n == 1) {
         add_vector(&s);

@@ -8,6 +8,7 @@
 
 #include "mem.h"
 
+#undef spr_fail
 enum spr_status spr_fail(struct spr_error *err, enum spr_status status, const char *format,
                          ...)
 {

@@ -177,7 +177,10 @@ static enum spr_status read_tile(const struct place *at, const spr_json *object,
     status = status ? status : read_sweep(at, object, "w", &tile->w);
     status = status ? status : read_sweep(at, object, "w_far", &tile->w_far);
     status = status ? status : read_sweep(at, object, "y", &tile->y);
-    status = status ? status : read_sweep(at, object, "input", &tile->input);
+    /* Absent in what was written before there were any. */
+    if (status == SPR_OK && spr_json_get(object, "input")) {
+        status = read_sweep(at, object, "input", &tile->input);
+    }
     status = status ? status : read_sweep(at, object, "group", &tile->group);
     status = status ? status : read_sweep(at, object, "unaligned", &tile->unaligned);
     status = status ? status : read_time(at, object, "panel_group_s", &tile->panel_group_s);

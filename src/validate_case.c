@@ -51,8 +51,9 @@ static void fill(struct spr_buffer *buffer, float value)
 double spr_planned_bytes(const struct spr_planned *p)
 {
     double m = (double)p->m, k = (double)p->k, n = (double)p->n;
-    /* W dense with its columns and packed, the same again for the pruned one; X, three Y. */
-    return m * k * 24 + 4 * (k * n + 3 * m * n);
+    /* W dense with its columns and packed, the same again for the pruned one; X, and for the layout
+     * nk interleaved for both; three Y. */
+    return m * k * 24 + 4 * (3 * k * n + 3 * m * n);
 }
 
 uint64_t spr_seed(uint64_t seed, const char *purpose, const struct spr_planned *p)

@@ -39,6 +39,10 @@ struct spr_error {
  * `return spr_fail(err, ...)`. Later causes do not replace the first. err may be NULL. */
 enum spr_status spr_fail(struct spr_error *err, enum spr_status status, const char *format,
                          ...) SPR_PRINTF(3, 4);
+#ifdef __clang_analyzer__
+/* The analyzer reads one file at a time: without this it thinks that a failure may be SPR_OK. */
+#define spr_fail(err, status, ...) ((void)(spr_fail)(err, status, __VA_ARGS__), (status))
+#endif
 
 /* Like spr_fail, but adds a further line when an error of the same table is already there. */
 enum spr_status spr_fail_more(struct spr_error *err, enum spr_status status,

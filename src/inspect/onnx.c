@@ -22,7 +22,7 @@ size_t spr_onnx_value(struct spr_onnx *onnx, struct spr_wire name)
         return SIZE_MAX;
     }
     size_t found = spr_names_find(&onnx->names, text);
-    if (found != SIZE_MAX) {
+    if (found < onnx->value_count) {
         return found;
     }
     if (!spr_grow(&onnx->value, &onnx->value_capacity, onnx->value_count + 1,

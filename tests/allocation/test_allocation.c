@@ -189,6 +189,9 @@ static enum spr_status pack(struct spr_error *err)
     struct spr_plan plan = spr_plan_choose(&pattern, SPR_ISA_SCALAR, 30, 40, 3, 20, 2);
     status = status ? status : spr_pack(&plan, &w, &packed, err);
     spr_packed_free(&packed);
+    plan = spr_plan_choose_nk(&pattern, SPR_ISA_SCALAR, 30, 40, 3, 20, 2);
+    status = status ? status : spr_pack(&plan, &w, &packed, err);
+    spr_packed_free(&packed);
     spr_matrix_free(&w);
     return status;
 }

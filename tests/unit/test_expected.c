@@ -182,9 +182,12 @@ static void test_tokens(void)
     /* 4 bytes times 1008 are 63 cache lines: the tokens' rows spread. */
     CHECK_NEAR(2 * 1008 * 10e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
     CHECK_NEAR((4032 * 16 + 160 * 2 + 2016 * 10 + 100) * 1e-9, e.time_s, 1e-9);
-    /* Times 1024 they are 4 KiB: of 12 tokens' rows four find no place, of 4 all do. */
+    /* Times 1024 they are 4 KiB: 12 tokens' rows find no place, of 4 all do. */
     e = expect_in(SPR_LAYOUT_NK, "1x2", 1024, 10, 16, 2048);
-    CHECK_NEAR(1024 * (2 * 10 + 30 / 3.0) * 1e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    CHECK_NEAR(1024 * (2 * 10 + 30) * 1e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    /* Times 512 they are 2 KiB, which are two places of eight. */
+    e = expect_in(SPR_LAYOUT_NK, "1x2", 512, 10, 16, 1024);
+    CHECK_NEAR(512 * 2 * 10 * 1e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
 }
 
 static void test_unknown(void)
