@@ -94,6 +94,17 @@ static enum spr_status read_columns(struct reader *reader, struct spr_matrix *ma
             matrix->column[e] = (int32_t)value;
         }
     }
+    int c = fgetc(reader->file);
+    while (c == ' ' || c == ',' || c == '\t' || c == '\r' || c == '\n') {
+        reader->line += c == '\n';
+        c = fgetc(reader->file);
+    }
+    if (c != EOF) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s:%d: more after the last of %zu column indices: "
+                        "expected the end of the file",
+                        reader->path, reader->line, matrix->nnz);
+    }
     return SPR_OK;
 }
 

@@ -50,7 +50,14 @@ static enum spr_status read_prune(struct work *w)
     double fixed = spr_pattern_fixed_sparsity(&w->prune.pattern);
     w->prune.sparsity = fixed;
     if (at) {
-        status = cli_sparsities(at + 1, &sparsity, &count, w->err);
+        status = cli_sparsities(at + 1, &sparsity, &count, NULL);
+        if (status == SPR_EINPUT) {
+            status =
+                spr_fail(w->err, status,
+                         "--prune: '%.60s': '%.40s': expected a sparsity, a fraction 0..1 "
+                         "or a percentage",
+                         text, at + 1);
+        }
         w->prune.sparsity = status == SPR_OK ? sparsity[0] : 0;
         spr_free(sparsity);
     }
@@ -173,6 +180,18 @@ static enum spr_status read_weights(struct work *w)
     for (size_t i = 0; i < w->args->positional_count && status == SPR_OK; i++) {
         status = spr_weights_read(w->args->positional[i], &w->options, &w->weights,
                                   &w->cli->notes, w->err);
+    }
+    for (size_t i = 0;
+         status == SPR_OK && w->weights.weight_count == 0 && i < w->weights.tensor_count;
+         i++) {
+        const struct spr_tensor *t = &w->weights.tensor[i];
+        if (t->element == SPR_ELEMENT_OTHER && t->rank > 1) {
+            status =
+                spr_fail(w->err, SPR_EINPUT,
+                         "%s: no layers: tensor '%.200s' is %.40s: expected F64, F32, F16, "
+                         "BF16 or I8",
+                         t->file, t->name, t->dtype);
+        }
     }
     if (status == SPR_OK && w->weights.weight_count == 0) {
         status = spr_fail(w->err, SPR_EINPUT,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cpu.h"
 #include "mem.h"
 #include "sproof/schedule.h"
 
@@ -102,9 +103,6 @@ static enum spr_status find_tuned(struct cli *cli, struct spr_machine *machine,
     return status;
 }
 
-/* More threads than this are a thought experiment, not a measurement. */
-#define THREADS_MAX 1024
-
 enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,
                               struct spr_machine *machine, struct spr_error *err)
 {
@@ -112,7 +110,13 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
     struct spr_probe probe = {0};
     enum spr_status status = spr_isa_choose(NULL, &isa, err);
     status = status ? status : spr_machine_host(threads, machine, err);
-    if (status != SPR_OK || !spr_probe_wanted() || threads > THREADS_MAX) {
+    if (status != SPR_OK || !spr_probe_wanted()) {
+        return status;
+    }
+    /* A thought experiment, not a measurement. */
+    if (!machine->probed && threads > spr_cpu_threads()) {
+        spr_note(&cli->notes, "%lld threads on %d cores: not measured; a guess for the whole",
+                 (long long)threads, spr_cpu_threads());
         return status;
     }
     if (!machine->probed) {

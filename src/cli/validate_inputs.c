@@ -315,16 +315,39 @@ static bool has_pattern(const struct validate_work *w)
     return false;
 }
 
+/* Those of the table's variants, whose masks they are; of a plain table a default. */
+static enum spr_status read_mask_patterns(struct validate_work *w)
+{
+    const struct spr_network *network = &w->record.network;
+    size_t capacity = 0;
+    for (size_t v = 0; v < network->variant_count; v++) {
+        const struct spr_pattern *pattern = &network->variants[v].pattern;
+        bool known =
+            !pattern->kind || spr_pattern_is_dense(pattern) || network->variants[v].grid;
+        for (size_t p = 0; p < w->pattern_count && !known; p++) {
+            known = spr_pattern_equal(pattern, &w->patterns[p]);
+        }
+        if (known) {
+            continue;
+        }
+        if (!spr_grow(&w->patterns, &capacity, w->pattern_count + 1, sizeof *w->patterns)) {
+            return spr_fail(w->err, SPR_ENOMEM, "out of memory");
+        }
+        w->patterns[w->pattern_count++] = *pattern;
+    }
+    return w->pattern_count > 0
+               ? SPR_OK
+               : cli_patterns(MASK_PATTERNS, &w->patterns, &w->pattern_count, w->err);
+}
+
 /* The table's or the record's variants, or a grid. */
 static enum spr_status make_variants(struct validate_work *w)
 {
     struct spr_network *network = &w->record.network;
     bool table = network->variant_count > 0 && !network->variants[0].grid;
     if (w->options.mask_directory) {
+        enum spr_status status = w->patterns ? SPR_OK : read_mask_patterns(w);
         network->variant_count = 0;
-        enum spr_status status =
-            w->patterns ? SPR_OK
-                        : cli_patterns(MASK_PATTERNS, &w->patterns, &w->pattern_count, w->err);
         w->options.patterns = w->patterns;
         w->options.pattern_count = w->pattern_count;
         return status;

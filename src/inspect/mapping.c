@@ -50,7 +50,8 @@ static enum spr_status map_descriptor(struct spr_weights *weights, const char *p
 enum spr_status spr_map_file(struct spr_weights *weights, const char *path,
                              const unsigned char **bytes, size_t *size, struct spr_error *err)
 {
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    /* Not to wait for a pipe's writer: what is no regular file is refused. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0) {
         return spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
     }

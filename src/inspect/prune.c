@@ -206,6 +206,24 @@ static void select_owners(struct pruning *p, const struct spr_weight *w, uint64_
     }
 }
 
+/* Which is larger has no answer for what is no number. */
+static enum spr_status check_finite(struct pruning *p, struct spr_weight *w,
+                                    struct spr_error *err)
+{
+    for (int64_t row = 0; row < w->m; row++) {
+        spr_weight_values(w, row, 1, p->values);
+        for (int64_t j = 0; j < w->k; j++) {
+            if (!isfinite(p->values[j])) {
+                return spr_fail(err, SPR_EINPUT,
+                                "layer '%.200s': row %lld, column %lld: %g: expected finite "
+                                "weights to prune by magnitude",
+                                w->layer, (long long)row, (long long)j, (double)p->values[j]);
+            }
+        }
+    }
+    return SPR_OK;
+}
+
 static double energy_kept(struct pruning *p, struct spr_weight *w, const uint64_t *keep)
 {
     double all = 0, kept = 0;
@@ -226,6 +244,10 @@ static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_
     struct spr_weight *w = &p->weights->weight[index];
     const enum spr_class kind = p->options->pattern.kind->pattern_class;
     const int64_t words = (w->k + 63) / 64;
+    enum spr_status status = check_finite(p, w, err);
+    if (status != SPR_OK) {
+        return status;
+    }
     uint64_t *keep = spr_calloc((size_t)(w->m * words), sizeof *keep);
     int64_t most = p->options->pattern.a > p->options->pattern.b ? p->options->pattern.a
                                                                  : p->options->pattern.b;
@@ -235,7 +257,6 @@ static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_
         spr_free(kept);
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    enum spr_status status = SPR_OK;
     if (kind == SPR_CLASS_NM) {
         select_groups(p, w, keep, kept);
     } else if (kind == SPR_CLASS_COMP) {

@@ -162,7 +162,8 @@ static enum spr_status read_tensor(const struct spr_source *source,
         return bad_tensor(source, tensor->name, "a shape of at most 8 sizes up to 2^53", err);
     }
     if (!read_offsets(spr_json_get(member, "data_offsets"), &begin, &end)) {
-        return bad_tensor(source, tensor->name, "data_offsets of a begin and an end", err);
+        return bad_tensor(source, tensor->name,
+                          "data_offsets of a begin and an end not before it", err);
     }
     spr_shape_text(tensor->shape, tensor->rank, text);
     if (!bytes_of(tensor, dtypes[type].bits, &bytes)) {

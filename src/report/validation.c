@@ -122,9 +122,11 @@ static void put_context(FILE *file, const struct spr_validation *v)
         spr_text_wrapped(file, line, 0);
     }
     if (!isnan(v->peak_flops_per_s)) {
-        fprintf(file, "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s\n",
-                v->peak_flops_per_s / 1e9, 100 * v->drift,
-                fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "");
+        snprintf(line, sizeof line,
+                 "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s",
+                 v->peak_flops_per_s / 1e9, 100 * v->drift,
+                 fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "");
+        spr_text_wrapped(file, line, 0);
     }
     if (v->openblas_core) {
         fprintf(file, "OpenBLAS chose its %s kernels\n", v->openblas_core);

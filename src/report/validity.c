@@ -99,10 +99,13 @@ const char *spr_validity_text(const struct spr_validity *v, char *text)
 {
     if (v->judged == 0) {
         snprintf(text, SPR_REASON_TEXT, "Is the prediction true here? %s",
-                 v->cases > 0 && v->inconclusive == v->cases
+                 v->inconclusive == 0
+                     ? "Not asked: no case has an expected speedup; the measured times stand "
+                       "alone."
+                 : v->inconclusive == v->cases
                      ? "Unknown: every case was too noisy; try again on a quieter machine."
-                     : "Not asked: no case has an expected speedup; the measured times stand "
-                       "alone.");
+                     : "Unknown: no conclusive case has an expected speedup; try again on a "
+                       "quieter machine, or with more time.");
         return text;
     }
     if (v->judged < JUDGED_LEAST) {

@@ -94,9 +94,9 @@ refuse("s.safetensors", safetensors({"a": {**F, "shape": [1] * 9}}, DATA),
 refuse("s.safetensors", safetensors({"a": {**F, "shape": [1.5]}}, DATA),
        "s.safetensors: tensor 'a': expected a shape of at most 8 sizes up to 2^53")
 refuse("s.safetensors", safetensors({"a": {**F, "data_offsets": [16, 0]}}, DATA),
-       "s.safetensors: tensor 'a': expected data_offsets of a begin and an end")
+       "s.safetensors: tensor 'a': expected data_offsets of a begin and an end not before it")
 refuse("s.safetensors", safetensors({"a": {**F, "data_offsets": [0]}}, DATA),
-       "s.safetensors: tensor 'a': expected data_offsets of a begin and an end")
+       "s.safetensors: tensor 'a': expected data_offsets of a begin and an end not before it")
 refuse("s.safetensors", safetensors({"a": {**F, "shape": [2**32, 2**32]}}, DATA),
        "s.safetensors: tensor 'a': shape 4294967296x4294967296 of F32: expected at most 2^53 elements, whole bytes")
 refuse("s.safetensors", safetensors({"a": tensor("F4", [3], 0, 1)}, b"1"),
@@ -264,6 +264,7 @@ refuse("a.mtx.gz", gzip.compress(b"layer,m,k\n"), f"a.mtx.gz:1: 'layer,m,k': {EX
 
 # masks
 refuse("a.smtx", b"2, 3, 4\n0 2 4\n0 1 0\n", "a.smtx:4: column index: 'end of file': expected an integer 0..2")
+refuse("a.smtx", b"2, 3, 4\n0 2 4\n0 1 0 2\n1\n", "a.smtx:4: more after the last of 4 column indices: expected the end of the file")
 refuse("a.smtx", b"2, 3, 1000000000\n0 2\n", "a.smtx:1: 2 rows, 3 columns, 1000000000 entries: more than a file of 21 bytes holds, or none")
 
 

@@ -5,9 +5,19 @@ printf '%%%%MatrixMarket matrix coordinate real general\n1000000000 1000000000 1
 printf '\377\377\377\377\377\377\377\177{}' > long.safetensors
 printf 'hello' > text.txt
 mkdir nothing
-for file in empty.npy model.bin huge.mtx long.safetensors text.txt nothing missing.npy; do
+mkfifo pipe
+python3 - <<'END'
+import struct
+h = b'{"a.weight":{"dtype":"F8_E4M3","shape":[2,2],"data_offsets":[0,4]}}'
+open("f8.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + b"1234")
+h = h.replace(b"F8_E4M3", b"F32").replace(b"4]", b"16]")
+open("nan.safetensors", "wb").write(struct.pack("<Q", len(h)) + h + struct.pack("<4f", 1, float("nan"), 3, 4))
+END
+for file in empty.npy model.bin huge.mtx long.safetensors text.txt nothing missing.npy pipe f8.safetensors; do
     sproof inspect "$file" --tokens 1 -o out.csv
     echo "exit $?"
 done
+sproof inspect nan.safetensors --tokens 1 --prune csr@0.5 -o out.csv
+echo "exit $?"
 ls out.csv 2>/dev/null
 exit 0
