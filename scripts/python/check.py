@@ -16,7 +16,11 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}: expected the packages of scripts/python/requirements.txt "
+                     "(README, \"From PyTorch and back\")") from None
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -162,7 +166,7 @@ def check_end_to_end(sproof: str) -> None:
     from transformers import AutoModel, AutoTokenizer
     model = AutoModel.from_pretrained(minilm.checkpoint()).eval()
     text = " ".join(sentence for _, sentence in minilm.docstrings()[:20])
-    words = AutoTokenizer.from_pretrained(minilm.checkpoint())(  # type: ignore[no-untyped-call]
+    words = AutoTokenizer.from_pretrained(minilm.checkpoint())(
         text, truncation=True, max_length=110, return_tensors="pt")
     with torch.no_grad():
         states = model.embeddings(words["input_ids"])[0]

@@ -28,7 +28,11 @@ import sys
 import tempfile
 from typing import Any
 
-import torch
+try:
+    import torch
+except ModuleNotFoundError as missing:
+    raise SystemExit(f"{missing}: expected the packages of scripts/python/requirements.txt "
+                     "(README, \"From PyTorch and back\")") from None
 
 import sproof_export
 
