@@ -136,7 +136,10 @@ enum spr_status spr_add_bitmask(const struct spr_source *source,
     if (status != SPR_OK) {
         return status;
     }
-    candidate->name = name;
+    candidate->name = spr_layer_name(source->weights, name);
+    if (!candidate->name) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     candidate->mask = parts.mask->data;
     return count_rows(&parts, &source->weights->arena, candidate, err);
 }

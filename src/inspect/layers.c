@@ -32,14 +32,13 @@ static void make_conv(const struct spr_tensor *tensor, struct spr_weight *weight
     }
 }
 
-/* The name of a tensor without ".weight". */
-static char *layer_name(struct spr_weights *weights, const struct spr_tensor *tensor)
+char *spr_layer_name(struct spr_weights *weights, const char *tensor)
 {
-    size_t length = strlen(tensor->name);
-    if (length > 7 && strcmp(tensor->name + length - 7, ".weight") == 0) {
+    size_t length = strlen(tensor);
+    if (length > 7 && strcmp(tensor + length - 7, ".weight") == 0) {
         length -= 7;
     }
-    return spr_arena_text(&weights->arena, tensor->name, length);
+    return spr_arena_text(&weights->arena, tensor, length);
 }
 
 enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index,
@@ -50,7 +49,7 @@ enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index
     if (!fits_a_layer(tensor) || (tensor->rank != 2 && tensor->rank != 4)) {
         return SPR_OK;
     }
-    char *name = layer_name(source->weights, tensor);
+    char *name = spr_layer_name(source->weights, tensor->name);
     if (!name) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
@@ -178,7 +177,7 @@ static enum spr_status take_tensor(const struct spr_source *source, struct gathe
         candidate.kind =
             candidate.mask ? spr_kind_of(candidate.name, 2, &all->config) : SPR_KIND_NONE;
     } else if (fits_a_layer(tensor)) {
-        candidate.name = layer_name(source->weights, tensor);
+        candidate.name = spr_layer_name(source->weights, tensor->name);
         if (!candidate.name) {
             return spr_fail(err, SPR_ENOMEM, "out of memory");
         }

@@ -34,6 +34,9 @@ enum spr_kind {
     SPR_KIND_CONV,
 };
 
+/* The name of a tensor without ".weight"; NULL: out of memory. */
+char *spr_layer_name(struct spr_weights *weights, const char *tensor);
+
 /* A layer that is not added yet. */
 struct spr_candidate {
     const char *name;

@@ -208,12 +208,13 @@ def make_bitmask(rng, path):
         kept = values.astype("f4") != 0
         compressed = values[kept]
     shape = np.array(values.shape, "i8")
-    arrays = {path.name + ".compressed": compressed,
-              path.name + ".bitmask": np.packbits(kept, axis=-1, bitorder="little"),
-              path.name + ".shape": shape.reshape(-1, 1) if half else shape}
+    name = path.name + (".weight" if rng.random() < 0.5 else "")
+    arrays = {name + ".compressed": compressed,
+              name + ".bitmask": np.packbits(kept, axis=-1, bitorder="little"),
+              name + ".shape": shape.reshape(-1, 1) if half else shape}
     if not half:
         counts = kept.sum(-1)
-        arrays[path.name + ".row_offsets"] = np.cumsum(counts) - counts
+        arrays[name + ".row_offsets"] = np.cumsum(counts) - counts
     safetensors.numpy.save_file(arrays, f"{path}.safetensors")
     return [f"{path}.safetensors"], {path.name: expected_layer(values.astype("f8"))}
 
