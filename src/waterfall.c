@@ -276,8 +276,12 @@ static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_
                                                  ? &result->layers[step->worst_layer].expected
                                                  : NULL;
     int used = snprintf(text, SPR_REASON_TEXT,
-                        "dense should reach %.0f %% of its bound, this variant %.0f %%", dense,
-                        sparse);
+                        "dense should reach %.0f %% of its bound, this variant %.0f %%%s",
+                        dense, sparse,
+                        dense > 100.5 || sparse > 100.5
+                            ? " (over 100 %: what the bound has come from memory stays in "
+                              "caches)"
+                            : "");
     if (step->factor < 1 && worst && worst->kernel) {
         snprintf(text + used, SPR_REASON_TEXT - (size_t)used, "; held back there by %s: %s",
                  spr_limit_words(worst->limit), spr_limit_remedy(worst->limit));
