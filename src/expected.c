@@ -361,8 +361,10 @@ static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, 
         s->part[SPR_LIMIT_X] +=
             times * tokens * inputs * sweep_at(&rates->input, 4.0 * (double)s->of->n * inputs);
     }
-    s->part[SPR_LIMIT_W] +=
-        steps * (sweep_at(&rates->w, first ? far_bytes(s) : s->near_bytes) - base);
+    /* Between two tiles pass W, and what one of them reads and writes. */
+    const double again = s->weight_bytes +
+                         4.0 * tokens * ((double)s->of->k + (double)s->of->m / s->of->threads);
+    s->part[SPR_LIMIT_W] += steps * (sweep_at(&rates->w, first ? far_bytes(s) : again) - base);
     /* Rows of Y share so few places of the cache that they leave it before the next row group
      * writes to them; measured where they share a single one. */
     double places = WAY_BYTES / greatest_divisor(4.0 * (double)s->of->m, WAY_BYTES);
