@@ -7,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pack_shuffle.h"
+#include "expected_parts.h"
 #include "sproof/schedule.h"
 
-/* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
-#define WAY_BYTES 4096
 #define LINE_BYTES 64.0
-/* Ways of a first-level cache, 8 to 12 on x86-64: the fewer. */
-#define CACHE_WAYS 8
 /* When multiply-adds are this share of the time they are what limits. */
 #define DOMINANT 0.7
 
@@ -25,22 +21,6 @@ const char *spr_function_name(enum spr_function function)
     return names[function];
 }
 
-/* What the expected time is summed over. */
-struct sums {
-    const struct spr_expected_case *of;
-    const struct spr_machine *machine;
-    struct spr_plan plan;
-    struct spr_cell_shape cell;
-    bool dense;
-    double lanes;
-    double panels, panel_columns;
-    double weight_bytes; /* packed, of one thread */
-    double near_bytes;   /* W, X and Y of one thread: what warm caches must hold */
-    double fma_s;        /* of one vector multiply-add on one thread */
-    double part[SPR_LIMIT_COUNT];
-    bool known;
-};
-
 const char *spr_limit_name(enum spr_limit limit)
 {
     static const char *const names[SPR_LIMIT_COUNT] = {
@@ -48,8 +28,7 @@ const char *spr_limit_name(enum spr_limit limit)
     return names[limit];
 }
 
-/* Seconds of a step at a footprint: linear in the logarithm of bytes between the points. */
-static double sweep_at(const struct spr_sweep *sweep, double bytes)
+double spr_sweep_at(const struct spr_sweep *sweep, double bytes)
 {
     size_t i = 1;
     if (bytes <= sweep->bytes[0] || sweep->count < 2) {
@@ -74,14 +53,14 @@ double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa,
             best = f;
         }
     }
-    return best ? elements_and_bytes[0] * sweep_at(&best->element, elements_and_bytes[1])
+    return best ? elements_and_bytes[0] * spr_sweep_at(&best->element, elements_and_bytes[1])
                 : (double)NAN;
 }
 
-/* The rates of a tile, measured with the thread count nearest to the one asked for. */
-static const struct spr_tile_rates *find_rates(const struct spr_kernel_rates *kernels,
-                                               const struct spr_expected_case *of,
-                                               enum spr_tile_form form, int rows, int vectors)
+const struct spr_tile_rates *spr_tile_rates_find(const struct spr_kernel_rates *kernels,
+                                                 const struct spr_expected_case *of,
+                                                 enum spr_tile_form form, int rows,
+                                                 int vectors)
 {
     const struct spr_tile_rates *best = NULL;
     for (size_t i = 0; i < kernels->count; i++) {
@@ -101,8 +80,7 @@ struct groups {
     double count, steps;
 };
 
-/* Most units a thread gets over their even share: they are not cut in pieces. */
-static double imbalance(double units, int threads)
+double spr_imbalance(double units, int threads)
 {
     return threads == 1 ? 1 : ceil(units / threads) / (units / threads);
 }
@@ -113,8 +91,7 @@ static double known_or_zero(double value)
     return isnan(value) ? 0 : value;
 }
 
-/* Footprint that decides from where the weights come. */
-static double far_bytes(const struct sums *s)
+double spr_far_bytes(const struct spr_sums *s)
 {
     switch (s->of->residency) {
     case SPR_RESIDENCY_WARM:
@@ -128,8 +105,7 @@ static double far_bytes(const struct sums *s)
     return HUGE_VAL;
 }
 
-/* Greatest common divisor of two whole numbers. */
-static double greatest_divisor(double a, double b)
+double spr_greatest_divisor(double a, double b)
 {
     uint64_t left = (uint64_t)a, right = (uint64_t)b;
     while (right > 0) {
@@ -142,15 +118,15 @@ static double greatest_divisor(double a, double b)
 
 /* Adds `times` alike passes of a tile `width` vectors wide over all its row groups; the first
  * begins at `column`. */
-static void add_pass(struct sums *s, const struct groups *per_pass, int width, int64_t column,
-                     double times)
+static void add_pass(struct spr_sums *s, const struct groups *per_pass, int width,
+                     int64_t column, double times)
 {
     const struct groups all = {per_pass->rows, per_pass->count * times,
                                per_pass->steps * times};
     const struct groups *groups = &all;
     const enum spr_tile_form form = s->dense ? SPR_TILE_DENSE : SPR_TILE_STRIP;
     const struct spr_tile_rates *rates =
-        find_rates(s->machine->kernels, s->of, form, groups->rows, width);
+        spr_tile_rates_find(s->machine->kernels, s->of, form, groups->rows, width);
     if (!rates) {
         s->known = false;
         return;
@@ -158,41 +134,42 @@ static void add_pass(struct sums *s, const struct groups *per_pass, int width, i
     double row_bytes = 4.0 * (double)s->of->n, tile_bytes = 4.0 * s->lanes * width;
     /* Rows start at multiples of this modulo a way: only tile / multiple of the cache's
      * places are used when the tile is narrower than that. */
-    double gcd = greatest_divisor(row_bytes, WAY_BYTES);
+    double gcd = spr_greatest_divisor(row_bytes, SPR_WAY_BYTES);
     double crowding = fmax(1, gcd / tile_bytes);
     double x_bytes = s->panel_columns * tile_bytes * crowding;
     const bool unaligned = fmod(row_bytes, LINE_BYTES) != 0;
-    const double nearest = sweep_at(&rates->x, 0);
+    const double nearest = spr_sweep_at(&rates->x, 0);
     /* Of the vectors of rows that start so far apart modulo a line, how many cross one, against
      * those of the calibration, which starts everywhere. */
     double vector_bytes = fmin(LINE_BYTES, 4 * s->lanes);
-    double apart = greatest_divisor(row_bytes, LINE_BYTES);
+    double apart = spr_greatest_divisor(row_bytes, LINE_BYTES);
     double crossing = s->lanes > 1 ? fmax(0, vector_bytes - apart) / (vector_bytes - 4) : 0;
     const struct spr_sweep *crossed = &rates->unaligned;
-    double base = nearest + crossing * fmax(0, sweep_at(crossed, 0) - nearest);
+    double base = nearest + crossing * fmax(0, spr_sweep_at(crossed, 0) - nearest);
     int64_t rest = s->of->n % (int64_t)s->lanes;
     bool last = column + width * (int64_t)s->lanes >= s->of->n;
     if (last && rates->half_step_s > 0 && rest > 0 && 2 * rest <= (int64_t)s->lanes &&
         s->of->n > (int64_t)s->lanes) {
-        base -= fmax(0, sweep_at(crossed, 0) - rates->half_step_s);
+        base -= fmax(0, spr_sweep_at(crossed, 0) - rates->half_step_s);
     }
-    double x_step = sweep_at(&rates->x, x_bytes) - nearest;
+    double x_step = spr_sweep_at(&rates->x, x_bytes) - nearest;
     if (unaligned && crossed->count > 1) {
         /* Lines that a row of the tile touches, against those of the calibration; the last
          * vector of a row of X overlaps the one before. */
         double own = fmin(tile_bytes, row_bytes - 4.0 * (double)column);
         double lines = (own + LINE_BYTES - apart) / LINE_BYTES;
         double calibrated = (tile_bytes - 4 + LINE_BYTES - 4) / LINE_BYTES;
-        x_step = (sweep_at(crossed, x_bytes) - sweep_at(crossed, 0)) * lines / calibrated;
+        x_step =
+            (spr_sweep_at(crossed, x_bytes) - spr_sweep_at(crossed, 0)) * lines / calibrated;
     }
     /* Later tiles along a row find what the first has brought. */
-    double far = column == 0 ? far_bytes(s) : s->near_bytes;
-    double w_step = sweep_at(&rates->w, far) - sweep_at(&rates->w, 0);
+    double far = column == 0 ? spr_far_bytes(s) : s->near_bytes;
+    double w_step = spr_sweep_at(&rates->w, far) - spr_sweep_at(&rates->w, 0);
     if (rates->w_far.count > 1) {
         /* A stream of weights and far rows of X wait for the same cache lines. */
         double share = log(fmax(x_bytes, SPR_NEAR_X_BYTES) / SPR_NEAR_X_BYTES) /
                        log(SPR_FAR_X_BYTES / SPR_NEAR_X_BYTES);
-        double both = sweep_at(&rates->w_far, far) - sweep_at(&rates->w_far, 0);
+        double both = spr_sweep_at(&rates->w_far, far) - spr_sweep_at(&rates->w_far, 0);
         w_step += fmin(1, share) * fmax(0, both - w_step);
     }
     /* The first time a row group needs a row of X it comes from where all of X is. */
@@ -200,7 +177,7 @@ static void add_pass(struct sums *s, const struct groups *per_pass, int width, i
     double touched =
         times * (s->dense ? columns : columns * -expm1(-per_pass->steps / columns));
     double first_touch =
-        fmax(0, sweep_at(&rates->x, s->near_bytes) - sweep_at(&rates->x, x_bytes));
+        fmax(0, spr_sweep_at(&rates->x, s->near_bytes) - spr_sweep_at(&rates->x, x_bytes));
     double fma = fmin(base, groups->rows * width * s->fma_s);
     bool few = groups->rows * width < 8;
     s->part[SPR_LIMIT_FMA] += groups->steps * fma;
@@ -219,14 +196,14 @@ static void add_pass(struct sums *s, const struct groups *per_pass, int width, i
     }
     double steps = groups->steps / groups->count / (1 + later);
     double y_bytes = fmax(s->near_bytes, s->of->output_bytes / s->of->threads);
-    double group_s = sweep_at(&rates->group, steps) + sweep_at(&rates->y, y_bytes) +
+    double group_s = spr_sweep_at(&rates->group, steps) + spr_sweep_at(&rates->y, y_bytes) +
                      (unaligned ? known_or_zero(rates->unaligned_group_s) : 0);
     s->part[SPR_LIMIT_SEGMENTS] +=
         groups->count * (group_s + later * (group_s + known_or_zero(rates->panel_group_s)));
 }
 
 /* All tiles along a row of X. */
-static void add_groups(struct sums *s, const struct groups *groups)
+static void add_groups(struct spr_sums *s, const struct groups *groups)
 {
     int64_t vectors = (s->of->n + (int64_t)s->lanes - 1) / (int64_t)s->lanes;
     const int64_t lanes = (int64_t)s->lanes, tiles = spr_tile_count(vectors, s->plan.vectors);
@@ -246,8 +223,7 @@ static void add_groups(struct sums *s, const struct groups *groups)
     }
 }
 
-/* Steps of one unit: columns that a block row (or a row) holds. */
-static double unit_steps(const struct sums *s, double units)
+double spr_unit_steps(const struct spr_sums *s, double units)
 {
     if (s->dense) {
         return (double)s->of->k;
@@ -259,13 +235,14 @@ static double unit_steps(const struct sums *s, double units)
     return s->of->kept / units * ((double)s->of->k / cells);
 }
 
-static void add_matrix(struct sums *s)
+static void add_matrix(struct spr_sums *s)
 {
     double unit_rows = s->dense ? (double)s->plan.rows : (double)s->cell.rows;
     double units = ceil((double)s->of->m / unit_rows);
-    double steps = unit_steps(s, units) * imbalance(units, s->of->threads) / s->of->threads;
+    double steps =
+        spr_unit_steps(s, units) * spr_imbalance(units, s->of->threads) / s->of->threads;
     int64_t whole = s->of->m / (int64_t)unit_rows, rest = s->of->m % (int64_t)unit_rows;
-    double share = imbalance(units, s->of->threads) / s->of->threads;
+    double share = spr_imbalance(units, s->of->threads) / s->of->threads;
     for (int part = 0; part < 2 && s->known; part++) {
         double times = part == 0 ? (double)whole : rest > 0;
         int64_t left = part == 0 ? (int64_t)unit_rows : rest;
@@ -280,132 +257,14 @@ static void add_matrix(struct sums *s)
     }
 }
 
-/* Row groups of the n = 1 path: `steps` in `groups` of them. */
-static void add_vector_steps(struct sums *s, int rows, int chunk, double steps, double groups)
-{
-    const struct spr_tile_rates *rates =
-        find_rates(s->machine->kernels, s->of, s->dense ? SPR_TILE_DENSE : SPR_TILE_VECTOR,
-                   rows, s->dense ? 0 : chunk);
-    if (!rates) {
-        s->known = false;
-        return;
-    }
-    double base = sweep_at(&rates->w, 0);
-    double fma = fmin(base, rows * s->fma_s);
-    s->part[SPR_LIMIT_FMA] += steps * fma;
-    s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
-    s->part[SPR_LIMIT_X] +=
-        steps * (sweep_at(&rates->x, 4.0 * s->panel_columns) - sweep_at(&rates->x, 0));
-    s->part[SPR_LIMIT_W] += steps * (sweep_at(&rates->w, far_bytes(s)) - base);
-    s->part[SPR_LIMIT_SEGMENTS] += groups * sweep_at(&rates->group, steps / groups);
-}
-
-static void add_shuffle(struct sums *s)
-{
-    double m = (double)s->of->m, k = (double)s->of->k;
-    double column_groups = ceil(k / SPR_SHUFFLE_COLUMNS);
-    double tiles = ceil(m / s->of->threads / SPR_SHUFFLE_ROWS) * column_groups;
-    double rest =
-        m / s->of->threads * column_groups *
-        spr_shuffle_overflow(&s->cell, s->of->k, s->of->kept / (m * k), s->plan.slots);
-    for (int from = 0; from < s->plan.slots; from += SPR_SHUFFLE_SLOTS) {
-        int left = s->plan.slots - from;
-        add_vector_steps(s, left < SPR_SHUFFLE_SLOTS ? left : SPR_SHUFFLE_SLOTS,
-                         SPR_CHUNK_SHUFFLE, tiles, column_groups);
-    }
-    if (rest > 0) {
-        /* Rows that one of the rest falls into. */
-        double rows = m / s->of->threads;
-        add_vector_steps(s, 1, 0, rest, rows * -expm1(-rest / rows));
-    }
-}
-
-static void add_vector(struct sums *s)
-{
-    struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
-    if (s->plan.slots > 0) {
-        add_shuffle(s);
-        return;
-    }
-    double unit_rows = s->dense ? lanes.rows : (double)s->cell.rows;
-    double units = ceil((double)s->of->m / unit_rows);
-    double share = imbalance(units, s->of->threads) / s->of->threads;
-    double per_unit = ceil(unit_rows / lanes.rows);
-    double groups = units * per_unit * share;
-    double steps = groups * unit_steps(s, units) / (lanes.chunk > 0 ? lanes.chunk : 1);
-    add_vector_steps(s, lanes.vectors, lanes.chunk, steps, groups * s->panels);
-}
-
-/* So many alike tiles of `tokens` tokens over all row groups; first: W comes from afar. */
-static void add_token_tiles(struct sums *s, const struct spr_lane_shape *lanes, int tokens,
-                            double times, bool first, const double steps_and_groups[2])
-{
-    const int chunk = s->dense ? (int)s->lanes * 2 : lanes->chunk;
-    const struct spr_tile_rates *rates =
-        find_rates(s->machine->kernels, s->of, SPR_TILE_TOKENS, lanes->vectors,
-                   SPR_TOKEN_TILE(chunk, tokens));
-    if (!rates) {
-        s->known = false;
-        return;
-    }
-    const double steps = steps_and_groups[0] * times, groups = steps_and_groups[1] * times;
-    double base = sweep_at(&rates->w, 0);
-    double fma = fmin(base, lanes->vectors * tokens * s->fma_s);
-    const double columns = s->panels > 1 ? s->panel_columns : (double)s->of->k;
-    const double x_step = sweep_at(&rates->x, 4.0 * columns * tokens) - sweep_at(&rates->x, 0);
-    const double inputs = (double)s->of->k / s->of->threads;
-    s->part[SPR_LIMIT_FMA] += steps * fma;
-    s->part[SPR_LIMIT_LOADS] += steps * (base - fma);
-    s->part[SPR_LIMIT_X] += steps * x_step;
-    if (rates->input.count > 0) {
-        s->part[SPR_LIMIT_X] +=
-            times * tokens * inputs * sweep_at(&rates->input, 4.0 * (double)s->of->n * inputs);
-    }
-    /* Between two tiles pass W, and what one of them reads and writes. */
-    const double again = s->weight_bytes +
-                         4.0 * tokens * ((double)s->of->k + (double)s->of->m / s->of->threads);
-    s->part[SPR_LIMIT_W] += steps * (sweep_at(&rates->w, first ? far_bytes(s) : again) - base);
-    /* Rows of Y share so few places of the cache that they leave it before the next row group
-     * writes to them; measured where they share a single one. */
-    double places = WAY_BYTES / greatest_divisor(4.0 * (double)s->of->m, WAY_BYTES);
-    double crowded = fmax(0, tokens - CACHE_WAYS * places) / fmax(1, tokens - CACHE_WAYS);
-    double group_s = sweep_at(&rates->group, 4.0 * (double)s->of->m * tokens) +
-                     (rates->y.count > 0 ? crowded * sweep_at(&rates->y, 0) : 0);
-    s->part[SPR_LIMIT_SEGMENTS] += groups * s->panels * group_s;
-}
-
-/* The layout nk: W passes once for each tile of tokens. */
-static void add_tokens(struct sums *s)
-{
-    const struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
-    const double unit_rows = s->dense ? lanes.rows : (double)s->cell.rows;
-    const double units = ceil((double)s->of->m / unit_rows);
-    const double share = imbalance(units, s->of->threads) / s->of->threads;
-    const double groups = units * ceil(unit_rows / lanes.rows) * share;
-    const double chunk = lanes.chunk > 0 ? lanes.chunk : 1;
-    const double both[2] = {groups * unit_steps(s, units) / chunk, groups};
-    int64_t left = s->of->n;
-    bool first = true;
-    while (left > 0 && s->known) {
-        int tokens = spr_token_step((int)s->lanes, lanes.vectors, left);
-        int64_t times = left / tokens;
-        add_token_tiles(s, &lanes, tokens, 1, first, both);
-        if (times > 1) {
-            add_token_tiles(s, &lanes, tokens, (double)(times - 1), false, both);
-        }
-        first = false;
-        left -= times * tokens;
-    }
-}
-
 /* Bytes of packed weights, from counts alone: values and indices. */
-static double packed_bytes(const struct sums *s)
+static double packed_bytes(const struct spr_sums *s)
 {
     if (s->dense) {
         return 4.0 * (double)s->of->m * (double)s->of->k;
     }
     double units = ceil((double)s->of->m / (double)s->cell.rows);
-    double steps = units * unit_steps(s, units);
+    double steps = units * spr_unit_steps(s, units);
     if (s->plan.vectors > 0) {
         return steps * (4.0 * (double)s->cell.rows + 2);
     }
@@ -453,7 +312,7 @@ bool spr_expected_of_plan(const struct spr_machine *machine,
                           struct spr_expected *out)
 {
     struct spr_kernel kernel;
-    struct sums s = {.of = of, .machine = machine, .plan = *plan, .known = true};
+    struct spr_sums s = {.of = of, .machine = machine, .plan = *plan, .known = true};
     if (!machine->kernels || machine->kernels->count == 0 ||
         !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
         return false;
@@ -470,9 +329,9 @@ bool spr_expected_of_plan(const struct spr_machine *machine,
                                         (copies * (double)of->k + (double)of->m / of->threads);
     s.fma_s = fma_seconds(machine->kernels, of);
     if (of->n == 1) {
-        add_vector(&s);
+        spr_add_vector(&s);
     } else if (s.plan.tokens > 0) {
-        add_tokens(&s);
+        spr_add_tokens(&s);
     } else {
         add_matrix(&s);
     }
