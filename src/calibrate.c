@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "calibrate_bench.h"
+#include "line_transfer.h"
 #include "mem.h"
 
 #define KIB 1024.0
@@ -377,12 +378,15 @@ static enum spr_status time_call(const struct spr_calibration *c, int threads, d
         }
         *call_s = fmin(*call_s, (c->clock_s() - start) / calls);
     }
+    if (status == SPR_OK && !spr_least_time(c, call_s)) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     spr_packed_free(&packed);
     spr_matrix_free(&w);
     return status;
 }
 
-/* A plain call, and one that wakes and joins a team. */
+/* A plain call; one that wakes and joins a team, and how far apart its threads are. */
 static enum spr_status calibrate_calls(const struct spr_calibration *c,
                                        struct spr_kernel_rates *rates, struct spr_error *err)
 {
@@ -390,6 +394,10 @@ static enum spr_status calibrate_calls(const struct spr_calibration *c,
         return time_call(c, 1, &rates->call_s, err);
     }
     rates->parallel_threads = c->threads;
+    rates->transfer_s = spr_line_transfer_s(c->threads, c->clock_s);
+    if (!spr_least_time(c, &rates->transfer_s)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
     return time_call(c, c->threads, &rates->parallel_s, err);
 }
 
@@ -404,7 +412,7 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
     }
     const size_t begin = rates->count, count = list_tiles(calibration, tiles);
     size_t capacity = rates->count;
-    bool ok = spr_team_make(&team, calibration->threads) &&
+    bool ok = spr_team_make(&team, calibration) &&
               spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
     for (size_t i = 0; ok && i < count; i++) {
         struct spr_tile_rates *out = &rates->tiles[rates->count];

@@ -9,15 +9,17 @@
 #include <omp.h>
 #endif
 
+#include "cpu.h"
 #include "mem.h"
 
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
 #define NEAR_STEPS 4096
+#define DRAWN_STEPS 65536
 #define WINDOWS 64
 #define SHUFFLE_TILES 64
 #define SHUFFLE_WINDOW_TILES 1024
 #define QUICK_WARM_BYTES (16 * 1048576.0)
-#define SAMPLES_MAX 7
+#define SAMPLES 5
 
 /* One thread's synthetic matrix and its buffers. */
 struct spr_bench {
@@ -31,6 +33,9 @@ struct spr_bench {
     size_t steps[WINDOWS]; /* of each window */
     int windows;
     uint64_t random;
+    /* By steps of a row group: how many there are; one more than where an earlier one's
+     * columns begin, 0: none. */
+    uint32_t counts[SPR_PANEL_MAX + 1], like[SPR_PANEL_MAX + 1];
 };
 
 static size_t step_values(const struct spr_trial *trial, int lanes)
@@ -69,10 +74,24 @@ static bool room_for(struct spr_bench *b, size_t segments, size_t steps, size_t 
            room(&b->y, &b->y_room, y);
 }
 
-static int longest_first(const void *left, const void *right)
+/* Longest first; lengths are all that the segments have so far. */
+static void sort_segments(struct spr_segment *segment, size_t count, uint32_t *counts)
 {
-    const struct spr_segment *a = left, *b = right;
-    return a->steps < b->steps ? 1 : a->steps > b->steps ? -1 : 0;
+    uint32_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        most = segment[i].steps > most ? segment[i].steps : most;
+    }
+    memset(counts, 0, (most + 1) * sizeof *counts);
+    for (size_t i = 0; i < count; i++) {
+        counts[segment[i].steps]++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        while (counts[most] == 0) {
+            most--;
+        }
+        counts[most]--;
+        segment[i].steps = most;
+    }
 }
 
 /* Lengths around the mean with the spread of a random mask of one in ten. */
@@ -84,6 +103,24 @@ static size_t draw_steps(struct spr_bench *b, size_t mean)
     }
     double steps = (double)mean + sum * sqrt(3.0 * 0.9 * (double)mean);
     return steps < 1 ? 1 : (size_t)(steps + 0.5);
+}
+
+/* Rising, one in each of as many equal parts as there are steps; drawing takes longer than
+ * multiplying, so of many the later ones are like an earlier one of that length. */
+static void draw_columns(struct spr_bench *b, size_t at, size_t steps, size_t chunks,
+                         size_t chunk)
+{
+    const double part = (double)chunks / (double)steps;
+    uint32_t *like = &b->like[steps];
+    if (at >= DRAWN_STEPS && *like > 0) {
+        memcpy(b->index + at, b->index + *like - 1, steps * sizeof *b->index);
+        return;
+    }
+    for (size_t j = 0; j < steps; j++) {
+        double column = ((double)j + spr_random_unit(&b->random)) * part;
+        b->index[at + j] = (uint16_t)((size_t)column * chunk);
+    }
+    *like = (uint32_t)at + 1;
 }
 
 /* Row groups in windows that are run one after another: all of them together are the
@@ -121,6 +158,7 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
         return false;
     }
     size_t all = 0;
+    memset(b->like, 0, sizeof b->like);
     for (size_t i = 0; i < segments; i++) {
         b->segment[i].steps = (uint32_t)(whole ? columns : draw_steps(b, mean));
         if (b->segment[i].steps > columns / chunk) {
@@ -135,7 +173,7 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
     for (int w = 0; w < b->windows; w++) {
         size_t begin = segments * (size_t)w / (size_t)b->windows;
         size_t end = segments * (size_t)(w + 1) / (size_t)b->windows;
-        qsort(b->segment + begin, end - begin, sizeof *b->segment, longest_first);
+        sort_segments(b->segment + begin, end - begin, b->counts);
         b->window[w] = (uint32_t)w;
         b->strip[w] =
             (struct spr_strip){.rows = (uint32_t)t->tile.rows,
@@ -150,13 +188,10 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
             s->rows = (uint32_t)group_rows;
             s->index = dense ? 0 : (uint32_t)step;
             s->value = value;
-            for (size_t j = 0; j < s->steps && !dense; j++) {
-                /* rising, one in each of as many equal parts as there are steps */
-                uint64_t draw = spr_random(&b->random) >> 40;
-                uint64_t column = ((j << 24) + draw) * (columns / chunk) / s->steps >> 24;
-                b->index[step + j] = (uint16_t)(column * chunk);
+            if (!dense) {
+                draw_columns(b, step, s->steps, columns / chunk, chunk);
+                step += s->steps;
             }
-            step += dense ? 0 : s->steps;
             value += s->steps * values;
             b->steps[w] += s->steps;
         }
@@ -233,12 +268,6 @@ static bool build_shuffle(struct spr_bench *b, const struct spr_trial *t)
     return true;
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* Sums over one sample: seconds, steps, row groups. */
 struct sample {
     double seconds, steps, segments;
@@ -273,29 +302,45 @@ static struct sample run_windows(const struct spr_calibration *c, const struct s
 /* Seconds per step, row groups included; *steps_per_segment: steps of a row group. The
  * fastest sample: what disturbs a loop of fixed work only ever adds time. */
 static double time_trial(const struct spr_calibration *c, struct spr_bench *b,
-                         const struct spr_trial *t, double *steps_per_segment)
+                         const struct spr_trial *t, double warm_bytes,
+                         double *steps_per_segment)
 {
     const struct spr_tiles *tiles = spr_tiles_of(c->isa);
-    const int samples = c->quick ? 5 : SAMPLES_MAX;
     const double seconds = c->quick ? 8e-5 : 2e-4;
-    double per_step[SAMPLES_MAX];
+    double least = HUGE_VAL;
     int next = 0;
     bool shuffle = t->tile.vectors == SPR_CHUNK_SHUFFLE;
     if (!(shuffle ? build_shuffle(b, t) : build(b, t, spr_isa_lanes(c->isa)))) {
         return (double)NAN;
     }
-    /* Once through all of it, so that what a cache can hold is there; in a hurry what few
-     * caches can hold is taken to be farther away. */
+    /* Once through all of it, so that what a cache can hold is there. */
     do {
         run_windows(c, b, tiles, 0, &next);
-    } while (next != 0 && !(c->quick && t->w_bytes > QUICK_WARM_BYTES));
-    for (int i = 0; i < samples; i++) {
+    } while (next != 0 && t->w_bytes <= warm_bytes);
+    for (int i = 0; i < SAMPLES; i++) {
         struct sample s = run_windows(c, b, tiles, seconds, &next);
-        per_step[i] = s.seconds / s.steps;
+        least = fmin(least, s.seconds / s.steps);
         *steps_per_segment = s.steps / s.segments;
     }
-    qsort(per_step, (size_t)samples, sizeof *per_step, compare_doubles);
-    return per_step[0];
+    return least;
+}
+
+bool spr_least_time(const struct spr_calibration *c, double *seconds)
+{
+    struct spr_least_times *least = c->least;
+    if (!least) {
+        return true;
+    }
+    if (least->next == least->count) {
+        if (!spr_grow(&least->seconds, &least->capacity, least->count + 1,
+                      sizeof *least->seconds)) {
+            return false;
+        }
+        least->seconds[least->count++] = *seconds;
+    }
+    double *known = &least->seconds[least->next++];
+    *known = *seconds = fmin(*known, *seconds);
+    return true;
 }
 
 /* The same trial on every thread at once; the mean of their times. */
@@ -304,16 +349,11 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
 {
     double sum = 0, steps = 0;
     int count = 1;
-    if (team->threads == 1) {
-        sum = time_trial(c, team->bench, t, steps_per_segment);
-        team->failed = team->failed || isnan(sum);
-        return sum;
-    }
 #ifdef _OPENMP
-#pragma omp parallel num_threads(team->threads) reduction(+ : sum, steps)
+#pragma omp parallel num_threads(team->threads) reduction(+ : sum, steps) if (team->threads > 1)
     {
         double own = 1;
-        sum += time_trial(c, &team->bench[omp_get_thread_num()], t, &own);
+        sum += time_trial(c, &team->bench[omp_get_thread_num()], t, team->warm_bytes, &own);
         steps += own;
 #pragma omp master
         {
@@ -321,19 +361,64 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
         }
     }
 #else
-    sum = time_trial(c, team->bench, t, &steps);
+    sum = time_trial(c, team->bench, t, team->warm_bytes, &steps);
 #endif
-    team->failed = team->failed || isnan(sum);
     *steps_per_segment = steps / count;
-    return sum / count;
+    double seconds = sum / count;
+    team->failed = team->failed || isnan(sum) || !spr_least_time(c, &seconds);
+    return seconds;
 }
 
-bool spr_team_make(struct spr_team *team, int threads)
+bool spr_team_build(struct spr_team *team, enum spr_isa isa, const struct spr_trial *trial)
 {
-    team->threads = threads;
-    team->bench = spr_calloc((size_t)threads, sizeof *team->bench);
-    for (int t = 0; team->bench && t < threads; t++) {
+    for (int t = 0; t < team->threads; t++) {
+        if (!build(&team->bench[t], trial, spr_isa_lanes(isa))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void spr_team_size(const struct spr_team *team, double *steps, double *groups)
+{
+    *steps = *groups = 0;
+    for (int w = 0; w < team->bench->windows; w++) {
+        *steps += (double)team->bench->steps[w];
+        *groups += team->bench->strip[w].end - team->bench->strip[w].begin;
+    }
+}
+
+void spr_team_pass(const struct spr_team *team, enum spr_isa isa, int times)
+{
+    const struct spr_tiles *tiles = spr_tiles_of(isa);
+#ifdef _OPENMP
+#pragma omp parallel num_threads(team->threads) if (team->threads > 1)
+#endif
+    {
+#ifdef _OPENMP
+        const struct spr_bench *b = &team->bench[omp_get_thread_num()];
+#else
+        const struct spr_bench *b = team->bench;
+#endif
+        for (int i = 0; i < times * b->windows; i++) {
+            tiles->matrix(&b->strips, i % b->windows, b->x, b->y);
+        }
+    }
+}
+
+bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration)
+{
+    struct spr_cpu_cache caches[SPR_CPU_CACHES];
+    team->threads = calibration->threads;
+    team->bench = spr_calloc((size_t)team->threads, sizeof *team->bench);
+    for (int t = 0; team->bench && t < team->threads; t++) {
         team->bench[t].random = (uint64_t)t + 1;
+    }
+    /* Of twice a cache, what comes next is never there: the oldest goes first. */
+    spr_cpu_caches(caches);
+    team->warm_bytes = QUICK_WARM_BYTES;
+    for (int i = 0; i < SPR_CPU_CACHES && !calibration->quick; i++) {
+        team->warm_bytes = fmax(team->warm_bytes, 2 * caches[i].bytes);
     }
     return team->bench != NULL;
 }

@@ -20,15 +20,27 @@ struct spr_trial {
     bool half;                        /* and end in at most half a vector */
 };
 
+/* *seconds: what the next trial took; becomes the least of it in all rounds. false when out of
+ * memory. */
+bool spr_least_time(const struct spr_calibration *calibration, double *seconds);
+
 struct spr_bench;
 struct spr_team {
     struct spr_bench *bench; /* one a thread */
     int threads;
-    bool failed; /* a trial was out of memory */
+    double warm_bytes; /* more than that no cache holds */
+    bool failed;       /* a trial was out of memory */
 };
 
-bool spr_team_make(struct spr_team *team, int threads);
+bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration);
 void spr_team_free(struct spr_team *team);
+
+/* The trial's matrix on every thread, for spr_team_pass; false when out of memory. */
+bool spr_team_build(struct spr_team *team, enum spr_isa isa, const struct spr_trial *trial);
+/* Steps and row groups of one thread's pass. */
+void spr_team_size(const struct spr_team *team, double *steps, double *groups);
+/* Multiplies all of it so many times, on every thread at once. */
+void spr_team_pass(const struct spr_team *team, enum spr_isa isa, int times);
 
 /* Seconds of a step with its share of its row group, on every thread of the team at once;
  * *steps: mean steps of a row group. NAN when out of memory. */

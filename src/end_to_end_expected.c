@@ -63,12 +63,23 @@ static double head_product(const struct spr_encoder_trial *r, const struct spr_p
                                                                   : (double)NAN;
 }
 
-/* Activations of so many elements in all, less those of the busiest thread, which it wrote. */
-static double exchange_time(const struct spr_encoder_trial *r, double elements)
+/* Keys and values: every thread reads what the others wrote, and in the next layer writes again
+ * what they have read. */
+static double exchange_time(const struct spr_encoder_trial *r)
 {
-    const double mine = (double)spr_encoder_most_columns(r);
-    double theirs = elements * (1 - mine / (double)spr_encoder_columns(&r->source.shape));
+    const double rows = 2 * (double)r->source.shape.hidden;
+    const double mine = rows * (double)spr_encoder_most_columns(r);
+    const double theirs = rows * (double)spr_encoder_columns(&r->source.shape) - mine;
     return theirs > 0 ? function_time(r, SPR_FUNCTION_EXCHANGE, theirs, 4 * theirs) : 0;
+}
+
+/* Of keys or values, beyond the product that makes them: behind the sums of one row group those
+ * of the next are multiplied. */
+static double rewrite_time(const struct spr_encoder_trial *r, double product_s)
+{
+    const double mine = (double)r->source.shape.hidden * (double)spr_encoder_most_columns(r);
+    const double rewrite_s = function_time(r, SPR_FUNCTION_REWRITE, mine, 4 * mine);
+    return isnan(rewrite_s) ? rewrite_s : fmax(0, rewrite_s - product_s);
 }
 
 /* Every thread packs all keys and values, and asks with its own queries. */
@@ -83,7 +94,7 @@ static double attention_time(const struct spr_encoder_trial *r,
     head += function_time(r, SPR_FUNCTION_SOFTMAX, n * mine, 4 * n * mine);
     head += function_time(r, SPR_FUNCTION_OPERANDS, (double)size * n,
                           12 * (double)shape->hidden * n);
-    return (double)shape->heads * head + exchange_time(r, 2 * (double)shape->hidden * n);
+    return (double)shape->heads * head + exchange_time(r);
 }
 
 /* Packed weights of a product in one layer, the first. */
@@ -116,8 +127,10 @@ void spr_encoder_predict(const struct spr_encoder_trial *r,
     for (int64_t l = 0; l < shape->layers; l++) {
         for (int p = 0; p < SPR_PRODUCTS; p++) {
             bool attention = p <= SPR_ATTENTION_OUTPUT;
+            const bool shared = threads > 1 && (p == SPR_KEY || p == SPR_VALUE);
+            const double product_s = product_time(r, entry, l, p);
             part[attention ? SPR_PART_ATTENTION_LINEAR : SPR_PART_WIDE_LINEAR] +=
-                product_time(r, entry, l, p) + team_s;
+                product_s + team_s + (shared ? rewrite_time(r, product_s) : 0);
         }
     }
     part[SPR_PART_ATTENTION] = layers * (attention_time(r, entry) + team_s);

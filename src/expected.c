@@ -16,8 +16,8 @@
 
 const char *spr_function_name(enum spr_function function)
 {
-    static const char *const names[SPR_FUNCTION_COUNT] = {"softmax", "gelu", "layer_norm",
-                                                          "operands", "exchange"};
+    static const char *const names[SPR_FUNCTION_COUNT] = {"softmax",  "gelu",     "layer_norm",
+                                                          "operands", "exchange", "rewrite"};
     return names[function];
 }
 

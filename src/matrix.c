@@ -72,23 +72,34 @@ static enum spr_status fill_blocks(int64_t m, int64_t k, int64_t r, int64_t c, d
                                    uint64_t seed, struct spr_matrix *matrix,
                                    struct spr_error *err)
 {
-    int64_t columns = (k + c - 1) / c;
-    unsigned char *map = draw_cells((m + r - 1) / r, columns, kept, seed);
+    const int64_t columns = (k + c - 1) / c, block_rows = (m + r - 1) / r;
+    unsigned char *map = draw_cells(block_rows, columns, kept, seed);
     size_t nnz = 0, at = 0;
     if (!map) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    for (int64_t i = 0; i < m; i++) {
+    for (int64_t i = 0; i < block_rows; i++) {
+        const unsigned char *row = map + i * columns;
+        int64_t width = 0, rows = (i + 1) * r <= m ? r : m - i * r;
         for (int64_t b = 0; b < columns; b++) {
-            int64_t width = (b + 1) * c <= k ? c : k - b * c;
-            nnz += map[(i / r) * columns + b] ? (size_t)width : 0;
+            width += row[b] ? c : 0;
         }
+        width -= row[columns - 1] ? columns * c - k : 0; /* the last may be cut off */
+        nnz += (size_t)(rows * width);
     }
     enum spr_status status = spr_matrix_alloc(matrix, m, k, nnz, err);
     for (int64_t i = 0; i < m && status == SPR_OK; i++) {
-        for (int64_t b = 0; b < columns; b++) {
+        const unsigned char *row = map + i / r * columns;
+        const size_t begin = matrix->row[i];
+        if (i % r > 0) { /* as the one above */
+            const size_t count = begin - matrix->row[i - 1];
+            memcpy(matrix->column + at, matrix->column + at - count,
+                   count * sizeof *matrix->column);
+            at += count;
+        }
+        for (int64_t b = 0; b < columns && i % r == 0; b++) {
             int64_t end = (b + 1) * c <= k ? (b + 1) * c : k;
-            for (int64_t j = b * c; j < end && map[(i / r) * columns + b]; j++) {
+            for (int64_t j = b * c; row[b] && j < end; j++) {
                 matrix->column[at++] = (int32_t)j;
             }
         }

@@ -8,11 +8,9 @@
 #include "mem.h"
 #include "probe_parts.h"
 
-/* Seconds for the rates, and what spr_calibrate takes after them (a share of the progress
- * only: it keeps its own time). Together under 5 and 60. */
-#define QUICK_S 1.6
-#define FULL_S 16.0
-#define RATES_SHARE 0.5
+/* Seconds for the rates. */
+#define QUICK_S 1.2
+#define FULL_S 11.0
 #define TEAMS_MAX 20 /* 1, 2, 4 ... and all */
 /* Rates of L1 instructions are taken in half of the smallest L1 there is. */
 #define NEAR_BYTES 8192
@@ -54,7 +52,7 @@ static void say(struct session *s, enum spr_isa isa, const char *what)
         double done = s->measures ? 1 - (double)s->pace.left / (double)s->measures : 0;
         snprintf(text, sizeof text, "%s, %d thread%s: %s", spr_isa_name(isa), s->team.threads,
                  s->team.threads == 1 ? "" : "s", what);
-        s->options->progress(s->options->context, text, RATES_SHARE * done);
+        s->options->progress(s->options->context, text, SPR_PROBE_RATES_SHARE * done);
     }
 }
 
@@ -347,71 +345,6 @@ static enum spr_status make_room(struct session *s)
     return SPR_OK;
 }
 
-struct calibration_progress {
-    struct session *session;
-    enum spr_isa isa;
-    int threads, done, all;
-};
-
-static void say_calibration(void *context, double fraction)
-{
-    const struct calibration_progress *at = context;
-    const struct spr_probe_options *options = at->session->options;
-    char text[96];
-    if (options->progress) {
-        double done = (at->done + fraction) / at->all;
-        snprintf(text, sizeof text, "%s, %d thread%s: register tiles of the kernels",
-                 spr_isa_name(at->isa), at->threads, at->threads == 1 ? "" : "s");
-        options->progress(options->context, text, RATES_SHARE + (1 - RATES_SHARE) * done);
-    }
-}
-
-static enum spr_status calibrate(struct session *s)
-{
-    int counts[2] = {1, s->probe->threads}, teams = s->probe->threads > 1 ? 2 : 1;
-    struct calibration_progress at = {.session = s, .all = s->isa_count * teams};
-    struct spr_kernel_rates *kernels = &s->probe->kernels;
-    enum spr_status status = SPR_OK;
-    int sets = s->options->rates_only ? 0 : s->isa_count;
-    for (int i = sets - 1; i >= 0 && status == SPR_OK; i--) {
-        for (int t = 0; t < teams && status == SPR_OK; t++, at.done++) {
-            at.isa = s->isas[i];
-            at.threads = counts[t];
-            /* Only what `host` will use by default is worth the longer calibration. */
-            bool quick = s->options->quick || at.isa != chosen_isa(s);
-            struct spr_calibration calibration = {.isa = at.isa,
-                                                  .threads = at.threads,
-                                                  .quick = quick,
-                                                  .clock_s = s->pace.clock_s,
-                                                  .progress = say_calibration,
-                                                  .context = &at};
-            say_calibration(&at, 0);
-            double call_s = kernels->call_s, parallel_s = kernels->parallel_s;
-            status = spr_calibrate(&calibration, kernels, s->err);
-            status = status ? status : spr_calibrate_tokens(&calibration, kernels, s->err);
-            status = status ? status : spr_calibrate_functions(&calibration, kernels, s->err);
-            /* The default set is calibrated first; a slower one must not replace its times. */
-            if (at.isa != chosen_isa(s)) {
-                kernels->call_s = call_s;
-                kernels->parallel_s = parallel_s;
-            }
-        }
-    }
-    /* What the calibration did not time itself. */
-    enum spr_isa isa = chosen_isa(s);
-    struct spr_number call = spr_probe_find(s->probe, "call", NULL, isa, 1);
-    struct spr_number parallel =
-        spr_probe_find(s->probe, "parallel_region", NULL, isa, s->probe->threads);
-    if (!(kernels->call_s > 0)) {
-        kernels->call_s = call.value;
-    }
-    if (!(kernels->parallel_s > 0) && parallel.value > 0) {
-        kernels->parallel_s = parallel.value;
-        kernels->parallel_threads = s->probe->threads;
-    }
-    return status;
-}
-
 static void write_head(struct session *s)
 {
     time_t now = time(NULL);
@@ -443,7 +376,9 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
         status = measure_team(&s, t);
     }
     status = status ? status : measure_drift(&s);
-    status = status ? status : calibrate(&s);
+    if (status == SPR_OK && !options->rates_only) {
+        status = spr_probe_kernels(options, s.isas, s.isa_count, probe, err);
+    }
     if (status != SPR_OK) {
         spr_probe_free(probe);
     }

@@ -159,6 +159,7 @@ static void add_calls(struct spr_kernel_rates *kernels, const struct spr_kernel_
     if (!(kernels->parallel_s > 0)) {
         kernels->parallel_s = more->parallel_s;
         kernels->parallel_threads = more->parallel_threads;
+        kernels->transfer_s = more->transfer_s;
     }
 }
 

@@ -70,6 +70,17 @@ struct spr_probe_spread spr_probe_measure(struct spr_probe_pace *pace,
 struct spr_probe_spread spr_probe_measure_call(struct spr_probe_pace *pace,
                                                const struct spr_probe_team *team);
 
+/* --- probe_kernels.c */
+
+/* The rates' share of the probe's progress; the kernels have the rest. */
+#define SPR_PROBE_RATES_SHARE 0.3
+
+/* Calibrates the kernels of the instruction sets, of which the last is the default, on one
+ * thread and on probe->threads, into probe->kernels. Errors: SPR_ENOMEM. */
+enum spr_status spr_probe_kernels(const struct spr_probe_options *options,
+                                  const enum spr_isa *isas, int isa_count,
+                                  struct spr_probe *probe, struct spr_error *err);
+
 /* --- probe_cache.c */
 
 /* Makes the directories above a file. Failure shows when the file is opened. */

@@ -50,6 +50,7 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
     put_time(out, "call_s", rates->call_s);
     put_time(out, "parallel_s", rates->parallel_s);
     spr_emit_number(out, "parallel_threads", rates->parallel_threads);
+    put_time(out, "transfer_s", rates->transfer_s);
     spr_emit_open(out, "tiles", '[');
     for (size_t i = 0; i < rates->count; i++) {
         const struct spr_tile_rates *tile = &rates->tiles[i];
@@ -200,7 +201,7 @@ static enum spr_status read_function(const struct place *at, const spr_json *obj
         f++;
     }
     if (f == SPR_FUNCTION_COUNT) {
-        return bad(at, "function", "softmax, gelu, layer_norm, operands or exchange");
+        return bad(at, "function", "softmax, gelu, layer_norm, operands, exchange or rewrite");
     }
     function->function = (enum spr_function)f;
     if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &function->isa)) {
@@ -245,6 +246,8 @@ enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, co
     status = status ? status : read_time(&at, object, "parallel_s", &rates->parallel_s);
     status = status ? status
                     : read_count(&at, object, "parallel_threads", 0, &rates->parallel_threads);
+    /* Absent in machines that were written before it was measured. */
+    status = status ? status : read_time(&at, object, "transfer_s", &rates->transfer_s);
     if (status == SPR_OK && !spr_json_is_array(list)) {
         status = bad(&at, "tiles", "a list");
     }

@@ -67,8 +67,9 @@ enum spr_function {
     SPR_FUNCTION_NORM,     /* bias, residual and layer norm, each element */
     SPR_FUNCTION_OPERANDS, /* a head's query, key and value made ready, each element of one */
     SPR_FUNCTION_EXCHANGE, /* reading an element that another thread has just written */
+    SPR_FUNCTION_REWRITE,  /* writing one that another thread has read: how much longer */
 };
-#define SPR_FUNCTION_COUNT 5
+#define SPR_FUNCTION_COUNT 6
 
 /* "softmax", "gelu", "layer_norm", "operands", "exchange". */
 const char *spr_function_name(enum spr_function function);
@@ -90,6 +91,7 @@ struct spr_kernel_rates {
     double call_s;        /* one call on one thread */
     double parallel_s;    /* one call on all threads: start and end of the team */
     int parallel_threads; /* how many that were */
+    double transfer_s;    /* a cache line from one of them to the next; NAN: not measured */
 };
 
 /* One operator as a kernel meets it. */
@@ -137,15 +139,25 @@ double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa,
 /* "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call". */
 const char *spr_limit_name(enum spr_limit limit);
 
+/* What each trial of a calibration took at least, in the order of the trials. A neighbour that
+ * takes a core for a second disturbs every sample of a trial, but hardly the same trial of two
+ * calibrations some seconds apart. */
+struct spr_least_times {
+    double *seconds; /* grows by spr_grow, freed with spr_free */
+    size_t count, capacity, next;
+};
+
 /* Times the register tiles of an instruction set on synthetic matrices. quick: fewer
- * repetitions and footprints. clock_s: the clock, seconds (tests inject one). progress may be
- * NULL; it is called with 0..1. Appends to *rates (tiles grow by spr_grow, freed with
- * spr_free). Errors: SPR_ENOMEM. */
+ * repetitions and footprints. clock_s: the clock, seconds (tests inject one). least: NULL, or
+ * what earlier calibrations of the same tiles took, with `next` 0; the rates are those of the
+ * least times of all of them. progress may be NULL; it is called with 0..1. Appends to *rates
+ * (tiles grow by spr_grow, freed with spr_free). Errors: SPR_ENOMEM. */
 struct spr_calibration {
     enum spr_isa isa;
     int threads;
     bool quick;
     double (*clock_s)(void);
+    struct spr_least_times *least;
     void (*progress)(void *context, double fraction);
     void *context;
 };

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-#define SPR_PROBE_VERSION 5
+#define SPR_PROBE_VERSION 6
 
 /* One measured rate. low and high: the spread of its repetitions. */
 struct spr_probe_rate {

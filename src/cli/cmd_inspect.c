@@ -282,6 +282,9 @@ static enum spr_status write_weights(struct work *w)
     if (status == SPR_OK && path) {
         status = cli_output_close(&output, spr_weights_write(output.file, &w->weights, w->err),
                                   w->err);
+        if (status == SPR_OK && !w->cli->quiet) {
+            fprintf(w->cli->err, "wrote %s\n", path);
+        }
     }
     return status;
 }
@@ -305,6 +308,7 @@ static enum spr_status write_masks(struct work *w)
 {
     const char *directory = w->args->value[OPT_MASKS];
     enum spr_status status = SPR_OK;
+    size_t written = 0;
     if (directory && mkdir(directory, 0777) != 0 && errno != EEXIST) {
         return spr_fail(w->err, SPR_EENVIRONMENT, "%s: %s", directory, strerror(errno));
     }
@@ -313,7 +317,12 @@ static enum spr_status write_masks(struct work *w)
         double weights = (double)layer->weight->m * (double)layer->weight->k;
         if (layer->weight->prunable && layer->nnz < weights) {
             status = write_mask(w, layer);
+            written++;
         }
+    }
+    if (directory && status == SPR_OK && !w->cli->quiet) {
+        fprintf(w->cli->err, "wrote %zu mask%s to %s/\n", written, written == 1 ? "" : "s",
+                directory);
     }
     return status;
 }

@@ -126,8 +126,12 @@ enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct sp
     for (size_t i = 0; i < weights->weight_count; i++) {
         const struct spr_weight *w = &weights->weight[i];
         if (w->op != SPR_OP_OTHER && w->n < 1) {
+            const char *file = w->tensor < weights->tensor_count
+                                   ? weights->tensor[w->tensor].file
+                                   : "weights";
             return spr_fail(err, SPR_EINPUT,
-                            "layer '%.200s': its n is not in the file: expected %s", w->layer,
+                            "%s: layer '%.200s': its n is not in the file: expected %s", file,
+                            w->layer,
                             w->op == SPR_OP_LINEAR ? "--tokens N"
                                                    : "an ONNX file with shapes, or a table by "
                                                      "scripts/python/sproof_export.py");

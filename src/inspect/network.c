@@ -5,6 +5,7 @@
 
 #include "mem.h"
 #include "sproof/end_to_end.h"
+#include "sproof/inspect.h"
 
 static void fill(const struct spr_weight *w, struct spr_layer *layer)
 {
@@ -40,21 +41,19 @@ enum spr_status spr_weights_network(const struct spr_weights *weights, const cha
 {
     size_t length;
     const char *name = base_name(path, &length);
+    enum spr_status status = spr_weights_check_n(weights, err);
     *network = (struct spr_network){.dense_accuracy = (double)NAN};
     network->path = spr_arena_text(&network->arena, path, strlen(path));
     network->name = spr_arena_text(&network->arena, name, length);
     network->layers = spr_calloc(weights->weight_count, sizeof *network->layers);
     if (!network->path || !network->name || !network->layers) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    if (status != SPR_OK) {
         spr_network_free(network);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return status;
     }
     for (size_t i = 0; i < weights->weight_count; i++) {
-        if (weights->weight[i].op != SPR_OP_OTHER && weights->weight[i].n < 1) {
-            spr_network_free(network);
-            return spr_fail(err, SPR_EINPUT,
-                            "layer '%.200s': its n is not in the file: expected --tokens N",
-                            weights->weight[i].layer);
-        }
         fill(&weights->weight[i], &network->layers[network->layer_count++]);
     }
     return SPR_OK;

@@ -94,11 +94,44 @@ static const struct spr_end_to_end_case *worst_of(const struct spr_validation *v
     return worst;
 }
 
+/* What a cache line takes to the next thread varies; multiples tell that the cores are others. */
+#define TRANSFER_NOTED 0.5
+
+static void put_state(FILE *file, const struct spr_validation *v)
+{
+    const struct spr_machine_state *s = &v->state;
+    char line[512] = "";
+    size_t at = 0;
+    bool noted = spr_machine_changed(s);
+    if (s->tile_s > 0) {
+        at += (size_t)snprintf(line, sizeof line, "a register tile takes %.2fx as long",
+                               s->tile_s / s->probed_tile_s);
+    }
+    if (s->far_tile_s > 0) {
+        at += (size_t)snprintf(line + at, sizeof line - at,
+                               "%s with weights from memory %.2fx as long", at > 0 ? "," : "",
+                               s->far_tile_s / s->probed_far_tile_s);
+    }
+    if (s->transfer_s > 0) {
+        at += (size_t)snprintf(line + at, sizeof line - at,
+                               "%sa cache line goes to the next thread in %.0f ns, %.0f",
+                               at > 0 ? ", " : "", 1e9 * s->transfer_s,
+                               1e9 * s->probed_transfer_s);
+        noted = noted || fabs(s->transfer_s / s->probed_transfer_s - 1) > TRANSFER_NOTED;
+    }
+    if (at > 0) {
+        snprintf(line + at, sizeof line - at, " as when the machine was probed%s",
+                 noted ? ": it is not the same now, and the times are others for that" : "");
+        spr_text_wrapped(file, line, 0);
+    }
+}
+
 void spr_report_end_to_end(FILE *file, const struct spr_validation *validation)
 {
     const struct spr_validation *v = validation;
     const struct spr_end_to_end_case *worst = worst_of(v);
     char text[512];
+    put_state(file, v);
     fprintf(file, "\nend to end, %lld tokens, activations flowing through the layers\n\n",
             (long long)v->tokens);
     put_times(file, v);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "end_to_end_parts.h"
+#include "mem.h"
 #include "test.h"
 
 static void write_table(const char *name, const char *intermediate)
@@ -168,6 +170,61 @@ static void test_shares(void)
     }
 }
 
+/* What is expected of two threads, where writing again what the other has read takes so long. */
+static struct spr_end_to_end_case expected_of(const struct spr_kernel_rates *kernels)
+{
+    struct spr_error err = {0};
+    struct spr_network network = network_of("encoder.csv");
+    struct spr_machine machine = {.name = "host", .kernels = kernels};
+    struct spr_validation v;
+    struct spr_validate_options o = options_of(SPR_ISA_SCALAR, 2);
+    const struct spr_end_to_end_options options = {&o, NULL, NULL, NULL};
+    CHECK_STATUS(SPR_OK, spr_end_to_end(&network, &machine, &options, &v, NULL, &err), &err);
+    struct spr_end_to_end_case dense = v.end_to_end[0];
+    spr_validation_free(&v);
+    spr_network_free(&network);
+    return dense;
+}
+
+/* Keys and values are written behind the products that make them: only what lasts longer adds
+ * to the time, of both and of the busiest thread's columns. */
+static void test_rewrite(void)
+{
+    struct spr_error err = {0};
+    struct spr_kernel_rates kernels = {0};
+    const struct spr_calibration calibration = {
+        .isa = SPR_ISA_SCALAR, .threads = 1, .quick = true, .clock_s = clock_s};
+    struct spr_function_rates functions[SPR_FUNCTION_COUNT];
+    static const double each_s[] = {0, 1e-15, 10, 30};
+    struct spr_end_to_end_case found[COUNT_OF(each_s)];
+    CHECK_STATUS(SPR_OK, spr_calibrate(&calibration, &kernels, &err), &err);
+    for (int f = 0; f < SPR_FUNCTION_COUNT; f++) {
+        functions[f] = (struct spr_function_rates){.isa = SPR_ISA_SCALAR,
+                                                   .threads = 2,
+                                                   .function = (enum spr_function)f,
+                                                   .element = {1, {64}, {1e-9}}};
+    }
+    kernels.functions = functions;
+    kernels.function_count = SPR_FUNCTION_COUNT;
+    write_table("encoder.csv", "80");
+    for (size_t i = 0; i < COUNT_OF(each_s); i++) {
+        functions[SPR_FUNCTION_REWRITE].element.step_s[0] = each_s[i];
+        found[i] = expected_of(&kernels);
+        CHECK(found[i].expected_s > 0);
+    }
+    const double linear_s = found[0].expected_part_s[SPR_PART_ATTENTION_LINEAR];
+    CHECK_EXACT(linear_s, found[1].expected_part_s[SPR_PART_ATTENTION_LINEAR]);
+    /* 21 tokens in shares of whole cache lines: 16 and the rest, rounded up. */
+    const double elements = 2.0 * 48 * 16;
+    CHECK_NEAR(20 * elements, found[3].expected_s - found[2].expected_s, 1e-9);
+    CHECK_NEAR(20 * elements,
+               found[3].expected_part_s[SPR_PART_ATTENTION_LINEAR] -
+                   found[2].expected_part_s[SPR_PART_ATTENTION_LINEAR],
+               1e-9);
+    CHECK(found[2].expected_s - found[0].expected_s < 10 * elements);
+    spr_free(kernels.tiles);
+}
+
 static void test_no_encoder(void)
 {
     struct spr_error err = {0};
@@ -194,6 +251,7 @@ int main(void)
     test_patterns();
     test_wrong();
     test_shares();
+    test_rewrite();
     test_no_encoder();
     return test_end();
 }

@@ -325,7 +325,8 @@ static struct spr_probe made_probe(void)
                                           .function_count = COUNT_OF(functions),
                                           .call_s = 1e-8,
                                           .parallel_s = 2e-6,
-                                          .parallel_threads = 2}};
+                                          .parallel_threads = 2,
+                                          .transfer_s = 1e-8 / 3}};
     spr_probe_identity(probe.identity);
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
         probe.cache[i].declared_bytes = i < 3 ? 32 * KIB * ldexp(1, 5 * i) : NONE;
@@ -365,6 +366,7 @@ static void check_rest_equal(const struct spr_probe *a, const struct spr_probe *
     CHECK_EXACT(a->kernels.call_s, b->kernels.call_s);
     CHECK_EXACT(a->kernels.parallel_s, b->kernels.parallel_s);
     CHECK_INT(a->kernels.parallel_threads, b->kernels.parallel_threads);
+    CHECK_EXACT(a->kernels.transfer_s, b->kernels.transfer_s);
     for (size_t i = 0; i < a->kernels.count && i < b->kernels.count; i++) {
         const struct spr_tile_rates *x = &a->kernels.tiles[i], *y = &b->kernels.tiles[i];
         CHECK(x->isa == y->isa && x->threads == y->threads && x->form == y->form);
@@ -641,12 +643,16 @@ static void test_add_calls(void)
         more.kernels.call_s = 3e-8;
         more.kernels.parallel_s = 4e-6;
         more.kernels.parallel_threads = 3;
+        more.kernels.transfer_s = 5e-8;
         write_probe("probe.json", &base);
         CHECK_STATUS(SPR_OK, spr_probe_read("probe.json", &probe, &err), &err);
         CHECK_STATUS(SPR_OK, spr_probe_add(&probe, &more, &err), &err);
         CHECK_EXACT(rows[i].expected_call_s, probe.kernels.call_s);
         CHECK_EXACT(rows[i].expected_parallel_s, probe.kernels.parallel_s);
         CHECK_INT(rows[i].expected_threads, probe.kernels.parallel_threads);
+        /* Of the same team. */
+        CHECK_EXACT(rows[i].expected_threads == 3 ? 5e-8 : base.kernels.transfer_s,
+                    probe.kernels.transfer_s);
         spr_probe_free(&probe);
     }
     test_row = "";
@@ -706,8 +712,64 @@ static void test_team_start(void)
     }
 }
 
+static double step_s;
+static double stepping_clock(void)
+{
+    static double now;
+    return now += step_s;
+}
+
+/* Times with a clock of that step, among those of earlier rounds: of a function, of a tile of
+ * either layout unless it is brief. */
+static void time_round(double clock_step_s, bool brief, struct spr_least_times *least,
+                       double *seconds)
+{
+    struct spr_kernel_rates found = {0};
+    struct spr_error err = {0};
+    const struct spr_calibration calibration = {.isa = SPR_ISA_SCALAR,
+                                                .threads = 1,
+                                                .quick = true,
+                                                .clock_s = stepping_clock,
+                                                .least = least};
+    step_s = clock_step_s;
+    least->next = 0;
+    CHECK_STATUS(SPR_OK, spr_calibrate_functions(&calibration, &found, &err), &err);
+    CHECK(found.function_count > 0 && found.functions[0].element.count > 0);
+    seconds[0] = found.functions[0].element.step_s[0];
+    if (!brief) {
+        CHECK_STATUS(SPR_OK, spr_calibrate_tokens(&calibration, &found, &err), &err);
+        CHECK(found.count > 0 && found.tiles[0].group.count > 0);
+        seconds[1] = found.tiles[0].group.step_s[0];
+        CHECK_STATUS(SPR_OK, spr_calibrate(&calibration, &found, &err), &err);
+        seconds[2] = found.tiles[found.count - 1].group.step_s[0];
+        CHECK_INT(least->count, least->next);
+    }
+    spr_free(found.tiles);
+    spr_free(found.functions);
+}
+
+/* What disturbs one round is not in the rates of two. */
+static void test_rounds(void)
+{
+    struct spr_least_times least = {0};
+    double first[3] = {0}, slow[3] = {0}, fast[1] = {0};
+    time_round(1, false, &least, first);
+    size_t trials = least.count;
+    CHECK(trials > 500);
+    time_round(4, false, &least, slow);
+    CHECK_INT(trials, least.count);
+    for (size_t i = 0; i < COUNT_OF(first); i++) {
+        CHECK(first[i] > 0);
+        CHECK_EXACT(first[i], slow[i]);
+    }
+    time_round(0.5, true, &least, fast);
+    CHECK_NEAR(first[0] / 2, fast[0], 1e-12);
+    spr_free(least.seconds);
+}
+
 int main(void)
 {
+    test_rounds();
     test_knees();
     test_cache_bytes();
     test_run(fake_clock);
