@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole encoders: predicted beside measured, and where the time goes. */
 #include <math.h>
+#include <string.h>
 
 #include "sproof/report.h"
 #include "table.h"
@@ -100,28 +101,30 @@ static const struct spr_end_to_end_case *worst_of(const struct spr_validation *v
 static void put_state(FILE *file, const struct spr_validation *v)
 {
     const struct spr_machine_state *s = &v->state;
-    char line[512] = "";
-    size_t at = 0;
-    bool noted = spr_machine_changed(s);
+    const double farther = s->transfer_s / s->probed_transfer_s - 1;
+    bool changed = spr_machine_changed(s) || fabs(farther) > TRANSFER_NOTED;
+    char line[512] = "since the probe:";
+    size_t start = strlen(line), at = start;
     if (s->tile_s > 0) {
-        at += (size_t)snprintf(line, sizeof line, "a register tile takes %.2fx as long",
+        at += (size_t)snprintf(line + at, sizeof line - at,
+                               " a register tile takes %.2fx the time",
                                s->tile_s / s->probed_tile_s);
     }
     if (s->far_tile_s > 0) {
-        at += (size_t)snprintf(line + at, sizeof line - at,
-                               "%s with weights from memory %.2fx as long", at > 0 ? "," : "",
-                               s->far_tile_s / s->probed_far_tile_s);
+        at +=
+            (size_t)snprintf(line + at, sizeof line - at, "%s with weights from memory %.2fx",
+                             at > start ? "," : "", s->far_tile_s / s->probed_far_tile_s);
     }
     if (s->transfer_s > 0) {
         at += (size_t)snprintf(line + at, sizeof line - at,
-                               "%sa cache line goes to the next thread in %.0f ns, %.0f",
-                               at > 0 ? ", " : "", 1e9 * s->transfer_s,
+                               "%s a cache line to the next thread %.0f ns, was %.0f",
+                               at > start ? ";" : "", 1e9 * s->transfer_s,
                                1e9 * s->probed_transfer_s);
-        noted = noted || fabs(s->transfer_s / s->probed_transfer_s - 1) > TRANSFER_NOTED;
     }
-    if (at > 0) {
-        snprintf(line + at, sizeof line - at, " as when the machine was probed%s",
-                 noted ? ": it is not the same now, and the times are others for that" : "");
+    if (at > start) {
+        snprintf(line + at, sizeof line - at, "%s",
+                 changed ? "; the machine is not as it was probed, and times differ for that"
+                         : "");
         spr_text_wrapped(file, line, 0);
     }
 }
