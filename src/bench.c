@@ -10,7 +10,6 @@
 #include "mem.h"
 #include "sproof/matrix.h"
 
-#define SUBJECTS_MAX 16
 #define CALLS_MAX (1u << 24)
 
 /* A program that takes a core keeps it for about this long (Linux, base_slice_ns: 1.4 ms on
@@ -76,10 +75,10 @@ struct session {
     const struct spr_bench *bench;
     const struct spr_subject *subjects;
     size_t count, rounds;
-    size_t calls[SUBJECTS_MAX]; /* in one sample */
-    struct spr_measurement results[SUBJECTS_MAX];
+    size_t calls[SPR_BENCH_SUBJECTS_MAX]; /* in one sample */
+    struct spr_measurement results[SPR_BENCH_SUBJECTS_MAX];
     double *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
-    size_t disturbed[SUBJECTS_MAX];
+    size_t disturbed[SPR_BENCH_SUBJECTS_MAX];
     double started_s;
 };
 
@@ -145,7 +144,7 @@ static void take_sample(struct session *s, size_t index)
 /* One sample of each subject, in random order (Fisher & Yates). */
 static void take_round(struct session *s)
 {
-    size_t order[SUBJECTS_MAX] = {0};
+    size_t order[SPR_BENCH_SUBJECTS_MAX] = {0};
     for (size_t i = 0; i < s->count; i++) {
         order[i] = i;
     }
@@ -206,9 +205,9 @@ enum spr_status spr_bench_run(const struct spr_bench *bench,
                               struct spr_arena *arena, struct spr_error *err)
 {
     struct session s = {.bench = bench, .subjects = subjects, .count = count};
-    if (count == 0 || count > SUBJECTS_MAX) {
+    if (count == 0 || count > SPR_BENCH_SUBJECTS_MAX) {
         return spr_fail(err, SPR_EINPUT, "%zu functions to time: expected 1 to %d", count,
-                        SUBJECTS_MAX);
+                        SPR_BENCH_SUBJECTS_MAX);
     }
     s.samples = spr_calloc(count * SPR_BENCH_SAMPLES_MAX, sizeof *s.samples);
     double *kept = s.samples

@@ -10,6 +10,8 @@
 
 #include "sproof/validation.h"
 
+#define SPR_BENCH_SUBJECTS_MAX 64
+
 /* Most samples kept of one subject. */
 #define SPR_BENCH_SAMPLES_MAX 512
 

@@ -391,6 +391,7 @@ static enum spr_status calibrate_calls(const struct spr_calibration *c,
                                        struct spr_kernel_rates *rates, struct spr_error *err)
 {
     if (c->threads == 1) {
+        rates->transfer_s = rates->transfer_s > 0 ? rates->transfer_s : (double)NAN;
         return time_call(c, 1, &rates->call_s, err);
     }
     rates->parallel_threads = c->threads;

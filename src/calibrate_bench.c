@@ -3,7 +3,6 @@
 #include "calibrate_bench.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
@@ -14,10 +13,13 @@
 
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
 #define NEAR_STEPS 4096
-#define DRAWN_STEPS 65536
+#define DRAWN_STEPS 262144
+#define DRAWN_SEGMENTS 65536
+#define NONE UINT32_MAX
 #define WINDOWS 64
 #define SHUFFLE_TILES 64
 #define SHUFFLE_WINDOW_TILES 1024
+/* In a hurry what few caches can hold is taken to be farther away. */
 #define QUICK_WARM_BYTES (16 * 1048576.0)
 #define SAMPLES 5
 
@@ -33,9 +35,9 @@ struct spr_bench {
     size_t steps[WINDOWS]; /* of each window */
     int windows;
     uint64_t random;
-    /* By steps of a row group: how many there are; one more than where an earlier one's
-     * columns begin, 0: none. */
-    uint32_t counts[SPR_PANEL_MAX + 1], like[SPR_PANEL_MAX + 1];
+    /* By steps of a row group: how many there are, the last one drawn, whose columns come next. */
+    uint32_t counts[SPR_PANEL_MAX + 1], last[SPR_PANEL_MAX + 1], next[SPR_PANEL_MAX + 1];
+    uint32_t earlier[DRAWN_SEGMENTS]; /* of as many steps */
 };
 
 static size_t step_values(const struct spr_trial *trial, int lanes)
@@ -105,22 +107,31 @@ static size_t draw_steps(struct spr_bench *b, size_t mean)
     return steps < 1 ? 1 : (size_t)(steps + 0.5);
 }
 
-/* Rising, one in each of as many equal parts as there are steps; drawing takes longer than
- * multiplying, so of many the later ones are like an earlier one of that length. */
-static void draw_columns(struct spr_bench *b, size_t at, size_t steps, size_t chunks,
+/* Rising, one in each of as many equal parts as there are steps. Drawing takes longer than
+ * multiplying: a segment behind many has the columns of one of them, those of its length in turn,
+ * so that neighbours never read the same of X. */
+static void draw_columns(struct spr_bench *b, struct spr_segment *s, size_t chunks,
                          size_t chunk)
 {
-    const double part = (double)chunks / (double)steps;
-    uint32_t *like = &b->like[steps];
-    if (at >= DRAWN_STEPS && *like > 0) {
-        memcpy(b->index + at, b->index + *like - 1, steps * sizeof *b->index);
+    const double part = (double)chunks / s->steps;
+    const uint32_t number = (uint32_t)(s - b->segment);
+    uint32_t *last = &b->last[s->steps], *next = &b->next[s->steps];
+    if (s->index >= DRAWN_STEPS && *last != NONE && b->earlier[*last] != NONE) {
+        const uint32_t like = *next;
+        *next = b->earlier[like] != NONE ? b->earlier[like] : *last;
+        memcpy(b->index + s->index, b->index + b->segment[like].index,
+               s->steps * sizeof *b->index);
         return;
     }
-    for (size_t j = 0; j < steps; j++) {
-        double column = ((double)j + spr_random_unit(&b->random)) * part;
-        b->index[at + j] = (uint16_t)((size_t)column * chunk);
+    for (size_t j = 0; j < s->steps; j++) {
+        size_t column = (size_t)(((double)j + spr_random_unit(&b->random)) * part);
+        column = column < chunks ? column : chunks - 1; /* the product may be rounded up */
+        b->index[s->index + j] = (uint16_t)(column * chunk);
     }
-    *like = (uint32_t)at + 1;
+    if (number < DRAWN_SEGMENTS) {
+        b->earlier[number] = *last;
+        *last = *next = number;
+    }
 }
 
 /* Row groups in windows that are run one after another: all of them together are the
@@ -157,14 +168,17 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
     if (!spr_grow(&b->segment, &b->segment_room, segments, sizeof *b->segment)) {
         return false;
     }
-    size_t all = 0;
-    memset(b->like, 0, sizeof b->like);
+    size_t all = 0, longest = 0;
     for (size_t i = 0; i < segments; i++) {
         b->segment[i].steps = (uint32_t)(whole ? columns : draw_steps(b, mean));
         if (b->segment[i].steps > columns / chunk) {
             b->segment[i].steps = (uint32_t)(columns / chunk);
         }
         all += b->segment[i].steps;
+        longest = b->segment[i].steps > longest ? b->segment[i].steps : longest;
+    }
+    for (size_t i = 0; i <= longest && !dense; i++) {
+        b->last[i] = NONE;
     }
     if (!room_for(b, segments, dense ? 1 : all, all * values, columns * n + 16, rows * n)) {
         return false;
@@ -189,7 +203,7 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
             s->index = dense ? 0 : (uint32_t)step;
             s->value = value;
             if (!dense) {
-                draw_columns(b, step, s->steps, columns / chunk, chunk);
+                draw_columns(b, s, columns / chunk, chunk);
                 step += s->steps;
             }
             value += s->steps * values;
@@ -313,10 +327,12 @@ static double time_trial(const struct spr_calibration *c, struct spr_bench *b,
     if (!(shuffle ? build_shuffle(b, t) : build(b, t, spr_isa_lanes(c->isa)))) {
         return (double)NAN;
     }
-    /* Once through all of it, so that what a cache can hold is there. */
+    /* Once through all of it, so that what a cache can hold is there. What none can hold is read
+     * from its middle on: the beginning may be there from the trial before. */
     do {
         run_windows(c, b, tiles, 0, &next);
     } while (next != 0 && t->w_bytes <= warm_bytes);
+    next = t->w_bytes <= warm_bytes ? 0 : b->windows / 2;
     for (int i = 0; i < SAMPLES; i++) {
         struct sample s = run_windows(c, b, tiles, seconds, &next);
         least = fmin(least, s.seconds / s.steps);
@@ -367,43 +383,6 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
     double seconds = sum / count;
     team->failed = team->failed || isnan(sum) || !spr_least_time(c, &seconds);
     return seconds;
-}
-
-bool spr_team_build(struct spr_team *team, enum spr_isa isa, const struct spr_trial *trial)
-{
-    for (int t = 0; t < team->threads; t++) {
-        if (!build(&team->bench[t], trial, spr_isa_lanes(isa))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void spr_team_size(const struct spr_team *team, double *steps, double *groups)
-{
-    *steps = *groups = 0;
-    for (int w = 0; w < team->bench->windows; w++) {
-        *steps += (double)team->bench->steps[w];
-        *groups += team->bench->strip[w].end - team->bench->strip[w].begin;
-    }
-}
-
-void spr_team_pass(const struct spr_team *team, enum spr_isa isa, int times)
-{
-    const struct spr_tiles *tiles = spr_tiles_of(isa);
-#ifdef _OPENMP
-#pragma omp parallel num_threads(team->threads) if (team->threads > 1)
-#endif
-    {
-#ifdef _OPENMP
-        const struct spr_bench *b = &team->bench[omp_get_thread_num()];
-#else
-        const struct spr_bench *b = team->bench;
-#endif
-        for (int i = 0; i < times * b->windows; i++) {
-            tiles->matrix(&b->strips, i % b->windows, b->x, b->y);
-        }
-    }
 }
 
 bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration)

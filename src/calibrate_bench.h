@@ -35,13 +35,6 @@ struct spr_team {
 bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration);
 void spr_team_free(struct spr_team *team);
 
-/* The trial's matrix on every thread, for spr_team_pass; false when out of memory. */
-bool spr_team_build(struct spr_team *team, enum spr_isa isa, const struct spr_trial *trial);
-/* Steps and row groups of one thread's pass. */
-void spr_team_size(const struct spr_team *team, double *steps, double *groups);
-/* Multiplies all of it so many times, on every thread at once. */
-void spr_team_pass(const struct spr_team *team, enum spr_isa isa, int times);
-
 /* Seconds of a step with its share of its row group, on every thread of the team at once;
  * *steps: mean steps of a row group. NAN when out of memory. */
 double spr_team_time(const struct spr_calibration *calibration, struct spr_team *team,

@@ -103,12 +103,13 @@ static void refill(struct bench *b)
     }
 }
 
-/* Writing what another thread has read, less writing it once more. */
-static double rewrite_sample(const struct spr_calibration *c, struct bench *team)
+/* Seconds of writing what another thread has read, and of writing it once more. */
+static void rewrite_sample(const struct spr_calibration *c, struct bench *team,
+                           double *first_s, double *again_s)
 {
-    double slowest = 0;
+    double first = 0, again = 0;
 #ifdef _OPENMP
-#pragma omp parallel num_threads(c->threads) reduction(max : slowest)
+#pragma omp parallel num_threads(c->threads) reduction(max : first, again)
 #endif
     {
 #ifdef _OPENMP
@@ -116,7 +117,6 @@ static double rewrite_sample(const struct spr_calibration *c, struct bench *team
 #else
         struct bench *b = team;
 #endif
-        double at[3];
         write_all(b, 1);
 #ifdef _OPENMP
 #pragma omp barrier
@@ -125,14 +125,15 @@ static double rewrite_sample(const struct spr_calibration *c, struct bench *team
 #ifdef _OPENMP
 #pragma omp barrier
 #endif
-        at[0] = c->clock_s();
-        for (int i = 1; i < 3; i++) {
-            write_all(b, (float)i);
-            at[i] = c->clock_s();
-        }
-        slowest = fmax(0, 2 * at[1] - at[0] - at[2]);
+        double begin = c->clock_s();
+        write_all(b, 2);
+        double middle = c->clock_s();
+        write_all(b, 3);
+        again = c->clock_s() - middle;
+        first = middle - begin;
     }
-    return slowest;
+    *first_s = first;
+    *again_s = again;
 }
 
 /* Seconds of one call, on every thread at once. */
@@ -179,8 +180,9 @@ static bool measure(const struct spr_calibration *c, struct bench *team,
 {
     *out = (struct spr_function_rates){
         .isa = c->isa, .threads = c->threads, .function = function};
+    const bool rewrite = function == SPR_FUNCTION_REWRITE;
     for (size_t f = 0; f < FOOTPRINTS; f++) {
-        double times[REPEATS];
+        double times[REPEATS], again[REPEATS] = {0}; /* what is not counted of them */
         int64_t rows = (int64_t)(footprints[f] / (TOKENS * sizeof(float)));
         if (function == SPR_FUNCTION_OPERANDS && rows < 3 * HEAD) {
             rows = 3 * HEAD;
@@ -191,19 +193,22 @@ static bool measure(const struct spr_calibration *c, struct bench *team,
             team[t].rows = rows;
         }
         for (int r = 0; r < REPEATS; r++) {
-            times[r] = function == SPR_FUNCTION_REWRITE
-                           ? rewrite_sample(c, team)
-                           : sample(c, team, c->quick ? QUICK_SAMPLE_S : SAMPLE_S);
+            if (rewrite) {
+                rewrite_sample(c, team, &times[r], &again[r]);
+            } else {
+                times[r] = sample(c, team, c->quick ? QUICK_SAMPLE_S : SAMPLE_S);
+            }
         }
         qsort(times, REPEATS, sizeof times[0], by_value);
-        if (!spr_least_time(c, &times[REPEATS / 2])) {
+        qsort(again, REPEATS, sizeof again[0], by_value);
+        if (!spr_least_time(c, &times[REPEATS / 2]) ||
+            !spr_least_time(c, &again[REPEATS / 2])) {
             return false;
         }
         double bytes = (double)rows * TOKENS * sizeof(float);
-        double each = times[REPEATS / 2] / elements(&team[0]);
+        double each = fmax(0, times[REPEATS / 2] - again[REPEATS / 2]) / elements(&team[0]);
         size_t at = out->element.count;
-        if ((each > 0 || function == SPR_FUNCTION_REWRITE) &&
-            (at == 0 || bytes > out->element.bytes[at - 1])) {
+        if ((each > 0 || rewrite) && (at == 0 || bytes > out->element.bytes[at - 1])) {
             out->element.bytes[at] = bytes;
             out->element.step_s[at] = each;
             out->element.count++;

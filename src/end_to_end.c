@@ -10,7 +10,6 @@
 #include "line_transfer.h"
 #include "sproof/inspect.h"
 #include "sproof/schedule.h"
-#include "tile_check.h"
 #include "validate_parts.h"
 
 #define BUDGET_S 20.0
@@ -179,58 +178,6 @@ static void measure_parts(const struct spr_encoder_trial *r, struct spr_encoder_
     }
 }
 
-/* What is timed between the encoders: whether the machine is as it was when it was probed. */
-struct state {
-    struct spr_tile_check tile[2]; /* near, far */
-    struct spr_measurement tile_time[2], transfer_time;
-    bool has_tile[2];
-    int threads;
-};
-
-static size_t add_state(const struct spr_encoder_trial *r, struct state *state,
-                        struct spr_subject *subjects)
-{
-    const struct spr_validate_options *o = r->options->validate;
-    const struct spr_kernel_rates *kernels = r->machine->kernels;
-    size_t count = 0;
-    *state = (struct state){.threads = o->threads};
-    if (o->clock_s) { /* of the caller's, which tells nothing of this machine */
-        return 0;
-    }
-    for (int far = 0; far < 2; far++) {
-        struct spr_tile_check *tile = &state->tile[far];
-        state->has_tile[far] =
-            spr_tile_check_make(r->machine, o->isa, o->threads, far != 0, tile);
-        if (state->has_tile[far]) {
-            subjects[count++] =
-                (struct spr_subject){spr_tile_check_run, tile, &state->tile_time[far], 0};
-        }
-    }
-    if (kernels && kernels->transfer_s > 0 && spr_line_transfer_can(o->threads)) {
-        subjects[count++] = (struct spr_subject){spr_line_transfer_run, &state->threads,
-                                                 &state->transfer_time, 0};
-    }
-    return count;
-}
-
-static void end_state(const struct spr_encoder_trial *r, struct state *state)
-{
-    struct spr_machine_state *out = &r->validation->state;
-    out->tile_s = state->tile_time[0].median_s;
-    out->probed_tile_s = state->tile[0].probed_s;
-    out->far_tile_s = state->tile_time[1].median_s;
-    out->probed_far_tile_s = state->tile[1].probed_s;
-    if (state->transfer_time.median_s > 0) {
-        out->transfer_s = state->transfer_time.median_s / SPR_LINE_HOPS;
-        out->probed_transfer_s = r->machine->kernels->transfer_s;
-    }
-    for (int far = 0; far < 2; far++) {
-        if (state->has_tile[far]) {
-            spr_tile_check_free(&state->tile[far]);
-        }
-    }
-}
-
 static enum spr_status time_entries(struct spr_encoder_trial *r,
                                     struct spr_end_to_end_case *cases, struct spr_error *err)
 {
@@ -243,18 +190,13 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
                                     .budget_s = isnan(o->budget_s) ? BUDGET_S : o->budget_s,
                                     .switches = o->clock_s ? NULL : spr_host_switches,
                                     .stop = o->stop};
-    struct state state;
-    struct spr_subject *subjects = spr_calloc(r->count + 3, sizeof *subjects);
-    if (!subjects) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < r->count; i++) {
+    struct spr_subject *subjects = spr_calloc(r->count, sizeof *subjects);
+    enum spr_status status = subjects ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    for (size_t i = 0; i < r->count && subjects; i++) {
         subjects[i] = (struct spr_subject){run_entry, &r->entry[i], &cases[i].measured, 0};
     }
-    const size_t count = r->count + add_state(r, &state, subjects + r->count);
-    enum spr_status status =
-        spr_bench_run(&bench, subjects, count, &r->validation->arena, err);
-    end_state(r, &state);
+    status = status ? status
+                    : spr_bench_run(&bench, subjects, r->count, &r->validation->arena, err);
     spr_free(subjects);
     for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
         const struct spr_encoder *e = &r->entry[i].encoder;
@@ -306,8 +248,7 @@ static void judge(const struct spr_encoder_trial *r, struct spr_end_to_end_case 
     for (size_t i = 0; i < r->count; i++) {
         struct spr_end_to_end_case *c = &cases[i];
         c->error = c->expected_s / c->measured.median_s - 1;
-        c->inconclusive =
-            spr_bench_inconclusive(&c->measured) || spr_machine_changed(&r->validation->state);
+        c->inconclusive = spr_bench_inconclusive(&c->measured);
         c->expected_speedup = c->measured_speedup = c->speedup_error = (double)NAN;
         c->amdahl_ceiling = (double)NAN;
         if (i > 0) {
@@ -359,6 +300,11 @@ static double fma_rate(const struct spr_validate_options *o)
     return o->clock_s ? (double)NAN : spr_fma_rate(o->isa, o->threads, spr_cpu_clock_s);
 }
 
+static double transfer_s(const struct spr_validate_options *o)
+{
+    return o->clock_s ? (double)NAN : spr_line_transfer_s(o->threads, spr_cpu_clock_s);
+}
+
 /* The dense encoder's last states, tokens x hidden. */
 static void give_output(const struct spr_encoder_trial *r)
 {
@@ -382,6 +328,7 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
     *validation = (struct spr_validation){.seed = o->seed,
                                           .machine = *machine,
                                           .drift = (double)NAN,
+                                          .transfer_s = (double)NAN,
                                           .peak_flops_per_s = (double)NAN};
     *machine = (struct spr_machine){0};
     struct spr_encoder_trial r = {.network = network,
@@ -391,11 +338,16 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
                                   .count = network->variant_count + 1,
                                   .clock_s = o->clock_s ? o->clock_s : spr_cpu_clock_s};
     enum spr_status status = spr_encoder_source_make(network, options, &r.source, err);
+    if (status == SPR_OK && r.count > SPR_BENCH_SUBJECTS_MAX) {
+        status = spr_fail(err, SPR_EINPUT, "end to end: %zu variants: expected at most %d",
+                          network->variant_count, SPR_BENCH_SUBJECTS_MAX - 1);
+    }
     if (status == SPR_OK) {
         spr_host_note_state(notes);
-        double before = fma_rate(o);
+        double before = fma_rate(o), transfer_before_s = transfer_s(o);
         status = run_all(&r, err);
         double after = fma_rate(o);
+        validation->transfer_s = fmax(transfer_before_s, transfer_s(o));
         validation->peak_flops_per_s = fmax(before, after);
         validation->drift = after / before - 1;
     }

@@ -63,8 +63,7 @@ static double head_product(const struct spr_encoder_trial *r, const struct spr_p
                                                                   : (double)NAN;
 }
 
-/* Keys and values: every thread reads what the others wrote, and in the next layer writes again
- * what they have read. */
+/* Keys and values that the others wrote. */
 static double exchange_time(const struct spr_encoder_trial *r)
 {
     const double rows = 2 * (double)r->source.shape.hidden;

@@ -129,10 +129,12 @@ static enum spr_status add_kernels(const struct maker *make, struct spr_error *e
         return SPR_OK;
     }
     /* A team of another size starts and ends in another time. */
+    if (rates.parallel_threads != make->threads) {
+        rates.transfer_s = (double)NAN; /* of other threads */
+    }
     if (rates.parallel_threads != make->threads && region_s > 0) {
         rates.parallel_s = region_s;
         rates.parallel_threads = make->threads;
-        rates.transfer_s = (double)NAN;
     }
     const struct spr_kernel_rates *kept =
         spr_tiles_keep(&make->machine->arena, &rates, (unsigned)make->isa, make->threads);

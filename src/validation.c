@@ -335,41 +335,16 @@ static void put_end_to_end(struct spr_emit *out, const struct spr_end_to_end_cas
     spr_emit_close(out, '}');
 }
 
-#define CHANGED 0.10
-
-bool spr_machine_changed(const struct spr_machine_state *s)
-{
-    return (s->tile_s > 0 && fabs(s->tile_s / s->probed_tile_s - 1) > CHANGED) ||
-           (s->far_tile_s > 0 && fabs(s->far_tile_s / s->probed_far_tile_s - 1) > CHANGED);
-}
-
-/* Two times, or null where there are none. */
-static void put_pair(struct spr_emit *out, const char *now_key, double now_s,
-                     const char *probed_key, double probed_s)
-{
-    spr_emit_number(out, now_key, now_s > 0 ? now_s : (double)NAN);
-    spr_emit_number(out, probed_key, now_s > 0 ? probed_s : (double)NAN);
-}
-
-static void put_state(struct spr_emit *out, const struct spr_machine_state *s)
-{
-    spr_emit_open(out, "state", '{');
-    put_pair(out, "tile_s", s->tile_s, "probed_tile_s", s->probed_tile_s);
-    put_pair(out, "far_tile_s", s->far_tile_s, "probed_far_tile_s", s->probed_far_tile_s);
-    put_pair(out, "transfer_s", s->transfer_s, "probed_transfer_s", s->probed_transfer_s);
-    spr_emit_close(out, '}');
-}
-
 static void put_encoders(struct spr_emit *out, const struct spr_validation *v)
 {
     if (v->end_to_end_count == 0) {
         spr_emit_null(out, "tokens");
-        spr_emit_null(out, "state");
+        spr_emit_null(out, "transfer_s");
         spr_emit_null(out, "end_to_end");
         return;
     }
     spr_emit_number(out, "tokens", (double)v->tokens);
-    put_state(out, &v->state);
+    spr_emit_number(out, "transfer_s", v->transfer_s);
     spr_emit_open(out, "end_to_end", '[');
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         put_end_to_end(out, &v->end_to_end[i]);

@@ -71,7 +71,7 @@ enum spr_function {
 };
 #define SPR_FUNCTION_COUNT 6
 
-/* "softmax", "gelu", "layer_norm", "operands", "exchange". */
+/* "softmax", "gelu", "layer_norm", "operands", "exchange", "rewrite". */
 const char *spr_function_name(enum spr_function function);
 
 /* Seconds an element takes on one thread while `threads` do the same, against the bytes that

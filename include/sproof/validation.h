@@ -101,13 +101,6 @@ struct spr_validation_summary {
     size_t above_roof;
 };
 
-/* Whether the machine was as the probe found it, timed between the timed runs; 0: not known. */
-struct spr_machine_state {
-    double tile_s, probed_tile_s; /* steps of a calibrated register tile, its weights near */
-    double far_tile_s, probed_far_tile_s; /* the same, its weights from memory */
-    double transfer_s, probed_transfer_s; /* a cache line to the next thread */
-};
-
 struct spr_validation {
     struct spr_record_head head;
     struct spr_machine machine;
@@ -122,15 +115,12 @@ struct spr_validation {
     size_t case_count, case_capacity;
     struct spr_end_to_end_case *end_to_end; /* of the arena; the first is dense */
     size_t end_to_end_count;
-    int64_t tokens;                 /* of end_to_end */
-    struct spr_machine_state state; /* with end_to_end */
-    const char **not_measured;      /* "conv_dw_1: depthwise" */
+    int64_t tokens;    /* of end_to_end */
+    double transfer_s; /* of end_to_end: a cache line to the next thread; NAN: not timed */
+    const char **not_measured; /* "conv_dw_1: depthwise" */
     size_t not_measured_count;
     struct spr_arena arena; /* owns texts and samples; the two lists are of spr_grow */
 };
-
-/* A tile takes more than 10 % longer or shorter than when the machine was probed. */
-bool spr_machine_changed(const struct spr_machine_state *state);
 
 /* Cases of one kind of mask and thread count, summarised; false when there is none. */
 bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,

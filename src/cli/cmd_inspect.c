@@ -321,7 +321,7 @@ static enum spr_status write_masks(struct work *w)
         }
     }
     if (directory && status == SPR_OK && !w->cli->quiet) {
-        fprintf(w->cli->err, "wrote %zu mask%s to %s/\n", written, written == 1 ? "" : "s",
+        fprintf(w->cli->err, "wrote %zu mask%s to %s\n", written, written == 1 ? "" : "s",
                 directory);
     }
     return status;

@@ -92,11 +92,6 @@ static enum spr_status judge_end_to_end(const struct validate_work *w)
         noisy += v->end_to_end[i].inconclusive;
         worst = fmax(worst, fabs(v->end_to_end[i].error));
     }
-    if (spr_machine_changed(&v->state)) {
-        return spr_fail(w->err, SPR_EINCONCLUSIVE,
-                        "inconclusive: the machine is not as it was probed: quiet it, or run "
-                        "sproof probe again");
-    }
     if (2 * noisy > v->end_to_end_count) {
         return spr_fail(w->err, SPR_EINCONCLUSIVE,
                         "inconclusive: %zu of %zu encoders are too noisy to tell", noisy,

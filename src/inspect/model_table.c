@@ -130,8 +130,8 @@ enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct sp
                                    ? weights->tensor[w->tensor].file
                                    : "weights";
             return spr_fail(err, SPR_EINPUT,
-                            "%s: layer '%.200s': its n is not in the file: expected %s", file,
-                            w->layer,
+                            "%.200s: layer '%.200s': its n is not in the file: expected %s",
+                            file, w->layer,
                             w->op == SPR_OP_LINEAR ? "--tokens N"
                                                    : "an ONNX file with shapes, or a table by "
                                                      "scripts/python/sproof_export.py");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole encoders: predicted beside measured, and where the time goes. */
 #include <math.h>
-#include <string.h>
 
 #include "sproof/report.h"
 #include "table.h"
@@ -95,36 +94,21 @@ static const struct spr_end_to_end_case *worst_of(const struct spr_validation *v
     return worst;
 }
 
-/* What a cache line takes to the next thread varies; multiples tell that the cores are others. */
-#define TRANSFER_NOTED 0.5
+/* It varies; that much tells that the cores are others. */
+#define FARTHER 1.5
 
-static void put_state(FILE *file, const struct spr_validation *v)
+static void put_transfer(FILE *file, const struct spr_validation *v)
 {
-    const struct spr_machine_state *s = &v->state;
-    const double farther = s->transfer_s / s->probed_transfer_s - 1;
-    bool changed = spr_machine_changed(s) || fabs(farther) > TRANSFER_NOTED;
-    char line[512] = "since the probe:";
-    size_t start = strlen(line), at = start;
-    if (s->tile_s > 0) {
-        at += (size_t)snprintf(line + at, sizeof line - at,
-                               " a register tile takes %.2fx the time",
-                               s->tile_s / s->probed_tile_s);
-    }
-    if (s->far_tile_s > 0) {
-        at +=
-            (size_t)snprintf(line + at, sizeof line - at, "%s with weights from memory %.2fx",
-                             at > start ? "," : "", s->far_tile_s / s->probed_far_tile_s);
-    }
-    if (s->transfer_s > 0) {
-        at += (size_t)snprintf(line + at, sizeof line - at,
-                               "%s a cache line to the next thread %.0f ns, was %.0f",
-                               at > start ? ";" : "", 1e9 * s->transfer_s,
-                               1e9 * s->probed_transfer_s);
-    }
-    if (at > start) {
-        snprintf(line + at, sizeof line - at, "%s",
-                 changed ? "; the machine is not as it was probed, and times differ for that"
-                         : "");
+    const double probed_s = v->machine.kernels ? v->machine.kernels->transfer_s : (double)NAN;
+    char line[256];
+    if (v->transfer_s > 0 && probed_s > 0) {
+        bool other = v->transfer_s > FARTHER * probed_s || probed_s > FARTHER * v->transfer_s;
+        snprintf(line, sizeof line,
+                 "a cache line goes to the next thread in %.0f ns, when probed in %.0f%s",
+                 1e9 * v->transfer_s, 1e9 * probed_s,
+                 other
+                     ? ": the threads are on other cores now, and the times are others for it"
+                     : "");
         spr_text_wrapped(file, line, 0);
     }
 }
@@ -134,7 +118,7 @@ void spr_report_end_to_end(FILE *file, const struct spr_validation *validation)
     const struct spr_validation *v = validation;
     const struct spr_end_to_end_case *worst = worst_of(v);
     char text[512];
-    put_state(file, v);
+    put_transfer(file, v);
     fprintf(file, "\nend to end, %lld tokens, activations flowing through the layers\n\n",
             (long long)v->tokens);
     put_times(file, v);
