@@ -20,6 +20,7 @@
 #define NEAR_BYTES SPR_NEAR_X_BYTES
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define HALF_TRIALS 3
+#define TURNS 3
 /* Columns of the X tile beside which row groups are timed. */
 #define GROUP_COLUMNS 48
 #define NEAR_Y_BYTES (128 * KIB)
@@ -120,12 +121,17 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
         trial.x_bytes = 4 * SPR_SHUFFLE_COLUMNS * sizeof(float); /* or W would not be near */
         trial.steps = LONG_STEPS / 2;
     }
+    const size_t long_trial = trial.steps;
     double per_step = spr_team_time(c, team, &trial, &long_steps);
     for (size_t i = 0; i < effort->groups.count; i++) {
         trial.steps = (size_t)effort->groups.at[i];
         steps[i] = 1;
         double step_s = spr_team_time(c, team, &trial, &steps[i]);
         group_s[i] = step_s * steps[i];
+        /* In turns with what is taken from it: one that was disturbed would spoil all. */
+        trial.steps = long_trial;
+        per_step =
+            i % 2 ? fmin(per_step, spr_team_time(c, team, &trial, &long_steps)) : per_step;
     }
     /* Long row groups have a cost of their own too: that of middling ones. */
     size_t some = effort->groups.count > 0 ? effort->groups.count - 1 : 0;
@@ -169,33 +175,44 @@ static void sweep_y(const struct spr_calibration *c, struct spr_team *team,
     smooth(out);
 }
 
+/* A row group of SHORT_STEPS, each of step_s: what is drawn has some more or less. */
 static double group_seconds(const struct spr_calibration *c, struct spr_team *team,
-                            struct spr_trial trial)
+                            struct spr_trial trial, double step_s)
 {
     double steps = 1;
     trial.steps = SHORT_STEPS;
-    double step_s = spr_team_time(c, team, &trial, &steps);
-    return step_s * steps;
+    double each_s = spr_team_time(c, team, &trial, &steps);
+    return each_s * steps - (steps - SHORT_STEPS) * step_s;
 }
 
+/* What sums that do not start from zero, and rows that do not start at cache lines, add to a row
+ * group: a few parts of a hundred of what is timed, so that all are timed in turns. */
 static void calibrate_strip(const struct spr_calibration *c, struct spr_team *team,
                             struct spr_trial trial, struct spr_tile_rates *out)
 {
-    double aligned = group_seconds(c, team, trial);
+    double plain_s = HUGE_VAL, panel_s = HUGE_VAL, crossing_s = HUGE_VAL;
+    double step_s = HUGE_VAL, crossing_step_s = HUGE_VAL, steps = 1;
+    const bool crosses = spr_isa_lanes(c->isa) > 1;
     sweep_y(c, team, trial, &out->y);
-    trial.first = false;
-    out->panel_group_s = fmax(0, group_seconds(c, team, trial) - aligned);
-    /* Without the share of the steps, which the unaligned step has. */
-    trial.first = true;
-    if (spr_isa_lanes(c->isa) == 1) {
-        return;
+    for (int turn = 0; turn < TURNS; turn++) {
+        step_s = fmin(step_s, spr_team_time(c, team, &trial, &steps));
+        plain_s = fmin(plain_s, group_seconds(c, team, trial, step_s));
+        trial.first = false;
+        panel_s = fmin(panel_s, group_seconds(c, team, trial, step_s));
+        trial.first = true;
+        trial.unaligned = crosses;
+        if (crosses) {
+            crossing_step_s = fmin(crossing_step_s, spr_team_time(c, team, &trial, &steps));
+            crossing_s = fmin(crossing_s, group_seconds(c, team, trial, crossing_step_s));
+        }
+        trial.unaligned = false;
     }
-    trial.unaligned = true;
-    double unaligned = group_seconds(c, team, trial), long_steps = 1, step_s;
-    step_s = spr_team_time(c, team, &trial, &long_steps);
-    trial.unaligned = false;
-    step_s -= spr_team_time(c, team, &trial, &long_steps);
-    out->unaligned_group_s = fmax(0, unaligned - aligned - SHORT_STEPS * step_s);
+    out->panel_group_s = fmax(0, panel_s - plain_s);
+    if (crosses) {
+        /* Without the share of the steps, which the unaligned step has. */
+        out->unaligned_group_s =
+            fmax(0, crossing_s - plain_s - SHORT_STEPS * (crossing_step_s - step_s));
+    }
 }
 
 /* strip: the rates of the indexed tile of the same size, whose row groups cost what those of a
