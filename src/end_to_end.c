@@ -328,7 +328,8 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
     *validation = (struct spr_validation){.seed = o->seed,
                                           .machine = *machine,
                                           .drift = (double)NAN,
-                                          .transfer_s = (double)NAN,
+                                          .transfer_before_s = (double)NAN,
+                                          .transfer_after_s = (double)NAN,
                                           .peak_flops_per_s = (double)NAN};
     *machine = (struct spr_machine){0};
     struct spr_encoder_trial r = {.network = network,
@@ -344,10 +345,11 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
     }
     if (status == SPR_OK) {
         spr_host_note_state(notes);
-        double before = fma_rate(o), transfer_before_s = transfer_s(o);
+        double before = fma_rate(o);
+        validation->transfer_before_s = transfer_s(o);
         status = run_all(&r, err);
         double after = fma_rate(o);
-        validation->transfer_s = fmax(transfer_before_s, transfer_s(o));
+        validation->transfer_after_s = transfer_s(o);
         validation->peak_flops_per_s = fmax(before, after);
         validation->drift = after / before - 1;
     }
