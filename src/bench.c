@@ -168,7 +168,8 @@ static bool look(struct session *s)
         s->results[i].sample_count = s->rounds;
         s->results[i].disturbed = s->disturbed[i];
         spr_bench_summarise(&s->results[i], s->bench->random);
-        narrow = narrow && narrower(&s->results[i], SPR_BENCH_NARROW);
+        narrow =
+            narrow && (s->subjects[i].beside || narrower(&s->results[i], SPR_BENCH_NARROW));
     }
     return narrow;
 }

@@ -33,6 +33,7 @@ struct spr_subject {
     struct spr_measurement *result;
     double pause_s; /* idle before each sample: threads of another subject's team that wait by
                      * spinning would take the cores from this one */
+    bool beside;    /* its interval is not waited for: others are what is to be known */
 };
 
 struct spr_bench {

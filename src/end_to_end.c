@@ -178,6 +178,15 @@ static void measure_parts(const struct spr_encoder_trial *r, struct spr_encoder_
     }
 }
 
+/* As the probe found it; NAN where that or this run cannot tell. */
+static double threads_apart(const struct spr_encoder_trial *r)
+{
+    const struct spr_kernel_rates *kernels = r->machine->kernels;
+    bool told = kernels && !r->options->validate->clock_s && /* a clock of the caller's */
+                kernels->parallel_threads == r->options->validate->threads;
+    return told ? kernels->transfer_s : (double)NAN;
+}
+
 static enum spr_status time_entries(struct spr_encoder_trial *r,
                                     struct spr_end_to_end_case *cases, struct spr_error *err)
 {
@@ -190,13 +199,28 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
                                     .budget_s = isnan(o->budget_s) ? BUDGET_S : o->budget_s,
                                     .switches = o->clock_s ? NULL : spr_host_switches,
                                     .stop = o->stop};
-    struct spr_subject *subjects = spr_calloc(r->count, sizeof *subjects);
+    struct spr_subject *subjects = spr_calloc(r->count + 1, sizeof *subjects);
+    struct spr_measurement round = {0};
+    int threads = o->threads;
     enum spr_status status = subjects ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
     for (size_t i = 0; i < r->count && subjects; i++) {
-        subjects[i] = (struct spr_subject){run_entry, &r->entry[i], &cases[i].measured, 0};
+        subjects[i] = (struct spr_subject){
+            .run = run_entry, .context = &r->entry[i], .result = &cases[i].measured};
     }
-    status = status ? status
-                    : spr_bench_run(&bench, subjects, r->count, &r->validation->arena, err);
+    /* Between the encoders, how far apart the threads are: a host may move them meanwhile. */
+    const bool team = threads_apart(r) > 0;
+    if (team && subjects) {
+        subjects[r->count] = (struct spr_subject){.run = spr_line_transfer_round,
+                                                  .context = &threads,
+                                                  .result = &round,
+                                                  .beside = true};
+    }
+    status =
+        status ? status
+               : spr_bench_run(&bench, subjects, r->count + team, &r->validation->arena, err);
+    if (team && status == SPR_OK) {
+        r->validation->transfer_s = round.median_s / SPR_LINE_HOPS;
+    }
     spr_free(subjects);
     for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
         const struct spr_encoder *e = &r->entry[i].encoder;
@@ -300,11 +324,6 @@ static double fma_rate(const struct spr_validate_options *o)
     return o->clock_s ? (double)NAN : spr_fma_rate(o->isa, o->threads, spr_cpu_clock_s);
 }
 
-static double transfer_s(const struct spr_validate_options *o)
-{
-    return o->clock_s ? (double)NAN : spr_line_transfer_s(o->threads, spr_cpu_clock_s);
-}
-
 /* The dense encoder's last states, tokens x hidden. */
 static void give_output(const struct spr_encoder_trial *r)
 {
@@ -328,8 +347,7 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
     *validation = (struct spr_validation){.seed = o->seed,
                                           .machine = *machine,
                                           .drift = (double)NAN,
-                                          .transfer_before_s = (double)NAN,
-                                          .transfer_after_s = (double)NAN,
+                                          .transfer_s = (double)NAN,
                                           .peak_flops_per_s = (double)NAN};
     *machine = (struct spr_machine){0};
     struct spr_encoder_trial r = {.network = network,
@@ -339,17 +357,15 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
                                   .count = network->variant_count + 1,
                                   .clock_s = o->clock_s ? o->clock_s : spr_cpu_clock_s};
     enum spr_status status = spr_encoder_source_make(network, options, &r.source, err);
-    if (status == SPR_OK && r.count > SPR_BENCH_SUBJECTS_MAX) {
+    if (status == SPR_OK && r.count > SPR_BENCH_SUBJECTS_MAX - 1) {
         status = spr_fail(err, SPR_EINPUT, "end to end: %zu variants: expected at most %d",
-                          network->variant_count, SPR_BENCH_SUBJECTS_MAX - 1);
+                          network->variant_count, SPR_BENCH_SUBJECTS_MAX - 2);
     }
     if (status == SPR_OK) {
         spr_host_note_state(notes);
         double before = fma_rate(o);
-        validation->transfer_before_s = transfer_s(o);
         status = run_all(&r, err);
         double after = fma_rate(o);
-        validation->transfer_after_s = transfer_s(o);
         validation->peak_flops_per_s = fmax(before, after);
         validation->drift = after / before - 1;
     }

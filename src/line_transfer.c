@@ -15,7 +15,6 @@
 #include "cpu.h"
 
 #define REPEATS 7
-#define HOPS 2000
 /* A thread that waits that long gives its core away. */
 #define SPINS 65536
 
@@ -35,7 +34,7 @@ static int go_round(int threads)
         const int me = omp_get_thread_num(), team = omp_get_num_threads();
 #pragma omp master
         went = team;
-        for (int hop = me; hop < HOPS; hop += team) {
+        for (int hop = me; hop < SPR_LINE_HOPS; hop += team) {
             for (int spins = 0;
                  atomic_load_explicit(&line.turn, memory_order_acquire) != hop;) {
                 if (++spins == SPINS) {
@@ -56,6 +55,11 @@ static int go_round(int threads)
 }
 #endif
 
+void spr_line_transfer_round(void *threads)
+{
+    (void)go_round(*(const int *)threads);
+}
+
 static int by_value(const void *left, const void *right)
 {
     const double *a = left, *b = right;
@@ -72,7 +76,7 @@ double spr_line_transfer_s(int threads, double (*clock_s)(void))
     for (int i = 0; i < REPEATS; i++) {
         double begin = clock_s();
         (void)go_round(threads);
-        times[i] = (clock_s() - begin) / HOPS;
+        times[i] = (clock_s() - begin) / SPR_LINE_HOPS;
     }
     qsort(times, REPEATS, sizeof times[0], by_value);
     return times[REPEATS / 2];

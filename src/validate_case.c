@@ -427,8 +427,8 @@ static enum spr_status time_all(const struct spr_validate_run *run,
     for (size_t i = 0; i < count; i++) {
         double idle_s = contenders[i]->packed ? SPR_BLAS_IDLE_S : TEAM_IDLE_S;
         bool alone = options->threads == 1 || !run->blas.library || bench.before;
-        subjects[i] = (struct spr_subject){run_contender, contenders[i],
-                                           &contenders[i]->measured, alone ? 0 : idle_s};
+        subjects[i] = (struct spr_subject){
+            run_contender, contenders[i], &contenders[i]->measured, alone ? 0 : idle_s, false};
     }
     enum spr_status status =
         spr_bench_run(&bench, subjects, count, &run->validation->arena, err);

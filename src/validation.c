@@ -339,14 +339,12 @@ static void put_encoders(struct spr_emit *out, const struct spr_validation *v)
 {
     if (v->end_to_end_count == 0) {
         spr_emit_null(out, "tokens");
-        spr_emit_null(out, "transfer_before_s");
-        spr_emit_null(out, "transfer_after_s");
+        spr_emit_null(out, "transfer_s");
         spr_emit_null(out, "end_to_end");
         return;
     }
     spr_emit_number(out, "tokens", (double)v->tokens);
-    spr_emit_number(out, "transfer_before_s", v->transfer_before_s);
-    spr_emit_number(out, "transfer_after_s", v->transfer_after_s);
+    spr_emit_number(out, "transfer_s", v->transfer_s);
     spr_emit_open(out, "end_to_end", '[');
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         put_end_to_end(out, &v->end_to_end[i]);

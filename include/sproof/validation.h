@@ -115,9 +115,8 @@ struct spr_validation {
     size_t case_count, case_capacity;
     struct spr_end_to_end_case *end_to_end; /* of the arena; the first is dense */
     size_t end_to_end_count;
-    int64_t tokens; /* of end_to_end */
-    /* With end_to_end: a cache line to the next thread; NAN: not timed. */
-    double transfer_before_s, transfer_after_s;
+    int64_t tokens;    /* of end_to_end */
+    double transfer_s; /* of end_to_end: a cache line to the next thread; NAN: not timed */
     const char **not_measured; /* "conv_dw_1: depthwise" */
     size_t not_measured_count;
     struct spr_arena arena; /* owns texts and samples; the two lists are of spr_grow */

@@ -97,23 +97,17 @@ static const struct spr_end_to_end_case *worst_of(const struct spr_validation *v
 /* It varies; that much tells that the cores are others. */
 #define FARTHER 1.5
 
-static bool moved(double now_s, double probed_s)
-{
-    return now_s > FARTHER * probed_s || probed_s > FARTHER * now_s;
-}
-
 static void put_transfer(FILE *file, const struct spr_validation *v)
 {
     const double probed_s = v->machine.kernels ? v->machine.kernels->transfer_s : (double)NAN;
-    const double before_s = v->transfer_before_s, after_s = v->transfer_after_s;
-    char line[320];
-    if (before_s > 0 && after_s > 0 && probed_s > 0) {
-        bool other = moved(before_s, probed_s) || moved(after_s, probed_s);
+    char line[256];
+    if (v->transfer_s > 0 && probed_s > 0) {
+        bool other = v->transfer_s > FARTHER * probed_s || probed_s > FARTHER * v->transfer_s;
         snprintf(line, sizeof line,
-                 "a cache line to the next thread took %.0f ns when probed, %.0f before the "
-                 "runs, %.0f after%s",
-                 1e9 * probed_s, 1e9 * before_s, 1e9 * after_s,
-                 other ? ": the threads were on other cores, and times differ for that" : "");
+                 "a cache line goes to the next thread in %.0f ns, when probed in %.0f%s",
+                 1e9 * v->transfer_s, 1e9 * probed_s,
+                 other ? ": the threads are on other cores now, and times differ for that"
+                       : "");
         spr_text_wrapped(file, line, 0);
     }
 }

@@ -61,7 +61,7 @@ static void test_constant(void)
     const double ten_us[] = {10e-6};
     struct fake fake = {ten_us, 1, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result, 0};
+    struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -84,7 +84,7 @@ static void test_noise_is_inconclusive(void)
     const double noisy[] = {1, 3};
     struct fake fake = {noisy, 2, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result, 0};
+    struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -102,12 +102,35 @@ static void test_noise_is_inconclusive(void)
     spr_arena_free(&arena);
 }
 
+/* A noisy subject beside a steady one: only the steady one's interval ends the run. */
+static void test_beside(void)
+{
+    const double steady[] = {1}, noisy[] = {1, 3, 2};
+    for (int beside = 0; beside < 2; beside++) {
+        struct fake fakes[2] = {{steady, 1, 0, 'a'}, {noisy, 3, 0, 'b'}};
+        struct spr_measurement results[2] = {{0}};
+        struct spr_subject subjects[2] = {{run, &fakes[0], &results[0], 0, false},
+                                          {run, &fakes[1], &results[1], 0, beside != 0}};
+        struct spr_arena arena = {0};
+        struct spr_error err = {0};
+        uint64_t random = 1;
+        struct spr_bench bench = fake_bench(&random);
+        reset();
+        bench.budget_s = 200;
+        CHECK_STATUS(SPR_OK, spr_bench_run(&bench, subjects, 2, &arena, &err), &err);
+        CHECK_INT(beside, results[0].sample_count == SPR_BENCH_SAMPLES_NARROW);
+        CHECK(beside || now_s - 1000 >= 200);
+        CHECK(results[1].median_s > 0);
+        spr_arena_free(&arena);
+    }
+}
+
 static void test_least_samples(void)
 {
     const double slow[] = {5};
     struct fake fake = {slow, 1, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result, 0};
+    struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -134,7 +157,7 @@ static void interleave(uint64_t seed, char *seen, size_t size)
     struct spr_bench bench = fake_bench(&seed);
     reset();
     for (size_t i = 0; i < 3; i++) {
-        subjects[i] = (struct spr_subject){run, &fakes[i], &results[i], 0};
+        subjects[i] = (struct spr_subject){run, &fakes[i], &results[i], 0, false};
     }
     bench.budget_s = 1e9;
     CHECK_STATUS(SPR_OK, spr_bench_run(&bench, subjects, 3, &arena, &err), &err);
@@ -183,7 +206,7 @@ static void test_before_makes_single_calls(void)
     const double ten_us[] = {10e-6};
     struct fake fake = {ten_us, 1, 0, 'a'};
     struct spr_measurement result = {0};
-    struct spr_subject subject = {run, &fake, &result, 0};
+    struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -223,7 +246,7 @@ static void test_disturbed(void)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct fake fake = {&rows[i].call_s, 1, 0, 'a'};
         struct spr_measurement result = {0};
-        struct spr_subject subject = {run_disturbed, &fake, &result, 0};
+        struct spr_subject subject = {run_disturbed, &fake, &result, 0, false};
         struct spr_arena arena = {0};
         struct spr_error err = {0};
         uint64_t random = 1;
@@ -245,7 +268,7 @@ static void test_stop(void)
     const double one[] = {1};
     struct fake fake = {one, 1, 0, 'a'};
     struct spr_measurement result = {.median_s = -1};
-    struct spr_subject subject = {run, &fake, &result, 0};
+    struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
@@ -316,6 +339,7 @@ int main(void)
 {
     test_constant();
     test_noise_is_inconclusive();
+    test_beside();
     test_least_samples();
     test_order();
     test_before_makes_single_calls();
