@@ -182,6 +182,10 @@ static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_is
         fprintf(cli->out, "; start and end of %d threads %.3g us (%.3g-%.3g)", probe->threads,
                 region.value * 1e6, region.low * 1e6, region.high * 1e6);
     }
+    if (probe->kernels.transfer_s > 0) {
+        fprintf(cli->out, "\na cache line to the next thread %.3g ns",
+                probe->kernels.transfer_s * 1e9);
+    }
     fprintf(cli->out, "\nclock drift during the probe %+.1f %%; kernel tiles timed: %zu\n",
             probe->drift * 100, probe->kernels.count);
     if (fabs(probe->drift) > DRIFT_MAX) {
