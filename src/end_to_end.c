@@ -200,7 +200,7 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
                                     .switches = o->clock_s ? NULL : spr_host_switches,
                                     .stop = o->stop};
     struct spr_subject *subjects = spr_calloc(r->count + 1, sizeof *subjects);
-    struct spr_measurement round = {0};
+    struct spr_measurement hops = {0};
     int threads = o->threads;
     enum spr_status status = subjects ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
     for (size_t i = 0; i < r->count && subjects; i++) {
@@ -212,14 +212,14 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
     if (team && subjects) {
         subjects[r->count] = (struct spr_subject){.run = spr_line_transfer_round,
                                                   .context = &threads,
-                                                  .result = &round,
+                                                  .result = &hops,
                                                   .beside = true};
     }
     status =
         status ? status
                : spr_bench_run(&bench, subjects, r->count + team, &r->validation->arena, err);
     if (team && status == SPR_OK) {
-        r->validation->transfer_s = round.median_s / SPR_LINE_HOPS;
+        r->validation->transfer_s = hops.median_s / SPR_LINE_HOPS;
     }
     spr_free(subjects);
     for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
