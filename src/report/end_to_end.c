@@ -94,8 +94,10 @@ static const struct spr_end_to_end_case *worst_of(const struct spr_validation *v
     return worst;
 }
 
-/* It varies; that much tells that the cores are others. */
+/* It varies; that much tells that the cores are others, and no two are so far apart that a line
+ * takes microseconds. */
 #define FARTHER 1.5
+#define WAITING_S 2e-6
 
 static void put_transfer(FILE *file, const struct spr_validation *v)
 {
@@ -106,8 +108,10 @@ static void put_transfer(FILE *file, const struct spr_validation *v)
         snprintf(line, sizeof line,
                  "a cache line goes to the next thread in %.0f ns, when probed in %.0f%s",
                  1e9 * v->transfer_s, 1e9 * probed_s,
-                 other ? ": the threads are on other cores now, and times differ for that"
-                       : "");
+                 v->transfer_s > WAITING_S
+                     ? ": threads wait for cores that other programs hold"
+                 : other ? ": the threads are on other cores now, and times differ for that"
+                         : "");
         spr_text_wrapped(file, line, 0);
     }
 }
