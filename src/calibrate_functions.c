@@ -103,6 +103,16 @@ static void refill(struct bench *b)
     }
 }
 
+/* The calling thread's. */
+static struct bench *mine(struct bench *team)
+{
+#ifdef _OPENMP
+    return &team[omp_get_thread_num()];
+#else
+    return team;
+#endif
+}
+
 /* Seconds of writing what another thread has read, and of writing it once more. */
 static void rewrite_sample(const struct spr_calibration *c, struct bench *team,
                            double *first_s, double *again_s)
@@ -112,11 +122,7 @@ static void rewrite_sample(const struct spr_calibration *c, struct bench *team,
 #pragma omp parallel num_threads(c->threads) reduction(max : first, again)
 #endif
     {
-#ifdef _OPENMP
-        struct bench *b = &team[omp_get_thread_num()];
-#else
-        struct bench *b = team;
-#endif
+        struct bench *b = mine(team);
         write_all(b, 1);
 #ifdef _OPENMP
 #pragma omp barrier
@@ -144,11 +150,7 @@ static double sample(const struct spr_calibration *c, struct bench *team, double
 #pragma omp parallel num_threads(c->threads) reduction(max : slowest)
 #endif
     {
-#ifdef _OPENMP
-        struct bench *b = &team[omp_get_thread_num()];
-#else
-        struct bench *b = team;
-#endif
+        struct bench *b = mine(team);
         double calls = 0;
         refill(b);
         if (b->function != SPR_FUNCTION_EXCHANGE) {
