@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sproof explain: why a variant is as fast as it is, and why the user's is not. */
 
-#include "cli.h"
+#include "cli/cli.h"
 
 /* What a validation beside the record says of the variant. */
 static void show_measured(struct cli *cli, const struct cli_evaluated *e,

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "sproof/kernel.h"
-#include "data.h"
+#include "machine/machine_find.h"
 #include "report/table.h"
 
 static enum spr_status list_patterns(struct cli *cli, struct spr_error *err)

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli.h"
-#include "csv_read.h"
-#include "probe_parts.h"
+#include "cli/cli.h"
+#include "base/csv.h"
+#include "probe/probe_parts.h"
 #include "report/table.h"
 
 static enum spr_status read_threads(const char *text, int *threads, struct spr_error *err)

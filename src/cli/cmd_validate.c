@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "mem.h"
+#include "base/mem.h"
 #include "sproof/end_to_end.h"
 #include "sproof/schedule.h"
-#include "validate_work.h"
+#include "cli/validate_work.h"
 
 static void show_progress(void *context, const struct spr_validate_progress *p)
 {

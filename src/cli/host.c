@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
-#include "cpu.h"
-#include "mem.h"
+#include "cli/cli.h"
+#include "host/cpu.h"
+#include "base/mem.h"
 #include "sproof/schedule.h"
 
 /* Progress on one line of a terminal. */

@@ -2,7 +2,7 @@
 /* Options: parsed and explained from the same rows. */
 #include <string.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 enum argument { FLAG, VALUE, REPEATED };
 

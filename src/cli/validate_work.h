@@ -2,7 +2,7 @@
 #ifndef SPROOF_CLI_VALIDATE_WORK_H
 #define SPROOF_CLI_VALIDATE_WORK_H
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "sproof/validate.h"
 
 /* What one run of validate owns. */

@@ -5,7 +5,7 @@
 
 #include <vector>
 
-#include "bsr.h"
+#include "cuda/bsr_kernel.h"
 
 struct BsrPacked {
     std::vector<BsrBits> w;

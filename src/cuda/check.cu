@@ -10,8 +10,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "internal.h"
-#include "round.h"
+#include "cuda/internal.h"
+#include "cuda/round.h"
 
 static constexpr int64_t WHOLE = 64; // allocated shapes are multiples of the largest block
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dense products by cuBLASLt: its own list of algorithms, each timed by the caller.
-#include "internal.h"
+#include "cuda/internal.h"
 
 static constexpr int ALGORITHMS = 8;
 

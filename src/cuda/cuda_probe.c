@@ -3,13 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "../bootstrap.h"
-#include "../cpu.h"
-#include "../emit.h"
-#include "../machine_json.h"
-#include "../mem.h"
-#include "sproof_cuda.h"
-#include "gpu.h"
+#include "validate/bootstrap.h"
+#include "host/cpu.h"
+#include "base/emit.h"
+#include "machine/machine_json.h"
+#include "base/mem.h"
+#include "cuda/sproof_cuda.h"
+#include "cuda/gpu.h"
 
 #define REPETITIONS 15
 #define WARM_UP_S 0.05

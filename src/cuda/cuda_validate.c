@@ -4,11 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "../cpu.h"
-#include "../mem.h"
-#include "../validate_parts.h"
-#include "sproof_cuda.h"
-#include "gpu.h"
+#include "host/cpu.h"
+#include "base/mem.h"
+#include "validate/validate_parts.h"
+#include "cuda/sproof_cuda.h"
+#include "cuda/gpu.h"
 
 #define PRODUCTS_MAX 3 /* dense, a library's, sproof's own */
 #define WARM_UP_S 0.01

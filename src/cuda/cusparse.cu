@@ -2,8 +2,8 @@
 // Sparse products by cuSPARSE's SpMM: CSR, blocked-ELL, BSR; X and Y in both layouts.
 #include <algorithm>
 
-#include "internal.h"
-#include "round.h"
+#include "cuda/internal.h"
+#include "cuda/round.h"
 
 // One packed W, shared by the algorithms that multiply with it.
 struct Packed {

@@ -4,8 +4,8 @@
 // addresses, so room enough is all that must be known of them.
 #include <dlfcn.h>
 
-#include "internal.h"
-#include "round.h"
+#include "cuda/internal.h"
+#include "cuda/round.h"
 
 struct alignas(16) Opaque {
     uint8_t data[16384];

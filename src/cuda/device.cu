@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "internal.h"
+#include "cuda/internal.h"
 
 // Where no size is known: more than the L2 of any GPU so far.
 static constexpr double L2_UNKNOWN = 128e6;

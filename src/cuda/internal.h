@@ -18,7 +18,7 @@
 #include <cuda_runtime.h>
 #include <cusparse.h>
 
-#include "gpu.h"
+#include "cuda/gpu.h"
 
 struct Failure : std::exception {
     enum spr_status status;

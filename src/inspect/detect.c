@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "detect.h"
+#include "inspect/detect.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef SPROOF_INSPECT_DETECT_H
 #define SPROOF_INSPECT_DETECT_H
 
-#include "mem.h"
+#include "base/mem.h"
 #include "sproof/weights.h"
 
 struct spr_detector;

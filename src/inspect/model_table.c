@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "mem.h"
+#include "base/mem.h"
 #include "sproof/inspect.h"
 
 /* RFC 4180. */

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "detect.h"
-#include "mem.h"
-#include "reader.h"
+#include "inspect/detect.h"
+#include "base/mem.h"
+#include "weights/reader.h"
 #include "sproof/inspect.h"
 
 /* Bits of this much are read at a time. */

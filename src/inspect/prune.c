@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "mem.h"
-#include "reader.h"
+#include "base/mem.h"
+#include "weights/reader.h"
 #include "sproof/inspect.h"
 
 /* Norms are floats of no sign: their bits rise with them, and the upper half is counted

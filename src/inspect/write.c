@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emit.h"
-#include "mem.h"
-#include "reader.h"
+#include "base/emit.h"
+#include "base/mem.h"
+#include "weights/reader.h"
 #include "sproof/inspect.h"
 
 /* The header ends where the tensors may begin at a multiple of this. */

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "figure.h"
+#include "plot/figure.h"
 
 /* Room beyond the outermost point, as a share of the axis. */
 #define MARGIN 0.06

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of lying bars with names at their left. */
-#include "bars.h"
+#include "plot/bars.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef SPROOF_PLOT_BARS_H
 #define SPROOF_PLOT_BARS_H
 
-#include "figure.h"
+#include "plot/figure.h"
 
 /* One bar; y runs from 0 at the bottom to the number of rows. */
 struct spr_bar {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../mem.h"
-#include "kinds.h"
+#include "base/mem.h"
+#include "plot/kinds.h"
 
 static double batch_of(const struct spr_analysis *analysis,
                        const struct spr_plot_request *request)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One picture: what is drawn into its frame. */
-#include "figure.h"
+#include "plot/figure.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef SPROOF_PLOT_FIGURE_H
 #define SPROOF_PLOT_FIGURE_H
 
-#include "place.h"
-#include "text.h"
+#include "plot/place.h"
+#include "plot/plot_text.h"
 #include "sproof/plot.h"
 
 enum spr_tick_form {

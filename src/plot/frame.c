@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "figure.h"
+#include "plot/figure.h"
 
 #define PICTURE_WIDTH 1200
 #define PICTURE_HEIGHT 800

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gnuplot process: the only place that knows it is one. */
-#include "gnuplot.h"
+#include "plot/gnuplot.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "files.h"
+#include "plot/picture_files.h"
 
 extern char **environ;
 

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "text.h"
+#include "plot/plot_text.h"
 
 /* What the gnuplot of this machine can draw. */
 struct spr_gnuplot {

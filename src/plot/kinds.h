@@ -3,7 +3,7 @@
 #ifndef SPROOF_PLOT_KINDS_H
 #define SPROOF_PLOT_KINDS_H
 
-#include "figure.h"
+#include "plot/figure.h"
 
 /* Each fills a figure whose kind, size and names are set. Errors: SPR_EINPUT (nothing to
  * draw), SPR_ENOMEM. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a label finds room: greedy placement against what is already drawn. */
-#include "place.h"
+#include "plot/place.h"
 
 #include <math.h>
 #include <stdint.h>
 
-#include "../mem.h"
+#include "base/mem.h"
 
 /* A network of thousands of variants draws too many to look for room among them all. */
 #define BOXES_MAX 6000

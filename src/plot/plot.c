@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "files.h"
-#include "gnuplot.h"
-#include "kinds.h"
+#include "plot/picture_files.h"
+#include "plot/gnuplot.h"
+#include "plot/kinds.h"
 
 static const struct {
     const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The roofs of a roofline: one per engine and per memory level. */
-#include "roofs.h"
+#include "plot/roofs.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef SPROOF_PLOT_ROOFS_H
 #define SPROOF_PLOT_ROOFS_H
 
-#include "figure.h"
+#include "plot/figure.h"
 
 /* The highest peak, in FLOP/s. */
 double spr_roofs_peak(const struct spr_model *model);

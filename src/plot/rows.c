@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operators of a network as rows: those alike together, the least of them summed. */
-#include "rows.h"
+#include "plot/rows.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-#include "../mem.h"
+#include "base/mem.h"
 
 struct gathering {
     const struct spr_analysis *analysis;

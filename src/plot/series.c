@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../mem.h"
-#include "kinds.h"
+#include "base/mem.h"
+#include "plot/kinds.h"
 
 static bool same_pattern(const struct spr_pattern *a, const struct spr_pattern *b)
 {

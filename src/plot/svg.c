@@ -2,7 +2,7 @@
 /* Makes an SVG of gnuplot one self-sufficient file. gnuplot writes hover texts as calls of a
  * JavaScript file that lies beside its own installation; <title> needs no script, and is read
  * aloud by screen readers too. */
-#include "files.h"
+#include "plot/picture_files.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "sproof/report.h"
-#include "answer_tables.h"
-#include "table.h"
+#include "report/answer_tables.h"
+#include "report/table.h"
 
 /* A step that changes less than this is not worth a line in the short list. */
 #define NEGLIGIBLE 0.01

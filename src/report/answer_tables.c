@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the answer: per pattern, by sparsity, by batch, by layer. */
-#include "answer_tables.h"
+#include "report/answer_tables.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "table.h"
+#include "report/table.h"
 
 /* Rows of a screen; --format csv has all of them. */
 #define ROWS_MAX 24

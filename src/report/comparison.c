@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "emit.h"
-#include "mem.h"
-#include "table.h"
+#include "base/emit.h"
+#include "base/mem.h"
+#include "report/table.h"
 
 /* Rows of the table on the screen; csv and json have all. */
 #define ROWS_SHOWN 30

@@ -2,9 +2,9 @@
 /* What a validation measured of one result: how much of their bounds both kernels reach. */
 #include <math.h>
 
-#include "../measured.h"
+#include "result/measured.h"
 #include "sproof/report.h"
-#include "table.h"
+#include "report/table.h"
 
 /* true when an earlier layer was measured by the same case. */
 static bool told(const struct spr_validation *v, const struct spr_analysis *a,

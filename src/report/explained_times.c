@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The user's times beside the model's, layer by layer. */
-#include "explained_times.h"
+#include "report/explained_times.h"
 
 #include <math.h>
 
-#include "table.h"
-#include "verdict.h"
+#include "report/table.h"
+#include "report/verdict.h"
 
 /* One measured layer and what the model says of it. */
 struct row {

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "emit.h"
-#include "explained_times.h"
-#include "mem.h"
+#include "base/emit.h"
+#include "report/explained_times.h"
+#include "base/mem.h"
 #include "sproof/report.h"
-#include "table.h"
-#include "verdict.h"
+#include "report/table.h"
+#include "report/verdict.h"
 
 /* A runtime below this fraction of its bound is limited by something not modelled. */
 #define FAR 0.05

@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "emit.h"
-#include "mem.h"
+#include "base/emit.h"
+#include "base/mem.h"
 #include "sproof/report.h"
-#include "table.h"
+#include "report/table.h"
 
 /* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5

@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "emit.h"
-#include "mem.h"
-#include "record_keys.h"
-#include "table.h"
+#include "base/emit.h"
+#include "base/mem.h"
+#include "record/record_keys.h"
+#include "report/table.h"
 
 static const char *const format_names[] = {"table", "csv", "json", "jsonl", "md", NULL};
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aligned tables. */
-#include "table.h"
+#include "report/table.h"
 
 #include <string.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 #define TERMINAL_WIDTH 80
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verdict on measured times. */
-#include "verdict.h"
+#include "report/verdict.h"
 
 #include <math.h>
 #include <stdio.h>

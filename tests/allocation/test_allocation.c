@@ -4,7 +4,7 @@
 #include "test.h"
 
 #include "machine.h"
-#include "mem.h"
+#include "base/mem.h"
 #include "validation.h"
 #include "sproof/accuracy.h"
 #include "sproof/compare.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mem.h"
+#include "base/mem.h"
 #include "sproof/explain.h"
 #include "sproof/record.h"
 

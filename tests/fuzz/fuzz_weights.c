@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inspect/layers.h"
-#include "mem.h"
+#include "weights/layers.h"
+#include "base/mem.h"
 
 #define CELLS_MAX ((double)(1 << 20))
 

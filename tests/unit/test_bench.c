@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timing with a clock that only moves when a subject says so. */
-#include "bench.h"
+#include "validate/bench.h"
 
-#include "mem.h"
+#include "base/mem.h"
 #include "test.h"
 
 static double now_s;

@@ -2,7 +2,7 @@
 /* Comparing: intervals of known samples, verdicts, what belongs together, what differs. */
 #include "test.h"
 
-#include "bootstrap.h"
+#include "validate/bootstrap.h"
 #include "sproof/compare.h"
 #include "validation.h"
 

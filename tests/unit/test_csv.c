@@ -2,7 +2,7 @@
 /* Tables: numbers, fractions, and what is said of every kind of bad file. */
 #include "test.h"
 
-#include "csv_read.h"
+#include "base/csv.h"
 
 static void numbers(void)
 {

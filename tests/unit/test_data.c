@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "data.h"
+#include "machine/machine_find.h"
 
 int main(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax, GELU and layer norm of every instruction set against double precision, on widths
  * around the vector's, between guard pages of NaN. */
-#include "elementwise.h"
+#include "kernel/isa/elementwise.h"
 #include "test.h"
 
 #define ROWS 37

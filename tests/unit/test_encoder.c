@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole encoders of made-up sizes: every piece right under every pattern, a wrong one found,
  * and the sums of what is expected. */
-#include "encoder_source.h"
+#include "encoder/encoder_source.h"
 
 #include <stdlib.h>
 
-#include "end_to_end_parts.h"
-#include "mem.h"
+#include "encoder/end_to_end_parts.h"
+#include "base/mem.h"
 #include "test.h"
 
 static void write_table(const char *name, const char *intermediate)

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-#include "emit.h"
-#include "json.h"
-#include "mem.h"
+#include "base/emit.h"
+#include "base/json.h"
+#include "base/mem.h"
 
 static void bad_documents(void)
 {

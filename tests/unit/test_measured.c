@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include "measured.h"
+#include "result/measured.h"
 #include "sproof/plot.h"
 #include "sproof/report.h"
 #include "validation.h"

@@ -5,7 +5,7 @@
 #include <stdalign.h>
 #include <stdint.h>
 
-#include "mem.h"
+#include "base/mem.h"
 
 static void calloc_refuses_overflow(void)
 {

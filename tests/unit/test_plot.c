@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "mem.h"
+#include "base/mem.h"
 #include "plot/figure.h"
-#include "plot/files.h"
+#include "plot/picture_files.h"
 #include "plot/gnuplot.h"
 
 static void kinds(void)

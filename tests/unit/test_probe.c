@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "machine_json.h"
-#include "mem.h"
-#include "probe_parts.h"
+#include "machine/machine_json.h"
+#include "base/mem.h"
+#include "probe/probe_parts.h"
 #include "test.h"
 
 #define KIB 1024.0

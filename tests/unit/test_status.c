@@ -2,7 +2,7 @@
 /* Error texts, exit codes, warnings and "did you mean". */
 #include "test.h"
 
-#include "mem.h"
+#include "base/mem.h"
 
 static void first_cause_wins(void)
 {

@@ -4,8 +4,8 @@
 
 #include <sys/stat.h>
 
-#include "bench.h"
-#include "mem.h"
+#include "validate/bench.h"
+#include "base/mem.h"
 #include "validate.h"
 #include "sproof/report.h"
 

@@ -2,8 +2,8 @@
 /* Rows of weights in every storage and number format against one element at a time. */
 #include "test.h"
 
-#include "matrix_build.h"
-#include "mem.h"
+#include "matrix/matrix_build.h"
+#include "base/mem.h"
 #include "sproof/weights.h"
 
 #define SIDE_MAX 150

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From layers to the network: sums, ceilings, break-even. */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/choose.h"
+#include "base/mem.h"
+#include "analysis/analyze_expected.h"
+
+/* Sums over the operators of one variant. */
+struct sums {
+    double dense_s, sparse_s, mixed_s;
+    double dense_prunable_s, sparse_prunable_s;
+    double ceiling_s;
+    double kept_weights, all_weights;
+    double weight_bytes, dense_weight_bytes;
+};
+
+/* The last break-even of a layer at a batch: variants of one pattern share it. */
+struct break_even {
+    struct spr_pattern pattern;
+    double sparsity;
+};
+
+struct evaluation {
+    struct spr_analysis *analysis;
+    struct spr_model corners[4]; /* engine low/high x memory low/high */
+    size_t corner_count;
+    double *corner_dense_s;        /* [corner][batch] */
+    struct break_even *break_even; /* [batch][layer] */
+    struct spr_error *err;
+};
+
+static enum spr_status no_engine(const struct evaluation *e, const struct spr_pattern *pattern)
+{
+    const struct spr_model *model = &e->analysis->model;
+    char list[512] = "", text[SPR_PATTERN_TEXT], accepts[SPR_PATTERN_TEXT];
+    size_t used = 0;
+    for (size_t i = 0; i < model->machine->engine_count; i++) {
+        const struct spr_engine *engine = &model->machine->engines[i];
+        if (model->flops_per_s[i] <= 0 || used + 200 > sizeof list) {
+            continue;
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%.40s (",
+                                 used ? ", " : "", engine->name);
+        for (size_t a = 0; a < engine->accept_count && used + 60 < sizeof list; a++) {
+            const struct spr_accept *accept = &engine->accepts[a];
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", a ? " " : "",
+                                     spr_accept_text(accept, accepts));
+        }
+        used += (size_t)snprintf(list + used, sizeof list - used, ")");
+    }
+    return spr_fail(e->err, SPR_EINPUT,
+                    "machine %s has no engine that takes %s in %s: there is %s",
+                    model->machine->name, spr_pattern_text(pattern, text),
+                    spr_dtype_name(model->dtype), list);
+}
+
+static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
+{
+    struct spr_shape shape = spr_layer_shape(layer);
+    return spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
+}
+
+static double break_even(struct evaluation *e, size_t batch_index, size_t layer_index,
+                         const struct spr_pattern *pattern)
+{
+    const struct spr_analysis *a = e->analysis;
+    size_t slot = batch_index * a->network->layer_count + layer_index;
+    struct break_even *known = &e->break_even[slot];
+    if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern)) {
+        known->pattern = *pattern;
+        known->sparsity = spr_model_break_even(&a->model, &a->network->layers[layer_index],
+                                               a->options.batches[batch_index], pattern,
+                                               a->dense[slot].time_s);
+    }
+    return known->sparsity;
+}
+
+static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_model *model,
+                                      size_t batch_index, const struct spr_choice *choice,
+                                      struct spr_layer_result *out)
+{
+    const struct spr_analysis *a = e->analysis;
+    const struct spr_layer *layer = &a->network->layers[choice->layer];
+    const struct spr_prediction *dense = spr_analysis_dense(a, batch_index, choice->layer);
+    out->choice = *choice;
+    out->break_even_sparsity = (double)NAN;
+    if (spr_pattern_is_dense(&choice->pattern)) {
+        out->run = *dense;
+        out->speedup = 1;
+        return SPR_OK;
+    }
+    if (!spr_model_sparse(model, layer, a->options.batches[batch_index], &choice->pattern,
+                          kept_cells(layer, choice), &choice->counted, &out->run)) {
+        return no_engine(e, &choice->pattern);
+    }
+    out->speedup = out->run.time_s > 0 ? dense->time_s / out->run.time_s : 1;
+    out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
+    return SPR_OK;
+}
+
+/* Every operator of a variant. The bytes of its pass are those of the storage chosen when
+ * the dense network's pass decides what stays in the caches. */
+static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *result)
+{
+    struct spr_analysis *a = e->analysis;
+    struct spr_model model = a->model;
+    int passes = model.residency == SPR_RESIDENCY_NETWORK ? 2 : 1;
+    enum spr_status status = SPR_OK;
+    for (int pass = 0; pass < passes && status == SPR_OK; pass++) {
+        size_t hint = 0;
+        double bytes = 0;
+        for (size_t i = 0; i < a->network->layer_count && status == SPR_OK; i++) {
+            struct spr_layer_result *out = &result->layers[i];
+            struct spr_choice choice =
+                spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
+            status = evaluate_layer(e, &model, result->batch_index, &choice, out);
+            bytes += (double)a->network->layers[i].count * out->run.bytes;
+        }
+        if (pass == 0) {
+            model.network_bytes = result->network_bytes = bytes;
+        }
+    }
+    return status;
+}
+
+static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
+                      const struct spr_layer_result *result, struct sums *sums)
+{
+    double count = (double)layer->count;
+    bool pruned = !spr_pattern_is_dense(&result->choice.pattern);
+    double sparse_s = result->run.time_s;
+    sums->dense_s += count * dense->time_s;
+    sums->sparse_s += count * sparse_s;
+    sums->mixed_s += count * fmin(sparse_s, dense->time_s);
+    sums->ceiling_s += count * (pruned ? result->run.ceiling_time_s : dense->time_s);
+    if (layer->prunable) {
+        sums->dense_prunable_s += count * dense->time_s;
+        sums->sparse_prunable_s += count * sparse_s;
+        sums->kept_weights += count * result->run.nnz;
+        sums->all_weights += count * ((double)layer->m * (double)layer->k);
+    }
+    if (spr_op_has_weights(layer->op)) {
+        sums->weight_bytes +=
+            count * (result->run.bytes_weight_values + result->run.bytes_weight_index);
+        sums->dense_weight_bytes +=
+            count * (dense->bytes_weight_values + dense->bytes_weight_index);
+    }
+}
+
+/* One operator of a result, at other rates than the nominal ones. */
+static void predict_again(const struct spr_model *model, const struct spr_layer *layer,
+                          const struct spr_result *result, const struct spr_choice *choice,
+                          struct spr_prediction *run)
+{
+    if (spr_pattern_is_dense(&choice->pattern)) {
+        spr_model_dense(model, layer, result->batch, run);
+    } else {
+        (void)spr_model_sparse(model, layer, result->batch, &choice->pattern,
+                               kept_cells(layer, choice), &choice->counted, run);
+    }
+}
+
+/* Network time of a variant at a corner of the rates. Unpruned operators keep their dense
+ * time, which belongs to the dense network's pass. */
+static double corner_time(const struct spr_model *dense_pass, const struct spr_result *result,
+                          const struct spr_network *network)
+{
+    struct spr_model model = *dense_pass;
+    double sum = 0;
+    model.network_bytes = result->network_bytes;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const struct spr_choice *choice = &result->layers[i].choice;
+        struct spr_prediction run;
+        predict_again(spr_pattern_is_dense(&choice->pattern) ? dense_pass : &model,
+                      &network->layers[i], result, choice, &run);
+        sum += (double)network->layers[i].count * run.time_s;
+    }
+    return sum;
+}
+
+static double ratio(double above, double below)
+{
+    return below > 0 ? above / below : 1;
+}
+
+static void set_interval(const struct evaluation *e, struct spr_result *result)
+{
+    size_t batches = e->analysis->options.batch_count;
+    result->speedup_low = result->speedup_high = result->speedup;
+    for (size_t c = 0; c < e->corner_count; c++) {
+        double dense_s = e->corner_dense_s[c * batches + result->batch_index];
+        double speedup =
+            ratio(dense_s, corner_time(&e->corners[c], result, e->analysis->network));
+        result->speedup_low = fmin(result->speedup_low, speedup);
+        result->speedup_high = fmax(result->speedup_high, speedup);
+    }
+}
+
+static void set_result(const struct spr_analysis *a, const struct sums *sums,
+                       struct spr_result *result)
+{
+    double other_s = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        if (!layer->prunable) {
+            other_s +=
+                (double)layer->count * spr_analysis_dense(a, result->batch_index, i)->time_s;
+        }
+    }
+    result->dense_time_s = sums->dense_s;
+    result->time_s = sums->sparse_s;
+    result->mixed_time_s = sums->mixed_s;
+    result->speedup = ratio(sums->dense_s, sums->sparse_s);
+    result->speedup_mixed = ratio(sums->dense_s, sums->mixed_s);
+    result->activation_ceiling =
+        sums->ceiling_s > 0 ? sums->dense_s / sums->ceiling_s : (double)NAN;
+    result->amdahl_ceiling = other_s > 0 ? sums->dense_s / other_s : (double)NAN;
+    bool prunable = sums->all_weights > 0;
+    result->speedup_prunable =
+        prunable ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s) : (double)NAN;
+    result->density = prunable ? sums->kept_weights / sums->all_weights : (double)NAN;
+    result->efficiency_kept = result->speedup_prunable * result->density;
+    result->weight_bytes = sums->weight_bytes;
+    result->dense_weight_bytes = sums->dense_weight_bytes;
+}
+
+static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result *result)
+{
+    struct spr_analysis *a = e->analysis;
+    struct sums sums = {0};
+    enum spr_status status = evaluate_layers(e, result);
+    if (status != SPR_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        const struct spr_layer_result *out = &result->layers[i];
+        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out, &sums);
+        a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
+        if (!spr_pattern_is_dense(&out->choice.pattern)) {
+            result->layers_pruned += (size_t)layer->count;
+            result->layers_slower += out->speedup < 1 ? (size_t)layer->count : 0;
+        }
+    }
+    set_result(a, &sums, result);
+    set_interval(e, result);
+    spr_expected_result(a, result);
+    spr_analysis_set_drop(a, result);
+    return SPR_OK;
+}
+
+static bool has_intervals(const struct spr_machine *machine)
+{
+    bool found = false;
+    for (size_t i = 0; i < machine->engine_count; i++) {
+        const struct spr_number *rate = &machine->engines[i].flops_per_s;
+        found = found || rate->low < rate->high;
+    }
+    for (size_t i = 0; i < machine->memory_count; i++) {
+        const struct spr_number *rate = &machine->memory[i].bytes_per_s;
+        found = found || rate->low < rate->high;
+    }
+    return found;
+}
+
+static enum spr_status prepare_model(struct spr_analysis *a, enum spr_corner engines,
+                                     enum spr_corner memory, struct spr_model *model,
+                                     struct spr_error *err)
+{
+    enum spr_status status =
+        spr_model_prepare(model, a->machine, a->options.dtype, engines, memory, err);
+    if (status == SPR_OK) {
+        model->ideal_tiles = a->options.ideal_tiles;
+        spr_model_set_residency(model, a->options.residency,
+                                a->options.threads > 0 ? a->options.threads : 1);
+    }
+    return status;
+}
+
+/* Dense network time at a batch; fills dense[layer] when it is not NULL. */
+static double dense_pass(const struct spr_analysis *a, struct spr_model *model, double batch,
+                         struct spr_prediction *dense)
+{
+    const struct spr_network *network = a->network;
+    struct spr_prediction one;
+    double seconds = 0, bytes = 0;
+    /* The bytes of one pass decide what stays in a cache (residency network). */
+    for (size_t i = 0; i < network->layer_count; i++) {
+        spr_model_dense(model, &network->layers[i], batch, &one);
+        bytes += (double)network->layers[i].count * one.bytes;
+    }
+    model->network_bytes = bytes;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        struct spr_prediction *out = dense ? &dense[i] : &one;
+        spr_model_dense(model, &network->layers[i], batch, out);
+        seconds += (double)network->layers[i].count * out->time_s;
+    }
+    return seconds;
+}
+
+static enum spr_status prepare(struct evaluation *e)
+{
+    struct spr_analysis *a = e->analysis;
+    size_t batches = a->options.batch_count, layers = a->network->layer_count;
+    enum spr_status status = prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err);
+    a->result_count = a->network->variant_count * batches;
+    a->dense = spr_calloc(batches * layers, sizeof *a->dense);
+    a->dense_time_s = spr_calloc(batches, sizeof *a->dense_time_s);
+    a->results = spr_calloc(a->result_count, sizeof *a->results);
+    e->corner_dense_s = spr_calloc(4 * batches, sizeof *e->corner_dense_s);
+    e->break_even = spr_calloc(batches * layers, sizeof *e->break_even);
+    if (status == SPR_OK && (!a->dense || !a->dense_time_s || !a->results ||
+                             !e->corner_dense_s || !e->break_even)) {
+        return spr_fail(e->err, SPR_ENOMEM, "out of memory");
+    }
+    e->corner_count = has_intervals(a->machine) ? 4 : 0;
+    for (size_t c = 0; status == SPR_OK && c < e->corner_count; c++) {
+        status = prepare_model(a, c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW,
+                               &e->corners[c], e->err);
+    }
+    return status;
+}
+
+static void note_network(struct spr_analysis *a)
+{
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        enum spr_op op = a->network->layers[i].op;
+        a->other_counted = a->other_counted || op == SPR_OP_OTHER;
+        a->has_attention = a->has_attention || op == SPR_OP_ATTENTION;
+    }
+}
+
+/* Entries a result set may have: each takes about 300 bytes here and 800 in the record. */
+#define ENTRIES_MAX 2e7
+
+static enum spr_status check_size(const struct spr_network *network, size_t batches,
+                                  struct spr_error *err)
+{
+    double results = (double)network->variant_count * (double)batches;
+    if (network->variant_count == 0) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: no variant to evaluate: expected variants in the table, "
+                        "--accuracy, or patterns that the machine has an engine for",
+                        network->path);
+    }
+    if (results * (double)network->layer_count > ENTRIES_MAX) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: %zu layers x %.0f results: expected at most %.0f together: "
+                        "restrict --pattern, --sparsity or --batch",
+                        network->path, network->layer_count, results, ENTRIES_MAX);
+    }
+    return SPR_OK;
+}
+
+static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
+{
+    struct spr_analysis *a = e->analysis;
+    size_t batches = a->options.batch_count, layers = a->network->layer_count;
+    double batch = a->options.batches[batch_index];
+    a->dense_time_s[batch_index] =
+        dense_pass(a, &a->model, batch, &a->dense[batch_index * layers]);
+    spr_expected_batch(a, batch_index);
+    for (size_t c = 0; c < e->corner_count; c++) {
+        e->corner_dense_s[c * batches + batch_index] =
+            dense_pass(a, &e->corners[c], batch, NULL);
+    }
+    for (size_t v = 0; v < a->network->variant_count; v++) {
+        struct spr_result *result = &a->results[v * batches + batch_index];
+        result->variant = &a->network->variants[v];
+        result->batch_index = batch_index;
+        result->batch = batch;
+        result->layers = spr_calloc(layers, sizeof *result->layers);
+        if (!result->layers) {
+            return spr_fail(e->err, SPR_ENOMEM, "out of memory");
+        }
+        enum spr_status status = evaluate_variant(e, result);
+        if (status != SPR_OK) {
+            return status;
+        }
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_analyze(struct spr_network *network, const struct spr_machine *machine,
+                            const struct spr_options *options, struct spr_analysis *analysis,
+                            struct spr_error *err)
+{
+    *analysis = (struct spr_analysis){.network = network,
+                                      .machine = machine,
+                                      .options = *options,
+                                      .shortest_layer_s = (double)INFINITY};
+    struct evaluation e = {.analysis = analysis, .err = err};
+    enum spr_status status = check_size(network, options->batch_count, err);
+    status = status ? status : prepare(&e);
+    status = status ? status : spr_expected_prepare(analysis, err);
+    for (size_t b = 0; status == SPR_OK && b < options->batch_count; b++) {
+        status = evaluate_batch(&e, b);
+    }
+    if (status == SPR_OK) {
+        note_network(analysis);
+        status = spr_analysis_compare(analysis, err);
+    }
+    spr_free(e.corner_dense_s);
+    spr_free(e.break_even);
+    if (status != SPR_OK) {
+        spr_analysis_free(analysis);
+    }
+    return status;
+}
+
+void spr_analysis_free(struct spr_analysis *analysis)
+{
+    for (size_t i = 0; analysis->results && i < analysis->result_count; i++) {
+        spr_free(analysis->results[i].layers);
+    }
+    spr_free(analysis->results);
+    spr_free(analysis->dense);
+    spr_free(analysis->dense_time_s);
+    spr_expected_free(analysis);
+    *analysis = (struct spr_analysis){0};
+}
+
+const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
+                                                size_t batch_index, size_t layer)
+{
+    return &analysis->dense[batch_index * analysis->network->layer_count + layer];
+}

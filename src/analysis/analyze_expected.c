@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the expected time of one kernel to the network's. */
+#include "analysis/analyze_expected.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Up to this a double counts tokens times batch exactly, and no product overflows. */
+#define COLUMNS_MAX 9007199254740992.0
+
+/* A kernel per pattern kind and instruction set has a name; results share them. */
+#define NAMES_MAX 64
+struct spr_expected_names {
+    char name[NAMES_MAX][sizeof((struct spr_expected *)0)->kernel];
+    size_t count;
+};
+
+static const char *keep_name(struct spr_expected_names *names, const char *name)
+{
+    size_t i = 0;
+    while (i < names->count && strcmp(names->name[i], name) != 0) {
+        i++;
+    }
+    if (i == NAMES_MAX) {
+        return "";
+    }
+    if (i == names->count) {
+        memcpy(names->name[names->count++], name, strlen(name) + 1);
+    }
+    return names->name[i];
+}
+
+static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
+{
+    enum spr_isa highest = SPR_ISA_SCALAR;
+    for (size_t i = 0; i < kernels->count; i++) {
+        highest = kernels->tiles[i].isa > highest ? kernels->tiles[i].isa : highest;
+    }
+    return highest;
+}
+
+enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
+{
+    const struct spr_kernel_rates *kernels = a->machine->kernels;
+    size_t count = a->options.batch_count * a->network->layer_count;
+    int64_t threads = a->options.threads > 0 ? a->options.threads : a->machine->cores;
+    a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
+    a->expected_dense = spr_calloc(count, sizeof *a->expected_dense);
+    a->names = spr_calloc(1, sizeof *a->names);
+    if (!a->expected_dense || !a->names) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    if (a->has_expected) {
+        a->expected_isa = highest_isa(kernels);
+        a->expected_threads = threads > 0 && threads <= INT32_MAX ? (int)threads : 1;
+        a->expected_residency =
+            a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
+    }
+    return SPR_OK;
+}
+
+/* The matrix product a kernel is called for, and how often per occurrence: once, once a
+ * group of a convolution, or once a batch entry of an attention product. */
+static double calls_of(const struct spr_layer *layer, double batch,
+                       struct spr_expected_case *of)
+{
+    int64_t groups = layer->op == SPR_OP_ATTENTION ? 1 : layer->groups;
+    double columns = (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : batch);
+    of->m = (layer->m + groups - 1) / groups;
+    of->k = layer->k;
+    of->n = columns <= COLUMNS_MAX ? (int64_t)columns : 0;
+    return layer->op == SPR_OP_ATTENTION ? batch : (double)groups;
+}
+
+/* Stored cells of all groups: counted where a real mask was. */
+static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
+{
+    struct spr_shape shape = spr_layer_shape(layer);
+    bool counted =
+        choice->pattern.kind->pattern_class == SPR_CLASS_CSR && !isnan(choice->counted.nnz);
+    return counted ? choice->counted.nnz
+                   : spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
+}
+
+static bool has_kernel(const struct spr_layer *layer)
+{
+    return layer->op == SPR_OP_LINEAR || layer->op == SPR_OP_CONV ||
+           layer->op == SPR_OP_ATTENTION;
+}
+
+/* One operator; choice NULL: dense. network_bytes: of one pass of the network it is in. */
+static void expect(const struct spr_analysis *a, const struct spr_layer *layer, double batch,
+                   const struct spr_choice *choice, double network_bytes,
+                   struct spr_layer_expected *out)
+{
+    struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
+                                   .threads = a->expected_threads,
+                                   .isa = a->expected_isa,
+                                   .layout = a->options.layout,
+                                   .residency = a->expected_residency};
+    double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
+    struct spr_expected one;
+    if (a->expected_residency == SPR_RESIDENCY_NETWORK) {
+        of.network_bytes = network_bytes;
+    }
+    of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
+    if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
+        *out = (struct spr_layer_expected){calls * one.time_s, one.limit,
+                                           keep_name(a->names, one.kernel)};
+    }
+}
+
+static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
+
+const struct spr_layer_expected *spr_analysis_expected_dense(const struct spr_analysis *a,
+                                                             size_t batch_index, size_t layer)
+{
+    return &a->expected_dense[batch_index * a->network->layer_count + layer];
+}
+
+void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
+{
+    size_t layers = a->network->layer_count;
+    struct spr_layer_expected *out = &a->expected_dense[batch_index * layers];
+    double bytes = 0;
+    for (size_t i = 0; i < layers; i++) {
+        bytes +=
+            (double)a->network->layers[i].count * spr_analysis_dense(a, batch_index, i)->bytes;
+    }
+    for (size_t i = 0; i < layers; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        out[i] = nothing;
+        if (a->has_expected && has_kernel(layer)) {
+            expect(a, layer, a->options.batches[batch_index], NULL, bytes, &out[i]);
+        } else if (a->has_expected) {
+            out[i].time_s = spr_analysis_dense(a, batch_index, i)->time_s;
+        }
+    }
+}
+
+static double ratio(double above, double below)
+{
+    return below > 0 || isnan(below) ? above / below : 1;
+}
+
+static void expect_layer(const struct spr_analysis *a, const struct spr_result *result,
+                         size_t index, struct spr_layer_result *out)
+{
+    const struct spr_layer *layer = &a->network->layers[index];
+    const struct spr_layer_expected *dense =
+        spr_analysis_expected_dense(a, result->batch_index, index);
+    out->expected = nothing;
+    if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
+        out->expected = *dense;
+    } else if (has_kernel(layer)) {
+        expect(a, layer, result->batch, &out->choice, result->network_bytes, &out->expected);
+    } else {
+        out->expected.time_s = out->run.time_s;
+    }
+    out->expected_speedup = ratio(dense->time_s, out->expected.time_s);
+}
+
+struct sums {
+    double dense_s, time_s, mixed_s;
+    double dense_prunable_s, prunable_s, other_s;
+    double bound_s;
+    bool any_prunable;
+};
+
+static void add_layer(const struct spr_layer *layer, double dense_s,
+                      const struct spr_layer_result *r, struct sums *sums)
+{
+    double count = (double)layer->count, time_s = r->expected.time_s;
+    sums->dense_s += count * dense_s;
+    sums->time_s += count * time_s;
+    /* fmin would hide a NAN. */
+    sums->mixed_s += count * (time_s > dense_s ? dense_s : time_s);
+    sums->bound_s += r->expected.kernel ? 0 : count * time_s;
+    if (layer->prunable) {
+        sums->any_prunable = true;
+        sums->dense_prunable_s += count * dense_s;
+        sums->prunable_s += count * time_s;
+    } else {
+        sums->other_s += count * dense_s;
+    }
+}
+
+void spr_expected_result(struct spr_analysis *a, struct spr_result *result)
+{
+    struct sums sums = {0};
+    struct spr_network_expected *out = &result->expected;
+    *out = (struct spr_network_expected){0};
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer *layer = &a->network->layers[i];
+        struct spr_layer_result *r = &result->layers[i];
+        expect_layer(a, result, i, r);
+        double dense_s = spr_analysis_expected_dense(a, result->batch_index, i)->time_s;
+        add_layer(layer, dense_s, r, &sums);
+        out->layers_slower += r->expected_speedup < 1 ? (size_t)layer->count : 0;
+    }
+    out->time_s = sums.time_s;
+    out->dense_time_s = isnan(sums.time_s) ? (double)NAN : sums.dense_s;
+    out->speedup = ratio(out->dense_time_s, sums.time_s);
+    out->speedup_mixed = isnan(sums.time_s) ? (double)NAN : ratio(sums.dense_s, sums.mixed_s);
+    out->speedup_prunable =
+        sums.any_prunable ? ratio(sums.dense_prunable_s, sums.prunable_s) : (double)NAN;
+    out->amdahl_ceiling = sums.other_s > 0 ? out->dense_time_s / sums.other_s : (double)NAN;
+    out->bound_share = sums.time_s > 0 ? sums.bound_s / sums.time_s : 0;
+}
+
+struct spr_answer spr_result_answer(const struct spr_result *result, bool expected)
+{
+    const struct spr_network_expected *e = &result->expected;
+    if (expected && isfinite(e->speedup)) {
+        return (struct spr_answer){
+            true,      e->speedup,        e->speedup_mixed, e->dense_time_s,
+            e->time_s, e->amdahl_ceiling, e->layers_slower};
+    }
+    return (struct spr_answer){
+        false,          result->speedup,        result->speedup_mixed, result->dense_time_s,
+        result->time_s, result->amdahl_ceiling, result->layers_slower};
+}
+
+void spr_expected_free(struct spr_analysis *a)
+{
+    spr_free(a->expected_dense);
+    spr_free(a->names);
+}

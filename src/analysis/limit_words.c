@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The limits of the expected time in words. */
+#include "analysis/limit_words.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *words, *brief, *remedy;
+} limits[SPR_LIMIT_COUNT] = {
+    [SPR_LIMIT_FMA] = {"multiply-add issue", "FMA issue",
+                       "fewer stored weights, as blocks without padding"},
+    [SPR_LIMIT_LATENCY] = {"the wait for sums", "FMA wait",
+                           "more tokens, or blocks of more rows"},
+    [SPR_LIMIT_LOADS] = {"load ports", "load ports",
+                         "blocks of more rows use each load of X more often"},
+    [SPR_LIMIT_X] = {"rows of X from L2", "X from L2",
+                     "blocks of more rows, which share their rows of X"},
+    [SPR_LIMIT_W] = {"stream of weights", "W stream",
+                     "fewer stored weights, or more tokens to a pass"},
+    [SPR_LIMIT_SEGMENTS] = {"short row groups", "row groups",
+                            "blocks of more rows, or longer rows"},
+    [SPR_LIMIT_CALL] = {"call overhead", "calls", "larger batches or fused calls"},
+};
+
+const char *spr_limit_words(enum spr_limit limit)
+{
+    return limits[limit].words;
+}
+
+const char *spr_limit_short(enum spr_limit limit)
+{
+    return limits[limit].brief;
+}
+
+const char *spr_explain_expected(const struct spr_layer_expected *expected)
+{
+    return expected->kernel ? limits[expected->limit].words : "bound, not expected";
+}
+
+const char *spr_limit_remedy(enum spr_limit limit)
+{
+    return limits[limit].remedy;
+}
+
+const char *spr_limit_share(const struct spr_analysis *a, const struct spr_result *result,
+                            char *text)
+{
+    /* Behind the limits of kernels: what is not pruned, and what no kernel runs. */
+    enum { NOT_PRUNED = SPR_LIMIT_COUNT, NO_KERNEL, SHARES };
+    double seconds[SHARES] = {0}, total = 0;
+    size_t worst = 0;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
+        size_t where = spr_pattern_is_dense(&r->choice.pattern) ? NOT_PRUNED
+                       : r->expected.kernel                     ? (size_t)r->expected.limit
+                                                                : NO_KERNEL;
+        seconds[where] += (double)a->network->layers[i].count * r->expected.time_s;
+    }
+    for (size_t i = 0; i < SHARES; i++) {
+        total += seconds[i];
+        worst = seconds[i] > seconds[worst] ? i : worst;
+    }
+    snprintf(text, SPR_REASON_TEXT, "%s %.0f%%",
+             worst == NOT_PRUNED  ? "not pruned"
+             : worst == NO_KERNEL ? "no kernel"
+                                  : limits[worst].brief,
+             total > 0 ? 100 * seconds[worst] / total : 0);
+    return text;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only file that knows cJSON. Writing is emit.c: a record of a million layers must not
+ * be held as a tree. */
+#include "base/json.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+
+/* Larger files are refused before they are read: cJSON needs about 10 bytes a byte. */
+#define FILE_MAX_BYTES ((size_t)1 << 30)
+
+/* cJSON says "no document" both for bad text and for no memory, and its hooks carry no
+ * context: this tells the two apart. */
+static _Thread_local bool ran_out;
+
+static void *hook_alloc(size_t size)
+{
+    void *memory = spr_calloc(size, 1);
+    ran_out = ran_out || !memory;
+    return memory;
+}
+
+static enum spr_status read_all(const char *path, char **text, size_t *size,
+                                struct spr_error *err)
+{
+    struct stat info;
+    FILE *file = fopen(path, "rb");
+    if (!file) {
+        return spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
+    }
+    enum spr_status status = SPR_OK;
+    size_t capacity = 0, used = 0, got = 1;
+    if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
+        status = spr_fail(err, SPR_EINPUT, "%s: is a directory: expected a JSON file", path);
+    }
+    while (status == SPR_OK && got > 0) {
+        if (!spr_grow(text, &capacity, used + 4096, 1)) {
+            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        } else if (used > FILE_MAX_BYTES) {
+            status = spr_fail(err, SPR_EINPUT, "%s: larger than 1 GiB", path);
+        } else {
+            got = fread(*text + used, 1, capacity - used - 1, file);
+            used += got;
+        }
+    }
+    if (status == SPR_OK && ferror(file)) {
+        status = spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
+    }
+    fclose(file);
+    *size = used;
+    return status;
+}
+
+static enum spr_status syntax_error(const char *path, const char *text, const char *at,
+                                    size_t size, struct spr_error *err)
+{
+    size_t line = 1, column = 1;
+    if (size == 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: empty file: expected a JSON object", path);
+    }
+    for (const char *c = text; at && c < at && c < text + size; c++) {
+        column = *c == '\n' ? 1 : column + 1;
+        line += *c == '\n';
+    }
+    return spr_fail(err, SPR_EINPUT, "%s:%zu:%zu: not JSON: expected a JSON object", path,
+                    line, column);
+}
+
+enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
+                               spr_json **root, struct spr_error *err)
+{
+    cJSON_Hooks hooks = {hook_alloc, spr_free};
+    const char *at = text;
+    size_t skip = size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    cJSON_InitHooks(&hooks);
+    ran_out = false;
+    *root = cJSON_ParseWithLengthOpts(text + skip, size - skip, &at, 0);
+    bool whole = *root != NULL;
+    for (; whole && at && at < text + size; at++) {
+        whole = strchr(" \t\r\n", *at) && *at;
+        if (!whole) {
+            break;
+        }
+    }
+    if (whole && cJSON_IsObject(*root)) {
+        return SPR_OK;
+    }
+    cJSON_Delete(*root);
+    *root = NULL;
+    return ran_out ? spr_fail(err, SPR_ENOMEM, "out of memory")
+                   : syntax_error(path, text, at, size, err);
+}
+
+enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    *root = NULL;
+    enum spr_status status = read_all(path, &text, &size, err);
+    if (status == SPR_OK) {
+        status = spr_json_parse(path, text, size, root, err);
+    }
+    spr_free(text);
+    return status;
+}
+
+void spr_json_free(spr_json *root)
+{
+    cJSON_Delete(root);
+}
+
+const spr_json *spr_json_get(const spr_json *object, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(object, key);
+}
+
+const char *spr_json_key(const spr_json *member)
+{
+    return member->string;
+}
+
+const spr_json *spr_json_first(const spr_json *container)
+{
+    return container ? container->child : NULL;
+}
+
+const spr_json *spr_json_next(const spr_json *item)
+{
+    return item->next;
+}
+
+bool spr_json_is_object(const spr_json *item)
+{
+    return cJSON_IsObject(item);
+}
+
+bool spr_json_is_array(const spr_json *item)
+{
+    return cJSON_IsArray(item);
+}
+
+bool spr_json_is_null(const spr_json *item)
+{
+    return item == NULL || cJSON_IsNull(item);
+}
+
+const char *spr_json_text(const spr_json *item)
+{
+    return cJSON_IsString(item) ? item->valuestring : NULL;
+}
+
+bool spr_json_number(const spr_json *item, double *value)
+{
+    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble)) {
+        return false;
+    }
+    *value = item->valuedouble;
+    return true;
+}
+
+bool spr_json_bool(const spr_json *item, bool *value)
+{
+    if (!cJSON_IsBool(item)) {
+        return false;
+    }
+    *value = cJSON_IsTrue(item);
+    return true;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of either kind as a list of times. Of an analysis the recorded figures are read,
+ * not computed anew: a change of the equations between two versions shows. */
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "record/record_keys.h"
+#include "record/record_parts.h"
+#include "sproof/compare.h"
+
+/* Separates the parts of a key; texts of records carry no control characters. */
+#define PART "\x1f"
+#define KEY_MAX 4096
+
+static enum spr_status no_memory(struct spr_error *err)
+{
+    return spr_fail(err, SPR_ENOMEM, "out of memory");
+}
+
+static enum spr_status add(struct spr_points *points, const struct spr_point *point,
+                           struct spr_error *err)
+{
+    if (!spr_grow(&points->points, &points->capacity, points->count + 1, sizeof *point)) {
+        return no_memory(err);
+    }
+    points->points[points->count++] = *point;
+    return SPR_OK;
+}
+
+/* Sets both keys. A name cut at 4 KB may meet another: then the first counts. */
+static enum spr_status set_keys(struct spr_points *points, struct spr_point *p,
+                                const char *shape, struct spr_error *err)
+{
+    char key[KEY_MAX];
+    int used = snprintf(key, sizeof key, "%s" PART "%s" PART "%s" PART "%.12g" PART "%s",
+                        p->layer ? p->layer : "", p->variant, p->pattern, p->sparsity, shape);
+    used = used < KEY_MAX ? used : KEY_MAX - 1;
+    p->loose_key = spr_arena_text(&points->record.arena, key, (size_t)used);
+    if (p->measured) {
+        used += snprintf(key + used, sizeof key - (size_t)used, PART "%s" PART "%d" PART "%s",
+                         spr_isa_name(p->isa), p->threads, spr_residency_name(p->residency));
+        used = used < KEY_MAX ? used : KEY_MAX - 1;
+    }
+    p->key = spr_arena_text(&points->record.arena, key, (size_t)used);
+    return p->key && p->loose_key ? SPR_OK : no_memory(err);
+}
+
+static enum spr_status add_case(struct spr_points *points, const struct spr_validation_case *c,
+                                struct spr_error *err)
+{
+    char shape[128];
+    struct spr_point p = {.layer = c->layer,
+                          .variant = c->variant,
+                          .sparsity = c->sparsity,
+                          .n = (double)c->n,
+                          .time_s = c->measured.median_s,
+                          .dense_time_s = c->dense.measured.median_s,
+                          .speedup = c->measured_speedup,
+                          .measured = true,
+                          .real_mask = c->real_mask,
+                          .isa = c->isa,
+                          .threads = c->threads,
+                          .residency = c->residency,
+                          .inconclusive = c->inconclusive,
+                          .samples = c->measured,
+                          .dense_samples = c->dense.measured,
+                          .dense_kernel = c->dense.kernel};
+    (void)spr_pattern_text(&c->pattern, p.pattern);
+    /* On a GPU a product may be there twice: by sproof's kernel and by a library's. */
+    const char *whose = c->isa != SPR_ISA_CUDA               ? ""
+                        : strncmp(c->kernel, "spr_", 4) == 0 ? " own"
+                                                             : " library";
+    snprintf(shape, sizeof shape, "%lld %lld %lld %s%s", (long long)c->m, (long long)c->k,
+             (long long)c->n, c->real_mask ? "real" : "random", whose);
+    enum spr_status status = set_keys(points, &p, shape, err);
+    return status ? status : add(points, &p, err);
+}
+
+/* The figures that a variant and a layer of one have alike. */
+static enum spr_status add_figures(struct spr_points *points,
+                                   const struct spr_record_place *at, const spr_json *item,
+                                   struct spr_point *p)
+{
+    char shape[32];
+    const char *pattern;
+    enum spr_status status = spr_record_text(at, item, "pattern", true, &pattern);
+    if (status != SPR_OK) {
+        return status;
+    }
+    snprintf(p->pattern, sizeof p->pattern, "%s", pattern);
+    snprintf(shape, sizeof shape, "%.12g", p->n);
+    p->sparsity = spr_record_number(item, "sparsity");
+    p->time_s = spr_record_number(item, "time_s");
+    p->dense_time_s = spr_record_number(item, "dense_time_s");
+    p->speedup = spr_record_number(item, "speedup");
+    if (!(p->time_s >= 0)) {
+        return spr_record_bad(at, p->layer ? "layers[].time_s" : "time_s",
+                              "a number of 0 or more");
+    }
+    status = set_keys(points, p, shape, at->err);
+    return status ? status : add(points, p, at->err);
+}
+
+static enum spr_status add_variant(struct spr_points *points,
+                                   const struct spr_record_place *at, const spr_json *item,
+                                   bool layers)
+{
+    struct spr_point p = {.n = spr_record_number(item, "batch")};
+    enum spr_status status = spr_record_text(at, item, "variant", true, &p.variant);
+    if (status == SPR_OK && !(p.n >= 1)) {
+        status = spr_record_bad(at, "batch", "a number of 1 or more");
+    }
+    status = status ? status : add_figures(points, at, item, &p);
+    const spr_json *list = layers ? spr_json_get(item, "layers") : NULL;
+    for (const spr_json *l = spr_json_first(list); l && status == SPR_OK;
+         l = spr_json_next(l)) {
+        struct spr_point layer = {.n = p.n, .variant = p.variant};
+        status = spr_record_text(at, l, "layer", true, &layer.layer);
+        status = status ? status : add_figures(points, at, l, &layer);
+    }
+    return status;
+}
+
+static enum spr_status read_analysis(struct spr_points *points, const spr_json *root,
+                                     bool layers, struct spr_error *err)
+{
+    struct spr_validation *record = &points->record;
+    struct spr_record_place at = {points->path, "record", 0, &record->arena, err};
+    const spr_json *list = spr_json_get(root, "variants");
+    enum spr_status status =
+        spr_record_read_head(&at, root, &spr_analysis_kind, &record->head);
+    status = status ? status : spr_record_read_machine(&at, root, &record->machine);
+    status = status ? status : spr_record_read_options(&at, root, &record->options);
+    if (status == SPR_OK && !spr_json_is_array(list)) {
+        status = spr_fail(err, SPR_EINPUT, "%s: variants: expected a list", points->path);
+    }
+    at.where = "variants";
+    for (const spr_json *item = spr_json_first(list); item && status == SPR_OK;
+         item = spr_json_next(item)) {
+        status = add_variant(points, &at, item, layers);
+        at.index++;
+    }
+    return status;
+}
+
+static enum spr_status read_validation(struct spr_points *points, const spr_json *root,
+                                       struct spr_error *err)
+{
+    struct spr_validation *record = &points->record;
+    enum spr_status status = spr_validation_parse(root, points->path, record, err);
+    for (size_t i = 0; i < record->case_count && status == SPR_OK; i++) {
+        status = add_case(points, &record->cases[i], err);
+    }
+    return status;
+}
+
+enum spr_status spr_points_read(const char *path, bool layers, struct spr_points *points,
+                                struct spr_error *err)
+{
+    spr_json *root;
+    *points = (struct spr_points){.path = path};
+    enum spr_status status = spr_json_read(path, &root, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    const char *schema = spr_json_text(spr_json_get(root, "schema"));
+    points->validation = schema && strcmp(schema, spr_validation_kind.schema) == 0;
+    if (points->validation) {
+        status = read_validation(points, root, err);
+    } else if (schema && strcmp(schema, spr_analysis_kind.schema) == 0) {
+        status = read_analysis(points, root, layers, err);
+    } else {
+        status = spr_fail(err, SPR_EINPUT,
+                          "%s: schema: expected \"%s\" or \"%s\", a record made by sproof "
+                          "analyze or sproof validate",
+                          path, spr_analysis_kind.schema, spr_validation_kind.schema);
+    }
+    spr_json_free(root);
+    if (status != SPR_OK) {
+        spr_points_free(points);
+    }
+    return status;
+}
+
+void spr_points_free(struct spr_points *points)
+{
+    spr_validation_free(&points->record);
+    spr_free(points->points);
+    *points = (struct spr_points){0};
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "encoder/encoder.h"
+
+#include <math.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "base/mem.h"
+#include "kernel/pack.h"
+
+#define CACHE_LINE 64
+
+const char *const spr_encoder_part_names[SPR_ENCODER_PARTS] = {
+    "query, key, value, output", "feed-forward", "attention", "gelu", "layer norm"};
+
+int64_t spr_encoder_columns(const struct spr_encoder_shape *shape)
+{
+    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    return (shape->tokens + line - 1) / line * line;
+}
+
+void spr_encoder_product(const struct spr_encoder_shape *shape, int product, int64_t *m,
+                         int64_t *k)
+{
+    *m = product == SPR_INTERMEDIATE ? shape->intermediate : shape->hidden;
+    *k = product == SPR_OUTPUT ? shape->intermediate : shape->hidden;
+}
+
+enum spr_status spr_encoder_vectors_make(const struct spr_encoder_shape *shape,
+                                         struct spr_encoder_vectors *vectors,
+                                         struct spr_error *err)
+{
+    const size_t hidden = (size_t)shape->hidden, wide = (size_t)shape->intermediate;
+    float *at = spr_calloc(9 * hidden + wide, sizeof *at);
+    if (!at) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    for (int p = 0; p < SPR_PRODUCTS; p++) {
+        vectors->bias[p] = at;
+        at += p == SPR_INTERMEDIATE ? wide : hidden;
+    }
+    for (int i = 0; i < 2; i++) {
+        vectors->gamma[i] = at;
+        vectors->beta[i] = at + hidden;
+        at += 2 * hidden;
+    }
+    return SPR_OK;
+}
+
+/* --- Operands that change from call to call, in the packed form of a dense matrix. */
+
+enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],
+                                  struct spr_packed *packed, struct spr_error *err)
+{
+    const struct spr_pattern dense = spr_pattern_dense();
+    const double cells = (double)shape[0] * (double)shape[1];
+    struct spr_matrix matrix = {0};
+    struct spr_plan plan =
+        spr_plan_choose(&dense, isa, shape[0], shape[1], shape[2], cells, 1);
+    enum spr_status status =
+        spr_matrix_random(&dense, shape[0], shape[1], cells, 1, &matrix, err);
+    status = status ? status : spr_pack(&plan, &matrix, packed, err);
+    spr_matrix_free(&matrix);
+    return status;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
+                      const float *source, int64_t n, const float *bias)
+{
+    const struct spr_strips *s = spr_packed_strips(packed);
+    for (size_t i = 0; i < s->strip_count; i++) {
+        const struct spr_strip *strip = &s->strip[i];
+        const int64_t rows = strip->rows;
+        for (uint32_t g = strip->begin; g < strip->end; g++) {
+            const struct spr_segment *segment = &s->segment[g];
+            const int64_t begin = most(range[0] - segment->row, 0);
+            const int64_t end = least(range[1] - segment->row, rows);
+            float *out = s->value + segment->value;
+            for (int64_t step = 0; step < segment->steps && begin < end; step++) {
+                const int64_t column = strip->column + step;
+                const float *from = source + column * n + segment->row - range[0];
+                for (int64_t r = begin; r < end; r++) {
+                    out[step * rows + r] = from[r] + bias[column];
+                }
+            }
+        }
+    }
+}
+
+/* Steps that are transposed together, so that each line of the source is read once. */
+#define BLOCK 16
+
+void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
+                   const float *source, int64_t n, const float *bias)
+{
+    const struct spr_strips *s = spr_packed_strips(packed);
+    for (size_t i = 0; i < s->strip_count; i++) {
+        const struct spr_strip *strip = &s->strip[i];
+        const int64_t rows = strip->rows;
+        for (uint32_t g = strip->begin; g < strip->end; g++) {
+            const struct spr_segment *segment = &s->segment[g];
+            const int64_t last = least(range[1] - strip->column, segment->steps);
+            float *out = s->value + segment->value;
+            const float *from = source + segment->row * n + strip->column - range[0];
+            for (int64_t step = most(range[0] - strip->column, 0); step < last;
+                 step += BLOCK) {
+                const int64_t end = least(step + BLOCK, last);
+                for (int64_t r = 0; r < rows; r++) {
+                    const float *row = from + r * n;
+                    const float b = bias[segment->row + r];
+                    for (int64_t at = step; at < end; at++) {
+                        out[at * rows + r] = row[at] + b;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* --- The encoder. */
+
+static size_t lines(double floats)
+{
+    return (size_t)ceil(floats * sizeof(float) / CACHE_LINE) * CACHE_LINE;
+}
+
+static float *carve(char **at, double floats)
+{
+    float *begin = (float *)(void *)*at;
+    *at += lines(floats);
+    return begin;
+}
+
+enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr_isa isa,
+                                 int threads, struct spr_encoder *encoder,
+                                 struct spr_error *err)
+{
+    struct spr_encoder *e = encoder;
+    const double n = (double)spr_encoder_columns(shape), hidden = (double)shape->hidden * n;
+    const double wide = (double)shape->intermediate * n, scored = (double)shape->tokens * n;
+    const int64_t size = shape->hidden / shape->heads;
+    int64_t share[2];
+    spr_encoder_share(shape, threads - 1, threads, share); /* no thread has more */
+    const int64_t columns = share[1] - share[0];
+    const int64_t scores[3] = {shape->tokens, size, columns};
+    const int64_t context[3] = {size, shape->tokens, columns};
+    *e = (struct spr_encoder){.shape = *shape, .isa = isa, .threads = threads};
+    e->layer = spr_calloc((size_t)shape->layers, sizeof *e->layer);
+    e->head = spr_calloc((size_t)threads, sizeof *e->head);
+    size_t bytes = 6 * lines(hidden) + lines(wide) + (size_t)threads * lines(scored);
+    e->memory = spr_aligned_alloc(CACHE_LINE, bytes);
+    enum spr_status status = SPR_OK;
+    if (!e->layer || !e->head || !e->memory) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    char *at = e->memory;
+    for (int t = 0; t < threads && status == SPR_OK; t++) {
+        status = spr_pack_template(isa, scores, &e->head[t].scores, err);
+        status = status ? status : spr_pack_template(isa, context, &e->head[t].context, err);
+        e->head[t].matrix = carve(&at, scored);
+    }
+    if (status != SPR_OK) {
+        spr_encoder_free(e);
+        return status;
+    }
+    e->x = carve(&at, hidden);
+    e->query = carve(&at, hidden);
+    e->key = carve(&at, hidden);
+    e->value = carve(&at, hidden);
+    e->context = carve(&at, hidden);
+    e->y = carve(&at, hidden);
+    e->wide = carve(&at, wide);
+    memset(e->memory, 0, bytes);
+    return SPR_OK;
+}
+
+void spr_encoder_free(struct spr_encoder *encoder)
+{
+    for (int64_t l = 0; l < encoder->shape.layers && encoder->layer; l++) {
+        for (int p = 0; p < SPR_PRODUCTS; p++) {
+            spr_packed_free(&encoder->layer[l].product[p]);
+        }
+    }
+    for (int t = 0; t < encoder->threads && encoder->head; t++) {
+        spr_packed_free(&encoder->head[t].scores);
+        spr_packed_free(&encoder->head[t].context);
+    }
+    spr_free(encoder->layer);
+    spr_free(encoder->head);
+    spr_free(encoder->memory);
+    *encoder = (struct spr_encoder){0};
+}
+
+const float *spr_encoder_input_of(const struct spr_encoder *e, int product)
+{
+    return product == SPR_ATTENTION_OUTPUT ? e->context
+           : product == SPR_OUTPUT         ? e->wide
+                                           : e->x;
+}
+
+float *spr_encoder_output_of(const struct spr_encoder *e, int product)
+{
+    float *const outputs[SPR_PRODUCTS] = {e->query, e->key, e->value, e->y, e->wide, e->y};
+    return outputs[product];
+}
+
+void spr_encoder_begin(struct spr_encoder *e)
+{
+    const int64_t columns = spr_encoder_columns(&e->shape);
+    memcpy(e->x, e->input, (size_t)(e->shape.hidden * columns) * sizeof *e->x);
+}
+
+/* Which of the team, and how many there are: a runtime may give fewer than asked for. */
+static int team_member(int *members)
+{
+#ifdef _OPENMP
+    *members = omp_get_num_threads();
+    return omp_get_thread_num();
+#else
+    *members = 1;
+    return 0;
+#endif
+}
+
+void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
+                       int64_t range[2])
+{
+    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    const int64_t all = spr_encoder_columns(shape) / line;
+    range[0] = all * thread / threads * line;
+    range[1] = all * (thread + 1) / threads * line;
+}
+
+int64_t spr_encoder_at(const struct spr_encoder_shape *shape, int threads, int64_t rows,
+                       int64_t i, int64_t j)
+{
+    int64_t range[2] = {0, 0};
+    for (int t = 0; t < threads && range[1] <= j; t++) {
+        spr_encoder_share(shape, t, threads, range);
+    }
+    return rows * range[0] + i * (range[1] - range[0]) + j - range[0];
+}
+
+/* The columns of one thread. */
+struct share {
+    int thread;
+    int64_t begin, columns;
+};
+
+/* A share of a matrix of so many rows. */
+static float *part(float *matrix, int64_t rows, const struct share *share)
+{
+    return matrix + rows * share->begin;
+}
+
+static void multiply(const struct spr_packed *packed, int64_t columns, const float *x,
+                     float *y)
+{
+    struct spr_strips strips = *spr_packed_strips(packed);
+    strips.n = strips.row = columns;
+    spr_tiles_of(packed->plan.isa)->matrix(&strips, 0, x, y);
+}
+
+static void linear(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    int64_t m, k;
+    spr_encoder_product(&e->shape, product, &m, &k);
+    multiply(&e->layer[layer].product[product], s->columns,
+             spr_encoder_input_of(e, product) + k * s->begin,
+             part(spr_encoder_output_of(e, product), m, s));
+}
+
+/* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head and some queries. */
+static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
+                   struct spr_encoder_head *room, const struct share *s)
+{
+    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+    const int64_t hidden = e->shape.hidden, size = hidden / e->shape.heads;
+    const int64_t row = head * size, all[2] = {0, s->columns};
+    float *query = part(e->query, hidden, s) + row * s->columns;
+    ops->add(query, v->bias[SPR_QUERY] + row, size, s->columns, all);
+    for (int t = 0; t < e->threads; t++) {
+        int64_t range[2];
+        spr_encoder_share(&e->shape, t, e->threads, range);
+        const int64_t columns = range[1] - range[0];
+        const int64_t from = hidden * range[0] + row * columns;
+        range[1] = least(range[1], e->shape.tokens);
+        spr_pack_columns(&room->scores, range, e->key + from, columns, v->bias[SPR_KEY] + row);
+        spr_pack_rows(&room->context, range, e->value + from, columns,
+                      v->bias[SPR_VALUE] + row);
+    }
+    multiply(&room->scores, s->columns, query, room->matrix);
+    ops->softmax(room->matrix, e->shape.tokens, s->columns, all,
+                 (float)(1 / sqrt((double)size)));
+    multiply(&room->context, s->columns, room->matrix,
+             part(e->context, hidden, s) + row * s->columns);
+}
+
+static void attention(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    struct spr_encoder_head *room = &e->head[s->thread];
+    (void)product;
+    for (int64_t head = 0; head < e->shape.heads; head++) {
+        attend(e, &e->vectors[layer], head, room, s);
+    }
+}
+
+static void gelu(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    const int64_t all[2] = {0, s->columns}, rows = e->shape.intermediate;
+    spr_elementwise_of(e->isa)->gelu(part(e->wide, rows, s), e->vectors[layer].bias[product],
+                                     rows, s->columns, all);
+}
+
+static void norm(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
+{
+    const struct spr_encoder_vectors *v = &e->vectors[layer];
+    const int which = product == SPR_OUTPUT;
+    const struct spr_norm norm = {.y = part(e->y, e->shape.hidden, s),
+                                  .x = part(e->x, e->shape.hidden, s),
+                                  .bias = v->bias[product],
+                                  .gamma = v->gamma[which],
+                                  .beta = v->beta[which],
+                                  .rows = e->shape.hidden,
+                                  .n = s->columns,
+                                  .epsilon = SPR_ENCODER_EPSILON};
+    spr_elementwise_of(e->isa)->norm(&norm, 0, s->columns);
+}
+
+/* One piece of a layer on every share. */
+static void on_shares(struct spr_encoder *e, int64_t layer, int product,
+                      void (*piece)(struct spr_encoder *, int64_t, int, const struct share *))
+{
+#ifdef _OPENMP
+#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
+#endif
+    {
+        int members, me = team_member(&members);
+        for (int t = me; t < e->threads; t += members) {
+            int64_t range[2];
+            spr_encoder_share(&e->shape, t, e->threads, range);
+            const struct share share = {t, range[0], range[1] - range[0]};
+            if (share.columns > 0) {
+                piece(e, layer, product, &share);
+            }
+        }
+    }
+}
+
+void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)
+{
+    on_shares(e, layer, product, linear);
+}
+
+void spr_encoder_attention(struct spr_encoder *e, int64_t layer)
+{
+    on_shares(e, layer, 0, attention);
+}
+
+void spr_encoder_gelu(struct spr_encoder *e, int64_t layer)
+{
+    on_shares(e, layer, SPR_INTERMEDIATE, gelu);
+}
+
+void spr_encoder_norm(struct spr_encoder *e, int64_t layer, int which)
+{
+    on_shares(e, layer, which == 0 ? SPR_ATTENTION_OUTPUT : SPR_OUTPUT, norm);
+}
+
+/* Adds what passed since *since to a part. */
+static void took(const struct spr_encoder *e, enum spr_encoder_part part, double *since)
+{
+    if (e->part_s) {
+        double now = e->clock_s();
+        e->part_s[part] += now - *since;
+        *since = now;
+    }
+}
+
+void spr_encoder_run(struct spr_encoder *e)
+{
+    double since = e->part_s ? e->clock_s() : 0;
+    spr_encoder_begin(e);
+    for (int64_t l = 0; l < e->shape.layers; l++) {
+        spr_encoder_linear(e, l, SPR_QUERY);
+        spr_encoder_linear(e, l, SPR_KEY);
+        spr_encoder_linear(e, l, SPR_VALUE);
+        took(e, SPR_PART_ATTENTION_LINEAR, &since);
+        spr_encoder_attention(e, l);
+        took(e, SPR_PART_ATTENTION, &since);
+        spr_encoder_linear(e, l, SPR_ATTENTION_OUTPUT);
+        took(e, SPR_PART_ATTENTION_LINEAR, &since);
+        spr_encoder_norm(e, l, 0);
+        took(e, SPR_PART_NORM, &since);
+        spr_encoder_linear(e, l, SPR_INTERMEDIATE);
+        took(e, SPR_PART_WIDE_LINEAR, &since);
+        spr_encoder_gelu(e, l);
+        took(e, SPR_PART_GELU, &since);
+        spr_encoder_linear(e, l, SPR_OUTPUT);
+        took(e, SPR_PART_WIDE_LINEAR, &since);
+        spr_encoder_norm(e, l, 1);
+        took(e, SPR_PART_NORM, &since);
+    }
+}

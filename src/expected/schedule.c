@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sproof/schedule.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "kernel/pack_shuffle.h"
+
+/* A candidate must be expected to be this much faster than the plan of the rules of thumb,
+ * which no error of the model misleads. */
+#define WORTH_CHANGING 0.98
+
+/* Tuned plans hold for densities this close. */
+#define SAME_DENSITY 0.1
+
+static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
+
+static bool same_plan(const struct spr_plan *a, const struct spr_plan *b)
+{
+    return a->rows == b->rows && a->vectors == b->vectors && a->panel == b->panel &&
+           a->slots == b->slots && a->tokens == b->tokens;
+}
+
+static void add(struct spr_plan *plans, size_t *count, const struct spr_plan *plan)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (same_plan(&plans[i], plan)) {
+            return;
+        }
+    }
+    if (*count < SPR_CANDIDATES_MAX) {
+        plans[(*count)++] = *plan;
+    }
+}
+
+/* Half and twice the panel, and all of k. */
+static void add_panels(struct spr_plan *plans, size_t *count, struct spr_plan plan)
+{
+    const int64_t panel = plan.panel, k = plan.k;
+    const int64_t other[] = {panel, (panel / 2 + 15) / 16 * 16, panel * 2, (k + 15) / 16 * 16};
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+        plan.panel = other[i];
+        if (other[i] >= 16 && other[i] <= SPR_PANEL_MAX && (i == 0 || other[i] < 2 * k)) {
+            add(plans, count, &plan);
+        }
+    }
+}
+
+size_t spr_plan_candidates(const struct spr_expected_case *of,
+                           struct spr_plan plans[SPR_CANDIDATES_MAX])
+{
+    struct spr_cell_shape cell;
+    const bool dense = of->pattern.kind->pattern_class == SPR_CLASS_DENSE;
+    const bool nk = of->layout == SPR_LAYOUT_NK;
+    size_t count = 0;
+    struct spr_plan plan = nk ? spr_plan_choose_nk(&of->pattern, of->isa, of->m, of->k, of->n,
+                                                   of->kept, of->threads)
+                              : spr_plan_choose(&of->pattern, of->isa, of->m, of->k, of->n,
+                                                of->kept, of->threads);
+    add(plans, &count, &plan);
+    if (of->n == 1) {
+        /* Scattered weights: more or fewer slots of a shuffled tile. */
+        for (int slots = plan.slots - 1; plan.slots > 0 && slots <= plan.slots + 1; slots++) {
+            struct spr_plan other = plan;
+            other.slots = slots;
+            if (slots > 0 && slots <= SPR_SHUFFLE_COLUMNS) {
+                add(plans, &count, &other);
+            }
+        }
+        return count;
+    }
+    if (plan.tokens > 0) {
+        if (!dense) {
+            add_panels(plans, &count, plan);
+        }
+        return count;
+    }
+    of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &cell);
+    const int64_t lanes = spr_isa_lanes(of->isa), vectors = (of->n + lanes - 1) / lanes;
+    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
+        struct spr_plan other = plan;
+        int widest = spr_tiles_of(of->isa)->widest(heights[i]);
+        if (widest == 0 || heights[i] > (dense ? of->m : cell.rows)) {
+            continue;
+        }
+        other.rows = heights[i];
+        other.vectors = (int)(vectors < widest ? vectors : widest);
+        add_panels(plans, &count, other);
+        if (other.vectors > 2) {
+            other.vectors /= 2;
+            add_panels(plans, &count, other);
+        }
+    }
+    return count;
+}
+
+double spr_case_density(const struct spr_expected_case *of)
+{
+    struct spr_shape shape = {of->m, of->k, 1};
+    return of->kept / of->pattern.kind->cells(&of->pattern, &shape);
+}
+
+static bool is_case(const struct spr_tuned_plan *t, const struct spr_expected_case *of)
+{
+    double density = spr_case_density(of);
+    return t->isa == of->isa && t->threads == of->threads && t->layout == of->layout &&
+           t->m == of->m && t->k == of->k && t->n == of->n &&
+           spr_pattern_equal(&t->pattern, &of->pattern) &&
+           fabs(t->density - density) <= SAME_DENSITY * density;
+}
+
+/* Only what the candidates hold is legal, whatever a file says. */
+static bool find_tuned(const struct spr_tuned *tuned, const struct spr_expected_case *of,
+                       const struct spr_plan *plans, size_t count, struct spr_plan *plan)
+{
+    for (size_t i = 0; tuned && i < tuned->count; i++) {
+        const struct spr_tuned_plan *t = &tuned->plan[i];
+        for (size_t c = 0; c < count && is_case(t, of); c++) {
+            const struct spr_plan *p = &plans[c];
+            if (p->rows == t->rows && p->vectors == t->vectors && p->panel == t->panel &&
+                p->slots == t->slots && p->tokens == t->tokens) {
+                *plan = *p;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Candidates in the order of their expected times, unknown ones last. */
+static void sort_plans(const struct spr_machine *machine, const struct spr_expected_case *of,
+                       struct spr_plan *plans, size_t count)
+{
+    double times[SPR_CANDIDATES_MAX];
+    for (size_t i = 0; i < count; i++) {
+        struct spr_expected expected;
+        const struct spr_plan plan = plans[i];
+        double time_s =
+            spr_expected_of_plan(machine, of, &plan, &expected) ? expected.time_s : HUGE_VAL;
+        time_s *= i == 0 ? WORTH_CHANGING : 1;
+        size_t at = i;
+        for (; at > 0 && times[at - 1] > time_s; at--) {
+            times[at] = times[at - 1];
+            plans[at] = plans[at - 1];
+        }
+        times[at] = time_s;
+        plans[at] = plan;
+    }
+}
+
+struct spr_plan spr_plan_for(const struct spr_machine *machine,
+                             const struct spr_expected_case *of)
+{
+    struct spr_plan plans[SPR_CANDIDATES_MAX], plan;
+    size_t count = spr_plan_candidates(of, plans);
+    if (machine && find_tuned(machine->tuned, of, plans, count, &plan)) {
+        return plan;
+    }
+    if (machine && machine->kernels && machine->kernels->count > 0) {
+        sort_plans(machine, of, plans, count);
+    }
+    return plans[0];
+}
+
+size_t spr_plan_best(const struct spr_machine *machine, const struct spr_expected_case *of,
+                     struct spr_plan *plans, size_t most)
+{
+    struct spr_plan all[SPR_CANDIDATES_MAX];
+    size_t count = spr_plan_candidates(of, all);
+    if (machine->kernels && machine->kernels->count > 0) {
+        sort_plans(machine, of, all, count);
+    }
+    count = count < most ? count : most;
+    memcpy(plans, all, count * sizeof *plans);
+    return count;
+}
+
+enum spr_status spr_tuned_keep(struct spr_tuned *tuned, const struct spr_expected_case *of,
+                               const struct spr_plan *plan, struct spr_error *err)
+{
+    const struct spr_tuned_plan kept = {.isa = of->isa,
+                                        .threads = of->threads,
+                                        .layout = of->layout,
+                                        .m = of->m,
+                                        .k = of->k,
+                                        .n = of->n,
+                                        .pattern = of->pattern,
+                                        .density = spr_case_density(of),
+                                        .rows = plan->rows,
+                                        .vectors = plan->vectors,
+                                        .slots = plan->slots,
+                                        .tokens = plan->tokens,
+                                        .panel = plan->panel};
+    for (size_t i = 0; i < tuned->count; i++) {
+        if (is_case(&tuned->plan[i], of)) {
+            tuned->plan[i] = kept;
+            return SPR_OK;
+        }
+    }
+    if (!spr_grow(&tuned->plan, &tuned->capacity, tuned->count + 1, sizeof *tuned->plan)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    tuned->plan[tuned->count++] = kept;
+    return SPR_OK;
+}
+
+void spr_tuned_free(struct spr_tuned *tuned)
+{
+    spr_free(tuned->plan);
+    *tuned = (struct spr_tuned){0};
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this instruction set can do at most: sums, loads, stores, bytes. Every loop keeps its
+ * values alive with empty asm statements; nothing else is in the way of the compiler. */
+#include "kernel/isa/probe_loops.h"
+
+#include <stdbool.h>
+
+extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+#if defined(__x86_64__)
+#define USE(v) __asm__ volatile("" : : "v"(v))
+#elif defined(__aarch64__)
+#define USE(v) __asm__ volatile("" : : "w"(v))
+#else
+#define USE(v) __asm__ volatile("" : : "g"(v))
+#endif
+#define FENCE() __asm__ volatile("" : : : "memory")
+
+/* Independent sums: at least latency times pipes, which is 8 to 16 on the CPUs of 2013 to
+ * 2025 (4 or 5 cycles, 2 to 4 pipes), and as many as the registers hold beside constants. */
+#define CHAINS (VEC_REGISTERS == 32 ? 24 : 14)
+#define STEPS 64
+
+/* A loop over CHAINS sums. `step` must leave the value normal however often it is applied. */
+#define CHAIN_LOOP(attributes, name, type, start, first, second, step, flops)                 \
+    attributes static double name(struct spr_probe_work *work, size_t rounds)                 \
+    {                                                                                         \
+        type sum[CHAINS];                                                                     \
+        type a = (first), b = (second);                                                       \
+        (void)work;                                                                           \
+        VEC_KEEP(a);                                                                          \
+        VEC_KEEP(b);                                                                          \
+        UNROLL for (int i = 0; i < CHAINS; i++)                                               \
+        {                                                                                     \
+            sum[i] = start;                                                                   \
+        }                                                                                     \
+        for (size_t step_left = rounds * STEPS; step_left > 0; step_left--) {                 \
+            UNROLL for (int i = 0; i < CHAINS; i++)                                           \
+            {                                                                                 \
+                sum[i] = step;                                                                \
+                VEC_KEEP(sum[i]);                                                             \
+            }                                                                                 \
+        }                                                                                     \
+        UNROLL for (int i = 0; i < CHAINS; i++)                                               \
+        {                                                                                     \
+            USE(sum[i]);                                                                      \
+        }                                                                                     \
+        return (double)rounds * STEPS * CHAINS * (flops);                                     \
+    }
+
+/* s/2 + 1/2 tends to 1 and stays there. */
+CHAIN_LOOP(, fma_f32, vec, vec_set1(1.25f), vec_set1(0.5f), vec_set1(0.5f),
+           vec_fma(sum[i], a, b), 2.0 * VEC_LANES)
+
+#if defined(SPR_BUILD_AVX512)
+CHAIN_LOOP(, fma_f64, __m512d, _mm512_set1_pd(1.25), _mm512_set1_pd(0.5), _mm512_set1_pd(0.5),
+           _mm512_fmadd_pd(sum[i], a, b), 16)
+/* Pairs (1, -1) times (1, 1): the sum stays what it was. */
+CHAIN_LOOP(__attribute__((target("avx512bf16"))), dot_bf16, __m512, _mm512_set1_ps(1.25f),
+           _mm512_castsi512_ps(_mm512_set1_epi32(0x3F803F80)),
+           _mm512_castsi512_ps(_mm512_set1_epi32((int)0xBF803F80)),
+           _mm512_dpbf16_ps(sum[i], (__m512bh)a, (__m512bh)b), 64)
+CHAIN_LOOP(__attribute__((target("avx512vnni"))), dot_i8, __m512i, _mm512_set1_epi32(1),
+           _mm512_set1_epi32(0x01010101), _mm512_set1_epi32((int)0xFF01FF01),
+           _mm512_dpbusd_epi32(sum[i], a, b), 128)
+#elif defined(SPR_BUILD_AVX2)
+CHAIN_LOOP(, fma_f64, __m256d, _mm256_set1_pd(1.25), _mm256_set1_pd(0.5), _mm256_set1_pd(0.5),
+           _mm256_fmadd_pd(sum[i], a, b), 8)
+CHAIN_LOOP(__attribute__((target("avxvnni"))), dot_i8, __m256i, _mm256_set1_epi32(1),
+           _mm256_set1_epi32(0x01010101), _mm256_set1_epi32((int)0xFF01FF01),
+           _mm256_dpbusd_avx_epi32(sum[i], a, b), 64)
+#define dot_bf16 NULL
+#elif defined(SPR_BUILD_NEON)
+CHAIN_LOOP(, fma_f64, float64x2_t, vdupq_n_f64(1.25), vdupq_n_f64(0.5), vdupq_n_f64(0.5),
+           vfmaq_f64(b, sum[i], a), 4)
+#define dot_bf16 NULL
+#define dot_i8 NULL
+#else
+CHAIN_LOOP(, fma_f64, double, 1.25, 0.5, 0.5, sum[i] * a + b, 2)
+#define dot_bf16 NULL
+#define dot_i8 NULL
+#endif
+
+/* Vectors between two looks at the loop's end. */
+#define BLOCK 8
+
+VEC_INLINE void read_all(const float *memory, size_t count)
+{
+    for (size_t i = 0; i < count; i += BLOCK * VEC_LANES) {
+        UNROLL for (size_t j = 0; j < BLOCK; j++)
+        {
+            vec v = vec_load(memory + i + j * VEC_LANES);
+            USE(v);
+        }
+    }
+}
+
+static double read_memory(struct spr_probe_work *work, size_t rounds)
+{
+    for (size_t r = 0; r < rounds; r++) {
+        read_all(work->memory, work->bytes / sizeof(float));
+    }
+    return (double)rounds * (double)work->bytes;
+}
+
+static double load(struct spr_probe_work *work, size_t rounds)
+{
+    return read_memory(work, rounds) / (double)sizeof(vec);
+}
+
+static double broadcast(struct spr_probe_work *work, size_t rounds)
+{
+    size_t count = work->bytes / sizeof(float);
+    for (size_t r = 0; r < rounds; r++) {
+        for (size_t i = 0; i < count; i += BLOCK) {
+            UNROLL for (size_t j = 0; j < BLOCK; j++)
+            {
+                vec v = vec_set1(work->memory[i + j]);
+                USE(v);
+            }
+        }
+    }
+    return (double)rounds * (double)count;
+}
+
+static double store(struct spr_probe_work *work, size_t rounds)
+{
+    size_t count = work->bytes / sizeof(float);
+    float *memory = work->memory;
+    vec v = vec_set1(1);
+    VEC_KEEP(v);
+    for (size_t r = 0; r < rounds; r++) {
+        for (size_t i = 0; i < count; i += BLOCK * VEC_LANES) {
+            UNROLL for (size_t j = 0; j < BLOCK; j++)
+            {
+                vec_store(memory + i + j * VEC_LANES, v);
+            }
+            FENCE();
+        }
+    }
+    return (double)rounds * (double)count / VEC_LANES;
+}
+
+/* The first half onto the second; bytes read and bytes written both count. */
+static double copy(struct spr_probe_work *work, size_t rounds)
+{
+    size_t half = work->bytes / sizeof(float) / 2;
+    const float *from = work->memory;
+    float *to = work->memory + half;
+    for (size_t r = 0; r < rounds; r++) {
+        for (size_t i = 0; i < half; i += BLOCK * VEC_LANES) {
+            UNROLL for (size_t j = 0; j < BLOCK; j++)
+            {
+                vec v = vec_load(from + i + j * VEC_LANES);
+                VEC_KEEP(v);
+                vec_store(to + i + j * VEC_LANES, v);
+            }
+            FENCE();
+        }
+    }
+    return (double)rounds * (double)work->bytes;
+}
+
+/* Rows of `floats` values, a constant where this is inlined. */
+VEC_INLINE void read_rows(const struct spr_probe_work *work, size_t first, size_t floats)
+{
+    const uint32_t *rows = work->rows + first;
+    for (size_t i = 0; i < SPR_PROBE_ROWS; i++) {
+        const float *row = work->memory + rows[i] * floats;
+        UNROLL for (size_t j = 0; j < floats; j += VEC_LANES)
+        {
+            vec v = vec_load(row + j);
+            USE(v);
+        }
+    }
+}
+
+static double row_read(struct spr_probe_work *work, size_t rounds)
+{
+    for (size_t r = 0; r < rounds; r++) {
+        size_t first = work->cursor;
+        switch (work->row_bytes) {
+        case 64:
+            read_rows(work, first, 16);
+            break;
+        case 128:
+            read_rows(work, first, 32);
+            break;
+        case 256:
+            read_rows(work, first, 64);
+            break;
+        default:
+            read_rows(work, first, 128);
+        }
+        work->cursor =
+            first + 2 * SPR_PROBE_ROWS > work->row_count ? 0 : first + SPR_PROBE_ROWS;
+    }
+    return (double)rounds * SPR_PROBE_ROWS * (double)work->row_bytes;
+}
+
+const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops) = {
+    .run =
+        {
+            [SPR_PROBE_FMA_F32] = fma_f32,
+            [SPR_PROBE_FMA_F64] = fma_f64,
+            [SPR_PROBE_DOT_BF16] = dot_bf16,
+            [SPR_PROBE_DOT_I8] = dot_i8,
+            [SPR_PROBE_LOAD] = load,
+            [SPR_PROBE_BROADCAST] = broadcast,
+            [SPR_PROBE_STORE] = store,
+            [SPR_PROBE_READ] = read_memory,
+            [SPR_PROBE_COPY] = copy,
+            [SPR_PROBE_ROW_READ] = row_read,
+        },
+};

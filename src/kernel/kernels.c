@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels there are, and running one. */
+#include <stdio.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "kernel/isa/elementwise.h"
+#include "kernel/pack.h"
+
+#define DECLARE(isa)                                                                          \
+    extern const struct spr_tiles spr_tiles__##isa;                                           \
+    extern const struct spr_elementwise spr_elementwise__##isa;
+DECLARE(scalar)
+#ifdef SPROOF_HAS_NEON
+DECLARE(neon)
+#endif
+#ifdef SPROOF_HAS_AVX2
+DECLARE(avx2)
+#endif
+#ifdef SPROOF_HAS_AVX512
+DECLARE(avx512)
+#endif
+
+/* What the objects of one instruction set export. */
+static const struct {
+    const struct spr_tiles *tiles;
+    const struct spr_elementwise *elementwise;
+} objects[SPR_ISA_COUNT] = {
+    [SPR_ISA_SCALAR] = {&spr_tiles__scalar, &spr_elementwise__scalar},
+#ifdef SPROOF_HAS_NEON
+    [SPR_ISA_NEON] = {&spr_tiles__neon, &spr_elementwise__neon},
+#endif
+#ifdef SPROOF_HAS_AVX2
+    [SPR_ISA_AVX2] = {&spr_tiles__avx2, &spr_elementwise__avx2},
+#endif
+#ifdef SPROOF_HAS_AVX512
+    [SPR_ISA_AVX512] = {&spr_tiles__avx512, &spr_elementwise__avx512},
+#endif
+};
+
+const struct spr_tiles *spr_tiles_of(enum spr_isa isa)
+{
+    return objects[isa].tiles;
+}
+
+const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa)
+{
+    return objects[isa].elementwise;
+}
+
+const char *spr_layout_name(enum spr_layout layout)
+{
+    return layout == SPR_LAYOUT_NK ? "nk" : "kn";
+}
+
+bool spr_layout_find(const char *text, enum spr_layout *layout)
+{
+    for (int i = SPR_LAYOUT_KN; text && i <= SPR_LAYOUT_NK; i++) {
+        if (strcmp(text, spr_layout_name((enum spr_layout)i)) == 0) {
+            *layout = (enum spr_layout)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool name_kernel(const struct spr_pattern_kind *kind, enum spr_isa isa,
+                        struct spr_kernel *kernel)
+{
+    if (!kind->kernel || !spr_isa_usable(isa)) {
+        return false;
+    }
+    kernel->kind = kind;
+    kernel->isa = isa;
+    snprintf(kernel->name, sizeof kernel->name, "spr_spmm_%s_f32__%s", kind->kernel,
+             spr_isa_name(isa));
+    return true;
+}
+
+bool spr_kernel_at(size_t index, struct spr_kernel *kernel)
+{
+    const struct spr_pattern_kind *kind;
+    for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
+        for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+            if (name_kernel(kind, (enum spr_isa)isa, kernel) && index-- == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool spr_kernel_find(const struct spr_pattern *pattern, enum spr_isa isa,
+                     struct spr_kernel *kernel)
+{
+    return pattern->kind && name_kernel(pattern->kind, isa, kernel);
+}
+
+void spr_kernel_interleave(const struct spr_packed *packed, int thread, const float *x)
+{
+    if (packed->inputs) {
+        spr_tiles_of(packed->plan.isa)
+            ->interleave(spr_packed_strips(packed), thread, x, packed->inputs);
+    }
+}
+
+void spr_kernel_multiply(const struct spr_packed *packed, int thread, const float *x, float *y)
+{
+    const struct spr_strips *strips = spr_packed_strips(packed);
+    const struct spr_tiles *tiles = spr_tiles_of(packed->plan.isa);
+    (packed->plan.tokens > 0 ? tiles->tokens
+     : packed->plan.vectors == 0
+         ? tiles->vector
+         : tiles->matrix)(strips, thread, packed->inputs ? packed->inputs : x, y);
+}
+
+void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y)
+{
+    const int threads = packed->plan.threads;
+    if (threads == 1) {
+        spr_kernel_interleave(packed, 0, x);
+        spr_kernel_multiply(packed, 0, x, y);
+        return;
+    }
+#ifdef _OPENMP
+    /* The runtime may give fewer threads than asked for: each takes every team-th share. */
+#pragma omp parallel num_threads(threads)
+    {
+        const int first = omp_get_thread_num(), team = omp_get_num_threads();
+        if (packed->inputs) {
+            for (int share = first; share < threads; share += team) {
+                spr_kernel_interleave(packed, share, x);
+            }
+#pragma omp barrier
+        }
+        for (int share = first; share < threads; share += team) {
+            spr_kernel_multiply(packed, share, x, y);
+        }
+    }
+#else
+    for (int share = 0; share < threads; share++) {
+        spr_kernel_interleave(packed, share, x);
+    }
+    for (int share = 0; share < threads; share++) {
+        spr_kernel_multiply(packed, share, x, y);
+    }
+#endif
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing scattered weights for n = 1 so that permutations fetch their inputs. */
+#ifndef SPROOF_PACK_SHUFFLE_H
+#define SPROOF_PACK_SHUFFLE_H
+
+#include <math.h>
+
+#include "kernel/pack.h"
+
+/* Where the next strip, segment, index and value go. */
+struct spr_cursor {
+    size_t strip, segment, index, value;
+};
+
+struct spr_shuffle_rows {
+    int64_t begin, end;
+};
+
+/* Weights of a row in 32 columns beyond `slots`, in the mean, for the share
+ * `cells` of all kept; k: columns of the matrix. */
+double spr_shuffle_overflow(const struct spr_cell_shape *cell, int64_t k, double cells,
+                            int slots);
+
+/* Slots of a tile that should take the least time; 1..32. */
+int spr_shuffle_slots(const struct spr_cell_shape *cell, int64_t k, double cells);
+
+/* The plan asks for it and the matrix stores no 0. */
+bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *matrix);
+
+/* Advances *at over one thread's rows and, when out is not NULL, writes there. */
+void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *matrix,
+                     const struct spr_shuffle_rows *rows, struct spr_cursor *at,
+                     struct spr_strips *out);
+
+/* First entry of a row whose column is at least `column`. */
+size_t spr_find_entry(const struct spr_matrix *matrix, int64_t row, int64_t column);
+
+#endif

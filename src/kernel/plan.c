@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a kernel walks a matrix: the register tile and the K panel. */
+#include <math.h>
+
+#include "kernel/pack_shuffle.h"
+
+/* Share of a second-level cache that a panel of X may take: the weights stream past it. Narrow
+ * vectors do less work for each line of X and want it nearer. */
+#define PANEL_BYTES (512 * 1024.0)
+#define NARROW_PANEL_BYTES (256 * 1024.0)
+/* Cache lines, and the distance at which rows compete for the same few places of a cache. */
+#define LINE_BYTES 64
+#define WAY_BYTES 4096
+/* The same where each row of W reads its own rows of X: they should stay in the first level,
+ * unless so few weights of a row fall into a panel that loading and storing Y costs more. */
+#define SCATTERED_PANEL_BYTES (32 * 1024.0)
+#define SCATTERED_PANEL_STEPS 12
+
+/* Share of a second-level cache that the rows of X of one token tile may take. */
+#define TOKEN_PANEL_BYTES (256 * 1024.0)
+
+static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
+
+static int widest(const struct spr_plan *plan, int rows)
+{
+    return spr_tiles_of(plan->isa)->widest(rows);
+}
+
+/* Loads per multiply-add of a tile: T of X and R weights for R*T multiply-adds. */
+static double loads(int rows, int width)
+{
+    return ((double)width + rows) / ((double)rows * width);
+}
+
+/* Fewer loads are better even where the multipliers limit; a wider and taller tile spreads
+ * the start and end of a row group. */
+static double tile_cost(int rows, int width)
+{
+    return rows * width * (fmax(loads(rows, width), 1) + 0.02 * loads(rows, width)) + 0.25;
+}
+
+/* Work of one column of a group of `rows` rows along `vectors` vectors, in multiply-adds. */
+static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
+{
+    int most = widest(plan, rows) < plan->vectors ? widest(plan, rows) : plan->vectors;
+    int64_t tiles = spr_tile_count(vectors, most), wide = vectors % tiles;
+    int width = spr_tile_width(vectors, tiles, tiles - 1);
+    return (double)wide * tile_cost(rows, width + 1) +
+           (double)(tiles - wide) * tile_cost(rows, width);
+}
+
+/* The height whose groups cover the rows of a block at the least cost. */
+static int choose_rows(const struct spr_plan *plan, int64_t block_rows, int64_t vectors)
+{
+    int best = 1;
+    double least = HUGE_VAL;
+    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
+        struct spr_plan trial = *plan;
+        trial.rows = heights[i];
+        if (heights[i] > block_rows || widest(plan, heights[i]) == 0) {
+            continue;
+        }
+        int width = widest(plan, heights[i]);
+        trial.vectors = (int)(vectors < width ? vectors : width);
+        double cost = 0;
+        int64_t left = block_rows % heights[i];
+        cost += (double)(block_rows / heights[i]) * group_cost(&trial, heights[i], vectors);
+        while (left > 0) {
+            int height = spr_group_height(&trial, left);
+            cost += group_cost(&trial, height, vectors);
+            left -= height;
+        }
+        if (cost < least) {
+            least = cost;
+            best = heights[i];
+        }
+    }
+    return best;
+}
+
+static int64_t clamp_panel(double columns, int64_t k)
+{
+    double most = fmin((double)k, SPR_PANEL_MAX);
+    double panels = ceil((double)k / fmax(1, fmin(columns, most)));
+    double even = ceil((double)k / panels);
+    return (int64_t)fmin(ceil(even / 16) * 16, SPR_PANEL_MAX);
+}
+
+/* Bytes of a cache that a tile's part of one row of X keeps busy: whole lines, and the places
+ * between rows that lie a power of two apart. */
+static double column_bytes(int64_t n, double row_bytes)
+{
+    int64_t a = 4 * (n % WAY_BYTES), b = WAY_BYTES;
+    while (a > 0) {
+        int64_t rest = b % a;
+        b = a;
+        a = rest;
+    }
+    double lines = b < LINE_BYTES ? row_bytes + LINE_BYTES - (double)b : row_bytes;
+    return fmax((double)b, lines);
+}
+
+struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa isa, int64_t m,
+                                int64_t k, int64_t n, double kept, int threads)
+{
+    struct spr_plan plan = {.m = m,
+                            .k = k,
+                            .n = n,
+                            .isa = isa,
+                            .pattern = *pattern,
+                            .threads = threads < 1 ? 1 : threads};
+    struct spr_cell_shape cell;
+    pattern->kind->cell(pattern, m, k, kept, &cell);
+    bool dense = pattern->kind->pattern_class == SPR_CLASS_DENSE;
+    int64_t lanes = spr_isa_lanes(isa), vectors = (n + lanes - 1) / lanes;
+    if (n == 1) {
+        plan.rows = 1;
+        plan.vectors = 0;
+        plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
+        if (!dense && lanes == SPR_SHUFFLE_ROWS && k <= SPR_PANEL_MAX &&
+            spr_lane_shape(&plan).chunk == 0) {
+            plan.slots = spr_shuffle_slots(&cell, k, kept / ((double)m * (double)k));
+        }
+        return plan;
+    }
+    plan.rows = choose_rows(&plan, dense ? m : cell.rows, vectors);
+    int widest_tile = widest(&plan, plan.rows);
+    plan.vectors = (int)(vectors < widest_tile ? vectors : widest_tile);
+    double row_bytes = 4.0 * (double)lanes * plan.vectors;
+    double share = lanes >= 16 ? PANEL_BYTES : NARROW_PANEL_BYTES;
+    double columns = share / column_bytes(n, row_bytes);
+    if (plan.rows == 1 && !dense) {
+        double per_row = kept * (double)(cell.rows * cell.columns) / (double)m;
+        columns = fmin(columns, fmax(SCATTERED_PANEL_BYTES / row_bytes,
+                                     SCATTERED_PANEL_STEPS * (double)k / per_row));
+    }
+    plan.panel = clamp_panel(columns, k);
+    return plan;
+}
+
+int spr_group_height(const struct spr_plan *plan, int64_t rows_left)
+{
+    if (rows_left >= plan->rows) {
+        return plan->rows;
+    }
+    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
+        if (heights[i] <= rows_left && widest(plan, heights[i]) >= plan->vectors) {
+            return heights[i];
+        }
+    }
+    return 1;
+}
+
+struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan)
+{
+    struct spr_cell_shape cell;
+    int lanes = spr_isa_lanes(plan->isa);
+    if (plan->pattern.kind->pattern_class == SPR_CLASS_DENSE) {
+        int vectors = plan->m >= 4 * lanes && plan->tokens == 0 ? 4 : plan->m > lanes ? 2 : 1;
+        return (struct spr_lane_shape){vectors, 1, vectors * lanes};
+    }
+    plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &cell);
+    if (cell.of > 0 || (double)cell.rows * (double)cell.columns * 4 < lanes) {
+        return (struct spr_lane_shape){1, 0, 1};
+    }
+    /* As many columns as divide the block and the matrix, so that no step reads past X. */
+    int chunk = 1;
+    while (chunk < lanes && cell.columns % (2 * chunk) == 0 && plan->k % (2 * chunk) == 0 &&
+           cell.rows * 2 * chunk <= 4 * (int64_t)lanes) {
+        chunk *= 2;
+    }
+    int64_t filled = (cell.rows * chunk + lanes - 1) / lanes;
+    /* With several tokens two vectors of weights and their sums fill the registers. */
+    int vectors = filled >= 4 && plan->tokens == 0 ? 4 : filled >= 2 ? 2 : 1;
+    return (struct spr_lane_shape){vectors, chunk, vectors * lanes / chunk};
+}
+
+struct spr_plan spr_plan_choose_nk(const struct spr_pattern *pattern, enum spr_isa isa,
+                                   int64_t m, int64_t k, int64_t n, double kept, int threads)
+{
+    if (n == 1) {
+        return spr_plan_choose(pattern, isa, m, k, n, kept, threads);
+    }
+    struct spr_plan plan = {.m = m,
+                            .k = k,
+                            .n = n,
+                            .isa = isa,
+                            .pattern = *pattern,
+                            .rows = 1,
+                            .tokens = 1,
+                            .threads = threads < 1 ? 1 : threads};
+    bool dense = pattern->kind->pattern_class == SPR_CLASS_DENSE;
+    const int lanes = spr_isa_lanes(isa);
+    const struct spr_lane_shape shape = spr_lane_shape(&plan);
+    plan.tokens = spr_token_step(lanes, shape.vectors, n);
+    /* The rows of X that a tile reads stay near. */
+    plan.panel = dense ? k : clamp_panel(TOKEN_PANEL_BYTES / (4.0 * plan.tokens), k);
+    return plan;
+}

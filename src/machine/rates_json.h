@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The measured rates of the kernels inside probes and machines: to and from JSON values. */
+#ifndef SPROOF_TILE_JSON_H
+#define SPROOF_TILE_JSON_H
+
+#include "base/emit.h"
+#include "base/json.h"
+#include "sproof/expected.h"
+#include "sproof/layer.h"
+
+void spr_tiles_to_json(struct spr_emit *out, const char *key,
+                       const struct spr_kernel_rates *rates);
+
+/* What is read is allocated (spr_tiles_free), also in part after an error. Errors: SPR_EINPUT naming
+ * file, JSON path and what was expected. */
+enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, const char *path,
+                                    struct spr_kernel_rates *rates, struct spr_error *err);
+
+void spr_tiles_free(struct spr_kernel_rates *rates);
+
+/* A copy in the arena of the rates of one instruction set and thread count (isa
+ * SPR_ISA_COUNT: of all); NULL when out of memory. */
+const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
+                                              const struct spr_kernel_rates *rates,
+                                              unsigned isa, int threads);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cells of one row of a layer table: the layer, and how a variant prunes it. */
+#ifndef SPROOF_LAYER_ROW_H
+#define SPROOF_LAYER_ROW_H
+
+#include "base/csv.h"
+#include "sproof/layer.h"
+
+/* Columns of a layer table, in the order of the names in layer.c. */
+enum column {
+    LAYER,
+    M,
+    K,
+    N,
+    OP,
+    COUNT,
+    GROUPS,
+    PRUNABLE,
+    X_ELEMENTS,
+    FLOPS,
+    BYTES,
+    VARIANT,
+    PATTERN,
+    SPARSITY,
+    NNZ,
+    TOUCHED_COLUMNS,
+    LONGEST_ROW,
+    ACTIVATION_SPARSITY,
+    ACCURACY,
+};
+
+/* The layer as this row alone describes it; its name is left to the caller. */
+enum spr_status spr_layer_read_row(struct spr_csv *csv, struct spr_layer *layer);
+
+/* A further row of a known layer: cells may be empty, what is given must agree. */
+enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer *known);
+
+/* The cells that say how a variant prunes the layer, into *choice, whose pattern is set.
+ * Warnings (oversized blocks) go to the table's notes. */
+enum spr_status spr_choice_read_row(struct spr_csv *csv, const struct spr_layer *layer,
+                                    struct spr_choice *choice);
+
+#endif

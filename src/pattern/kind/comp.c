@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* comp:P, complementary sparsity: P rows with disjoint supports packed in one dense row
+ * (Hunter, Spracklen, Ahmad: arXiv 2112.13896). */
+#include "pattern/contract.h"
+
+static bool parse(const char *text, struct spr_pattern *pattern)
+{
+    if (strncmp(text, "comp:", 5) != 0) {
+        return false;
+    }
+    text += 5;
+    return spr_pattern_integer(&text, &pattern->a) && *text == '\0' && pattern->a > 1;
+}
+
+static void format(const struct spr_pattern *pattern, char *text, size_t size)
+{
+    snprintf(text, size, "comp:%lld", (long long)pattern->a);
+}
+
+static double fixed_sparsity(const struct spr_pattern *pattern)
+{
+    return 1 - 1 / (double)pattern->a;
+}
+
+static double kept(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                   double sparsity)
+{
+    (void)sparsity;
+    return spr_ceil_div(shape->m, pattern->a) * (double)shape->k;
+}
+
+static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                 double stored, const struct spr_counted *counted, double value_bytes,
+                 struct spr_weight_cost *out)
+{
+    double weights = spr_cells_weights(pattern, shape);
+    out->nnz = spr_counted_or(counted->nnz, weights / (double)pattern->a);
+    out->issued = stored;
+    out->value_bytes = stored * value_bytes;
+    out->index_bytes = stored * spr_ceil_log2(pattern->a) / 8;
+    out->tau = spr_tau(shape, counted, 1);
+}
+
+static const char *misfit(const struct spr_pattern *pattern, const struct spr_shape *shape)
+{
+    return shape->m < pattern->a ? "it has fewer rows than are packed together" : NULL;
+}
+
+SPR_DEFINE_PATTERN(comp) = {
+    {.name = "comp:P",
+     .spelling = "comp:P",
+     .summary = "P rows with disjoint non-zeros in one dense row",
+     .storage = "ceil(m/P)*k*(v + ceil(log2 P)/8)",
+     .pattern_class = SPR_CLASS_COMP,
+     .parse = parse,
+     .format = format,
+     .fixed_sparsity = fixed_sparsity,
+     .cells = spr_cells_weights,
+     .kept = kept,
+     .cost = cost,
+     .misfit = misfit,
+     .misfit_is_error = true},
+    {0},
+};

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dense: every weight stored and multiplied. */
+#include "pattern/contract.h"
+
+static bool parse(const char *text, struct spr_pattern *pattern)
+{
+    (void)pattern;
+    return strcmp(text, "dense") == 0;
+}
+
+static void format(const struct spr_pattern *pattern, char *text, size_t size)
+{
+    (void)pattern;
+    snprintf(text, size, "dense");
+}
+
+static double fixed_sparsity(const struct spr_pattern *pattern)
+{
+    (void)pattern;
+    return 0;
+}
+
+static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
+                 const struct spr_counted *counted, double value_bytes,
+                 struct spr_weight_cost *out)
+{
+    (void)kept;
+    double weights = spr_cells_weights(pattern, shape);
+    out->nnz = spr_counted_or(counted->nnz, weights);
+    out->issued = weights;
+    out->value_bytes = weights * value_bytes;
+    out->index_bytes = 0;
+    out->tau = 1;
+}
+
+SPR_DEFINE_PATTERN(dense) = {
+    {.name = "dense",
+     .spelling = "dense",
+     .summary = "every weight stored and multiplied",
+     .storage = "m*k*v",
+     .pattern_class = SPR_CLASS_DENSE,
+     .parse = parse,
+     .format = format,
+     .fixed_sparsity = fixed_sparsity,
+     .cells = spr_cells_weights,
+     .cost = cost,
+     .cell = spr_cell_single,
+     .kernel = "dense"},
+    {0},
+};

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the functions between an encoder's matrix products take, on synthetic matrices. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "probe/calibrate_trial.h"
+#include "encoder/encoder.h"
+#include "base/mem.h"
+#include "sproof/expected.h"
+
+/* Tokens of the synthetic matrices, whole cache lines; features of a head. */
+#define TOKENS 96
+#define HEAD 48
+
+#define REPEATS 7
+#define SAMPLE_S 300e-6
+#define QUICK_SAMPLE_S 150e-6
+
+/* Bytes of one thread. */
+static const double footprints[] = {16384, 131072, 524288, 2097152, 8388608};
+#define FOOTPRINTS (sizeof footprints / sizeof footprints[0])
+
+/* What one thread works on. */
+struct bench {
+    const struct spr_elementwise *ops;
+    enum spr_function function;
+    float *memory, *bias;
+    struct spr_packed keys, values;
+    int64_t rows;        /* of TOKENS floats that the footprint holds */
+    const float *theirs; /* what another thread writes */
+    volatile float sink; /* or reading could be left out */
+};
+
+/* Every thread writes all of its memory. */
+static void write_all(const struct bench *b, float value)
+{
+    for (int64_t i = 0; i < b->rows * TOKENS; i++) {
+        b->memory[i] = value;
+    }
+}
+
+/* Reads what another thread has written; nothing depends on it, but it is not left out. */
+static void read_theirs(struct bench *b)
+{
+    float sum[8] = {0};
+    for (int64_t i = 0; i < b->rows * TOKENS; i += 8) {
+        for (int j = 0; j < 8; j++) {
+            sum[j] += b->theirs[i + j];
+        }
+    }
+    b->sink = sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+}
+
+static void once(struct bench *b)
+{
+    const int64_t all[2] = {0, TOKENS};
+    if (b->function == SPR_FUNCTION_SOFTMAX) {
+        b->ops->softmax(b->memory, b->rows, TOKENS, all, 0.125F);
+    } else if (b->function == SPR_FUNCTION_GELU) {
+        b->ops->gelu(b->memory, b->bias, b->rows, TOKENS, all);
+    } else if (b->function == SPR_FUNCTION_NORM) {
+        const struct spr_norm norm = {.y = b->memory + b->rows / 2 * TOKENS,
+                                      .x = b->memory,
+                                      .bias = b->bias,
+                                      .gamma = b->bias,
+                                      .beta = b->bias,
+                                      .rows = b->rows / 2,
+                                      .n = TOKENS,
+                                      .epsilon = SPR_ENCODER_EPSILON};
+        b->ops->norm(&norm, 0, TOKENS);
+    } else if (b->function == SPR_FUNCTION_EXCHANGE) {
+        read_theirs(b);
+    } else {
+        /* The heads of the footprint one after another: query, key and value of each. */
+        for (int64_t row = 0; row + 3 * HEAD <= b->rows; row += 3 * HEAD) {
+            float *head = b->memory + row * TOKENS;
+            b->ops->add(head, b->bias, HEAD, TOKENS, all);
+            spr_pack_columns(&b->keys, all, head + HEAD * TOKENS, TOKENS, b->bias);
+            spr_pack_rows(&b->values, all, head + 2 * HEAD * TOKENS, TOKENS, b->bias);
+        }
+    }
+}
+
+/* Elements that one call works on. */
+static double elements(const struct bench *b)
+{
+    double rows = (double)b->rows;
+    rows = b->function == SPR_FUNCTION_NORM       ? floor(rows / 2)
+           : b->function == SPR_FUNCTION_OPERANDS ? floor(rows / (3 * HEAD)) * HEAD
+                                                  : rows;
+    return rows * TOKENS;
+}
+
+/* The values stay in range whatever is repeated: small inputs at every start. */
+static void refill(struct bench *b)
+{
+    for (int64_t i = 0; i < b->rows * TOKENS; i++) {
+        b->memory[i] = (float)(i % 17) * 0.1F - 0.8F;
+    }
+}
+
+/* The calling thread's. */
+static struct bench *mine(struct bench *team)
+{
+#ifdef _OPENMP
+    return &team[omp_get_thread_num()];
+#else
+    return team;
+#endif
+}
+
+/* Seconds of writing what another thread has read, and of writing it once more. */
+static void rewrite_sample(const struct spr_calibration *c, struct bench *team,
+                           double *first_s, double *again_s)
+{
+    double first = 0, again = 0;
+#ifdef _OPENMP
+#pragma omp parallel num_threads(c->threads) reduction(max : first, again)
+#endif
+    {
+        struct bench *b = mine(team);
+        write_all(b, 1);
+#ifdef _OPENMP
+#pragma omp barrier
+#endif
+        read_theirs(b);
+#ifdef _OPENMP
+#pragma omp barrier
+#endif
+        double begin = c->clock_s();
+        write_all(b, 2);
+        double middle = c->clock_s();
+        write_all(b, 3);
+        again = c->clock_s() - middle;
+        first = middle - begin;
+    }
+    *first_s = first;
+    *again_s = again;
+}
+
+/* Seconds of one call, on every thread at once. */
+static double sample(const struct spr_calibration *c, struct bench *team, double sample_s)
+{
+    double slowest = 0;
+#ifdef _OPENMP
+#pragma omp parallel num_threads(c->threads) reduction(max : slowest)
+#endif
+    {
+        struct bench *b = mine(team);
+        double calls = 0;
+        refill(b);
+        if (b->function != SPR_FUNCTION_EXCHANGE) {
+            once(b);
+        }
+#ifdef _OPENMP
+#pragma omp barrier
+#endif
+        double begin = c->clock_s(), now;
+        do {
+            once(b); /* what is exchanged is read but once */
+            calls++;
+            now = c->clock_s();
+        } while (now - begin < sample_s && now > begin &&
+                 b->function != SPR_FUNCTION_EXCHANGE);
+        slowest = (now - begin) / calls;
+    }
+    return slowest;
+}
+
+static int by_value(const void *left, const void *right)
+{
+    const double *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+static bool measure(const struct spr_calibration *c, struct bench *team,
+                    enum spr_function function, struct spr_function_rates *out)
+{
+    *out = (struct spr_function_rates){
+        .isa = c->isa, .threads = c->threads, .function = function};
+    const bool rewrite = function == SPR_FUNCTION_REWRITE;
+    for (size_t f = 0; f < FOOTPRINTS; f++) {
+        double times[REPEATS], again[REPEATS] = {0}; /* what is not counted of them */
+        int64_t rows = (int64_t)(footprints[f] / (TOKENS * sizeof(float)));
+        if (function == SPR_FUNCTION_OPERANDS && rows < 3 * HEAD) {
+            rows = 3 * HEAD;
+        }
+        for (int t = 0; t < c->threads; t++) {
+            team[t].function = function;
+            team[t].theirs = team[(t + 1) % c->threads].memory;
+            team[t].rows = rows;
+        }
+        for (int r = 0; r < REPEATS; r++) {
+            if (rewrite) {
+                rewrite_sample(c, team, &times[r], &again[r]);
+            } else {
+                times[r] = sample(c, team, c->quick ? QUICK_SAMPLE_S : SAMPLE_S);
+            }
+        }
+        qsort(times, REPEATS, sizeof times[0], by_value);
+        qsort(again, REPEATS, sizeof again[0], by_value);
+        if (!spr_least_time(c, &times[REPEATS / 2]) ||
+            !spr_least_time(c, &again[REPEATS / 2])) {
+            return false;
+        }
+        double bytes = (double)rows * TOKENS * sizeof(float);
+        double each = fmax(0, times[REPEATS / 2] - again[REPEATS / 2]) / elements(&team[0]);
+        size_t at = out->element.count;
+        if ((each > 0 || rewrite) && (at == 0 || bytes > out->element.bytes[at - 1])) {
+            out->element.bytes[at] = bytes;
+            out->element.step_s[at] = each;
+            out->element.count++;
+        }
+    }
+    return true;
+}
+
+static enum spr_status make_bench(const struct spr_calibration *c, struct bench *b,
+                                  struct spr_error *err)
+{
+    const int64_t keys[3] = {TOKENS, HEAD, TOKENS}, values[3] = {HEAD, TOKENS, TOKENS};
+    const size_t most = (size_t)footprints[FOOTPRINTS - 1];
+    b->ops = spr_elementwise_of(c->isa);
+    b->memory = spr_aligned_alloc(4096, most);
+    b->bias = spr_calloc(most / (TOKENS * sizeof(float)) + 1, sizeof *b->bias);
+    if (!b->memory || !b->bias) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    memset(b->memory, 0, most);
+    enum spr_status status = spr_pack_template(c->isa, keys, &b->keys, err);
+    return status ? status : spr_pack_template(c->isa, values, &b->values, err);
+}
+
+enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,
+                                        struct spr_kernel_rates *rates, struct spr_error *err)
+{
+    const struct spr_calibration *c = calibration;
+    struct bench *team = spr_calloc((size_t)c->threads, sizeof *team);
+    size_t capacity = rates->function_count;
+    if (!team) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    enum spr_status status =
+        spr_grow(&rates->functions, &capacity, rates->function_count + SPR_FUNCTION_COUNT,
+                 sizeof *rates->functions)
+            ? SPR_OK
+            : spr_fail(err, SPR_ENOMEM, "out of memory");
+    for (int t = 0; t < c->threads && status == SPR_OK; t++) {
+        status = make_bench(c, &team[t], err);
+    }
+    /* One thread exchanges nothing. */
+    int count = c->threads > 1 ? SPR_FUNCTION_COUNT : SPR_FUNCTION_EXCHANGE;
+    for (int f = 0; f < count && status == SPR_OK; f++) {
+        if (!measure(c, team, (enum spr_function)f,
+                     &rates->functions[rates->function_count++])) {
+            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        }
+    }
+    for (int t = 0; t < c->threads; t++) {
+        spr_free(team[t].memory);
+        spr_free(team[t].bias);
+        spr_packed_free(&team[t].keys);
+        spr_packed_free(&team[t].values);
+    }
+    spr_free(team);
+    return status;
+}

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sproof's own register tiles cost on this machine: each is timed on synthetic row
+ * groups. The layers, masks and shapes that are predicted later are never among them. */
+#include <math.h>
+#include <string.h>
+
+#include "probe/calibrate_trial.h"
+#include "host/line_transfer.h"
+#include "base/mem.h"
+
+#define KIB 1024.0
+#define MIB 1048576.0
+/* Steps of one row group: long ones for the cost of a step, short ones for that of a group.
+ * Both are drawn around a mean, as a random mask draws them, and sorted, as packing does. */
+#define LONG_STEPS 128
+#define SHORT_STEPS 8
+/* One in so many columns of an X tile is in a row group: masks worth having are sparse. */
+#define X_SPARSITY 10
+/* X of the sweeps over W. */
+#define NEAR_BYTES SPR_NEAR_X_BYTES
+#define NEAR_VECTOR_BYTES (4 * KIB)
+#define HALF_TRIALS 3
+#define TURNS 3
+/* Columns of the X tile beside which row groups are timed. */
+#define GROUP_COLUMNS 48
+#define NEAR_Y_BYTES (128 * KIB)
+#define NEAR_VECTOR_Y_BYTES (4 * KIB)
+/* No step is faster than this on any machine. */
+#define LEAST_STEP_S 1e-11
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+struct points {
+    size_t count;
+    double at[SPR_SWEEP_MAX];
+};
+
+/* What is measured; the quick one leaves out widths and footprints between others. */
+struct effort {
+    struct points x, dense_x, vector_x, w, w_far, groups, y;
+};
+
+static const struct effort efforts[2] = {
+    {.x = {11,
+           {16 * KIB, 24 * KIB, 48 * KIB, 96 * KIB, 192 * KIB, 384 * KIB, 576 * KIB, 768 * KIB,
+            1.5 * MIB, 4 * MIB, 16 * MIB}},
+     .dense_x = {6, {16 * KIB, 96 * KIB, 384 * KIB, 1.5 * MIB, 4 * MIB, 16 * MIB}},
+     .vector_x = {6, {4 * KIB, 8 * KIB, 16 * KIB, 32 * KIB, 64 * KIB, 256 * KIB}},
+     .w = {11,
+           {8 * KIB, 24 * KIB, 128 * KIB, 512 * KIB, 768 * KIB, 1.5 * MIB, 3 * MIB, 8 * MIB,
+            16 * MIB, 32 * MIB, 96 * MIB}},
+     .w_far = {5, {768 * KIB, 3 * MIB, 8 * MIB, 16 * MIB, 96 * MIB}},
+     .groups = {6, {1, 2, 4, 8, 16, 48}},
+     .y = {3, {128 * KIB, 1.5 * MIB, 6 * MIB}}},
+    {.x = {5, {16 * KIB, 48 * KIB, 192 * KIB, 768 * KIB, 8 * MIB}},
+     .dense_x = {3, {16 * KIB, 768 * KIB, 8 * MIB}},
+     .vector_x = {3, {4 * KIB, 16 * KIB, 64 * KIB}},
+     .w = {4, {12 * KIB, 768 * KIB, 6 * MIB, 32 * MIB}},
+     .w_far = {2, {768 * KIB, 32 * MIB}},
+     .groups = {4, {1, 4, 16, 48}},
+     .y = {2, {128 * KIB, 3 * MIB}}},
+};
+
+/* A larger footprint is never cheaper: where it seems so, the smaller was disturbed. */
+static void smooth(struct spr_sweep *out)
+{
+    for (size_t i = out->count - 1; i-- > 0;) {
+        out->step_s[i] = fmin(out->step_s[i], out->step_s[i + 1]);
+    }
+}
+
+/* What a row group takes beside its steps. */
+static double group_at(const struct spr_sweep *group, double steps)
+{
+    size_t i = 1;
+    while (i < group->count - 1 && group->bytes[i] < steps) {
+        i++;
+    }
+    double share = (steps - group->bytes[i - 1]) / (group->bytes[i] - group->bytes[i - 1]);
+    return group->step_s[i - 1] +
+           fmin(1, fmax(0, share)) * (group->step_s[i] - group->step_s[i - 1]);
+}
+
+/* Seconds of a step against one of the trial's footprints. */
+static void sweep(const struct spr_calibration *c, struct spr_team *team,
+                  struct spr_trial *trial, const struct points *points, double *varied,
+                  const struct spr_tile_rates *rates, struct spr_sweep *out)
+{
+    for (size_t i = 0; i < points->count; i++) {
+        double steps = 1;
+        *varied = points->at[i];
+        if (trial->tile.form == SPR_TILE_STRIP && varied == &trial->x_bytes) {
+            double columns =
+                points->at[i] / (4.0 * trial->tile.vectors * spr_isa_lanes(c->isa));
+            trial->steps = (size_t)fmin(LONG_STEPS, fmax(16, columns / X_SPARSITY));
+        }
+        double step_s = spr_team_time(c, team, trial, &steps);
+        if (rates->group.count > 0) {
+            double more = trial->unaligned ? rates->unaligned_group_s : 0;
+            step_s -= (group_at(&rates->group, steps) + more) / steps;
+        }
+        out->bytes[i] = points->at[i];
+        out->step_s[i] = fmax(step_s, LEAST_STEP_S); /* a disturbed row group cost */
+    }
+    out->count = points->count;
+    smooth(out);
+}
+
+/* The cost of row groups of few steps, beyond that of the steps of long ones. */
+static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
+                         struct spr_trial trial, struct spr_sweep *out)
+{
+    const struct effort *effort = &efforts[c->quick];
+    double long_steps = 1, steps[SPR_SWEEP_MAX] = {1}, group_s[SPR_SWEEP_MAX] = {0};
+    trial.steps = LONG_STEPS;
+    if (trial.tile.form == SPR_TILE_STRIP) {
+        /* An X tile that has room for row groups of some length. */
+        double column_bytes = 4.0 * trial.tile.vectors * spr_isa_lanes(c->isa);
+        trial.x_bytes = fmax(trial.x_bytes, GROUP_COLUMNS * column_bytes);
+    }
+    if (trial.tile.vectors == SPR_CHUNK_SHUFFLE) {
+        trial.x_bytes = 4 * SPR_SHUFFLE_COLUMNS * sizeof(float); /* or W would not be near */
+        trial.steps = LONG_STEPS / 2;
+    }
+    const size_t long_trial = trial.steps;
+    double per_step = spr_team_time(c, team, &trial, &long_steps);
+    for (size_t i = 0; i < effort->groups.count; i++) {
+        trial.steps = (size_t)effort->groups.at[i];
+        steps[i] = 1;
+        double step_s = spr_team_time(c, team, &trial, &steps[i]);
+        group_s[i] = step_s * steps[i];
+        /* In turns with what is taken from it: one that was disturbed would spoil all. */
+        trial.steps = long_trial;
+        per_step =
+            i % 2 ? fmin(per_step, spr_team_time(c, team, &trial, &long_steps)) : per_step;
+    }
+    /* Long row groups have a cost of their own too: that of middling ones. */
+    size_t some = effort->groups.count > 0 ? effort->groups.count - 1 : 0;
+    while (some > 1 && steps[some] > long_steps / 2) {
+        some--;
+    }
+    double own = (group_s[some] / steps[some] - per_step) / (1 / steps[some] - 1 / long_steps);
+    own = fmin(fmax(0, own), group_s[0]);
+    double step_s = per_step - own / long_steps;
+    out->count = 0;
+    for (size_t i = 0; i < effort->groups.count; i++) {
+        /* A small X tile has no room for row groups of many steps. */
+        if (out->count == 0 || steps[i] > out->bytes[out->count - 1]) {
+            out->bytes[out->count] = steps[i];
+            out->step_s[out->count++] = fmax(0, group_s[i] - steps[i] * step_s);
+        }
+    }
+}
+
+/* Row groups against the bytes of Y: enough short ones to pass over all of it. */
+static void sweep_y(const struct spr_calibration *c, struct spr_team *team,
+                    struct spr_trial trial, struct spr_sweep *out)
+{
+    const struct points *points = &efforts[c->quick].y;
+    const double group_bytes =
+        4.0 * trial.tile.rows * trial.tile.vectors * spr_isa_lanes(c->isa);
+    double first = 0;
+    trial.steps = SHORT_STEPS;
+    for (size_t i = 0; i < points->count; i++) {
+        double steps = 1;
+        trial.y_bytes = points->at[i];
+        trial.w_bytes =
+            points->at[i] / group_bytes * SHORT_STEPS * (4.0 * trial.tile.rows + 2);
+        double step_s = spr_team_time(c, team, &trial, &steps);
+        double group_s = step_s * steps;
+        first = i == 0 ? group_s : first;
+        out->bytes[i] = points->at[i];
+        out->step_s[i] = fmax(0, group_s - first);
+    }
+    out->count = points->count;
+    smooth(out);
+}
+
+/* A row group of SHORT_STEPS, each of step_s: what is drawn has some more or less. */
+static double group_seconds(const struct spr_calibration *c, struct spr_team *team,
+                            struct spr_trial trial, double step_s)
+{
+    double steps = 1;
+    trial.steps = SHORT_STEPS;
+    double each_s = spr_team_time(c, team, &trial, &steps);
+    return each_s * steps - (steps - SHORT_STEPS) * step_s;
+}
+
+/* What sums that do not start from zero, and rows that do not start at cache lines, add to a row
+ * group: a few parts of a hundred of what is timed, so that all are timed in turns. */
+static void calibrate_strip(const struct spr_calibration *c, struct spr_team *team,
+                            struct spr_trial trial, struct spr_tile_rates *out)
+{
+    double plain_s = HUGE_VAL, panel_s = HUGE_VAL, crossing_s = HUGE_VAL;
+    double step_s = HUGE_VAL, crossing_step_s = HUGE_VAL, steps = 1;
+    const bool crosses = spr_isa_lanes(c->isa) > 1;
+    sweep_y(c, team, trial, &out->y);
+    for (int turn = 0; turn < TURNS; turn++) {
+        step_s = fmin(step_s, spr_team_time(c, team, &trial, &steps));
+        plain_s = fmin(plain_s, group_seconds(c, team, trial, step_s));
+        trial.first = false;
+        panel_s = fmin(panel_s, group_seconds(c, team, trial, step_s));
+        trial.first = true;
+        trial.unaligned = crosses;
+        if (crosses) {
+            crossing_step_s = fmin(crossing_step_s, spr_team_time(c, team, &trial, &steps));
+            crossing_s = fmin(crossing_s, group_seconds(c, team, trial, crossing_step_s));
+        }
+        trial.unaligned = false;
+    }
+    out->panel_group_s = fmax(0, panel_s - plain_s);
+    if (crosses) {
+        /* Without the share of the steps, which the unaligned step has. */
+        out->unaligned_group_s =
+            fmax(0, crossing_s - plain_s - SHORT_STEPS * (crossing_step_s - step_s));
+    }
+}
+
+/* strip: the rates of the indexed tile of the same size, whose row groups cost what those of a
+ * dense tile cost; else NULL. */
+static void calibrate_tile(const struct spr_calibration *c, struct spr_team *team,
+                           const struct spr_tile *tile, const struct spr_tile_rates *strip,
+                           struct spr_tile_rates *out)
+{
+    const bool vector = tile->form == SPR_TILE_VECTOR || tile->vectors == 0;
+    const double near_bytes = vector ? NEAR_VECTOR_BYTES : NEAR_BYTES;
+    struct spr_trial trial = {.tile = *tile,
+                              .x_bytes = near_bytes,
+                              .y_bytes = vector ? NEAR_VECTOR_Y_BYTES : NEAR_Y_BYTES,
+                              .steps = LONG_STEPS,
+                              .first = true};
+    *out = (struct spr_tile_rates){.isa = c->isa,
+                                   .threads = c->threads,
+                                   .form = tile->form,
+                                   .rows = tile->rows,
+                                   .vectors = tile->vectors};
+    if (strip) {
+        out->group = strip->group;
+        out->y = strip->y;
+        out->panel_group_s = strip->panel_group_s;
+        out->unaligned_group_s = strip->unaligned_group_s;
+    } else {
+        sweep_groups(c, team, trial, &out->group);
+    }
+    if (tile->form == SPR_TILE_STRIP) {
+        calibrate_strip(c, team, trial, out);
+    }
+    const struct effort *effort = &efforts[c->quick];
+    static const struct points near = {1, {NEAR_BYTES}};
+    static const struct points near_vector = {1, {NEAR_VECTOR_BYTES}};
+    /* A shuffled tile has its inputs in registers: there is nothing to sweep. */
+    const struct points *points = tile->vectors == SPR_CHUNK_SHUFFLE ? &near_vector
+                                  : vector                           ? &effort->vector_x
+                                  : tile->form == SPR_TILE_DENSE && tile->rows > 2
+                                      ? &effort->dense_x
+                                      : &effort->x;
+    sweep(c, team, &trial, points, &trial.x_bytes, out, &out->x);
+    const int lanes = spr_isa_lanes(c->isa);
+    /* One lane is always at its place; a tile that is never wider than a vector loads so few
+     * of X that where they start makes no difference. */
+    bool crosses = lanes > 1 && spr_tiles_of(c->isa)->widest(tile->rows) > 1;
+    if (!vector && !crosses) {
+        out->unaligned = out->x;
+        out->unaligned.count = 1;
+    } else if (!vector) {
+        /* From two rows on the multipliers hide what farther rows of X cost more. */
+        trial.unaligned = true;
+        sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
+              &out->unaligned);
+        trial.x_bytes = near_bytes;
+        trial.half = lanes == SPR_SHUFFLE_ROWS && tile->vectors > 1;
+        if (trial.half) {
+            /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
+            out->half_step_s = HUGE_VAL;
+            for (int i = 0; i < HALF_TRIALS; i++) {
+                struct spr_sweep half;
+                sweep(c, team, &trial, &near, &trial.x_bytes, out, &half);
+                out->half_step_s = fmin(out->half_step_s, half.step_s[0]);
+            }
+        }
+        trial.unaligned = trial.half = false;
+    }
+    trial.x_bytes = near_bytes;
+    trial.steps = LONG_STEPS;
+    sweep(c, team, &trial, &effort->w, &trial.w_bytes, out, &out->w);
+    if (!vector) {
+        trial.x_bytes = SPR_FAR_X_BYTES;
+        sweep(c, team, &trial, &effort->w_far, &trial.w_bytes, out, &out->w_far);
+    }
+}
+
+/* Widths that the quick calibration measures; others lie between two of them. */
+static bool measured(const struct spr_calibration *c, const struct spr_tile *tile, int widest)
+{
+    return !c->quick || (tile->vectors & (tile->vectors - 1)) == 0 || tile->vectors == widest;
+}
+
+/* Tiles a plan can ask for. */
+static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
+{
+    static const int heights[] = {1, 2, 4, 6, 8, 12, 16, 24};
+    const struct spr_tiles *tiles = spr_tiles_of(c->isa);
+    const int lanes = tiles->lanes;
+    size_t count = 0;
+    for (size_t h = 0; h < COUNT(heights); h++) {
+        for (int width = 1; width <= tiles->widest(heights[h]); width++) {
+            struct spr_tile strip = {SPR_TILE_STRIP, heights[h], width}, dense = strip;
+            dense.form = SPR_TILE_DENSE;
+            if (measured(c, &strip, tiles->widest(heights[h]))) {
+                out[count++] = strip;
+                out[count++] = dense;
+            }
+        }
+    }
+    for (int vectors = 1; vectors <= 4; vectors *= 2) {
+        out[count++] = (struct spr_tile){SPR_TILE_DENSE, vectors, 0};
+        for (int chunk = 1; chunk <= lanes; chunk *= 2) {
+            out[count++] = (struct spr_tile){SPR_TILE_VECTOR, vectors, chunk};
+        }
+    }
+    out[count++] = (struct spr_tile){SPR_TILE_VECTOR, 1, 0};
+    for (int slots = 1; lanes == SPR_SHUFFLE_ROWS && slots <= SPR_SHUFFLE_SLOTS; slots++) {
+        out[count++] = (struct spr_tile){SPR_TILE_VECTOR, slots, SPR_CHUNK_SHUFFLE};
+    }
+    return count;
+}
+
+static void between(const struct spr_sweep *low, const struct spr_sweep *high, double share,
+                    struct spr_sweep *out)
+{
+    *out = *low;
+    for (size_t i = 0; i < out->count && low->count == high->count; i++) {
+        out->bytes[i] += share * (high->bytes[i] - low->bytes[i]);
+        out->step_s[i] += share * (high->step_s[i] - low->step_s[i]);
+    }
+}
+
+/* Widths that were left out: on the line between their neighbours, sweeps point by point. */
+static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *capacity)
+{
+    const size_t end = rates->count;
+    for (size_t i = begin; i < end; i++) {
+        for (size_t j = begin; j < end; j++) {
+            const struct spr_tile_rates low = rates->tiles[i], high = rates->tiles[j];
+            bool next = low.form == high.form && low.form != SPR_TILE_VECTOR &&
+                        low.vectors > 0 && low.rows == high.rows &&
+                        high.vectors > low.vectors + 1;
+            for (size_t o = begin; next && o < end; o++) {
+                const struct spr_tile_rates *other = &rates->tiles[o];
+                next = other->form != low.form || other->rows != low.rows ||
+                       other->vectors <= low.vectors || other->vectors >= high.vectors;
+            }
+            for (int width = low.vectors + 1; next && width < high.vectors; width++) {
+                double share = (double)(width - low.vectors) / (high.vectors - low.vectors);
+                if (!spr_grow(&rates->tiles, capacity, rates->count + 1,
+                              sizeof *rates->tiles)) {
+                    return false;
+                }
+                struct spr_tile_rates *out = &rates->tiles[rates->count++];
+                *out = low;
+                out->vectors = width;
+                between(&low.x, &high.x, share, &out->x);
+                between(&low.w, &high.w, share, &out->w);
+                between(&low.w_far, &high.w_far, share, &out->w_far);
+                between(&low.y, &high.y, share, &out->y);
+                between(&low.group, &high.group, share, &out->group);
+                between(&low.unaligned, &high.unaligned, share, &out->unaligned);
+                out->panel_group_s += share * (high.panel_group_s - low.panel_group_s);
+                out->half_step_s += share * (high.half_step_s - low.half_step_s);
+                out->unaligned_group_s +=
+                    share * (high.unaligned_group_s - low.unaligned_group_s);
+            }
+        }
+    }
+    return true;
+}
+
+/* A call that multiplies one weight; the fastest of a few hundred. */
+static enum spr_status time_call(const struct spr_calibration *c, int threads, double *call_s,
+                                 struct spr_error *err)
+{
+    const int repeats = 5, calls = 200;
+    struct spr_matrix w = {0};
+    struct spr_packed packed = {0};
+    struct spr_pattern csr;
+    float x[2] = {1, 1}, y[2]; /* two tokens: the plain path */
+    enum spr_status status = spr_pattern_parse("csr", &csr, err);
+    status = status ? status : spr_matrix_random(&csr, 1, 1, 1, 1, &w, err);
+    struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
+    status = status ? status : spr_pack(&plan, &w, &packed, err);
+    *call_s = HUGE_VAL;
+    for (int r = 0; status == SPR_OK && r < repeats; r++) {
+        double start = c->clock_s();
+        for (int i = 0; i < calls; i++) {
+            spr_kernel_run(&packed, x, y);
+        }
+        *call_s = fmin(*call_s, (c->clock_s() - start) / calls);
+    }
+    if (status == SPR_OK && !spr_least_time(c, call_s)) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_packed_free(&packed);
+    spr_matrix_free(&w);
+    return status;
+}
+
+/* A plain call; one that wakes and joins a team, and how far apart its threads are. */
+static enum spr_status calibrate_calls(const struct spr_calibration *c,
+                                       struct spr_kernel_rates *rates, struct spr_error *err)
+{
+    if (c->threads == 1) {
+        rates->transfer_s = rates->transfer_s > 0 ? rates->transfer_s : (double)NAN;
+        return time_call(c, 1, &rates->call_s, err);
+    }
+    rates->parallel_threads = c->threads;
+    rates->transfer_s = spr_line_transfer_s(c->threads, c->clock_s);
+    if (!spr_least_time(c, &rates->transfer_s)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    return time_call(c, c->threads, &rates->parallel_s, err);
+}
+
+enum spr_status spr_calibrate(const struct spr_calibration *calibration,
+                              struct spr_kernel_rates *rates, struct spr_error *err)
+{
+    struct spr_tile tiles[128];
+    struct spr_team team = {0};
+    enum spr_status status = calibrate_calls(calibration, rates, err);
+    if (status != SPR_OK) {
+        return status;
+    }
+    const size_t begin = rates->count, count = list_tiles(calibration, tiles);
+    size_t capacity = rates->count;
+    bool ok = spr_team_make(&team, calibration) &&
+              spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
+    for (size_t i = 0; ok && i < count; i++) {
+        struct spr_tile_rates *out = &rates->tiles[rates->count];
+        bool dense = tiles[i].form == SPR_TILE_DENSE && tiles[i].vectors > 0;
+        calibrate_tile(calibration, &team, &tiles[i], dense ? out - 1 : NULL, out);
+        rates->count++;
+        ok = !team.failed;
+        if (calibration->progress) {
+            calibration->progress(calibration->context, (double)(i + 1) / (double)count);
+        }
+    }
+    ok = ok && fill_widths(rates, begin, &capacity);
+    spr_team_free(&team);
+    return ok ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Timing one register tile on synthetic row groups. */
+#ifndef SPROOF_CALIBRATE_BENCH_H
+#define SPROOF_CALIBRATE_BENCH_H
+
+#include "kernel/pack.h"
+#include "sproof/expected.h"
+
+struct spr_tile {
+    enum spr_tile_form form;
+    int rows, vectors; /* as in spr_tile_rates */
+};
+
+struct spr_trial {
+    struct spr_tile tile;
+    double x_bytes, w_bytes, y_bytes; /* footprints; w_bytes 0: some thousand steps */
+    size_t steps;                     /* mean of a row group */
+    bool first;                       /* sums start from zero */
+    bool unaligned;                   /* rows of X and Y do not start at cache lines */
+    bool half;                        /* and end in at most half a vector */
+};
+
+/* *seconds: what the next trial took; becomes the least of it in all rounds. false when out of
+ * memory. */
+bool spr_least_time(const struct spr_calibration *calibration, double *seconds);
+
+struct spr_bench;
+struct spr_team {
+    struct spr_bench *bench; /* one a thread */
+    int threads;
+    double warm_bytes; /* more than that no cache holds */
+    bool failed;       /* a trial was out of memory */
+};
+
+bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration);
+void spr_team_free(struct spr_team *team);
+
+/* Seconds of a step with its share of its row group, on every thread of the team at once;
+ * *steps: mean steps of a row group. NAN when out of memory. */
+double spr_team_time(const struct spr_calibration *calibration, struct spr_team *team,
+                     const struct spr_trial *trial, double *steps);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a probe is kept, and whether it still holds. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "probe/probe_parts.h"
+
+#define PATH_MAX_BYTES 1024
+
+bool spr_probe_wanted(void)
+{
+    const char *probe = getenv("SPROOF_PROBE");
+    return !probe || strcmp(probe, "off") != 0;
+}
+
+void spr_probe_identity(char identity[SPR_CPU_IDENTITY])
+{
+    char cpu[SPR_CPU_IDENTITY];
+    spr_cpu_identity(cpu);
+    snprintf(identity, SPR_CPU_IDENTITY, "%.80s, probe %d", cpu, SPR_PROBE_VERSION);
+}
+
+bool spr_probe_cache_path(char *path, size_t size)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int length = -1;
+    if (cache && *cache) {
+        length = snprintf(path, size, "%s/sproof/host.json", cache);
+    } else if (home && *home) {
+        length = snprintf(path, size, "%s/.cache/sproof/host.json", home);
+    }
+    return length > 0 && (size_t)length < size;
+}
+
+bool spr_probe_cached(struct spr_probe *probe)
+{
+    char path[PATH_MAX_BYTES], identity[SPR_CPU_IDENTITY];
+    *probe = (struct spr_probe){0};
+    if (!spr_probe_cache_path(path, sizeof path) || access(path, R_OK) != 0 ||
+        spr_probe_read(path, probe, NULL) != SPR_OK) {
+        return false;
+    }
+    spr_probe_identity(identity);
+    if (strcmp(identity, probe->identity) != 0) {
+        spr_probe_free(probe);
+        return false;
+    }
+    return true;
+}
+
+void spr_make_directories(const char *path)
+{
+    char part[PATH_MAX_BYTES];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *c = part + 1; *c; c++) {
+        if (*c == '/') {
+            *c = '\0';
+            (void)mkdir(part, 0777);
+            *c = '/';
+        }
+    }
+}
+
+enum spr_status spr_probe_save(const struct spr_probe *probe, struct spr_error *err)
+{
+    char path[PATH_MAX_BYTES], temporary[PATH_MAX_BYTES + 32];
+    if (!spr_probe_cache_path(path, sizeof path)) {
+        return spr_fail(err, SPR_EENVIRONMENT,
+                        "no place to keep the probe: neither XDG_CACHE_HOME nor HOME is set");
+    }
+    spr_make_directories(path);
+    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    FILE *file = fopen(temporary, "wb");
+    if (!file) {
+        return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
+    }
+    enum spr_status status = spr_probe_write(file, probe, err);
+    if (fclose(file) != 0 && status == SPR_OK) {
+        status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
+    }
+    if (status == SPR_OK && rename(temporary, path) != 0) {
+        status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
+    }
+    if (status != SPR_OK) {
+        unlink(temporary);
+    }
+    return status;
+}
+
+static bool same_rate(const struct spr_probe_rate *a, const struct spr_probe_rate *b)
+{
+    bool level = a->level && b->level ? strcmp(a->level, b->level) == 0 : a->level == b->level;
+    return level && a->isa == b->isa && a->threads == b->threads &&
+           strcmp(a->name, b->name) == 0;
+}
+
+static bool has_rate(const struct spr_probe *probe, size_t count,
+                     const struct spr_probe_rate *rate)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (same_rate(&probe->rates[i], rate)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_tiles(const struct spr_kernel_rates *rates, size_t count,
+                      const struct spr_tile_rates *tile)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (rates->tiles[i].isa == tile->isa && rates->tiles[i].threads == tile->threads) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *keep(struct spr_arena *arena, const char *text, bool *complete)
+{
+    const char *kept = text ? spr_arena_text(arena, text, strlen(text)) : NULL;
+    *complete = *complete && (kept || !text);
+    return kept;
+}
+
+static bool add_rates(struct spr_probe *probe, const struct spr_probe *more)
+{
+    size_t before = probe->rate_count, most = before + more->rate_count;
+    struct spr_probe_rate *rates = spr_arena_alloc(&probe->arena, most * sizeof *rates);
+    bool complete = rates != NULL;
+    if (complete && before > 0) {
+        memcpy(rates, probe->rates, before * sizeof *rates);
+    }
+    probe->rates = complete ? rates : probe->rates;
+    for (size_t i = 0; i < more->rate_count && complete; i++) {
+        if (!has_rate(probe, before, &more->rates[i])) {
+            struct spr_probe_rate rate = more->rates[i];
+            rate.name = keep(&probe->arena, rate.name, &complete);
+            rate.unit = keep(&probe->arena, rate.unit, &complete);
+            rate.level = keep(&probe->arena, rate.level, &complete);
+            rates[probe->rate_count] = rate;
+            probe->rate_count += complete;
+        }
+    }
+    return complete;
+}
+
+/* Times of calls of the kernels, where the base has none. */
+static void add_calls(struct spr_kernel_rates *kernels, const struct spr_kernel_rates *more)
+{
+    if (!(kernels->call_s > 0)) {
+        kernels->call_s = more->call_s;
+    }
+    if (!(kernels->parallel_s > 0)) {
+        kernels->parallel_s = more->parallel_s;
+        kernels->parallel_threads = more->parallel_threads;
+        kernels->transfer_s = more->transfer_s;
+    }
+}
+
+static bool add_functions(struct spr_kernel_rates *kernels,
+                          const struct spr_kernel_rates *more)
+{
+    const size_t before = kernels->function_count;
+    size_t capacity = before;
+    for (size_t i = 0; i < more->function_count; i++) {
+        const struct spr_function_rates *f = &more->functions[i];
+        bool has = false;
+        for (size_t j = 0; j < before; j++) {
+            has = has || (kernels->functions[j].isa == f->isa &&
+                          kernels->functions[j].threads == f->threads);
+        }
+        if (has) {
+            continue;
+        }
+        if (!spr_grow(&kernels->functions, &capacity, kernels->function_count + 1,
+                      sizeof *kernels->functions)) {
+            return false;
+        }
+        kernels->functions[kernels->function_count++] = *f;
+    }
+    return true;
+}
+
+enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *more,
+                              struct spr_error *err)
+{
+    struct spr_kernel_rates *kernels = &probe->kernels;
+    size_t before = kernels->count, capacity = before;
+    bool complete = add_rates(probe, more) && add_functions(kernels, &more->kernels);
+    add_calls(kernels, &more->kernels);
+    probe->threads = more->threads > probe->threads ? more->threads : probe->threads;
+    for (size_t i = 0; i < more->kernels.count && complete; i++) {
+        if (has_tiles(kernels, before, &more->kernels.tiles[i])) {
+            continue;
+        }
+        complete =
+            spr_grow(&kernels->tiles, &capacity, kernels->count + 1, sizeof *kernels->tiles);
+        if (complete) {
+            kernels->tiles[kernels->count++] = more->kernels.tiles[i];
+        }
+    }
+    return complete ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine `host` from what was measured. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "probe/probe_parts.h"
+#include "machine/rates_json.h"
+
+struct maker {
+    const struct spr_probe *probe;
+    enum spr_isa isa;
+    int threads;
+    struct spr_machine *machine;
+    const char *source, *date; /* in the machine's arena */
+};
+
+/* The rate with where it comes from; the text lives as long as the machine. */
+static struct spr_number measured(const struct maker *make, const char *name,
+                                  const char *level)
+{
+    struct spr_number number =
+        spr_probe_find(make->probe, name, level, make->isa, make->threads);
+    if (!isnan(number.value)) {
+        number.kind = "measured";
+        number.source = make->source;
+        number.date = make->date;
+    }
+    return number;
+}
+
+static void add_engine(const struct maker *make, const char *rate, const char *name,
+                       enum spr_dtype dtype)
+{
+    struct spr_number flops = measured(make, rate, NULL);
+    /* The kernels are f32: of other types the machine is known to do dense sums only. */
+    bool any = dtype == SPR_F32 || dtype == SPR_F64;
+    if (!isnan(flops.value)) {
+        make->machine->engines[make->machine->engine_count++] =
+            (struct spr_engine){.name = name,
+                                .dtypes = 1u << dtype,
+                                .flops_per_s = flops,
+                                .tile_rows = 1,
+                                .accepts = {{.form = any ? SPR_ACCEPT_ANY : SPR_ACCEPT_CLASS,
+                                             .pattern_class = SPR_CLASS_DENSE}},
+                                .accept_count = 1};
+    }
+}
+
+/* Bytes move as fast as the faster of reading and copying at best: where stores go past the
+ * caches a copy may move more than reading does, and no roof may lie below what was seen. */
+static struct spr_number bandwidth(const struct maker *make, const char *level)
+{
+    struct spr_number read = measured(make, "read", level);
+    struct spr_number copy = measured(make, "copy", level);
+    read.high = fmax(read.high, isnan(copy.high) ? read.high : copy.high);
+    return read;
+}
+
+static struct spr_number capacity(const struct maker *make, int cache)
+{
+    double detected = make->probe->cache[cache].detected_bytes;
+    double declared = make->probe->cache[cache].declared_bytes;
+    double value = spr_probe_cache_bytes(detected, declared);
+    struct spr_number number = {value, value, value, "measured", make->source, make->date};
+    if (isnan(detected)) {
+        number.kind = "declared";
+        number.source = "sysfs cache size of cpu0; the sweep shows no knee";
+        number.date = NULL;
+    } else {
+        number.low = fmin(detected, value);
+        number.high = fmax(detected, value);
+    }
+    return number;
+}
+
+/* Threads that share a core share its caches: capacities are a thread's. */
+static void share_capacity(const struct maker *make, struct spr_number *bytes)
+{
+    double cores = (double)spr_cpu_cores();
+    if (make->threads > cores) {
+        bytes->value *= cores / make->threads;
+        bytes->low *= cores / make->threads;
+        bytes->high *= cores / make->threads;
+    }
+}
+
+static void add_memory(const struct maker *make)
+{
+    static const char *const names[SPR_CPU_CACHES] = {"L1", "L2", "L3", "L4"};
+    struct spr_machine *machine = make->machine;
+    for (int i = 0; i < SPR_CPU_CACHES; i++) {
+        struct spr_number rate = bandwidth(make, names[i]);
+        if (isnan(rate.value)) {
+            continue;
+        }
+        struct spr_memory *memory = &machine->memory[machine->memory_count++];
+        *memory = (struct spr_memory){.level = names[i],
+                                      .shared = make->probe->cache[i].shared,
+                                      .bytes = capacity(make, i),
+                                      .bytes_per_s = rate};
+        if (!memory->shared) {
+            share_capacity(make, &memory->bytes);
+        }
+    }
+    machine->memory[machine->memory_count++] =
+        (struct spr_memory){.level = "DRAM",
+                            .shared = true,
+                            .bytes = {(double)NAN, (double)NAN, (double)NAN, NULL, NULL, NULL},
+                            .bytes_per_s = bandwidth(make, "DRAM")};
+}
+
+/* The least an operator costs besides its work: a bound must not count more. */
+static struct spr_number overhead(const struct maker *make)
+{
+    struct spr_number call =
+        measured(make, make->threads == 1 ? "call" : "parallel_region", NULL);
+    call.value = call.low;
+    return call;
+}
+
+/* Tiles of this set and team alone: others say nothing about it. */
+static enum spr_status add_kernels(const struct maker *make, struct spr_error *err)
+{
+    struct spr_kernel_rates rates = make->probe->kernels;
+    double region_s = measured(make, "parallel_region", NULL).value;
+    if (rates.count == 0) {
+        return SPR_OK;
+    }
+    /* A team of another size starts and ends in another time. */
+    if (rates.parallel_threads != make->threads) {
+        rates.transfer_s = (double)NAN; /* of other threads */
+    }
+    if (rates.parallel_threads != make->threads && region_s > 0) {
+        rates.parallel_s = region_s;
+        rates.parallel_threads = make->threads;
+    }
+    const struct spr_kernel_rates *kept =
+        spr_tiles_keep(&make->machine->arena, &rates, (unsigned)make->isa, make->threads);
+    make->machine->kernels = kept && kept->count > 0 ? kept : NULL;
+    return kept ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+}
+
+static enum spr_status fill(struct maker *make, struct spr_error *err)
+{
+    const struct spr_probe *probe = make->probe;
+    struct spr_machine *machine = make->machine;
+    char source[96];
+    snprintf(source, sizeof source, "sproof probe%s, %s, %d thread%s",
+             probe->quick ? " --quick" : "", spr_isa_name(make->isa), make->threads,
+             make->threads == 1 ? "" : "s");
+    make->source = spr_arena_text(&machine->arena, source, strlen(source));
+    make->date = spr_arena_text(&machine->arena, probe->created, strlen(probe->created));
+    machine->description = spr_arena_text(&machine->arena, probe->cpu, strlen(probe->cpu));
+    if (!make->source || !make->date || !machine->description) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    add_engine(make, "f32_fma", "simd-f32", SPR_F32);
+    add_engine(make, "f64_fma", "simd-f64", SPR_F64);
+    add_engine(make, "bf16_dot", "simd-bf16", SPR_BF16);
+    add_engine(make, "i8_dot", "simd-i8", SPR_I8);
+    add_memory(make);
+    machine->overhead_s = overhead(make);
+    return add_kernels(make, err);
+}
+
+enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,
+                                       int threads, struct spr_machine *machine,
+                                       struct spr_error *err)
+{
+    *machine = (struct spr_machine){
+        .name = "host", .kind = "cpu", .default_dtype = SPR_F32, .host = true, .probed = true};
+    struct maker make = {.probe = probe,
+                         .isa = isa,
+                         .threads = threads > 0 ? threads : probe->threads,
+                         .machine = machine};
+    machine->cores = make.threads;
+    if (isnan(measured(&make, "f32_fma", NULL).value) ||
+        isnan(measured(&make, "read", "DRAM").value)) {
+        *machine = (struct spr_machine){0};
+        return spr_fail(err, SPR_EINPUT,
+                        "host was not probed with %s on %d thread%s: run sproof probe "
+                        "--threads %d",
+                        spr_isa_name(isa), make.threads, make.threads == 1 ? "" : "s",
+                        make.threads);
+    }
+    enum spr_status status = fill(&make, err);
+    if (status != SPR_OK) {
+        spr_machine_free(machine);
+    }
+    return status;
+}

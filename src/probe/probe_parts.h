@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the probe: threads that work at once, measures of equal time, knees of a sweep. */
+#ifndef SPROOF_PROBE_PARTS_H
+#define SPROOF_PROBE_PARTS_H
+
+#include "host/cpu.h"
+#include "kernel/isa/probe_loops.h"
+#include "sproof/probe.h"
+
+/* --- probe_rates.c: what is measured, in one table. */
+
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of reading */
+struct spr_probe_row {
+    const char *name;
+    const char *unit;
+    enum spr_probe_kind kind;
+    size_t row_bytes; /* of SPR_PROBE_ROW_READ */
+    bool per_level;   /* measured once per memory level */
+    bool quick;       /* also in a quick probe */
+    const char *what; /* in words */
+};
+extern const struct spr_probe_row spr_probe_rows[];
+extern const size_t spr_probe_row_count;
+
+/* The loop of an instruction set; NULL when it or this CPU has none of the kind. */
+spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
+
+/* NULL when it was not measured. */
+struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
+                                           const char *level, enum spr_isa isa, int threads);
+
+/* --- probe_team.c: threads with memory of their own. */
+
+struct spr_probe_team {
+    int threads;
+    size_t bytes;                /* of each thread's memory */
+    struct spr_probe_work *work; /* [threads] */
+    void **blocks;               /* [threads], owned */
+    double (*clock_s)(void);
+};
+
+/* The most threads a team can have here: 1 when built without OpenMP. */
+int spr_probe_team_most(int threads);
+
+/* Errors: SPR_ENOMEM. */
+enum spr_status spr_probe_team_make(struct spr_probe_team *team, int threads, size_t bytes,
+                                    double (*clock_s)(void), struct spr_error *err);
+void spr_probe_team_free(struct spr_probe_team *team);
+
+/* Each thread's working set from now on; row_bytes 0: no random rows are drawn. */
+void spr_probe_team_set(struct spr_probe_team *team, size_t bytes, size_t row_bytes);
+
+/* Shares out the time that is left among the measures that are left. */
+struct spr_probe_pace {
+    double (*clock_s)(void);
+    double end_s;    /* when all should be done */
+    size_t left;     /* measures to come, this one included */
+    int repetitions; /* of each when time allows; at least 3 in any case */
+};
+
+struct spr_probe_spread {
+    double value, low, high; /* median, least and most of the repetitions */
+};
+
+/* Work per second of all threads together. */
+struct spr_probe_spread spr_probe_measure(struct spr_probe_pace *pace,
+                                          struct spr_probe_team *team, spr_probe_loop *loop);
+
+/* Seconds that an empty parallel region takes (1 thread: an empty call). */
+struct spr_probe_spread spr_probe_measure_call(struct spr_probe_pace *pace,
+                                               const struct spr_probe_team *team);
+
+/* --- probe_kernels.c */
+
+/* The rates' share of the probe's progress; the kernels have the rest. */
+#define SPR_PROBE_RATES_SHARE 0.3
+
+/* Calibrates the kernels of the instruction sets, of which the last is the default, on one
+ * thread and on probe->threads, into probe->kernels. Errors: SPR_ENOMEM. */
+enum spr_status spr_probe_kernels(const struct spr_probe_options *options,
+                                  const enum spr_isa *isas, int isa_count,
+                                  struct spr_probe *probe, struct spr_error *err);
+
+/* --- probe_cache.c */
+
+/* Makes the directories above a file. Failure shows when the file is opened. */
+void spr_make_directories(const char *path);
+
+/* What must be equal for a kept probe to hold: CPU, usable threads, probe version. */
+void spr_probe_identity(char identity[SPR_CPU_IDENTITY]);
+
+/* --- probe_knee.c */
+
+/* Where the points of one thread count fall off: detected[i] for declared[i] (NAN: unknown,
+ * at most SPR_CPU_CACHES), NAN where nothing falls. Points by rising bytes. */
+void spr_probe_knees(const struct spr_probe_point *points, size_t count,
+                     const double declared[SPR_CPU_CACHES], double detected[SPR_CPU_CACHES]);
+
+/* The size to reckon with: sysfs when the sweep agrees or found nothing, else the knee. */
+double spr_probe_cache_bytes(double detected, double declared);
+
+/* Both are known and differ by more than the sweep's own coarseness. */
+bool spr_probe_cache_differs(double detected, double declared);
+
+#endif

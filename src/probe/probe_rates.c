@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rates of the probe: names, units, and which loop measures them. */
+#include <math.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include "base/mem.h"
+#include "probe/probe_parts.h"
+#include "machine/rates_json.h"
+
+/* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
+ * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
+ * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c. */
+const struct spr_probe_row spr_probe_rows[] = {
+    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, true, "multiply-adds of f32"},
+    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, true, "multiply-adds of f64"},
+    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, true,
+     "dot products of bf16, sums in f32"},
+    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, true,
+     "dot products of int8, sums in int32"},
+    {"load", "1/s", SPR_PROBE_LOAD, 0, false, true, "loads of vectors from L1"},
+    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, true,
+     "loads of one f32 into all lanes"},
+    {"store", "1/s", SPR_PROBE_STORE, 0, false, true, "stores of vectors to L1"},
+    {"read", "B/s", SPR_PROBE_READ, 0, true, true, "sequential reading"},
+    {"copy", "B/s", SPR_PROBE_COPY, 0, true, true, "copying one half of the set to the other"},
+    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, true, true, "reading rows of 64 bytes"},
+    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, true, false,
+     "reading rows of 128 bytes"},
+    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, true, false,
+     "reading rows of 256 bytes"},
+    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, true,
+     "reading rows of 512 bytes"},
+};
+const size_t spr_probe_row_count = sizeof spr_probe_rows / sizeof *spr_probe_rows;
+
+extern const struct spr_probe_loops spr_probe_loops__scalar;
+#if defined(SPROOF_HAS_NEON)
+extern const struct spr_probe_loops spr_probe_loops__neon;
+#endif
+#if defined(SPROOF_HAS_AVX2)
+extern const struct spr_probe_loops spr_probe_loops__avx2;
+#endif
+#if defined(SPROOF_HAS_AVX512)
+extern const struct spr_probe_loops spr_probe_loops__avx512;
+#endif
+
+static const struct spr_probe_loops *loops_of(enum spr_isa isa)
+{
+    switch (isa) {
+    case SPR_ISA_SCALAR:
+        return &spr_probe_loops__scalar;
+    case SPR_ISA_NEON:
+#if defined(SPROOF_HAS_NEON)
+        return &spr_probe_loops__neon;
+#else
+        return NULL;
+#endif
+    case SPR_ISA_AVX2:
+#if defined(SPROOF_HAS_AVX2)
+        return &spr_probe_loops__avx2;
+#else
+        return NULL;
+#endif
+    case SPR_ISA_AVX512:
+#if defined(SPROOF_HAS_AVX512)
+        return &spr_probe_loops__avx512;
+#else
+        return NULL;
+#endif
+    case SPR_ISA_CUDA:
+        break;
+    }
+    return NULL;
+}
+
+/* The dot products are extensions of their own: feature bits of the CPU decide. */
+static bool has_dot(enum spr_isa isa, enum spr_probe_kind kind)
+{
+#if defined(__x86_64__)
+    unsigned a = 0, b, c, d;
+    if (isa == SPR_ISA_AVX512) {
+        return kind == SPR_PROBE_DOT_BF16 ? __builtin_cpu_supports("avx512bf16")
+                                          : __builtin_cpu_supports("avx512vnni");
+    }
+    /* AVX-VNNI has a bit that the compilers' builtin does not name: leaf 7.1, EAX 4. */
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+#else
+    (void)isa, (void)kind;
+    return false;
+#endif
+}
+
+spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind)
+{
+    const struct spr_probe_loops *loops = spr_isa_usable(isa) ? loops_of(isa) : NULL;
+    bool dot = kind == SPR_PROBE_DOT_BF16 || kind == SPR_PROBE_DOT_I8;
+    if (!loops || !loops->run[kind] || (dot && !has_dot(isa, kind))) {
+        return NULL;
+    }
+    return loops->run[kind];
+}
+
+struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
+                                           const char *level, enum spr_isa isa, int threads)
+{
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        struct spr_probe_rate *rate = &probe->rates[i];
+        bool same_level =
+            level && rate->level ? strcmp(level, rate->level) == 0 : level == rate->level;
+        if (same_level && rate->isa == isa && rate->threads == threads &&
+            strcmp(rate->name, name) == 0) {
+            return rate;
+        }
+    }
+    return NULL;
+}
+
+struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
+                                 const char *level, enum spr_isa isa, int threads)
+{
+    const struct spr_probe_rate *rate = spr_probe_rate_find(probe, name, level, isa, threads);
+    struct spr_number number = {.value = (double)NAN, .low = (double)NAN, .high = (double)NAN};
+    if (rate) {
+        number = (struct spr_number){rate->value, rate->low,      rate->high,
+                                     "measured",  "sproof probe", probe->created};
+    }
+    return number;
+}
+
+/* Threads that share one core compute as much as one, give or take. */
+#define CROWDED 0.9
+
+bool spr_probe_crowded(const struct spr_probe *probe)
+{
+    bool crowded = false;
+    for (int isa = 0; isa < SPR_ISA_COUNT && probe->threads > 1; isa++) {
+        enum spr_isa set = (enum spr_isa)isa;
+        double one = spr_probe_find(probe, "f32_fma", NULL, set, 1).value;
+        double all = spr_probe_find(probe, "f32_fma", NULL, set, probe->threads).value;
+        crowded = crowded || all < CROWDED * one; /* NAN, not measured: no */
+    }
+    return crowded;
+}
+
+void spr_probe_free(struct spr_probe *probe)
+{
+    spr_tiles_free(&probe->kernels);
+    spr_arena_free(&probe->arena);
+    *probe = (struct spr_probe){0};
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Analysis records, written. Keys: README, "The record". */
+#include "sproof/record.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/emit.h"
+#include "base/mem.h"
+#include "record/record_keys.h"
+#include "record/record_parts.h"
+#include "sproof/explain.h"
+
+const struct spr_record_kind spr_analysis_kind = {"sproof/analysis", 1, "sproof analyze"};
+
+const char *spr_version(void)
+{
+    return SPROOF_VERSION;
+}
+
+const char *spr_commit(void)
+{
+    return SPROOF_COMMIT;
+}
+
+const char *spr_build_type(void)
+{
+    return SPROOF_BUILD_TYPE;
+}
+
+static double or_null(bool applies, double value)
+{
+    return applies ? value : (double)NAN;
+}
+
+static void put_layer(struct spr_emit *out, const struct spr_layer *layer)
+{
+    bool gemm = layer->op != SPR_OP_OTHER;
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "layer", layer->name);
+    spr_emit_text(out, "op", spr_op_name(layer->op));
+    spr_emit_number(out, "m", or_null(gemm, (double)layer->m));
+    spr_emit_number(out, "k", or_null(gemm, (double)layer->k));
+    spr_emit_number(out, "n", or_null(gemm, (double)layer->n));
+    spr_emit_number(out, "count", (double)layer->count);
+    spr_emit_number(out, "groups", (double)layer->groups);
+    spr_emit_bool(out, "prunable", layer->prunable);
+    spr_emit_number(out, "x_elements", layer->x_elements);
+    spr_emit_number(out, "flops", or_null(!gemm, layer->other_flops));
+    spr_emit_number(out, "bytes", or_null(!gemm, layer->other_bytes));
+    spr_emit_number(out, "activation_sparsity", layer->activation_sparsity);
+    spr_emit_close(out, '}');
+}
+
+static void put_counted(struct spr_emit *out, const struct spr_choice *choice)
+{
+    const struct spr_counted *counted = &choice->counted;
+    if (isnan(counted->nnz) && isnan(counted->touched_columns) &&
+        isnan(counted->longest_row)) {
+        spr_emit_null(out, "counted");
+        return;
+    }
+    spr_emit_open(out, "counted", '{');
+    spr_emit_number(out, "nnz", counted->nnz);
+    spr_emit_number(out, "touched_columns", counted->touched_columns);
+    spr_emit_number(out, "longest_row", counted->longest_row);
+    spr_emit_close(out, '}');
+}
+
+static double intensity(const struct spr_prediction *run)
+{
+    return run->bytes > 0 ? run->flops_useful / run->bytes : (double)NAN;
+}
+
+static void put_layer_costs(struct spr_emit *out, const struct spr_layer_result *r)
+{
+    const struct spr_prediction *run = &r->run;
+    spr_emit_number(out, "nnz", run->nnz);
+    spr_emit_number(out, "tau", run->tau);
+    spr_emit_number(out, "flops_useful", run->flops_useful);
+    spr_emit_number(out, "flops_issued", run->flops_issued);
+    spr_emit_number(out, "bytes_weight_values", run->bytes_weight_values);
+    spr_emit_number(out, "bytes_weight_index", run->bytes_weight_index);
+    spr_emit_number(out, "bytes_x", run->bytes_x);
+    spr_emit_number(out, "bytes_y", run->bytes_y);
+    spr_emit_number(out, "bytes", run->bytes);
+}
+
+static void put_layer_expected(struct spr_emit *out, const struct spr_analysis *a,
+                               const struct spr_result *result, size_t index)
+{
+    const struct spr_layer_result *r = &result->layers[index];
+    const struct spr_layer_expected *expected = &r->expected;
+    spr_emit_number(out, "expected_time_s", expected->time_s);
+    spr_emit_number(out, "expected_dense_time_s",
+                    spr_analysis_expected_dense(a, result->batch_index, index)->time_s);
+    spr_emit_number(out, "expected_speedup", r->expected_speedup);
+    /* "bound": no kernel runs this operator, and its bound stands in. */
+    spr_emit_text(out, "expected_bound",
+                  isnan(expected->time_s) ? NULL
+                  : expected->kernel      ? spr_limit_name(expected->limit)
+                                          : "bound");
+}
+
+void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
+                          const struct spr_result *result, size_t index)
+{
+    char text[SPR_REASON_TEXT];
+    const struct spr_layer_result *r = &result->layers[index];
+    const struct spr_prediction *dense = spr_analysis_dense(a, result->batch_index, index);
+    const struct spr_pattern *as = r->run.executed_as.kind ? &r->run.executed_as : NULL;
+    spr_emit_text(out, "layer", a->network->layers[index].name);
+    spr_emit_text(out, "pattern", spr_pattern_text(&r->choice.pattern, text));
+    spr_emit_number(out, "sparsity", r->choice.sparsity);
+    put_layer_costs(out, r);
+    spr_emit_number(out, "oi_flop_per_byte", intensity(&r->run));
+    spr_emit_number(out, "dense_oi_flop_per_byte", intensity(dense));
+    spr_emit_text(out, "engine", a->machine->engines[r->run.engine].name);
+    spr_emit_text(out, "dense_engine", a->machine->engines[dense->engine].name);
+    spr_emit_text(out, "executed_as", as ? spr_pattern_text(as, text) : NULL);
+    spr_emit_text(out, "bound", spr_bound_name(a->machine, r->run.bound));
+    spr_emit_number(out, "time_s", r->run.time_s);
+    spr_emit_number(out, "dense_time_s", dense->time_s);
+    spr_emit_number(out, "speedup", r->speedup);
+    spr_emit_number(out, "break_even_sparsity", r->break_even_sparsity);
+    put_layer_expected(out, a, result, index);
+    put_counted(out, &r->choice);
+    spr_emit_number(out, "activation_sparsity", r->choice.activation_sparsity);
+    spr_emit_text(out, "reason", spr_explain_layer(a, result, index, text));
+}
+
+const char *spr_accuracy_source_name(enum spr_accuracy_source source)
+{
+    static const char *const names[] = {NULL, "model", "table", "interpolated"};
+    return names[source];
+}
+
+static void put_variant(struct spr_emit *out, const struct spr_variant *variant)
+{
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_text(out, "variant", variant->name);
+    spr_emit_text(out, "pattern", spr_pattern_text(&variant->pattern, text));
+    spr_emit_number(out, "sparsity", variant->sparsity);
+    spr_emit_bool(out, "grid", variant->grid);
+    spr_emit_text(out, "method", variant->method);
+    spr_emit_number(out, "accuracy", variant->accuracy);
+    spr_emit_text(out, "accuracy_source", spr_accuracy_source_name(variant->accuracy_source));
+    spr_emit_number(out, "dense_accuracy", variant->dense_accuracy);
+    spr_emit_bool(out, "layerwise_accuracy", variant->layerwise);
+}
+
+void spr_record_put_result(struct spr_emit *out, const struct spr_result *result)
+{
+    put_variant(out, result->variant);
+    spr_emit_number(out, "batch", result->batch);
+    spr_emit_number(out, "speedup", result->speedup);
+    spr_emit_number(out, "speedup_low", result->speedup_low);
+    spr_emit_number(out, "speedup_high", result->speedup_high);
+    spr_emit_number(out, "speedup_prunable", result->speedup_prunable);
+    spr_emit_number(out, "speedup_mixed", result->speedup_mixed);
+    spr_emit_number(out, "amdahl_ceiling", result->amdahl_ceiling);
+    spr_emit_number(out, "activation_ceiling", result->activation_ceiling);
+    spr_emit_number(out, "time_s", result->time_s);
+    spr_emit_number(out, "dense_time_s", result->dense_time_s);
+    spr_emit_number(out, "density", result->density);
+    spr_emit_number(out, "efficiency_kept", result->efficiency_kept);
+    spr_emit_number(out, "weight_bytes", result->weight_bytes);
+    spr_emit_number(out, "dense_weight_bytes", result->dense_weight_bytes);
+    if (result->counted) {
+        spr_emit_bool(out, "pareto", result->pareto);
+    } else {
+        spr_emit_null(out, "pareto");
+    }
+    spr_emit_number(out, "expected_speedup", result->expected.speedup);
+    spr_emit_number(out, "expected_time_s", result->expected.time_s);
+}
+
+enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
+                                 const struct spr_record_head *head, struct spr_error *err)
+{
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (!out) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_emit_begin(out, file, 4);
+    spr_emit_open(out, NULL, '{');
+    spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
+    spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
+    spr_emit_number(out, "flops_per_mac", 2);
+    spr_emit_text(out, "network", a->network->name);
+    spr_emit_text(out, "metric", a->network->metric);
+    spr_emit_text(out, "better", a->network->lower_is_better ? "lower" : "higher");
+    spr_emit_number(out, "dense_accuracy", a->network->dense_accuracy);
+    spr_emit_open(out, "layers", '[');
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        put_layer(out, &a->network->layers[i]);
+    }
+    spr_emit_close(out, ']');
+    spr_emit_open(out, "variants", '[');
+    for (size_t i = 0; i < a->result_count; i++) {
+        spr_emit_open(out, NULL, '{');
+        spr_record_put_result(out, &a->results[i]);
+        spr_emit_open(out, "layers", '[');
+        for (size_t l = 0; l < a->network->layer_count; l++) {
+            spr_emit_open(out, NULL, '{');
+            spr_record_put_layer(out, a, &a->results[i], l);
+            spr_emit_close(out, '}');
+        }
+        spr_emit_close(out, ']');
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+    spr_emit_newline(out);
+    spr_emit_flush(out);
+    spr_free(out);
+    return SPR_OK;
+}

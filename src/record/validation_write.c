@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Validation records: summarised and written. Keys: README, "The record". */
+#include "sproof/validation.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/emit.h"
+#include "base/mem.h"
+#include "record/record_keys.h"
+#include "record/record_parts.h"
+
+const struct spr_record_kind spr_validation_kind = {"sproof/validation", 1, "sproof validate"};
+
+/* Which cases, and which figure of them. */
+struct choice {
+    const struct spr_validation *validation;
+    bool real_mask;
+    int threads;
+    double (*figure)(const struct spr_validation_case *);
+    bool absolute;
+};
+
+static bool in_group(const struct spr_validation_case *c, bool real_mask, int threads)
+{
+    return c->real_mask == real_mask && c->threads == threads;
+}
+
+static double error_of(const struct spr_validation_case *c)
+{
+    return c->error;
+}
+
+static double speedup_error_of(const struct spr_validation_case *c)
+{
+    return c->speedup_error;
+}
+
+/* The figure of case i, NAN when the case does not count. */
+static double pick(const struct choice *choice, size_t i)
+{
+    const struct spr_validation_case *c = &choice->validation->cases[i];
+    if (c->inconclusive || !in_group(c, choice->real_mask, choice->threads)) {
+        return (double)NAN;
+    }
+    return choice->absolute ? fabs(choice->figure(c)) : choice->figure(c);
+}
+
+static size_t count_up_to(const struct choice *choice, double limit)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < choice->validation->case_count; i++) {
+        count += pick(choice, i) <= limit;
+    }
+    return count;
+}
+
+/* Doubles in rising order of the integers: order_of(a) < order_of(b) if a < b. */
+static double value_at(uint64_t order)
+{
+    uint64_t bits = order >> 63 ? order ^ (uint64_t)1 << 63 : ~order;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint64_t order_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
+}
+
+/* The figure with `rank` others no larger, itself included, by halving the range of doubles:
+ * sorting would need memory, and so a way to fail. */
+static double ranked(const struct choice *choice, size_t rank)
+{
+    uint64_t low = order_of(-(double)INFINITY), high = order_of((double)INFINITY);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (count_up_to(choice, value_at(middle)) >= rank) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return value_at(low);
+}
+
+static double median_of(const struct choice *choice)
+{
+    size_t count = count_up_to(choice, (double)INFINITY);
+    if (count == 0) {
+        return (double)NAN;
+    }
+    double low = ranked(choice, (count + 1) / 2);
+    return count % 2 ? low : (low + ranked(choice, count / 2 + 1)) / 2;
+}
+
+static double p90_of(const struct choice *choice)
+{
+    size_t count = count_up_to(choice, (double)INFINITY);
+    return count ? ranked(choice, (9 * count + 9) / 10) : (double)NAN;
+}
+
+static double share_within(const struct choice *choice, double limit)
+{
+    size_t count = count_up_to(choice, (double)INFINITY);
+    return count ? (double)count_up_to(choice, limit) / (double)count : (double)NAN;
+}
+
+bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,
+                              int threads, struct spr_validation_summary *summary)
+{
+    struct choice choice = {validation, real_mask, threads, error_of, true};
+    *summary = (struct spr_validation_summary){.real_mask = real_mask, .threads = threads};
+    for (size_t i = 0; i < validation->case_count; i++) {
+        const struct spr_validation_case *c = &validation->cases[i];
+        if (in_group(c, real_mask, threads)) {
+            summary->cases += !c->inconclusive;
+            summary->inconclusive += c->inconclusive;
+            summary->above_roof += c->above_roof && !c->inconclusive;
+        }
+    }
+    summary->median_abs_error = median_of(&choice);
+    summary->p90_abs_error = p90_of(&choice);
+    summary->within_10_percent = share_within(&choice, 0.1);
+    choice.absolute = false;
+    summary->bias = median_of(&choice);
+    choice.figure = speedup_error_of;
+    choice.absolute = true;
+    summary->speedup_median_abs_error = median_of(&choice);
+    summary->speedup_p90_abs_error = p90_of(&choice);
+    summary->speedup_within_10_percent = share_within(&choice, 0.1);
+    return summary->cases + summary->inconclusive > 0;
+}
+
+static void put_measured(struct spr_emit *out, const struct spr_measurement *measured)
+{
+    spr_emit_open(out, "measured", '{');
+    spr_emit_number(out, "median_s", measured->median_s);
+    spr_emit_number(out, "low_s", measured->low_s);
+    spr_emit_number(out, "high_s", measured->high_s);
+    spr_emit_number(out, "mad_s", measured->mad_s);
+    spr_emit_number(out, "outliers", (double)measured->outliers);
+    spr_emit_open(out, "samples", '[');
+    for (size_t i = 0; i < measured->sample_count; i++) {
+        spr_emit_number(out, NULL, measured->samples[i]);
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+}
+
+static void put_dense(struct spr_emit *out, const struct spr_validation_dense *dense)
+{
+    if (!dense->kernel) {
+        spr_emit_null(out, "dense");
+        return;
+    }
+    spr_emit_open(out, "dense", '{');
+    spr_emit_text(out, "kernel", dense->kernel);
+    spr_emit_number(out, "bound_s", dense->bound_s);
+    spr_emit_number(out, "expected_s", dense->expected_s);
+    put_measured(out, &dense->measured);
+    spr_emit_number(out, "fraction_of_bound", dense->fraction_of_bound);
+    spr_emit_close(out, '}');
+}
+
+static void put_what(struct spr_emit *out, const struct spr_validation_case *c)
+{
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_text(out, "layer", c->layer);
+    spr_emit_text(out, "variant", c->variant);
+    spr_emit_number(out, "m", (double)c->m);
+    spr_emit_number(out, "k", (double)c->k);
+    spr_emit_number(out, "n", (double)c->n);
+    spr_emit_number(out, "count", c->count);
+    spr_emit_text(out, "pattern", spr_pattern_text(&c->pattern, text));
+    spr_emit_number(out, "sparsity", c->sparsity);
+    spr_emit_number(out, "nnz", c->nnz);
+    spr_emit_number(out, "kept", c->kept);
+    spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
+    spr_emit_text(out, "isa", spr_isa_name(c->isa));
+    spr_emit_number(out, "threads", c->threads);
+    spr_emit_text(out, "residency", spr_residency_name(c->residency));
+    spr_emit_text(out, "kernel", c->kernel);
+}
+
+static void put_tuned(struct spr_emit *out, const struct spr_validation_case *c)
+{
+    if (c->tried_count == 0) {
+        spr_emit_null(out, "tuned");
+        return;
+    }
+    spr_emit_open(out, "tuned", '{');
+    spr_emit_number(out, "chosen", (double)c->chosen);
+    spr_emit_open(out, "plans", '[');
+    for (size_t i = 0; i < c->tried_count; i++) {
+        const struct spr_tried_plan *t = &c->tried[i];
+        spr_emit_open(out, NULL, '{');
+        spr_emit_number(out, "rows", t->rows);
+        spr_emit_number(out, "vectors", t->vectors);
+        spr_emit_number(out, "tokens", t->tokens);
+        spr_emit_number(out, "panel", (double)t->panel);
+        spr_emit_number(out, "expected_s", t->expected_s);
+        spr_emit_number(out, "median_s", t->median_s);
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+    spr_emit_close(out, '}');
+}
+
+static void put_case(struct spr_emit *out, const struct spr_validation_case *c)
+{
+    spr_emit_open(out, NULL, '{');
+    put_what(out, c);
+    spr_emit_number(out, "bound_s", c->bound_s);
+    spr_emit_number(out, "expected_s", c->expected_s);
+    spr_emit_text(out, "expected_bound", c->expected_bound);
+    put_measured(out, &c->measured);
+    spr_emit_number(out, "fraction_of_bound", c->fraction_of_bound);
+    put_dense(out, &c->dense);
+    spr_emit_number(out, "bound_speedup", c->bound_speedup);
+    spr_emit_number(out, "expected_speedup", c->expected_speedup);
+    spr_emit_number(out, "measured_speedup", c->measured_speedup);
+    spr_emit_number(out, "error", c->error);
+    spr_emit_number(out, "speedup_error", c->speedup_error);
+    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
+    spr_emit_bool(out, "above_roof", c->above_roof);
+    spr_emit_bool(out, "inconclusive", c->inconclusive);
+    put_tuned(out, c);
+    spr_emit_close(out, '}');
+}
+
+static void put_summary(struct spr_emit *out, const char *key,
+                        const struct spr_validation_summary *s)
+{
+    spr_emit_open(out, key, '{');
+    spr_emit_text(out, "mask", s->real_mask ? "real" : "random");
+    spr_emit_number(out, "threads", s->threads);
+    spr_emit_number(out, "cases", (double)s->cases);
+    spr_emit_number(out, "inconclusive", (double)s->inconclusive);
+    spr_emit_number(out, "median_abs_error", s->median_abs_error);
+    spr_emit_number(out, "p90_abs_error", s->p90_abs_error);
+    spr_emit_number(out, "bias", s->bias);
+    spr_emit_number(out, "within_10_percent", s->within_10_percent);
+    spr_emit_number(out, "speedup_median_abs_error", s->speedup_median_abs_error);
+    spr_emit_number(out, "speedup_p90_abs_error", s->speedup_p90_abs_error);
+    spr_emit_number(out, "speedup_within_10_percent", s->speedup_within_10_percent);
+    spr_emit_number(out, "above_roof", (double)s->above_roof);
+    spr_emit_close(out, '}');
+}
+
+/* true at the first case of its group. */
+static bool opens_group(const struct spr_validation *v, size_t index)
+{
+    const struct spr_validation_case *c = &v->cases[index];
+    for (size_t i = 0; i < index; i++) {
+        if (in_group(&v->cases[i], c->real_mask, c->threads)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* `summary` is the group with the most cases, the first of equals; `summaries` are all
+ * groups: random and real masks and thread counts are never mixed in one figure. */
+static void put_summaries(struct spr_emit *out, const struct spr_validation *v)
+{
+    struct spr_validation_summary largest = {0}, s;
+    size_t most = 0;
+    spr_emit_open(out, "summaries", '[');
+    for (size_t i = 0; i < v->case_count; i++) {
+        if (opens_group(v, i)) {
+            (void)spr_validation_summarise(v, v->cases[i].real_mask, v->cases[i].threads, &s);
+            put_summary(out, NULL, &s);
+            if (s.cases + s.inconclusive > most) {
+                most = s.cases + s.inconclusive;
+                largest = s;
+            }
+        }
+    }
+    spr_emit_close(out, ']');
+    if (most > 0) {
+        put_summary(out, "summary", &largest);
+    } else {
+        spr_emit_null(out, "summary");
+    }
+}
+
+/* Doubles hold integers up to 2^53; a larger seed is a text. */
+static void put_seed(struct spr_emit *out, uint64_t seed)
+{
+    char text[24];
+    if (seed < (uint64_t)1 << 53) {
+        spr_emit_number(out, "seed", (double)seed);
+        return;
+    }
+    snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
+    spr_emit_text(out, "seed", text);
+}
+
+static void put_parts(struct spr_emit *out, const char *key, const double *part_s)
+{
+    static const char *const keys[SPR_END_TO_END_PARTS] = {
+        "attention_linear_s", "feed_forward_s", "attention_s", "gelu_s", "layer_norm_s"};
+    spr_emit_open(out, key, '{');
+    for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
+        spr_emit_number(out, keys[p], part_s[p]);
+    }
+    spr_emit_close(out, '}');
+}
+
+static void put_end_to_end(struct spr_emit *out, const struct spr_end_to_end_case *c)
+{
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "variant", c->variant);
+    spr_emit_text(out, "pattern",
+                  c->pattern.kind ? spr_pattern_text(&c->pattern, text) : "mixed");
+    spr_emit_number(out, "sparsity", c->sparsity);
+    spr_emit_number(out, "weight_bytes", c->weight_bytes);
+    spr_emit_number(out, "expected_s", c->expected_s);
+    put_parts(out, "expected_parts", c->expected_part_s);
+    put_measured(out, &c->measured);
+    put_parts(out, "measured_parts", c->part_s);
+    spr_emit_number(out, "expected_speedup", c->expected_speedup);
+    spr_emit_number(out, "measured_speedup", c->measured_speedup);
+    spr_emit_number(out, "amdahl_ceiling", c->amdahl_ceiling);
+    spr_emit_number(out, "error", c->error);
+    spr_emit_number(out, "speedup_error", c->speedup_error);
+    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
+    spr_emit_bool(out, "inconclusive", c->inconclusive);
+    spr_emit_close(out, '}');
+}
+
+static void put_encoders(struct spr_emit *out, const struct spr_validation *v)
+{
+    if (v->end_to_end_count == 0) {
+        spr_emit_null(out, "tokens");
+        spr_emit_null(out, "transfer_s");
+        spr_emit_null(out, "end_to_end");
+        return;
+    }
+    spr_emit_number(out, "tokens", (double)v->tokens);
+    spr_emit_number(out, "transfer_s", v->transfer_s);
+    spr_emit_open(out, "end_to_end", '[');
+    for (size_t i = 0; i < v->end_to_end_count; i++) {
+        put_end_to_end(out, &v->end_to_end[i]);
+    }
+    spr_emit_close(out, ']');
+}
+
+static void put_validation(struct spr_emit *out, const struct spr_validation *v)
+{
+    spr_record_put_head(out, &spr_validation_kind, &v->head, &v->machine);
+    if (v->options.batch_count > 0) {
+        spr_record_put_options(out, &v->options, NULL);
+    } else {
+        spr_emit_null(out, "options");
+    }
+    spr_emit_number(out, "flops_per_mac", 2);
+    put_seed(out, v->seed);
+    spr_emit_number(out, "drift", v->drift);
+    spr_emit_number(out, "peak_flops_per_s", v->peak_flops_per_s);
+    spr_emit_text(out, "layout", spr_layout_name(v->layout));
+    spr_emit_text(out, "openblas_core", v->openblas_core);
+    spr_emit_bool(out, "interrupted", v->interrupted);
+    spr_emit_open(out, "cases", '[');
+    for (size_t i = 0; i < v->case_count; i++) {
+        put_case(out, &v->cases[i]);
+    }
+    spr_emit_close(out, ']');
+    put_encoders(out, v);
+    spr_emit_open(out, "not_measured", '[');
+    for (size_t i = 0; i < v->not_measured_count; i++) {
+        spr_emit_text(out, NULL, v->not_measured[i]);
+    }
+    spr_emit_close(out, ']');
+    put_summaries(out, v);
+}
+
+enum spr_status spr_validation_write(FILE *file, const struct spr_validation *validation,
+                                     struct spr_error *err)
+{
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (!out) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_emit_begin(out, file, 2);
+    spr_emit_open(out, NULL, '{');
+    put_validation(out, validation);
+    spr_emit_close(out, '}');
+    spr_emit_newline(out);
+    spr_emit_flush(out);
+    spr_free(out);
+    return SPR_OK;
+}
+
+void spr_validation_free(struct spr_validation *validation)
+{
+    spr_free(validation->cases);
+    spr_free(validation->not_measured);
+    spr_machine_free(&validation->machine);
+    spr_arena_free(&validation->arena);
+    *validation = (struct spr_validation){0};
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A validation for people: predicted and measured side by side. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/emit.h"
+#include "base/mem.h"
+#include "sproof/report.h"
+#include "report/table.h"
+
+#define REASONS_MAX 8
+
+/* A rate within this of the first one is the same machine. */
+#define DRIFT_NOTED 0.03
+
+/* "-" for what is not there. */
+static const char *seconds_cell(double seconds, char *text)
+{
+    if (isnan(seconds)) {
+        return "-";
+    }
+    return spr_format_seconds(seconds, text);
+}
+
+static const char *number_cell(const char *format_is, double value, char *text)
+{
+    if (isnan(value)) {
+        return "-";
+    }
+    if (*format_is == '%') {
+        snprintf(text, 24, "%+.0f%%", 100 * value);
+    } else {
+        snprintf(text, 24, "%.*fx", value < 9.995 ? 2 : 1, value);
+    }
+    return text;
+}
+
+static void put_line(FILE *file, const struct spr_validation_case *c)
+{
+    char variant[SPR_TABLE_CELL], expected[24], measured[24], width[24], error[24];
+    char speedup[2][24];
+    const struct spr_measurement *m = &c->measured;
+    bool noisy = c->inconclusive;
+    snprintf(width, sizeof width, "%.1f%%", 50 * (m->high_s - m->low_s) / m->median_s);
+    fprintf(file, "  %-15s %8s %8s %6s %6s %8s %8s  %s%s\n",
+            spr_text_short(c->variant, 15, variant), seconds_cell(c->expected_s, expected),
+            noisy ? "noisy" : seconds_cell(m->median_s, measured), noisy ? "-" : width,
+            noisy ? "-" : number_cell("%", c->error, error),
+            number_cell("x", c->expected_speedup, speedup[0]),
+            noisy ? "-" : number_cell("x", c->measured_speedup, speedup[1]),
+            c->expected_bound ? c->expected_bound : "-", c->above_roof ? " !" : "");
+}
+
+/* A speedup over a slow baseline is no speedup: how good the dense one is. */
+static void put_shape(FILE *file, const struct spr_validation *v,
+                      const struct spr_validation_case *c)
+{
+    char layer[SPR_TABLE_CELL], time[24];
+    const struct spr_validation_dense *dense = &c->dense;
+    double flops = 2 * (double)c->m * (double)c->k * (double)c->n;
+    fprintf(file, "\n%s  %lldx%lld, n %lld\n", spr_text_short(c->layer, 40, layer),
+            (long long)c->m, (long long)c->k, (long long)c->n);
+    if (!dense->kernel) {
+        return;
+    }
+    fprintf(file, "  dense %s by %s", seconds_cell(dense->measured.median_s, time),
+            dense->kernel);
+    if (!isnan(v->peak_flops_per_s)) {
+        fprintf(file, ", %.0f %% of peak",
+                100 * flops / dense->measured.median_s / v->peak_flops_per_s);
+    }
+    if (!isnan(dense->fraction_of_bound)) {
+        fprintf(file, ", %.0f %% of its bound", 100 * dense->fraction_of_bound);
+    }
+    fputc('\n', file);
+}
+
+static void put_cases(FILE *file, const struct spr_validation *v)
+{
+    bool above = false;
+    fprintf(file, "\n  %-15s %8s %8s %6s %6s %8s %8s  %s\n", "", "expected", "measured", "+-",
+            "error", "speedup", "measured", "limit");
+    for (size_t i = 0; i < v->case_count; i++) {
+        const struct spr_validation_case *c = &v->cases[i], *last = c - 1;
+        if (i == 0 || c->m != last->m || c->k != last->k || c->n != last->n) {
+            put_shape(file, v, c);
+        }
+        put_line(file, c);
+        above = above || c->above_roof;
+    }
+    if (above) {
+        fputs("\n! measured faster than the bound at its highest rates allows, twice: the "
+              "bound's\n  rates are wrong (sproof probe measures them)\n",
+              file);
+    }
+}
+
+const char *spr_validation_where(const struct spr_validation *v, char text[64])
+{
+    const struct spr_validation_case *c = &v->cases[0];
+    if (c->isa == SPR_ISA_CUDA) {
+        snprintf(text, 64, "%s, %s", spr_isa_name(c->isa), spr_dtype_name(v->options.dtype));
+    } else {
+        snprintf(text, 64, "%s, %d thread%s, f32", spr_isa_name(c->isa), c->threads,
+                 c->threads == 1 ? "" : "s");
+    }
+    return text;
+}
+
+static void put_context(FILE *file, const struct spr_validation *v)
+{
+    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL], where[64];
+    const struct spr_validation_case *c = v->case_count ? &v->cases[0] : NULL;
+    const char *description = v->machine.description;
+    spr_text_short(description ? description : "this machine", 60, machine);
+    if (c) {
+        snprintf(line, sizeof line,
+                 "measured on %s, %s, %s caches, seed %llu; 2 FLOP per multiply-add", machine,
+                 spr_validation_where(v, where), spr_residency_name(c->residency),
+                 (unsigned long long)v->seed);
+        spr_text_wrapped(file, line, 0);
+    }
+    if (!isnan(v->peak_flops_per_s)) {
+        snprintf(line, sizeof line,
+                 "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s",
+                 v->peak_flops_per_s / 1e9, 100 * v->drift,
+                 fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "");
+        spr_text_wrapped(file, line, 0);
+    }
+    if (v->openblas_core) {
+        fprintf(file, "OpenBLAS chose its %s kernels\n", v->openblas_core);
+    }
+}
+
+static void put_summary(FILE *file, const struct spr_validation *v,
+                        const struct spr_validation_summary *s)
+{
+    char threads[32];
+    snprintf(threads, sizeof threads, ", %d thread%s", s->threads, s->threads == 1 ? "" : "s");
+    fprintf(file, "%s masks%s: %zu cases", s->real_mask ? "real" : "random",
+            v->cases[0].isa == SPR_ISA_CUDA ? "" : threads, s->cases);
+    if (s->inconclusive) {
+        fprintf(file, " and %zu too noisy", s->inconclusive);
+    }
+    if (s->above_roof) {
+        fprintf(file, ", %zu above the roof", s->above_roof);
+    }
+    fputc('\n', file);
+    if (!isnan(s->median_abs_error)) {
+        fprintf(file,
+                "  time:    median error %4.1f %%, 90 %% within %4.1f %%, bias %+.1f %%\n",
+                100 * s->median_abs_error, 100 * s->p90_abs_error, 100 * s->bias);
+    }
+    if (!isnan(s->speedup_median_abs_error)) {
+        fprintf(file,
+                "  speedup: median error %4.1f %%, 90 %% within %4.1f %%, %.0f %% of cases "
+                "within 10 %%\n",
+                100 * s->speedup_median_abs_error, 100 * s->speedup_p90_abs_error,
+                100 * s->speedup_within_10_percent);
+    }
+}
+
+static void put_summaries(FILE *file, const struct spr_validation *v)
+{
+    fputc('\n', file);
+    for (int real = 0; real < 2; real++) {
+        for (size_t i = 0; i < v->case_count; i++) {
+            struct spr_validation_summary summary;
+            bool first = v->cases[i].real_mask == (real == 1);
+            for (size_t j = 0; j < i && first; j++) {
+                first = v->cases[j].real_mask != v->cases[i].real_mask ||
+                        v->cases[j].threads != v->cases[i].threads;
+            }
+            if (first &&
+                spr_validation_summarise(v, real == 1, v->cases[i].threads, &summary)) {
+                put_summary(file, v, &summary);
+            }
+        }
+    }
+}
+
+/* "comp:4: no kernel" -> "no kernel". */
+static const char *reason_of(const char *line)
+{
+    const char *reason = line;
+    for (const char *at = strstr(line, ": "); at; at = strstr(at + 1, ": ")) {
+        reason = at + 2;
+    }
+    return reason;
+}
+
+/* One line for all that share the reason of the one at `first`. */
+static void put_reason(FILE *file, const struct spr_validation *v, size_t first)
+{
+    const char *reason = reason_of(v->not_measured[first]);
+    char what[SPR_TABLE_CELL], cell[SPR_TABLE_CELL];
+    size_t others = 0;
+    int length = (int)(reason - v->not_measured[first]) - 2;
+    for (size_t i = first + 1; i < v->not_measured_count; i++) {
+        others += strcmp(reason_of(v->not_measured[i]), reason) == 0;
+    }
+    snprintf(what, sizeof what, "%.*s", length > 0 ? length : 0, v->not_measured[first]);
+    fprintf(file, "not measured: %.40s: %s", reason, spr_text_short(what, 16, cell));
+    if (others) {
+        fprintf(file, " and %zu more", others);
+    }
+    fputc('\n', file);
+}
+
+static void put_not_measured(FILE *file, const struct spr_validation *v)
+{
+    const char *told[REASONS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < v->not_measured_count; i++) {
+        const char *reason = reason_of(v->not_measured[i]);
+        bool known = count == REASONS_MAX;
+        for (size_t j = 0; j < count && !known; j++) {
+            known = strcmp(told[j], reason) == 0;
+        }
+        if (!known) {
+            told[count++] = reason;
+            put_reason(file, v, i);
+        }
+    }
+}
+
+/* How good the model's first choice of a plan was. */
+#define AS_FAST 1.05
+static void put_tuning(FILE *file, const struct spr_validation *v)
+{
+    size_t tuned = 0, first = 0;
+    double worst = 1;
+    for (size_t i = 0; i < v->case_count; i++) {
+        const struct spr_validation_case *c = &v->cases[i];
+        double fastest_s = HUGE_VAL;
+        for (size_t t = 0; t < c->tried_count; t++) {
+            fastest_s = fmin(fastest_s, c->tried[t].median_s);
+        }
+        if (c->tried_count > 0) {
+            double loss = c->tried[0].median_s / fastest_s;
+            tuned++;
+            first += loss <= AS_FAST;
+            worst = fmax(worst, loss);
+        }
+    }
+    if (tuned > 0) {
+        fprintf(file,
+                "tuned: the model's first plan was within 5 %% of the fastest tried in %zu of "
+                "%zu\ncases, at worst %.2fx slower\n",
+                first, tuned, worst);
+    }
+}
+
+static void put_table(FILE *file, const struct spr_validation *v, const char *saved)
+{
+    char verdict[SPR_REASON_TEXT];
+    struct spr_validity validity = spr_validation_judge(v);
+    put_context(file, v);
+    if (v->end_to_end_count > 0) {
+        spr_report_end_to_end(file, v);
+        if (saved) {
+            fprintf(file, "saved %s\n", saved);
+        }
+        return;
+    }
+    put_cases(file, v);
+    put_summaries(file, v);
+    put_tuning(file, v);
+    put_not_measured(file, v);
+    fputc('\n', file);
+    spr_text_wrapped(file, spr_validity_text(&validity, verdict), 0);
+    if (saved) {
+        fprintf(file, "saved %s; next: sproof plot --kind error\n", saved);
+    }
+}
+
+static void put_measured(struct spr_emit *out, const char *const keys[5],
+                         const struct spr_measurement *m)
+{
+    spr_emit_number(out, keys[0], m->median_s);
+    spr_emit_number(out, keys[1], m->low_s);
+    spr_emit_number(out, keys[2], m->high_s);
+    spr_emit_number(out, keys[3], (double)m->sample_count);
+    spr_emit_number(out, keys[4], (double)m->outliers);
+}
+
+static void put_flat(struct spr_emit *out, const struct spr_validation_case *c)
+{
+    static const char *const own[] = {"median_s", "low_s", "high_s", "samples", "outliers"};
+    static const char *const dense[] = {"dense_median_s", "dense_low_s", "dense_high_s",
+                                        "dense_samples", "dense_outliers"};
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_open(out, NULL, '{');
+    spr_emit_text(out, "layer", c->layer);
+    spr_emit_text(out, "variant", c->variant);
+    spr_emit_number(out, "m", (double)c->m);
+    spr_emit_number(out, "k", (double)c->k);
+    spr_emit_number(out, "n", (double)c->n);
+    spr_emit_number(out, "count", c->count);
+    spr_emit_text(out, "pattern", spr_pattern_text(&c->pattern, text));
+    spr_emit_number(out, "sparsity", c->sparsity);
+    spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
+    spr_emit_text(out, "isa", spr_isa_name(c->isa));
+    spr_emit_number(out, "threads", c->threads);
+    spr_emit_text(out, "residency", spr_residency_name(c->residency));
+    spr_emit_text(out, "kernel", c->kernel);
+    spr_emit_number(out, "bound_s", c->bound_s);
+    spr_emit_number(out, "expected_s", c->expected_s);
+    spr_emit_text(out, "expected_bound", c->expected_bound);
+    put_measured(out, own, &c->measured);
+    spr_emit_number(out, "fraction_of_bound", c->fraction_of_bound);
+    spr_emit_text(out, "dense_kernel", c->dense.kernel);
+    spr_emit_number(out, "dense_bound_s", c->dense.bound_s);
+    spr_emit_number(out, "dense_expected_s", c->dense.expected_s);
+    put_measured(out, dense, &c->dense.measured);
+    spr_emit_number(out, "dense_fraction_of_bound", c->dense.fraction_of_bound);
+    spr_emit_number(out, "bound_speedup", c->bound_speedup);
+    spr_emit_number(out, "expected_speedup", c->expected_speedup);
+    spr_emit_number(out, "measured_speedup", c->measured_speedup);
+    spr_emit_number(out, "error", c->error);
+    spr_emit_number(out, "speedup_error", c->speedup_error);
+    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
+    spr_emit_bool(out, "above_roof", c->above_roof);
+    spr_emit_bool(out, "inconclusive", c->inconclusive);
+    spr_emit_close(out, '}');
+    spr_emit_newline(out);
+}
+
+static enum spr_status put_csv(FILE *file, const struct spr_validation *v,
+                               struct spr_error *err)
+{
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (!out) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    spr_emit_begin(out, file, 0);
+    out->notation = SPR_EMIT_CSV_HEADER;
+    for (size_t i = 0; i < v->case_count; i++) {
+        if (i == 0) {
+            put_flat(out, &v->cases[0]);
+            out->notation = SPR_EMIT_CSV_ROW;
+        }
+        put_flat(out, &v->cases[i]);
+    }
+    spr_emit_flush(out);
+    spr_free(out);
+    return SPR_OK;
+}
+
+enum spr_status spr_report_validation(FILE *file, const struct spr_validation *validation,
+                                      const struct spr_report *report, struct spr_error *err)
+{
+    switch (report->format) {
+    case SPR_FORMAT_JSON:
+        return spr_validation_write(file, validation, err);
+    case SPR_FORMAT_CSV:
+        return put_csv(file, validation, err);
+    case SPR_FORMAT_TABLE:
+        put_table(file, validation, report->saved);
+        return SPR_OK;
+    case SPR_FORMAT_JSONL:
+    case SPR_FORMAT_MD:
+        break;
+    }
+    return spr_fail(err, SPR_EINPUT, "a validation is written as table, csv or json");
+}

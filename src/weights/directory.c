@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A directory of weights as one network. Its files are told by their suffix: a checkpoint has
+ * much beside its weights. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "weights/reader.h"
+#include "base/mem.h"
+
+enum class {
+    CLASS_INDEX,
+    CLASS_SAFETENSORS,
+    CLASS_ONNX,
+    CLASS_MATRIX,
+    CLASS_PICKLE,
+    CLASS_COUNT, /* none of them */
+};
+
+/* The first that fits decides. */
+static const struct {
+    const char *suffix;
+    enum class class;
+} suffixes[] = {
+    {".safetensors.index.json", CLASS_INDEX},
+    {".safetensors", CLASS_SAFETENSORS},
+    {".onnx", CLASS_ONNX},
+    {".npy", CLASS_MATRIX},
+    {".npz", CLASS_MATRIX},
+    {".mtx", CLASS_MATRIX},
+    {".mtx.gz", CLASS_MATRIX},
+    {".smtx", CLASS_MATRIX},
+    {".bin", CLASS_PICKLE},
+    {".pt", CLASS_PICKLE},
+    {".pth", CLASS_PICKLE},
+};
+
+struct file {
+    const char *path;
+    enum class class;
+};
+
+struct listing {
+    struct file *file;
+    size_t count, capacity;
+    size_t of_class[CLASS_COUNT];
+};
+
+static enum class class_of(const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes;
+         i++){size_t tail = strlen(suffixes[i].suffix);
+              if (length > tail && strcmp(name + length - tail, suffixes[i].suffix) ==
+                                       0){return suffixes[i].class;}
+}
+return CLASS_COUNT;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct file *)a)->path, ((const struct file *)b)->path);
+}
+
+static enum spr_status list_file(const struct spr_source *source, const char *name,
+                                 struct listing *listing, struct spr_error *err)
+{
+    size_t length = strlen(source->path), more = strlen(name);
+    enum class class = class_of(name);
+    struct stat facts;
+    if (*name == '.' || class == CLASS_COUNT) {
+        return SPR_OK;
+    }
+    char *path = spr_arena_alloc(&source->weights->arena, length + more + 2);
+    if (!path || !spr_grow(&listing->file, &listing->capacity, listing->count + 1,
+                           sizeof *listing->file)) {
+        return spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    memcpy(path, source->path, length);
+    path[length] = '/';
+    memcpy(path + length + (length == 0 || path[length - 1] != '/'), name, more + 1);
+    if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
+        listing->file[listing->count++] = (struct file){path, class};
+        listing->of_class[class]++;
+    }
+    return SPR_OK;
+}
+
+static enum spr_status list_directory(const struct spr_source *source, struct listing *listing,
+                                      struct spr_error *err)
+{
+    DIR *directory = opendir(source->path);
+    const struct dirent *entry;
+    enum spr_status status = SPR_OK;
+    if (!directory) {
+        return spr_fail(err, SPR_EINPUT, "%s: %s", source->path, strerror(errno));
+    }
+    while (status == SPR_OK && (entry = readdir(directory)) != NULL) {
+        status = list_file(source, entry->d_name, listing, err);
+    }
+    closedir(directory);
+    if (listing->count > 0) {
+        qsort(listing->file, listing->count, sizeof *listing->file, by_path);
+    }
+    return status;
+}
+
+/* Several safetensors files are one checkpoint, whose parts tell its layers together. */
+static enum spr_status read_checkpoint(const struct spr_source *source,
+                                       const struct listing *listing, struct spr_error *err)
+{
+    struct spr_source file = *source;
+    size_t first = source->weights->tensor_count;
+    enum spr_status status = SPR_OK;
+    for (size_t i = 0; i < listing->count && status == SPR_OK; i++) {
+        if (listing->file[i].class == CLASS_SAFETENSORS) {
+            file.path = listing->file[i].path;
+            status = spr_map_file(file.weights, file.path, &file.bytes, &file.size, err);
+            status = status ? status : spr_add_safetensors(&file, err);
+        }
+    }
+    return status ? status : spr_layers_of_tensors(&file, first, err);
+}
+
+static enum spr_status read_class(const struct spr_source *source,
+                                  const struct listing *listing, enum class class,
+                                  struct spr_error *err)
+{
+    struct spr_source file = *source;
+    enum spr_status status = SPR_OK;
+    for (size_t i = 0; i < listing->count && status == SPR_OK; i++) {
+        if (listing->file[i].class == class) {
+            file.path = listing->file[i].path;
+            status = spr_read_file(&file, err);
+        }
+    }
+    return status;
+}
+
+/* The most telling form of a network that is there several times. */
+static enum class best_class(const struct listing *listing) {
+    enum class class = CLASS_INDEX;
+    while (class < CLASS_COUNT && listing->of_class[class] == 0){class ++;}
+return class;
+}
+
+enum spr_status spr_read_directory(const struct spr_source *source, struct spr_error *err)
+{
+    struct listing listing = {0};
+    enum spr_status status = list_directory(source, &listing, err);
+    enum class class = best_class(&listing);
+    if (status == SPR_OK && class == CLASS_COUNT) {
+        status = spr_fail(err, SPR_EINPUT,
+                          "%s: no weights: expected files .safetensors, .onnx, .npy, .npz, "
+                          ".mtx, .mtx.gz or .smtx",
+                          source->path);
+    }
+    /* The files of an index are its parts, not others. */
+    size_t others = listing.count;
+    if (class < CLASS_COUNT) {
+        others -= listing.of_class[class];
+        others -= class == CLASS_INDEX ? listing.of_class[CLASS_SAFETENSORS] : 0;
+    }
+    if (status == SPR_OK) {
+        status = class == CLASS_SAFETENSORS ? read_checkpoint(source, &listing, err)
+                                            : read_class(source, &listing, class, err);
+    }
+    if (status == SPR_OK && others > 0) {
+        spr_note(source->notes, "%s: %zu files of other formats are left out", source->path,
+                 others);
+    }
+    spr_free(listing.file);
+    return status;
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of a weight matrix, whatever way it is stored: which elements are not zero, and their
+ * values. */
+#include <float.h>
+#include <string.h>
+
+#include "weights/reader.h"
+
+/* One byte, 0 or 1, for each of 64 elements: loops that compilers make vectors of. The sign
+ * is shifted out, so that -0.0 is a zero. */
+#define DEFINE_FLAGS(name, type, shift)                                                       \
+    static void name(const unsigned char *data, unsigned char *flag)                          \
+    {                                                                                         \
+        type element[64];                                                                     \
+        memcpy(element, data, sizeof element);                                                \
+        for (int i = 0; i < 64; i++) {                                                        \
+            flag[i] = (type)(element[i] << (shift)) != 0;                                     \
+        }                                                                                     \
+    }
+
+DEFINE_FLAGS(flags_64, uint64_t, 1)
+DEFINE_FLAGS(flags_32, uint32_t, 1)
+DEFINE_FLAGS(flags_16, uint16_t, 1)
+DEFINE_FLAGS(flags_8, uint8_t, 0)
+
+/* Bit i: element i of 64 adjacent ones is not zero. */
+static uint64_t word_of(const unsigned char *data, enum spr_element element)
+{
+    unsigned char flag[64];
+    switch (element) {
+    case SPR_ELEMENT_F64:
+        flags_64(data, flag);
+        break;
+    case SPR_ELEMENT_F32:
+        flags_32(data, flag);
+        break;
+    case SPR_ELEMENT_F16:
+    case SPR_ELEMENT_BF16:
+        flags_16(data, flag);
+        break;
+    case SPR_ELEMENT_I8:
+    case SPR_ELEMENT_U8:
+    case SPR_ELEMENT_OTHER:
+        flags_8(data, flag);
+        break;
+    }
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++) {
+        /* Eight bytes of 0 or 1 to eight bits, the first byte to the lowest: the product
+         * brings byte b to bit 56 + b, and no two terms meet. */
+        uint64_t byte;
+        memcpy(&byte, flag + 8 * i, sizeof byte);
+        word |= (byte * 0x0102040810204080u >> 56) << 8 * i;
+    }
+    return word;
+}
+
+/* The same for fewer than 64. */
+static uint64_t word_of_some(const unsigned char *data, enum spr_element element, size_t count)
+{
+    unsigned char padded[64 * 8] = {0};
+    memcpy(padded, data, count * spr_element_bytes(element));
+    return word_of(padded, element);
+}
+
+static uint64_t word_at(const unsigned char *data, enum spr_element element, int64_t left)
+{
+    return left >= 64 ? word_of(data, element) : word_of_some(data, element, (size_t)left);
+}
+
+/* Word i, bit j becomes word j, bit i (Warren, Hacker's Delight 7-3: halves change places
+ * across the diagonal, then their halves). */
+static void transpose_64(uint64_t word[64])
+{
+    uint64_t mask = 0x00000000FFFFFFFFu;
+    for (int step = 32; step > 0; step /= 2, mask ^= mask << step) {
+        for (int i = 0; i < 64; i = (i + step + 1) & ~step) {
+            uint64_t swapped = (word[i] >> step ^ word[i + step]) & mask;
+            word[i] ^= swapped << step;
+            word[i + step] ^= swapped;
+        }
+    }
+}
+
+static const unsigned char *element_at(const struct spr_weight *weight, int64_t i, int64_t j)
+{
+    return weight->data + (i * weight->row_stride + j * weight->column_stride) *
+                              (int64_t)spr_element_bytes(weight->element);
+}
+
+/* Columns are contiguous: 64 rows of 64 columns at a time, read down the columns. */
+static void bits_of_columns(const struct spr_weight *weight, int64_t row, int64_t count,
+                            uint64_t *bits)
+{
+    int64_t words = (weight->k + 63) / 64;
+    for (int64_t i = 0; i < count; i += 64) {
+        int64_t rows = count - i < 64 ? count - i : 64;
+        for (int64_t w = 0; w < words; w++) {
+            uint64_t tile[64] = {0};
+            int64_t columns = weight->k - 64 * w < 64 ? weight->k - 64 * w : 64;
+            for (int64_t j = 0; j < columns; j++) {
+                tile[j] =
+                    word_at(element_at(weight, row + i, 64 * w + j), weight->element, rows);
+            }
+            transpose_64(tile);
+            for (int64_t r = 0; r < rows; r++) {
+                bits[(i + r) * words + w] = tile[r];
+            }
+        }
+    }
+}
+
+static void bits_of_row(const struct spr_weight *weight, int64_t row, uint64_t *bits)
+{
+    size_t bytes = spr_element_bytes(weight->element);
+    for (int64_t j = 0; j < weight->k; j += 64) {
+        uint64_t word = 0;
+        if (weight->column_stride == 1) {
+            word = word_at(element_at(weight, row, j), weight->element, weight->k - j);
+        } else {
+            unsigned char gathered[64 * 8] = {0};
+            for (int64_t c = 0; c < 64 && j + c < weight->k; c++) {
+                memcpy(gathered + (size_t)c * bytes, element_at(weight, row, j + c), bytes);
+            }
+            word = word_of(gathered, weight->element);
+        }
+        bits[j / 64] = word;
+    }
+}
+
+/* Bits [j, j + 64) of a row of the mask; those past the row are 0. */
+static uint64_t mask_word(const struct spr_weight *weight, int64_t row, int64_t j)
+{
+    const unsigned char *bytes = weight->mask + row * weight->mask_stride + j / 8;
+    int64_t left = weight->k - j;
+    uint64_t word = 0;
+    memcpy(&word, bytes, left >= 64 ? 8 : (size_t)(left + 7) / 8);
+    return left >= 64 ? word : word & (((uint64_t)1 << left) - 1);
+}
+
+/* A bit that is set may stand for a stored zero. */
+static void bits_of_mask(const struct spr_weight *weight, int64_t row, uint64_t *bits)
+{
+    size_t bytes = spr_element_bytes(weight->element);
+    const unsigned char *value = weight->data + (size_t)weight->row_offset[row] * bytes;
+    for (int64_t j = 0; j < weight->k; j += 64) {
+        uint64_t mask = mask_word(weight, row, j);
+        int kept = __builtin_popcountll(mask);
+        uint64_t full = kept == 64 ? ~(uint64_t)0 : ((uint64_t)1 << kept) - 1;
+        uint64_t zeros = word_at(value, weight->element, kept) ^ full;
+        bits[j / 64] = mask;
+        for (; zeros != 0; mask &= mask - 1, zeros >>= 1) {
+            bits[j / 64] &= zeros & 1 ? ~(mask & -mask) : ~(uint64_t)0;
+        }
+        value += (size_t)kept * bytes;
+    }
+}
+
+static void stored_bits(const struct spr_weight *weight, int64_t row, int64_t count,
+                        uint64_t *bits)
+{
+    size_t words = (size_t)((weight->k + 63) / 64);
+    if (weight->storage == SPR_STORAGE_DENSE) {
+        if (weight->row_stride == 1 && weight->column_stride != 1) {
+            bits_of_columns(weight, row, count, bits);
+            return;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            bits_of_row(weight, row + i, bits + (size_t)i * words);
+        }
+        return;
+    }
+    memset(bits, 0, (size_t)count * words * sizeof *bits);
+    const struct spr_matrix *matrix = &weight->matrix;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t *out = bits + (size_t)i * words;
+        if (weight->storage == SPR_STORAGE_BITMASK) {
+            bits_of_mask(weight, row + i, out);
+        } else if (weight->storage == SPR_STORAGE_MATRIX) {
+            for (size_t e = matrix->row[row + i]; e < matrix->row[row + i + 1]; e++) {
+                int32_t j = matrix->column[e];
+                out[j / 64] |= (uint64_t)(matrix->value[e] != 0) << j % 64;
+            }
+        }
+    }
+}
+
+float spr_round_to_float(double value)
+{
+    float rounded = (float)value;
+    if (rounded == 0 && value != 0) {
+        rounded = value < 0 ? -FLT_TRUE_MIN : FLT_TRUE_MIN;
+    }
+    return rounded;
+}
+
+/* 1 sign, 5 exponent and 10 fraction bits: moved to where a float has them, the exponents
+ * differ by 112, also those of subnormals. */
+static float float_of_half(uint16_t half)
+{
+    uint32_t magnitude = (uint32_t)(half & 0x7FFF) << 13, sign = (uint32_t)(half >> 15) << 31;
+    float value;
+    memcpy(&value, &magnitude, sizeof value);
+    value *= 0x1p112F;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits |= sign | (magnitude >= 0x0F800000 ? 0x7F800000 : 0); /* infinity and NaN */
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static float float_of_brain(uint16_t half)
+{
+    uint32_t bits = (uint32_t)half << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* `count` adjacent elements as floats. */
+#define DEFINE_FLOATS(name, type, convert)                                                    \
+    static void name(const unsigned char *data, int64_t count, float *values)                 \
+    {                                                                                         \
+        for (int64_t i = 0; i < count; i++, data += sizeof(type)) {                           \
+            type element;                                                                     \
+            memcpy(&element, data, sizeof element);                                           \
+            values[i] = convert(element);                                                     \
+        }                                                                                     \
+    }
+
+DEFINE_FLOATS(floats_of_f64, double, spr_round_to_float)
+DEFINE_FLOATS(floats_of_f32, float, )
+DEFINE_FLOATS(floats_of_f16, uint16_t, float_of_half)
+DEFINE_FLOATS(floats_of_bf16, uint16_t, float_of_brain)
+DEFINE_FLOATS(floats_of_i8, int8_t, (float))
+DEFINE_FLOATS(floats_of_u8, uint8_t, (float))
+
+static void floats_of(const unsigned char *data, enum spr_element element, int64_t count,
+                      float *values)
+{
+    switch (element) {
+    case SPR_ELEMENT_F64:
+        floats_of_f64(data, count, values);
+        break;
+    case SPR_ELEMENT_F32:
+        floats_of_f32(data, count, values);
+        break;
+    case SPR_ELEMENT_F16:
+        floats_of_f16(data, count, values);
+        break;
+    case SPR_ELEMENT_BF16:
+        floats_of_bf16(data, count, values);
+        break;
+    case SPR_ELEMENT_I8:
+        floats_of_i8(data, count, values);
+        break;
+    case SPR_ELEMENT_U8:
+    case SPR_ELEMENT_OTHER:
+        floats_of_u8(data, count, values);
+        break;
+    }
+}
+
+double spr_element_value(const unsigned char *data, enum spr_element element)
+{
+    double exact;
+    float value;
+    if (element == SPR_ELEMENT_F64) {
+        memcpy(&exact, data, sizeof exact);
+        return exact;
+    }
+    floats_of(data, element, 1, &value);
+    return (double)value;
+}
+
+static void values_of_row(const struct spr_weight *weight, int64_t row, float *values)
+{
+    int64_t step = weight->column_stride * (int64_t)spr_element_bytes(weight->element);
+    const unsigned char *data = element_at(weight, row, 0);
+    if (weight->column_stride == 1) {
+        floats_of(data, weight->element, weight->k, values);
+        return;
+    }
+    for (int64_t j = 0; j < weight->k; j++, data += step) {
+        floats_of(data, weight->element, 1, values + j);
+    }
+}
+
+#define TILE_COLUMNS 16
+#define TILE_ROWS 64
+
+/* Read down the columns, a tile at a time, that rows of whole cache lines are written. */
+static void values_of_columns(const struct spr_weight *weight, int64_t row, int64_t count,
+                              float *values)
+{
+    float tile[TILE_COLUMNS][TILE_ROWS];
+    for (int64_t i = 0; i < count; i += TILE_ROWS) {
+        int64_t rows = count - i < TILE_ROWS ? count - i : TILE_ROWS;
+        for (int64_t j = 0; j < weight->k; j += TILE_COLUMNS) {
+            int64_t columns = weight->k - j < TILE_COLUMNS ? weight->k - j : TILE_COLUMNS;
+            for (int64_t c = 0; c < columns; c++) {
+                floats_of(element_at(weight, row + i, j + c), weight->element, rows, tile[c]);
+            }
+            for (int64_t r = 0; r < rows; r++) {
+                float *out = values + (i + r) * weight->k + j;
+                for (int64_t c = 0; c < columns; c++) {
+                    out[c] = tile[c][r];
+                }
+            }
+        }
+    }
+}
+
+static void values_of_mask(const struct spr_weight *weight, int64_t row, float *values)
+{
+    size_t bytes = spr_element_bytes(weight->element);
+    const unsigned char *value = weight->data + (size_t)weight->row_offset[row] * bytes;
+    memset(values, 0, (size_t)weight->k * sizeof *values);
+    for (int64_t j = 0; j < weight->k; j += 64) {
+        float kept[64];
+        uint64_t mask = mask_word(weight, row, j);
+        int count = __builtin_popcountll(mask);
+        floats_of(value, weight->element, count, kept);
+        for (int e = 0; e < count; e++, mask &= mask - 1) {
+            values[j + __builtin_ctzll(mask)] = kept[e];
+        }
+        value += (size_t)count * bytes;
+    }
+}
+
+static void stored_values(const struct spr_weight *weight, int64_t row, int64_t count,
+                          float *values)
+{
+    const struct spr_matrix *matrix = &weight->matrix;
+    if (weight->storage == SPR_STORAGE_DENSE && weight->row_stride == 1 &&
+        weight->column_stride != 1) {
+        values_of_columns(weight, row, count, values);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        float *out = values + i * weight->k;
+        if (weight->storage == SPR_STORAGE_DENSE) {
+            values_of_row(weight, row + i, out);
+        } else if (weight->storage == SPR_STORAGE_BITMASK) {
+            values_of_mask(weight, row + i, out);
+        } else {
+            memset(out, 0, (size_t)weight->k * sizeof *out);
+            for (size_t e = matrix->row[row + i];
+                 weight->storage == SPR_STORAGE_MATRIX && e < matrix->row[row + i + 1]; e++) {
+                out[matrix->column[e]] = matrix->value[e];
+            }
+        }
+    }
+}
+
+bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column)
+{
+    const int64_t words = (weight->k + 63) / 64;
+    return !weight->keep || (weight->keep[row * words + column / 64] >> (column % 64) & 1);
+}
+
+void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count,
+                     uint64_t *bits)
+{
+    const size_t words = (size_t)((weight->k + 63) / 64), all = (size_t)count * words;
+    stored_bits(weight, row, count, bits);
+    for (size_t i = 0; weight->keep && i < all; i++) {
+        bits[i] &= weight->keep[(size_t)row * words + i];
+    }
+}
+
+void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,
+                       float *values)
+{
+    stored_values(weight, row, count, values);
+    for (int64_t i = 0; weight->keep && i < count; i++) {
+        for (int64_t j = 0; j < weight->k; j++) {
+            if (!spr_weight_keeps(weight, row + i, j)) {
+                values[i * weight->k + j] = 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Weights as a network, without a table in between. */
+#include <math.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sproof/end_to_end.h"
+#include "sproof/inspect.h"
+
+static void fill(const struct spr_weight *w, struct spr_layer *layer)
+{
+    *layer = (struct spr_layer){.name = w->layer,
+                                .op = w->op,
+                                .prunable = w->prunable,
+                                .m = w->m,
+                                .k = w->k,
+                                .n = w->n,
+                                .count = w->count,
+                                .groups = w->groups,
+                                .x_elements = w->x_elements,
+                                .other_flops = w->other_flops,
+                                .other_bytes = (double)NAN};
+    if (isnan(layer->x_elements)) {
+        double inputs = w->op == SPR_OP_DEPTHWISE ? (double)w->m
+                        : w->op == SPR_OP_CONV    ? (double)w->groups * (double)w->k
+                                                  : (double)w->k;
+        layer->x_elements = inputs * (double)w->n;
+    }
+}
+
+static const char *base_name(const char *path, size_t *length)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    *length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
+    return name;
+}
+
+enum spr_status spr_weights_network(const struct spr_weights *weights, const char *path,
+                                    struct spr_network *network, struct spr_error *err)
+{
+    size_t length;
+    const char *name = base_name(path, &length);
+    enum spr_status status = spr_weights_check_n(weights, err);
+    *network = (struct spr_network){.dense_accuracy = (double)NAN};
+    network->path = spr_arena_text(&network->arena, path, strlen(path));
+    network->name = spr_arena_text(&network->arena, name, length);
+    network->layers = spr_calloc(weights->weight_count, sizeof *network->layers);
+    if (!network->path || !network->name || !network->layers) {
+        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+    }
+    if (status != SPR_OK) {
+        spr_network_free(network);
+        return status;
+    }
+    for (size_t i = 0; i < weights->weight_count; i++) {
+        fill(&weights->weight[i], &network->layers[network->layer_count++]);
+    }
+    return SPR_OK;
+}
