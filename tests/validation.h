@@ -4,6 +4,7 @@
 #define SPROOF_TEST_VALIDATION_H
 
 #include "machine.h"
+#include "sproof/record.h"
 #include "sproof/validation.h"
 
 #define TEST_SAMPLES 8

@@ -31,6 +31,7 @@ struct spr_options {
     double max_drop; /* points of the metric, or a fraction when max_drop_relative */
     bool max_drop_relative;
     bool assume_uniform;
+    const struct spr_tuned *tuned; /* of host, borrowed; NULL: nothing was tuned */
     struct spr_machine_change changes[SPR_CHANGES_MAX]; /* --set, already applied */
     size_t change_count;
 };

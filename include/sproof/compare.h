@@ -3,9 +3,6 @@
 #ifndef SPROOF_COMPARE_H
 #define SPROOF_COMPARE_H
 
-#include <stdio.h>
-
-#include "sproof/report.h"
 #include "sproof/validation.h"
 
 #ifdef __cplusplus
@@ -29,7 +26,7 @@ enum spr_verdict {
 };
 
 /* One time of a record. */
-struct spr_point {
+struct spr_timing {
     const char *layer; /* NULL: the network */
     const char *variant;
     char pattern[SPR_PATTERN_TEXT]; /* "mixed" too */
@@ -50,22 +47,22 @@ struct spr_point {
 };
 
 /* A record as far as comparing needs it. */
-struct spr_points {
+struct spr_timings {
     const char *path;
     bool validation;
     struct spr_validation record; /* of an analysis: head, machine, options, arena only */
-    struct spr_point *points;
+    struct spr_timing *points;
     size_t count, capacity;
 };
 
 /* Reads an analysis or a validation record. layers: of an analysis, every layer too.
  * Errors: SPR_EINPUT (neither kind; a wrong value: file and JSON path named), SPR_ENOMEM. */
-enum spr_status spr_points_read(const char *path, bool layers, struct spr_points *points,
+enum spr_status spr_timings_read(const char *path, bool layers, struct spr_timings *points,
                                 struct spr_error *err);
-void spr_points_free(struct spr_points *points);
+void spr_timings_free(struct spr_timings *points);
 
 struct spr_compared {
-    const struct spr_point *base, *next; /* NULL: only in the other */
+    const struct spr_timing *base, *next; /* NULL: only in the other */
     struct spr_ratio time;               /* of the pruned times */
     struct spr_ratio ratio;              /* what is judged */
     bool by_speedup; /* ratio is of pruned time / dense time: the machine cancels out */
@@ -73,7 +70,7 @@ struct spr_compared {
 };
 
 struct spr_comparison {
-    const struct spr_points *base, *next; /* borrowed */
+    const struct spr_timings *base, *next; /* borrowed */
     double max_regression;                /* 0.05: slower by more than 5 % is a regression */
     struct spr_compared *rows;            /* the most worrying first */
     size_t row_count;
@@ -86,17 +83,13 @@ struct spr_comparison {
 
 /* Compares. base and next are borrowed and must outlive *comparison. Errors: SPR_EINPUT (two
  * kinds of records, nothing in common), SPR_ENOMEM. */
-enum spr_status spr_compare(const struct spr_points *base, const struct spr_points *next,
+enum spr_status spr_compare(const struct spr_timings *base, const struct spr_timings *next,
                             double max_regression, struct spr_comparison *comparison,
                             struct spr_error *err);
 void spr_comparison_free(struct spr_comparison *comparison);
 
 /* "within", "only-in-new", "straddling", "noisy", "only-in-base", "slower". */
 const char *spr_verdict_name(enum spr_verdict verdict);
-
-/* Writes a comparison. Failures to write stay in ferror(file). Errors: SPR_ENOMEM. */
-enum spr_status spr_report_comparison(FILE *file, const struct spr_comparison *comparison,
-                                      enum spr_format format, struct spr_error *err);
 
 #ifdef __cplusplus
 }

@@ -35,11 +35,6 @@ enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_mac
                                struct spr_validation *validation, struct spr_notes *notes,
                                struct spr_error *err);
 
-/* The network of inspected weights: every operator a layer. Zeroes *network first. Errors:
- * SPR_EINPUT (an n that is not known), SPR_ENOMEM. */
-enum spr_status spr_weights_network(const struct spr_weights *weights, const char *path,
-                                    struct spr_network *network, struct spr_error *err);
-
 #ifdef __cplusplus
 }
 #endif

@@ -96,10 +96,6 @@ enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
 enum spr_status spr_mask_write(FILE *file, const struct spr_inspected *layer,
                                struct spr_error *err);
 
-/* Is every layer's n known, as a layer table needs it? Errors: SPR_EINPUT, naming the first that
- * is not. */
-enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err);
-
 /* Which variants a table gets when there are zeros. */
 struct spr_model_table {
     const char *variant; /* one, under the first pattern, of this name; NULL: see listed */

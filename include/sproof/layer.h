@@ -3,17 +3,13 @@
 #ifndef SPROOF_LAYER_H
 #define SPROOF_LAYER_H
 
+#include "sproof/arena.h"
 #include "sproof/pattern.h"
 #include "sproof/status.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Owner of strings and rows; frees all at once. Zeroed means empty. */
-struct spr_arena {
-    struct spr_chunk *head;
-};
 
 enum spr_op {
     SPR_OP_LINEAR,

@@ -3,7 +3,7 @@
 #ifndef SPROOF_MACHINE_H
 #define SPROOF_MACHINE_H
 
-#include "sproof/layer.h"
+#include "sproof/arena.h"
 #include "sproof/pattern.h"
 
 #ifdef __cplusplus
@@ -11,8 +11,6 @@ extern "C" {
 #endif
 
 struct spr_kernel_rates;
-struct spr_tuned;
-
 enum spr_dtype {
     SPR_F64,
     SPR_F32,
@@ -76,7 +74,6 @@ struct spr_machine {
     bool host;                              /* the machine sproof runs on, not a file */
     bool probed;                            /* rates measured on this machine */
     const struct spr_kernel_rates *kernels; /* of sproof's own kernels; NULL: not probed */
-    struct spr_tuned *tuned;                /* of host, owned; NULL: nothing was tuned */
     struct spr_arena arena;
 };
 
@@ -85,14 +82,10 @@ struct spr_machine {
 enum spr_status spr_machine_read(const char *path, struct spr_machine *machine,
                                  struct spr_error *err);
 
-/* Reads a machine by file (contains '/' or ends in .json) or by name ("host" included).
- * Errors: SPR_EINPUT with the nearest known name. */
+/* Reads a machine by file (contains '/' or ends in .json) or by the name of a shipped one. Never
+ * measures: "host" is spr_machine_host's (sproof/probe.h). Errors: SPR_EINPUT with the nearest
+ * known name. */
 enum spr_status spr_machine_find(const char *name_or_path, struct spr_machine *machine,
-                                 struct spr_error *err);
-
-/* This machine before it is probed: CPUID, sysfs cache sizes, a marked bandwidth guess.
- * threads 0: all. */
-enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
                                  struct spr_error *err);
 
 void spr_machine_free(struct spr_machine *machine);

@@ -51,11 +51,6 @@ void spr_matrix_product(const struct spr_matrix *matrix, int64_t n, const float 
                         const int64_t *rows, size_t row_count, double *y, double *magnitude,
                         double *terms);
 
-/* splitmix64: the next number of a stream that starts at *state. */
-uint64_t spr_random(uint64_t *state);
-/* Uniform in [0, 1). */
-double spr_random_unit(uint64_t *state);
-
 #ifdef __cplusplus
 }
 #endif

@@ -5,18 +5,11 @@
 
 #include "sproof/layer.h"
 #include "sproof/machine.h"
+#include "sproof/residency.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Which bytes must cross which memory level (README, "The equations"). */
-enum spr_residency {
-    SPR_RESIDENCY_DRAM,    /* everything crosses the last level */
-    SPR_RESIDENCY_WARM,    /* the same layer again and again */
-    SPR_RESIDENCY_COLD,    /* weights evicted before each call */
-    SPR_RESIDENCY_NETWORK, /* the layers in order */
-};
 
 /* Which end of the machine's rate intervals is meant. */
 enum spr_corner { SPR_NOMINAL, SPR_LOW, SPR_HIGH };
@@ -97,8 +90,6 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
 double spr_model_break_even(const struct spr_model *model, const struct spr_layer *layer,
                             double batch, const struct spr_pattern *pattern,
                             double dense_time_s);
-
-const char *spr_residency_name(enum spr_residency residency);
 
 /* "compute", "overhead" or the memory level's name. */
 const char *spr_bound_name(const struct spr_machine *machine, int bound);

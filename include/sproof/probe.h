@@ -5,14 +5,13 @@
 
 #include <stdio.h>
 
-#include "sproof/expected.h"
+#include "sproof/arena.h"
+#include "sproof/rates.h"
 #include "sproof/machine.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define SPR_PROBE_VERSION 6
 
 /* One measured rate. low and high: the spread of its repetitions. */
 struct spr_probe_rate {
@@ -101,6 +100,15 @@ bool spr_probe_wanted(void);
 enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,
                                        int threads, struct spr_machine *machine,
                                        struct spr_error *err);
+
+/* The machine `host`: as the kept probe found it, else what CPUID and sysfs declare and a marked
+ * guess of the bandwidth. Measures nothing. threads 0: all. Errors: SPR_ENOMEM. */
+enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
+                                 struct spr_error *err);
+
+/* A cache's size by the sweep and by sysfs are known and differ by more than the sweep's own
+ * coarseness. */
+bool spr_probe_cache_differs(double detected, double declared);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "sproof/analysis.h"
+#include "sproof/compare.h"
 #include "sproof/explain.h"
 #include "sproof/inspect.h"
 #include "sproof/record.h"
@@ -64,6 +65,10 @@ struct spr_explanation {
 enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *analysis,
                                        const struct spr_explanation *explanation,
                                        enum spr_format format, struct spr_error *err);
+
+/* Writes a comparison. Failures to write stay in ferror(file). Errors: SPR_ENOMEM. */
+enum spr_status spr_report_comparison(FILE *file, const struct spr_comparison *comparison,
+                                      enum spr_format format, struct spr_error *err);
 
 /* What a validation ran on, from its first case (there must be one): "avx512, 2 threads, f32"
  * or "cuda, f16". Returns text. */

@@ -15,7 +15,7 @@ extern "C" {
 size_t spr_plan_candidates(const struct spr_expected_case *of,
                            struct spr_plan plans[SPR_CANDIDATES_MAX]);
 
-/* The plan that is run and predicted: the tuned one of the machine; else the candidate of the
+/* The plan that is run and predicted: the tuned one of the case; else the candidate of the
  * least expected time, the first unless another is expected 2 % faster; the first where
  * nothing is known. machine may be NULL. */
 struct spr_plan spr_plan_for(const struct spr_machine *machine,

@@ -24,7 +24,8 @@ struct spr_validate_options {
     enum spr_isa isa;
     int threads;                  /* at least 1 */
     enum spr_layout layout;       /* of X and Y */
-    bool tune;                    /* time the best few plans and keep the winner */
+    bool tune;                    /* time the best few plans and run the winner */
+    struct spr_tuned *tuned;      /* of host; takes the winners too; NULL: none */
     enum spr_residency residency; /* warm or cold */
     double batch;                 /* n of linear and conv is multiplied by it */
     double budget_s;              /* no further case is begun after it; NAN: none */

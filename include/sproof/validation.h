@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Validation records: what was predicted, what was measured, how far apart they are. */
+/* A validation: what was predicted, what was measured, how far apart they are. */
 #ifndef SPROOF_VALIDATION_H
 #define SPROOF_VALIDATION_H
 
-#include <stdio.h>
-
+#include "sproof/analysis.h"
 #include "sproof/expected.h"
-#include "sproof/record.h"
+#include "sproof/record_head.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -125,15 +124,6 @@ struct spr_validation {
 /* Cases of one kind of mask and thread count, summarised; false when there is none. */
 bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,
                               int threads, struct spr_validation_summary *summary);
-
-/* Errors stay in ferror(file); SPR_ENOMEM. */
-enum spr_status spr_validation_write(FILE *file, const struct spr_validation *validation,
-                                     struct spr_error *err);
-
-/* Zeroes *validation first. Errors: SPR_EINPUT (not a validation record, a newer
- * schema_version, a wrong value: file and JSON path named), SPR_ENOMEM. */
-enum spr_status spr_validation_read(const char *path, struct spr_validation *validation,
-                                    struct spr_error *err);
 
 void spr_validation_free(struct spr_validation *validation);
 

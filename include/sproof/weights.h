@@ -106,6 +106,15 @@ void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count
 void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,
                        float *values);
 
+/* Is every layer's n known, as a layer table needs it? Errors: SPR_EINPUT, naming the first that
+ * is not. */
+enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err);
+
+/* The network of inspected weights: every operator a layer. Zeroes *network first. Errors:
+ * SPR_EINPUT (an n that is not known), SPR_ENOMEM. */
+enum spr_status spr_weights_network(const struct spr_weights *weights, const char *path,
+                                    struct spr_network *network, struct spr_error *err);
+
 #ifdef __cplusplus
 }
 #endif

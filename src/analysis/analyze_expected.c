@@ -99,7 +99,8 @@ static void expect(const struct spr_analysis *a, const struct spr_layer *layer, 
                                    .threads = a->expected_threads,
                                    .isa = a->expected_isa,
                                    .layout = a->options.layout,
-                                   .residency = a->expected_residency};
+                                   .residency = a->expected_residency,
+                                   .tuned = a->options.tuned};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;
     if (a->expected_residency == SPR_RESIDENCY_NETWORK) {

@@ -355,12 +355,6 @@ double spr_model_break_even(const struct spr_model *model, const struct spr_laye
     return 1 - fits / cells;
 }
 
-const char *spr_residency_name(enum spr_residency residency)
-{
-    static const char *const names[] = {"dram", "warm", "cold", "network"};
-    return names[residency];
-}
-
 const char *spr_bound_name(const struct spr_machine *machine, int bound)
 {
     if (bound == SPR_BOUND_COMPUTE) {

@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "sproof/layer.h"
+#include "sproof/arena.h"
+#include "sproof/status.h"
 
 /* Zeroed memory for count items of size bytes; NULL on overflow or when out of memory.
  * A count of 0 gives a valid pointer. */

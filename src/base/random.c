@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Seeded random numbers, the same on every machine. */
-#include "sproof/matrix.h"
+#include "base/random.h"
 
 /* splitmix64 (Steele, Lea, Flood 2014; constants of Vigna's public-domain version). */
 uint64_t spr_random(uint64_t *state)

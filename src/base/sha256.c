@@ -2,11 +2,12 @@
 /* SHA-256 (FIPS 180-4): tells whether an input has changed since a record was made. The
  * packages in use offer no hash. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "sproof/record.h"
+#include "sproof/sha256.h"
 
 static const uint32_t constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,

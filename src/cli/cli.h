@@ -93,6 +93,7 @@ struct cli {
     char command[1024]; /* the command line, for records */
     char created[32];   /* UTC now */
     struct spr_notes notes;
+    struct spr_tuned *tuned; /* of host, once it is found; NULL: none are known */
 };
 
 extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
@@ -189,7 +190,11 @@ void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
 enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,
                               struct spr_machine *machine, struct spr_error *err);
 
-/* device.c: on an NVIDIA GPU. Errors: SPR_EINPUT in a build without CUDA, naming the option
+/* A machine by name or file: host as it is known so far, which measures nothing. */
+enum spr_status cli_find_machine(const char *name, struct spr_machine *machine,
+                                 struct spr_error *err);
+
+/* cuda_device.c: on an NVIDIA GPU. Errors: SPR_EINPUT in a build without CUDA, naming the option
  * that builds with it. */
 enum spr_status cli_device_ready(const char *device, struct spr_error *err);
 enum spr_status cli_probe_device(struct cli *cli, const struct args *args,

@@ -70,7 +70,10 @@ static enum spr_status find_machine(struct work *w)
 {
     const char *name = w->args->value[OPT_MACHINE];
     if (!name || strcmp(name, "host") == 0) {
-        return cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
+        enum spr_status found =
+            cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
+        w->options.tuned = w->cli->tuned;
+        return found;
     }
     enum spr_status status = spr_machine_find(name, &w->machine, w->err);
     if (status == SPR_OK && w->args->value[OPT_THREADS]) {

@@ -54,7 +54,7 @@ static enum spr_status check_inputs(struct cli *cli, const struct spr_comparison
 }
 
 static enum spr_status judge(struct cli *cli, const struct request *request,
-                             const struct spr_points *base, const struct spr_points *next,
+                             const struct spr_timings *base, const struct spr_timings *next,
                              struct spr_error *err)
 {
     struct spr_comparison comparison;
@@ -76,7 +76,7 @@ static enum spr_status judge(struct cli *cli, const struct request *request,
     return status;
 }
 
-static void warn_interrupted(struct cli *cli, const struct spr_points *points)
+static void warn_interrupted(struct cli *cli, const struct spr_timings *points)
 {
     if (points->record.interrupted) {
         spr_note(&cli->notes, "%s was interrupted: it may lack cases", points->path);
@@ -87,7 +87,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 {
     struct request request = {.max_regression = DEFAULT_REGRESSION,
                               .allow_mismatch = args->value[OPT_ALLOW_MISMATCH] != NULL};
-    struct spr_points base = {0}, next = {0};
+    struct spr_timings base = {0}, next = {0};
     const char *const *value = args->value;
     bool layers = value[OPT_LAYERS] != NULL;
     if (args->positional_count != 2) {
@@ -102,15 +102,15 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (status == SPR_OK && value[OPT_FORMAT]) {
         status = spr_format_parse(value[OPT_FORMAT], &request.format, err);
     }
-    status = status ? status : spr_points_read(args->positional[0], layers, &base, err);
-    status = status ? status : spr_points_read(args->positional[1], layers, &next, err);
+    status = status ? status : spr_timings_read(args->positional[0], layers, &base, err);
+    status = status ? status : spr_timings_read(args->positional[1], layers, &next, err);
     if (status == SPR_OK) {
         warn_interrupted(cli, &base);
         warn_interrupted(cli, &next);
         status = judge(cli, &request, &base, &next, err);
     }
-    spr_points_free(&base);
-    spr_points_free(&next);
+    spr_timings_free(&base);
+    spr_timings_free(&next);
     return status;
 }
 

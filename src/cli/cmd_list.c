@@ -5,8 +5,8 @@
 
 #include "cli/cli.h"
 #include "sproof/kernel.h"
-#include "machine/machine_find.h"
-#include "report/table.h"
+#include "base/data.h"
+#include "base/table.h"
 
 static enum spr_status list_patterns(struct cli *cli, struct spr_error *err)
 {
@@ -69,7 +69,7 @@ static enum spr_status list_machines(struct cli *cli, struct spr_error *err)
     for (size_t i = 0; status == SPR_OK && i <= count; i++) {
         struct spr_machine machine;
         struct spr_error why = {0};
-        if (spr_machine_find(i < count ? names[i] : "host", &machine, &why) != SPR_OK) {
+        if (cli_find_machine(i < count ? names[i] : "host", &machine, &why) != SPR_OK) {
             spr_note(&cli->notes, "%.400s", why.text);
             continue;
         }
@@ -135,7 +135,7 @@ static void put_engine(FILE *file, const struct spr_engine *engine)
 static enum spr_status show_machine(struct cli *cli, const char *name, struct spr_error *err)
 {
     struct spr_machine machine;
-    enum spr_status status = spr_machine_find(name, &machine, err);
+    enum spr_status status = cli_find_machine(name, &machine, err);
     if (status != SPR_OK) {
         return status;
     }

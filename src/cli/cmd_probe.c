@@ -5,8 +5,7 @@
 
 #include "cli/cli.h"
 #include "base/csv.h"
-#include "probe/probe_parts.h"
-#include "report/table.h"
+#include "base/table.h"
 
 static enum spr_status read_threads(const char *text, int *threads, struct spr_error *err)
 {

@@ -44,6 +44,7 @@ static enum spr_status measure(struct validate_work *w)
     if (status != SPR_OK) {
         return status;
     }
+    w->options.tuned = w->cli->tuned;
     if (!device && !w->machine.kernels) {
         spr_note(&w->cli->notes, "this machine has no measured rates: nothing is predicted "
                                  "but bounds");
@@ -139,8 +140,8 @@ static enum spr_status output(struct validate_work *w)
     struct spr_report report = {.format = w->format};
     size_t measured = w->validation.case_count + w->validation.end_to_end_count;
     enum spr_status status = SPR_OK;
-    if (w->options.tune && w->validation.machine.tuned) {
-        status = spr_tuned_save(w->validation.machine.tuned, w->err);
+    if (w->options.tune && w->options.tuned) {
+        status = spr_tuned_save(w->options.tuned, w->err);
     }
     if (status == SPR_OK && measured > 0 && !w->args->value[OPT_NO_SAVE]) {
         report.saved = path            ? path

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "report/table.h"
+#include "base/table.h"
 #include "sproof/validate.h"
 
 #if !defined(SPROOF_HAS_CUDA)
@@ -38,7 +38,7 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
 
 #else
 
-#include "cuda/sproof_cuda.h"
+#include "sproof/cuda.h"
 
 enum spr_status cli_device_ready(const char *device, struct spr_error *err)
 {
@@ -193,7 +193,7 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
             "of: sproof probe --device %.40s -o gpu.json measures them",
             device, device);
     }
-    enum spr_status status = spr_machine_find(name, &machine, err);
+    enum spr_status status = cli_find_machine(name, &machine, err);
     if (status != SPR_OK) {
         return status;
     }

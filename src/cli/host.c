@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/mem.h"
 #include "sproof/schedule.h"
 
@@ -94,9 +94,9 @@ static enum spr_status probe_missing(struct cli *cli, const struct args *args, i
 static enum spr_status find_tuned(struct cli *cli, struct spr_machine *machine,
                                   struct spr_error *err)
 {
-    machine->tuned = spr_calloc(1, sizeof *machine->tuned);
-    enum spr_status status = machine->tuned ? spr_tuned_read(machine->tuned, &cli->notes, err)
-                                            : spr_fail(err, SPR_ENOMEM, "out of memory");
+    cli->tuned = spr_calloc(1, sizeof *cli->tuned);
+    enum spr_status status = cli->tuned ? spr_tuned_read(cli->tuned, &cli->notes, err)
+                                        : spr_fail(err, SPR_ENOMEM, "out of memory");
     if (status != SPR_OK) {
         spr_machine_free(machine);
     }
@@ -127,4 +127,11 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
         spr_probe_free(&probe);
     }
     return status ? status : find_tuned(cli, machine, err);
+}
+
+enum spr_status cli_find_machine(const char *name, struct spr_machine *machine,
+                                 struct spr_error *err)
+{
+    return strcmp(name, "host") == 0 ? spr_machine_host(0, machine, err)
+                                     : spr_machine_find(name, machine, err);
 }

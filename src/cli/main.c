@@ -4,7 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
+#include "sproof/schedule.h"
+#include "sproof/version.h"
 
 const struct verb *const *cli_verbs(void)
 {
@@ -170,5 +173,9 @@ int main(int argc, char **argv)
                           errno ? strerror(errno) : "cannot be written");
     }
     print_error(stderr, &err);
+    if (cli.tuned) {
+        spr_tuned_free(cli.tuned);
+        spr_free(cli.tuned);
+    }
     return spr_exit_code(status);
 }

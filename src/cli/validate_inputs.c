@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/csv.h"
 #include "base/mem.h"
 #include "sproof/end_to_end.h"

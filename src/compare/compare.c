@@ -52,12 +52,12 @@ static struct spr_ratio ratio_of(double log_value, const double draws[SPR_BOOTST
     return ratio;
 }
 
-static bool enough(const struct spr_point *p)
+static bool enough(const struct spr_timing *p)
 {
     return !p->inconclusive && p->samples.sample_count >= SPR_BOOTSTRAP_SAMPLES_MIN;
 }
 
-static bool dense_enough(const struct spr_point *p)
+static bool dense_enough(const struct spr_timing *p)
 {
     return p->dense_kernel && p->dense_samples.sample_count >= SPR_BOOTSTRAP_SAMPLES_MIN;
 }
@@ -75,7 +75,7 @@ static bool judge_samples(struct spr_compared *row, size_t seed, struct mean *me
 {
     double draws[SPR_BOOTSTRAP_DRAWS] = {0}, log_value = 0;
     uint64_t state = seed;
-    const struct spr_point *base = row->base, *next = row->next;
+    const struct spr_timing *base = row->base, *next = row->next;
     if (!draw(&next->samples, 1, &state, draws, &log_value) ||
         !draw(&base->samples, -1, &state, draws, &log_value)) {
         return false;
@@ -152,8 +152,8 @@ static int by_concern(const void *a, const void *b)
 {
     const struct spr_compared *left = a, *right = b;
     double l = left->ratio.value, r = right->ratio.value;
-    const struct spr_point *lp = left->base ? left->base : left->next;
-    const struct spr_point *rp = right->base ? right->base : right->next;
+    const struct spr_timing *lp = left->base ? left->base : left->next;
+    const struct spr_timing *rp = right->base ? right->base : right->next;
     if (left->verdict != right->verdict) {
         return left->verdict > right->verdict ? -1 : 1;
     }
@@ -198,7 +198,7 @@ static enum spr_status judge_all(struct spr_comparison *c, struct spr_error *err
     return SPR_OK;
 }
 
-enum spr_status spr_compare(const struct spr_points *base, const struct spr_points *next,
+enum spr_status spr_compare(const struct spr_timings *base, const struct spr_timings *next,
                             double max_regression, struct spr_comparison *c,
                             struct spr_error *err)
 {

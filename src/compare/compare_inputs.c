@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -91,7 +92,7 @@ static void rates(struct spr_comparison *c, const struct spr_machine *base,
 }
 
 /* Of X and Y. */
-static const char *layout_of(const struct spr_points *points)
+static const char *layout_of(const struct spr_timings *points)
 {
     return spr_layout_name(points->validation ? points->record.layout
                                               : points->record.options.layout);
@@ -126,7 +127,7 @@ struct matching {
 /* Points of the new record by key; of several with one key the first counts. */
 static bool index_exact(struct matching *m, size_t *repeated)
 {
-    const struct spr_points *next = m->c->next;
+    const struct spr_timings *next = m->c->next;
     for (size_t i = 0; i < next->count; i++) {
         const char *key = next->points[i].key;
         if (spr_names_find(&m->exact, key) != SIZE_MAX) {
@@ -141,7 +142,7 @@ static bool index_exact(struct matching *m, size_t *repeated)
 /* Those without an exact partner, by the key that says less. */
 static bool index_loose(struct matching *m)
 {
-    const struct spr_points *next = m->c->next;
+    const struct spr_timings *next = m->c->next;
     for (size_t i = 0; i < next->count; i++) {
         const char *key = next->points[i].loose_key;
         if (!m->taken[i] && spr_names_find(&m->loose, key) == SIZE_MAX &&
@@ -154,7 +155,7 @@ static bool index_loose(struct matching *m)
 
 /* A difference of one case; of many cases the first is named. */
 static void of_case(struct matching *m, size_t *count, const char *kind,
-                    const struct spr_point *base, const char *texts_of[2])
+                    const struct spr_timing *base, const char *texts_of[2])
 {
     char what[128];
     if (strcmp(texts_of[0], texts_of[1]) != 0 && ++*count == 1) {
@@ -164,8 +165,8 @@ static void of_case(struct matching *m, size_t *count, const char *kind,
 }
 
 /* What two points of one loose key differ in. */
-static void note_difference(struct matching *m, const struct spr_point *base,
-                            const struct spr_point *next)
+static void note_difference(struct matching *m, const struct spr_timing *base,
+                            const struct spr_timing *next)
 {
     char left[16], right[16];
     snprintf(left, sizeof left, "%d", base->threads);
@@ -186,7 +187,7 @@ static void note_all(struct spr_comparison *c, const char *kind, size_t count)
 }
 
 /* The point of the new record, or NULL when there is none or it has a partner already. */
-static const struct spr_point *take(struct matching *m, const struct spr_names *names,
+static const struct spr_timing *take(struct matching *m, const struct spr_names *names,
                                     const char *key)
 {
     size_t at = spr_names_find(names, key);
@@ -202,7 +203,7 @@ static bool find_partners(struct matching *m)
 {
     struct spr_comparison *c = m->c;
     for (size_t i = 0; i < c->base->count; i++) {
-        const struct spr_point *base = &c->base->points[i];
+        const struct spr_timing *base = &c->base->points[i];
         c->rows[i] =
             (struct spr_compared){.base = base, .next = take(m, &m->exact, base->key)};
     }

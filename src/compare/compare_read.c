@@ -19,7 +19,7 @@ static enum spr_status no_memory(struct spr_error *err)
     return spr_fail(err, SPR_ENOMEM, "out of memory");
 }
 
-static enum spr_status add(struct spr_points *points, const struct spr_point *point,
+static enum spr_status add(struct spr_timings *points, const struct spr_timing *point,
                            struct spr_error *err)
 {
     if (!spr_grow(&points->points, &points->capacity, points->count + 1, sizeof *point)) {
@@ -30,7 +30,7 @@ static enum spr_status add(struct spr_points *points, const struct spr_point *po
 }
 
 /* Sets both keys. A name cut at 4 KB may meet another: then the first counts. */
-static enum spr_status set_keys(struct spr_points *points, struct spr_point *p,
+static enum spr_status set_keys(struct spr_timings *points, struct spr_timing *p,
                                 const char *shape, struct spr_error *err)
 {
     char key[KEY_MAX];
@@ -47,11 +47,11 @@ static enum spr_status set_keys(struct spr_points *points, struct spr_point *p,
     return p->key && p->loose_key ? SPR_OK : no_memory(err);
 }
 
-static enum spr_status add_case(struct spr_points *points, const struct spr_validation_case *c,
+static enum spr_status add_case(struct spr_timings *points, const struct spr_validation_case *c,
                                 struct spr_error *err)
 {
     char shape[128];
-    struct spr_point p = {.layer = c->layer,
+    struct spr_timing p = {.layer = c->layer,
                           .variant = c->variant,
                           .sparsity = c->sparsity,
                           .n = (double)c->n,
@@ -79,9 +79,9 @@ static enum spr_status add_case(struct spr_points *points, const struct spr_vali
 }
 
 /* The figures that a variant and a layer of one have alike. */
-static enum spr_status add_figures(struct spr_points *points,
+static enum spr_status add_figures(struct spr_timings *points,
                                    const struct spr_record_place *at, const spr_json *item,
-                                   struct spr_point *p)
+                                   struct spr_timing *p)
 {
     char shape[32];
     const char *pattern;
@@ -103,11 +103,11 @@ static enum spr_status add_figures(struct spr_points *points,
     return status ? status : add(points, p, at->err);
 }
 
-static enum spr_status add_variant(struct spr_points *points,
+static enum spr_status add_variant(struct spr_timings *points,
                                    const struct spr_record_place *at, const spr_json *item,
                                    bool layers)
 {
-    struct spr_point p = {.n = spr_record_number(item, "batch")};
+    struct spr_timing p = {.n = spr_record_number(item, "batch")};
     enum spr_status status = spr_record_text(at, item, "variant", true, &p.variant);
     if (status == SPR_OK && !(p.n >= 1)) {
         status = spr_record_bad(at, "batch", "a number of 1 or more");
@@ -116,14 +116,14 @@ static enum spr_status add_variant(struct spr_points *points,
     const spr_json *list = layers ? spr_json_get(item, "layers") : NULL;
     for (const spr_json *l = spr_json_first(list); l && status == SPR_OK;
          l = spr_json_next(l)) {
-        struct spr_point layer = {.n = p.n, .variant = p.variant};
+        struct spr_timing layer = {.n = p.n, .variant = p.variant};
         status = spr_record_text(at, l, "layer", true, &layer.layer);
         status = status ? status : add_figures(points, at, l, &layer);
     }
     return status;
 }
 
-static enum spr_status read_analysis(struct spr_points *points, const spr_json *root,
+static enum spr_status read_analysis(struct spr_timings *points, const spr_json *root,
                                      bool layers, struct spr_error *err)
 {
     struct spr_validation *record = &points->record;
@@ -145,7 +145,7 @@ static enum spr_status read_analysis(struct spr_points *points, const spr_json *
     return status;
 }
 
-static enum spr_status read_validation(struct spr_points *points, const spr_json *root,
+static enum spr_status read_validation(struct spr_timings *points, const spr_json *root,
                                        struct spr_error *err)
 {
     struct spr_validation *record = &points->record;
@@ -156,11 +156,11 @@ static enum spr_status read_validation(struct spr_points *points, const spr_json
     return status;
 }
 
-enum spr_status spr_points_read(const char *path, bool layers, struct spr_points *points,
+enum spr_status spr_timings_read(const char *path, bool layers, struct spr_timings *points,
                                 struct spr_error *err)
 {
     spr_json *root;
-    *points = (struct spr_points){.path = path};
+    *points = (struct spr_timings){.path = path};
     enum spr_status status = spr_json_read(path, &root, err);
     if (status != SPR_OK) {
         return status;
@@ -179,14 +179,14 @@ enum spr_status spr_points_read(const char *path, bool layers, struct spr_points
     }
     spr_json_free(root);
     if (status != SPR_OK) {
-        spr_points_free(points);
+        spr_timings_free(points);
     }
     return status;
 }
 
-void spr_points_free(struct spr_points *points)
+void spr_timings_free(struct spr_timings *points)
 {
     spr_validation_free(&points->record);
     spr_free(points->points);
-    *points = (struct spr_points){0};
+    *points = (struct spr_timings){0};
 }

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "validate/bootstrap.h"
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/emit.h"
 #include "machine/machine_json.h"
 #include "base/mem.h"
-#include "cuda/sproof_cuda.h"
+#include "sproof/cuda.h"
 #include "cuda/gpu.h"
 
 #define REPETITIONS 15

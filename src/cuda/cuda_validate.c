@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
+#include "base/random.h"
 #include "base/mem.h"
 #include "validate/validate_parts.h"
-#include "cuda/sproof_cuda.h"
+#include "sproof/cuda.h"
 #include "cuda/gpu.h"
 
 #define PRODUCTS_MAX 3 /* dense, a library's, sproof's own */

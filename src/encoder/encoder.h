@@ -107,18 +107,4 @@ void spr_encoder_norm(struct spr_encoder *encoder, int64_t layer, int which);
 const float *spr_encoder_input_of(const struct spr_encoder *encoder, int product);
 float *spr_encoder_output_of(const struct spr_encoder *encoder, int product);
 
-/* Fills the tokens [range[0], range[1]) of a packed dense matrix (of a template) from source +
- * bias; source: features x the tokens of the range, rows n apart. Columns: the matrix is tokens
- * x features; rows: features x tokens. A bias is a feature's. */
-void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
-                      const float *source, int64_t n, const float *bias);
-void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
-                   const float *source, int64_t n, const float *bias);
-
-/* A template for that: a dense m x k matrix for n columns, on one thread. */
-enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],
-                                  struct spr_packed *packed, struct spr_error *err);
-
-#define SPR_ENCODER_EPSILON 1e-12F /* of layer norm: BERT's */
-
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "encoder/encoder_source.h"
+#include "base/random.h"
 #include "base/mem.h"
 
 #define UNIT (1.0 / 16777216)
@@ -195,7 +196,7 @@ static void check_column(struct check *c, int64_t layer, int which, int64_t colu
         double apart = (double)e->y[here] + (double)bias[i] + (double)c->before[here] - mean;
         square += apart * apart / (double)rows;
     }
-    double deviation = sqrt(square + (double)SPR_ENCODER_EPSILON);
+    double deviation = sqrt(square + (double)SPR_NORM_EPSILON);
     for (int64_t i = 0; i < rows; i++) {
         int64_t here = at(c, rows, i, column);
         double sum = (double)e->y[here] + (double)bias[i] + (double)c->before[here];

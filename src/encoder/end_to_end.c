@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
+#include "base/random.h"
 #include "encoder/end_to_end_parts.h"
 #include "host/host_state.h"
 #include "host/line_transfer.h"
@@ -81,7 +82,8 @@ static enum spr_status pack_product(struct spr_encoder_trial *r,
                                              .kept = *cells,
                                              .threads = 1, /* each on its own tokens */
                                              .isa = o->isa,
-                                             .residency = SPR_RESIDENCY_WARM};
+                                             .residency = SPR_RESIDENCY_WARM,
+                                             .tuned = o->tuned};
         const struct spr_plan plan = spr_plan_for(r->machine, &of);
         status = spr_pack(&plan, &matrix, packed, err);
     }

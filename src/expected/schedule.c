@@ -154,7 +154,7 @@ struct spr_plan spr_plan_for(const struct spr_machine *machine,
 {
     struct spr_plan plans[SPR_CANDIDATES_MAX], plan;
     size_t count = spr_plan_candidates(of, plans);
-    if (machine && find_tuned(machine->tuned, of, plans, count, &plan)) {
+    if (find_tuned(of->tuned, of, plans, count, &plan)) {
         return plan;
     }
     if (machine && machine->kernels && machine->kernels->count > 0) {

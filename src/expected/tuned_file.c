@@ -11,22 +11,10 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "probe/probe_parts.h"
+#include "host/cache_dir.h"
 #include "sproof/schedule.h"
 
 #define PLANS_MAX 100000
-#define PATH_BYTES 1100
-
-static bool cache_path(char *path, size_t size)
-{
-    char host[PATH_BYTES];
-    char *slash;
-    if (!spr_probe_cache_path(host, sizeof host) || !(slash = strrchr(host, '/'))) {
-        return false;
-    }
-    *slash = '\0';
-    return (size_t)snprintf(path, size, "%s/tuned.json", host) < size;
-}
 
 static enum spr_status bad(const char *path, size_t index, const char *key,
                            struct spr_error *err)
@@ -95,7 +83,7 @@ enum spr_status spr_tuned_read_file(const char *path, struct spr_tuned *tuned,
         status = spr_fail(err, SPR_EINPUT, "%s: schema: expected sproof/tuned", path);
     }
     const char *of = status == SPR_OK ? spr_json_text(spr_json_get(root, "identity")) : NULL;
-    spr_probe_identity(identity);
+    spr_cache_identity(identity);
     const spr_json *list =
         of && strcmp(of, identity) == 0 ? spr_json_get(root, "plans") : NULL;
     for (const spr_json *i = spr_json_is_array(list) ? spr_json_first(list) : NULL;
@@ -122,10 +110,10 @@ enum spr_status spr_tuned_read(struct spr_tuned *tuned, struct spr_notes *notes,
                                struct spr_error *err)
 {
     const char *wanted = getenv("SPROOF_TUNED");
-    char path[PATH_BYTES];
+    char path[SPR_CACHE_PATH];
     struct spr_error why = {0};
     *tuned = (struct spr_tuned){0};
-    if ((wanted && strcmp(wanted, "off") == 0) || !cache_path(path, sizeof path) ||
+    if ((wanted && strcmp(wanted, "off") == 0) || !spr_cache_path("tuned.json", path, sizeof path) ||
         access(path, F_OK) != 0) {
         return SPR_OK;
     }
@@ -167,7 +155,7 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
     if (!out) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    spr_probe_identity(identity);
+    spr_cache_identity(identity);
     spr_emit_begin(out, file, 2);
     spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "schema", "sproof/tuned");
@@ -187,8 +175,8 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
 
 enum spr_status spr_tuned_save(const struct spr_tuned *tuned, struct spr_error *err)
 {
-    char path[PATH_BYTES], temporary[PATH_BYTES + 32];
-    if (!cache_path(path, sizeof path)) {
+    char path[SPR_CACHE_PATH], temporary[SPR_CACHE_PATH + 32];
+    if (!spr_cache_path("tuned.json", path, sizeof path)) {
         return spr_fail(
             err, SPR_EENVIRONMENT,
             "no place to keep tuned plans: neither XDG_CACHE_HOME nor HOME is set");

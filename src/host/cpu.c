@@ -3,7 +3,7 @@
  * them; in a container or a virtual machine any of it may be missing or wrong. */
 /* sched_getaffinity, madvise. NOLINTNEXTLINE(bugprone-reserved-identifier): glibc reads it */
 #define _GNU_SOURCE
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 
 #include <math.h>
 #include <sched.h>

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 
 static double seconds(struct timeval t)
 {

@@ -12,7 +12,7 @@
 #include <sched.h>
 #endif
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 
 #define REPEATS 7
 /* A thread that waits that long gives its core away. */

@@ -121,25 +121,6 @@ static void put_detected(FILE *file, const struct spr_inspection *in)
     }
 }
 
-enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err)
-{
-    for (size_t i = 0; i < weights->weight_count; i++) {
-        const struct spr_weight *w = &weights->weight[i];
-        if (w->op != SPR_OP_OTHER && w->n < 1) {
-            const char *file = w->tensor < weights->tensor_count
-                                   ? weights->tensor[w->tensor].file
-                                   : "weights";
-            return spr_fail(err, SPR_EINPUT,
-                            "%.200s: layer '%.200s': its n is not in the file: expected %s",
-                            file, w->layer,
-                            w->op == SPR_OP_LINEAR ? "--tokens N"
-                                                   : "an ONNX file with shapes, or a table by "
-                                                     "scripts/python/sproof_export.py");
-        }
-    }
-    return SPR_OK;
-}
-
 enum spr_status spr_inspection_write_model(FILE *file, const struct spr_inspection *inspection,
                                            const struct spr_model_table *table,
                                            struct spr_notes *notes, struct spr_error *err)

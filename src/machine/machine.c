@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "machine/machine_json.h"
 #include "base/mem.h"
-#include "sproof/schedule.h"
 #include "machine/rates_json.h"
 
 const char *spr_accept_text(const struct spr_accept *accept, char *text)
@@ -435,10 +434,6 @@ enum spr_status spr_machine_read(const char *path, struct spr_machine *machine,
 
 void spr_machine_free(struct spr_machine *machine)
 {
-    if (machine->tuned) {
-        spr_tuned_free(machine->tuned);
-        spr_free(machine->tuned);
-    }
     spr_arena_free(&machine->arena);
     *machine = (struct spr_machine){0};
 }

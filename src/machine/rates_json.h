@@ -5,7 +5,7 @@
 
 #include "base/emit.h"
 #include "base/json.h"
-#include "sproof/expected.h"
+#include "sproof/rates.h"
 #include "sproof/layer.h"
 
 void spr_tiles_to_json(struct spr_emit *out, const char *key,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weight matrices: drawn under a pattern, counted, multiplied in double. */
 #include "sproof/matrix.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <stdlib.h>

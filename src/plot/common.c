@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 
 static double batch_of(const struct spr_analysis *analysis,
                        const struct spr_plot_request *request)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 #include "sproof/report.h"
 
 #define PANEL 200

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "plot/bars.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 #include "plot/rows.h"
 
 struct scene {

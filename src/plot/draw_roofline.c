@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 #include "plot/roofs.h"
 
 /* More patterns at once hide each other. */

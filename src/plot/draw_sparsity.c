@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 
 #define PANEL 230
 

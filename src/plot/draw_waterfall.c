@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "plot/bars.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 
 /* Height of a bar, of a row of height 1. */
 #define THICKNESS 0.62

@@ -5,7 +5,7 @@
 
 #include "result/measured.h"
 #include "base/mem.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 
 bool spr_overlay_make(const struct spr_analysis *analysis,
                       const struct spr_plot_request *request, const struct spr_series_set *set,

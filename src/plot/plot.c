@@ -8,7 +8,7 @@
 
 #include "plot/picture_files.h"
 #include "plot/gnuplot.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 
 static const struct {
     const char *name;

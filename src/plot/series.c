@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "plot/kinds.h"
+#include "plot/draw.h"
 
 static bool same_pattern(const struct spr_pattern *a, const struct spr_pattern *b)
 {

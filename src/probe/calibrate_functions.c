@@ -7,10 +7,11 @@
 #include <omp.h>
 #endif
 
+#include "kernel/isa/elementwise.h"
 #include "probe/calibrate_trial.h"
-#include "encoder/encoder.h"
+#include "kernel/operands.h"
 #include "base/mem.h"
-#include "sproof/expected.h"
+#include "sproof/calibrate.h"
 
 /* Tokens of the synthetic matrices, whole cache lines; features of a head. */
 #define TOKENS 96
@@ -70,7 +71,7 @@ static void once(struct bench *b)
                                       .beta = b->bias,
                                       .rows = b->rows / 2,
                                       .n = TOKENS,
-                                      .epsilon = SPR_ENCODER_EPSILON};
+                                      .epsilon = SPR_NORM_EPSILON};
         b->ops->norm(&norm, 0, TOKENS);
     } else if (b->function == SPR_FUNCTION_EXCHANGE) {
         read_theirs(b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Synthetic row groups, and timing a register tile on them. */
 #include "probe/calibrate_trial.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include <omp.h>
 #endif
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/mem.h"
 
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
@@ -24,7 +25,7 @@
 #define SAMPLES 5
 
 /* One thread's synthetic matrix and its buffers. */
-struct spr_bench {
+struct spr_trial_bench {
     struct spr_strips strips;
     struct spr_segment *segment;
     uint16_t *index;
@@ -67,7 +68,7 @@ static bool room(float **data, size_t *have, size_t need)
     return *have >= need;
 }
 
-static bool room_for(struct spr_bench *b, size_t segments, size_t steps, size_t values,
+static bool room_for(struct spr_trial_bench *b, size_t segments, size_t steps, size_t values,
                      size_t x, size_t y)
 {
     return spr_grow(&b->segment, &b->segment_room, segments, sizeof *b->segment) &&
@@ -97,7 +98,7 @@ static void sort_segments(struct spr_segment *segment, size_t count, uint32_t *c
 }
 
 /* Lengths around the mean with the spread of a random mask of one in ten. */
-static size_t draw_steps(struct spr_bench *b, size_t mean)
+static size_t draw_steps(struct spr_trial_bench *b, size_t mean)
 {
     double sum = 0;
     for (int i = 0; i < 4; i++) {
@@ -110,7 +111,7 @@ static size_t draw_steps(struct spr_bench *b, size_t mean)
 /* Rising, one in each of as many equal parts as there are steps. Drawing takes longer than
  * multiplying: a segment behind many has the columns of one of them, those of its length in turn,
  * so that neighbours never read the same of X. */
-static void draw_columns(struct spr_bench *b, struct spr_segment *s, size_t chunks,
+static void draw_columns(struct spr_trial_bench *b, struct spr_segment *s, size_t chunks,
                          size_t chunk)
 {
     const double part = (double)chunks / s->steps;
@@ -136,7 +137,7 @@ static void draw_columns(struct spr_bench *b, struct spr_segment *s, size_t chun
 
 /* Row groups in windows that are run one after another: all of them together are the
  * footprint of W, each is short enough to be one sample. */
-static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
+static bool build(struct spr_trial_bench *b, const struct spr_trial *t, int lanes)
 {
     const bool dense = t->tile.form == SPR_TILE_DENSE;
     const bool vector = t->tile.form == SPR_TILE_VECTOR || t->tile.vectors == 0;
@@ -229,7 +230,7 @@ static bool build(struct spr_bench *b, const struct spr_trial *t, int lanes)
 
 /* The shuffle form: a step is a tile, a row group all tiles of 32 columns. Every position is
  * that of the value 0.5; which input a permutation fetches makes no difference to its time. */
-static bool build_shuffle(struct spr_bench *b, const struct spr_trial *t)
+static bool build_shuffle(struct spr_trial_bench *b, const struct spr_trial *t)
 {
     const size_t values = step_values(t, SPR_SHUFFLE_ROWS);
     const size_t columns = (size_t)(t->x_bytes / sizeof(float));
@@ -288,7 +289,7 @@ struct sample {
 };
 
 /* Windows from *next on until the sample is long enough. */
-static struct sample run_windows(const struct spr_calibration *c, const struct spr_bench *b,
+static struct sample run_windows(const struct spr_calibration *c, const struct spr_trial_bench *b,
                                  const struct spr_tiles *tiles, double seconds, int *next)
 {
     struct sample sum = {0};
@@ -315,7 +316,7 @@ static struct sample run_windows(const struct spr_calibration *c, const struct s
 
 /* Seconds per step, row groups included; *steps_per_segment: steps of a row group. The
  * fastest sample: what disturbs a loop of fixed work only ever adds time. */
-static double time_trial(const struct spr_calibration *c, struct spr_bench *b,
+static double time_trial(const struct spr_calibration *c, struct spr_trial_bench *b,
                          const struct spr_trial *t, double warm_bytes,
                          double *steps_per_segment)
 {
@@ -405,7 +406,7 @@ bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibrat
 void spr_team_free(struct spr_team *team)
 {
     for (int t = 0; team->bench && t < team->threads; t++) {
-        struct spr_bench *b = &team->bench[t];
+        struct spr_trial_bench *b = &team->bench[t];
         spr_free(b->segment);
         spr_free(b->index);
         spr_free(b->value);

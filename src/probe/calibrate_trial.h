@@ -4,7 +4,7 @@
 #define SPROOF_CALIBRATE_BENCH_H
 
 #include "kernel/pack.h"
-#include "sproof/expected.h"
+#include "sproof/calibrate.h"
 
 struct spr_tile {
     enum spr_tile_form form;
@@ -24,9 +24,9 @@ struct spr_trial {
  * memory. */
 bool spr_least_time(const struct spr_calibration *calibration, double *seconds);
 
-struct spr_bench;
+struct spr_trial_bench;
 struct spr_team {
-    struct spr_bench *bench; /* one a thread */
+    struct spr_trial_bench *bench; /* one a thread */
     int threads;
     double warm_bytes; /* more than that no cache holds */
     bool failed;       /* a trial was out of memory */

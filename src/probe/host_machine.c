@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/mem.h"
 #include "probe/probe_parts.h"
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "host/cache_dir.h"
 #include "probe/probe_parts.h"
 
 /* Seconds for the rates. */
@@ -350,7 +351,7 @@ static void write_head(struct session *s)
     time_t now = time(NULL);
     struct tm utc;
     spr_cpu_brand(s->probe->cpu);
-    spr_probe_identity(s->probe->identity);
+    spr_cache_identity(s->probe->identity);
     if (gmtime_r(&now, &utc)) {
         strftime(s->probe->created, sizeof s->probe->created, "%Y-%m-%dT%H:%M:%SZ", &utc);
     }

@@ -4,13 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "host/cache_dir.h"
 #include "probe/probe_parts.h"
-
-#define PATH_MAX_BYTES 1024
 
 bool spr_probe_wanted(void)
 {
@@ -18,34 +16,20 @@ bool spr_probe_wanted(void)
     return !probe || strcmp(probe, "off") != 0;
 }
 
-void spr_probe_identity(char identity[SPR_CPU_IDENTITY])
-{
-    char cpu[SPR_CPU_IDENTITY];
-    spr_cpu_identity(cpu);
-    snprintf(identity, SPR_CPU_IDENTITY, "%.80s, probe %d", cpu, SPR_PROBE_VERSION);
-}
-
 bool spr_probe_cache_path(char *path, size_t size)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int length = -1;
-    if (cache && *cache) {
-        length = snprintf(path, size, "%s/sproof/host.json", cache);
-    } else if (home && *home) {
-        length = snprintf(path, size, "%s/.cache/sproof/host.json", home);
-    }
-    return length > 0 && (size_t)length < size;
+    return spr_cache_path("host.json", path, size);
 }
 
 bool spr_probe_cached(struct spr_probe *probe)
 {
-    char path[PATH_MAX_BYTES], identity[SPR_CPU_IDENTITY];
+    char path[SPR_CACHE_PATH], identity[SPR_CPU_IDENTITY];
     *probe = (struct spr_probe){0};
     if (!spr_probe_cache_path(path, sizeof path) || access(path, R_OK) != 0 ||
         spr_probe_read(path, probe, NULL) != SPR_OK) {
         return false;
     }
-    spr_probe_identity(identity);
+    spr_cache_identity(identity);
     if (strcmp(identity, probe->identity) != 0) {
         spr_probe_free(probe);
         return false;
@@ -53,22 +37,9 @@ bool spr_probe_cached(struct spr_probe *probe)
     return true;
 }
 
-void spr_make_directories(const char *path)
-{
-    char part[PATH_MAX_BYTES];
-    snprintf(part, sizeof part, "%s", path);
-    for (char *c = part + 1; *c; c++) {
-        if (*c == '/') {
-            *c = '\0';
-            (void)mkdir(part, 0777);
-            *c = '/';
-        }
-    }
-}
-
 enum spr_status spr_probe_save(const struct spr_probe *probe, struct spr_error *err)
 {
-    char path[PATH_MAX_BYTES], temporary[PATH_MAX_BYTES + 32];
+    char path[SPR_CACHE_PATH], temporary[SPR_CACHE_PATH + 32];
     if (!spr_probe_cache_path(path, sizeof path)) {
         return spr_fail(err, SPR_EENVIRONMENT,
                         "no place to keep the probe: neither XDG_CACHE_HOME nor HOME is set");

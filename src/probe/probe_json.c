@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/mem.h"
 #include "sproof/probe.h"
 #include "machine/rates_json.h"

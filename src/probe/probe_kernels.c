@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "probe/probe_parts.h"
+#include "sproof/calibrate.h"
 
 /* One instruction set on one number of threads. */
 struct part {

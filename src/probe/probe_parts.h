@@ -3,7 +3,7 @@
 #ifndef SPROOF_PROBE_PARTS_H
 #define SPROOF_PROBE_PARTS_H
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "kernel/isa/probe_loops.h"
 #include "sproof/probe.h"
 
@@ -81,14 +81,6 @@ enum spr_status spr_probe_kernels(const struct spr_probe_options *options,
                                   const enum spr_isa *isas, int isa_count,
                                   struct spr_probe *probe, struct spr_error *err);
 
-/* --- probe_cache.c */
-
-/* Makes the directories above a file. Failure shows when the file is opened. */
-void spr_make_directories(const char *path);
-
-/* What must be equal for a kept probe to hold: CPU, usable threads, probe version. */
-void spr_probe_identity(char identity[SPR_CPU_IDENTITY]);
-
 /* --- probe_knee.c */
 
 /* Where the points of one thread count fall off: detected[i] for declared[i] (NAN: unknown,
@@ -98,8 +90,5 @@ void spr_probe_knees(const struct spr_probe_point *points, size_t count,
 
 /* The size to reckon with: sysfs when the sweep agrees or found nothing, else the knee. */
 double spr_probe_cache_bytes(double detected, double declared);
-
-/* Both are known and differ by more than the sweep's own coarseness. */
-bool spr_probe_cache_differs(double detected, double declared);
 
 #endif

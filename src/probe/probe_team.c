@@ -9,6 +9,7 @@
 #endif
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "probe/probe_parts.h"
 #include "sproof/matrix.h"
 

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "machine/machine_json.h"
 #include "base/mem.h"
+#include "sproof/version.h"
 
 static void put_input(struct spr_emit *out, const char *key,
                       const struct spr_record_input *input)
@@ -133,17 +134,6 @@ enum spr_status spr_record_pattern(const struct spr_record_place *at, const spr_
         return spr_record_bad(at, "pattern", "a pattern");
     }
     return SPR_OK;
-}
-
-bool spr_residency_find(const char *text, enum spr_residency *residency)
-{
-    for (int i = SPR_RESIDENCY_DRAM; text && i <= SPR_RESIDENCY_NETWORK; i++) {
-        if (strcmp(text, spr_residency_name((enum spr_residency)i)) == 0) {
-            *residency = (enum spr_residency)i;
-            return true;
-        }
-    }
-    return false;
 }
 
 static enum spr_status fail_option(const struct spr_record_place *at, const char *key,

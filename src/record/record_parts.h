@@ -67,7 +67,4 @@ enum spr_status spr_record_read_machine(const struct spr_record_place *at,
 enum spr_status spr_record_read_options(const struct spr_record_place *at,
                                         const spr_json *root, struct spr_options *options);
 
-/* false when `text` names none. */
-bool spr_residency_find(const char *text, enum spr_residency *residency);
-
 #endif

@@ -13,21 +13,6 @@
 
 const struct spr_record_kind spr_analysis_kind = {"sproof/analysis", 1, "sproof analyze"};
 
-const char *spr_version(void)
-{
-    return SPROOF_VERSION;
-}
-
-const char *spr_commit(void)
-{
-    return SPROOF_COMMIT;
-}
-
-const char *spr_build_type(void)
-{
-    return SPROOF_BUILD_TYPE;
-}
-
 static double or_null(bool applies, double value)
 {
     return applies ? value : (double)NAN;

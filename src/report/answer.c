@@ -6,7 +6,7 @@
 
 #include "sproof/report.h"
 #include "report/answer_tables.h"
-#include "report/table.h"
+#include "base/table.h"
 
 /* A step that changes less than this is not worth a line in the short list. */
 #define NEGLIGIBLE 0.01

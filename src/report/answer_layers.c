@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "report/answer_tables.h"
-#include "report/table.h"
+#include "base/table.h"
 
 /* The expected times of a layer and what limits them; nothing where nothing is expected. */
 static void put_expected(FILE *file, const struct spr_analysis *a,

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "report/table.h"
+#include "base/table.h"
 
 /* Rows of a screen; --format csv has all of them. */
 #define ROWS_MAX 24

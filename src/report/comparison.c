@@ -7,7 +7,8 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
-#include "report/table.h"
+#include "base/table.h"
+#include "sproof/report.h"
 
 /* Rows of the table on the screen; csv and json have all. */
 #define ROWS_SHOWN 30
@@ -36,7 +37,7 @@ static const char *ratio_text(const struct spr_ratio *ratio, const char *unit,
     return text;
 }
 
-static const struct spr_point *point_of(const struct spr_compared *row)
+static const struct spr_timing *point_of(const struct spr_compared *row)
 {
     return row->base ? row->base : row->next;
 }
@@ -45,7 +46,7 @@ static const struct spr_point *point_of(const struct spr_compared *row)
 static void name_of(const struct spr_compared *row, char *text, size_t size)
 {
     char variant[SPR_TABLE_CELL], layer[SPR_TABLE_CELL];
-    const struct spr_point *p = point_of(row);
+    const struct spr_timing *p = point_of(row);
     snprintf(text, size, "%s%s%s", spr_text_short(p->variant, 30, variant),
              p->layer ? " of " : "", p->layer ? spr_text_short(p->layer, 30, layer) : "");
 }
@@ -128,7 +129,7 @@ static void put_context(FILE *file, const struct spr_comparison *c)
     }
 }
 
-static void time_cell(struct spr_table *table, size_t column, const struct spr_point *point)
+static void time_cell(struct spr_table *table, size_t column, const struct spr_timing *point)
 {
     char text[24];
     if (point && !isnan(point->time_s)) {
@@ -138,7 +139,7 @@ static void time_cell(struct spr_table *table, size_t column, const struct spr_p
     }
 }
 
-static void speedup_cell(struct spr_table *table, size_t column, const struct spr_point *point)
+static void speedup_cell(struct spr_table *table, size_t column, const struct spr_timing *point)
 {
     if (point && !isnan(point->speedup)) {
         char text[16];
@@ -179,9 +180,9 @@ struct varied {
 static struct varied what_varies(const struct spr_comparison *c)
 {
     struct varied varied = {0};
-    const struct spr_point *first = point_of(&c->rows[0]);
+    const struct spr_timing *first = point_of(&c->rows[0]);
     for (size_t i = 0; i < c->row_count; i++) {
-        const struct spr_point *p = point_of(&c->rows[i]);
+        const struct spr_timing *p = point_of(&c->rows[i]);
         varied.layers = varied.layers || p->layer;
         varied.threads = varied.threads || p->threads != first->threads;
         varied.n = varied.n || (!p->measured && p->n != first->n);
@@ -193,7 +194,7 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
                     const struct varied *varied)
 {
     char text[RATIO_TEXT], cell[SPR_TABLE_CELL], more[32] = "";
-    const struct spr_point *p = point_of(row);
+    const struct spr_timing *p = point_of(row);
     size_t column = 0;
     spr_table_row(table);
     if (varied->threads) {
@@ -264,7 +265,7 @@ static void put_legend(FILE *file, const struct spr_comparison *c)
     }
 }
 
-static double figure(const struct spr_point *point, double value)
+static double figure(const struct spr_timing *point, double value)
 {
     return point ? value : (double)NAN;
 }
@@ -282,7 +283,7 @@ static const char *const ratio_keys[] = {"ratio", "ratio_low", "ratio_high"};
 
 static void put_member_row(struct spr_emit *out, const struct spr_compared *row)
 {
-    const struct spr_point *p = point_of(row), *base = row->base, *next = row->next;
+    const struct spr_timing *p = point_of(row), *base = row->base, *next = row->next;
     spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "variant", p->variant);
     spr_emit_text(out, "layer", p->layer);
@@ -304,7 +305,7 @@ static void put_member_row(struct spr_emit *out, const struct spr_compared *row)
     spr_emit_close(out, '}');
 }
 
-static void put_source(struct spr_emit *out, const char *key, const struct spr_points *points)
+static void put_source(struct spr_emit *out, const char *key, const struct spr_timings *points)
 {
     spr_emit_open(out, key, '{');
     spr_emit_text(out, "path", points->path);

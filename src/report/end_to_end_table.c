@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "sproof/report.h"
-#include "report/table.h"
+#include "base/table.h"
 
 static const char *const parts[SPR_END_TO_END_PARTS] = {"q, k, v, o", "feed-fwd", "attention",
                                                         "gelu", "norm"};

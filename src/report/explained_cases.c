@@ -4,7 +4,7 @@
 
 #include "result/measured.h"
 #include "sproof/report.h"
-#include "report/table.h"
+#include "base/table.h"
 
 /* true when an earlier layer was measured by the same case. */
 static bool told(const struct spr_validation *v, const struct spr_analysis *a,

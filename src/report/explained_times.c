@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "report/table.h"
+#include "base/table.h"
 #include "report/verdict.h"
 
 /* One measured layer and what the model says of it. */

@@ -9,7 +9,7 @@
 #include "report/explained_times.h"
 #include "base/mem.h"
 #include "sproof/report.h"
-#include "report/table.h"
+#include "base/table.h"
 #include "report/verdict.h"
 
 /* A runtime below this fraction of its bound is limited by something not modelled. */
@@ -220,7 +220,7 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
                          0);
         return;
     }
-    spr_verdict(e, &j, text, sizeof text);
+    spr_verdict_text(e, &j, text, sizeof text);
     spr_text_wrapped(file, text, 0);
     if (isfinite(j.expected.sparse_s)) {
         fprintf(file, "Of sproof's own kernels %.2fx is expected here.\n",

@@ -6,7 +6,7 @@
 #include "base/emit.h"
 #include "base/mem.h"
 #include "sproof/report.h"
-#include "report/table.h"
+#include "base/table.h"
 
 /* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5

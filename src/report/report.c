@@ -8,7 +8,7 @@
 #include "base/emit.h"
 #include "base/mem.h"
 #include "record/record_keys.h"
-#include "report/table.h"
+#include "base/table.h"
 
 static const char *const format_names[] = {"table", "csv", "json", "jsonl", "md", NULL};
 

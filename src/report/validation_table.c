@@ -7,7 +7,7 @@
 #include "base/emit.h"
 #include "base/mem.h"
 #include "sproof/report.h"
-#include "report/table.h"
+#include "base/table.h"
 
 #define REASONS_MAX 8
 

@@ -39,7 +39,7 @@ bool spr_not_skipped(const struct spr_explanation *e, const struct spr_judged *j
            spr_alike(j->measured.dense_s, j->measured.sparse_s);
 }
 
-void spr_verdict(const struct spr_explanation *e, const struct spr_judged *j, char *text,
+void spr_verdict_text(const struct spr_explanation *e, const struct spr_judged *j, char *text,
                  size_t size)
 {
     double speedup = j->measured.dense_s / j->measured.sparse_s;

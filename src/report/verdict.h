@@ -25,7 +25,7 @@ bool spr_not_skipped(const struct spr_explanation *explanation,
                      const struct spr_judged *judged);
 
 /* The answer to "why is my sparse model not faster?", in plain words. */
-void spr_verdict(const struct spr_explanation *explanation, const struct spr_judged *judged,
+void spr_verdict_text(const struct spr_explanation *explanation, const struct spr_judged *judged,
                  char *text, size_t size);
 
 #endif

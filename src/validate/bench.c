@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sampling and its statistics. No verb and no kernel is known here. */
 #include "validate/bench.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <string.h>

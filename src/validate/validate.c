@@ -2,12 +2,13 @@
 /* A run of validate: all cases in order, until they are done, time is spent or it is told to
  * stop. */
 #include "sproof/validate.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "host/host_state.h"
 #include "validate/validate_parts.h"
 

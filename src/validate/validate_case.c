@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/host_state.h"
+#include "base/random.h"
 #include "sproof/schedule.h"
 #include "validate/validate_case.h"
 
@@ -335,8 +336,8 @@ static enum spr_status tune(struct spr_validate_run *run, const struct spr_plann
                                spr_seed(run->options->seed, "tune", planned), err);
     size_t best = status == SPR_OK ? fastest_plan(&t) : 0;
     status = status ? status : note_tried(run, &of, &t, best, out, err);
-    if (status == SPR_OK && run->machine->tuned) {
-        status = spr_tuned_keep(run->machine->tuned, &of, &t.plan[best], err);
+    if (status == SPR_OK && run->options->tuned) {
+        status = spr_tuned_keep(run->options->tuned, &of, &t.plan[best], err);
     }
     if (status == SPR_OK && best > 0) {
         /* The winner takes the place of the usual plan. */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/cpu.h"
+#include "sproof/cpu.h"
 #include "base/limits.h"
 #include "validate/validate_parts.h"
 

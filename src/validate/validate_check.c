@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "validate/validate_parts.h"
+#include "base/random.h"
 
 /* More multiply-adds than this take seconds in double precision. */
 #define ALL_ROWS_MACS 1e9

@@ -44,6 +44,7 @@ struct spr_expected_case spr_case_of(const struct spr_validate_run *run,
         .isa = run->options->isa,
         .layout = run->options->layout,
         .residency = run->options->residency,
+        .tuned = run->options->tuned,
         .network_bytes = spr_validate_pass_bytes(run, planned, sparse != NULL)};
 }
 

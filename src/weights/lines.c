@@ -33,19 +33,19 @@ static void hook_free(void *context, void *pointer)
     spr_free(pointer);
 }
 
-bool spr_text_is_gzip(const struct spr_source *source)
+bool spr_lines_is_gzip(const struct spr_source *source)
 {
     return source->size >= 2 && source->bytes[0] == 0x1F && source->bytes[1] == 0x8B;
 }
 
-enum spr_status spr_text_open(struct spr_text *text, const struct spr_source *source,
+enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *source,
                               struct spr_error *err)
 {
-    *text = (struct spr_text){.path = source->path,
+    *text = (struct spr_lines){.path = source->path,
                               .bytes = source->bytes,
                               .size = source->size,
                               .bytes_most = (double)source->size};
-    if (!spr_text_is_gzip(source)) {
+    if (!spr_lines_is_gzip(source)) {
         return SPR_OK;
     }
     struct spr_gunzip *gunzip = spr_calloc(1, sizeof *gunzip);
@@ -65,7 +65,7 @@ enum spr_status spr_text_open(struct spr_text *text, const struct spr_source *so
     return SPR_OK;
 }
 
-void spr_text_close(struct spr_text *text)
+void spr_lines_close(struct spr_lines *text)
 {
     if (text->gunzip) {
         inflateEnd(&text->gunzip->stream);
@@ -82,7 +82,7 @@ static bool next_member(struct spr_gunzip *gunzip)
 }
 
 /* Decompresses the next piece into out. */
-static enum spr_status refill(struct spr_text *text, struct spr_error *err)
+static enum spr_status refill(struct spr_lines *text, struct spr_error *err)
 {
     struct spr_gunzip *gunzip = text->gunzip;
     z_stream *stream = &gunzip->stream;
@@ -110,7 +110,7 @@ static enum spr_status refill(struct spr_text *text, struct spr_error *err)
     return SPR_OK;
 }
 
-enum spr_status spr_text_next(struct spr_text *text, bool *got, struct spr_error *err)
+enum spr_status spr_lines_next(struct spr_lines *text, bool *got, struct spr_error *err)
 {
     text->length = 0;
     text->too_long = false;

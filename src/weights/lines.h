@@ -7,7 +7,7 @@
 
 #define SPR_TEXT_LINE 1100 /* Matrix Market allows 1024 characters */
 
-struct spr_text {
+struct spr_lines {
     const char *path;
     size_t number; /* of the line at hand, from 1 */
     char line[SPR_TEXT_LINE];
@@ -20,15 +20,15 @@ struct spr_text {
     struct spr_gunzip *gunzip; /* NULL: plain */
 };
 
-bool spr_text_is_gzip(const struct spr_source *source);
+bool spr_lines_is_gzip(const struct spr_source *source);
 
 /* Errors: SPR_ENOMEM. Close it also then. */
-enum spr_status spr_text_open(struct spr_text *text, const struct spr_source *source,
+enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *source,
                               struct spr_error *err);
-void spr_text_close(struct spr_text *text);
+void spr_lines_close(struct spr_lines *text);
 
 /* The next line without its end; *got false at the end of the text. Errors: SPR_EINPUT for
  * damaged gzip data. */
-enum spr_status spr_text_next(struct spr_text *text, bool *got, struct spr_error *err);
+enum spr_status spr_lines_next(struct spr_lines *text, bool *got, struct spr_error *err);
 
 #endif

@@ -16,7 +16,7 @@
 enum symmetry { GENERAL, SYMMETRIC, SKEW };
 
 struct market {
-    struct spr_text text;
+    struct spr_lines text;
     bool coordinate, pattern, integer;
     enum symmetry symmetry;
     int64_t size[2];
@@ -56,10 +56,10 @@ static enum spr_status read_banner(struct market *market, struct spr_error *err)
     static const char expected[] =
         BANNER " matrix coordinate|array real|integer|pattern general|symmetric|"
                "skew-symmetric";
-    struct spr_text *text = &market->text;
+    struct spr_lines *text = &market->text;
     char copy[SPR_TEXT_LINE], *word[6];
     bool got;
-    enum spr_status status = spr_text_next(text, &got, err);
+    enum spr_status status = spr_lines_next(text, &got, err);
     if (status != SPR_OK) {
         return status;
     }
@@ -84,9 +84,9 @@ static enum spr_status read_banner(struct market *market, struct spr_error *err)
 /* The next line that is no comment and not empty. */
 static enum spr_status next_line(struct market *market, bool *got, struct spr_error *err)
 {
-    struct spr_text *text = &market->text;
+    struct spr_lines *text = &market->text;
     for (;;) {
-        enum spr_status status = spr_text_next(text, got, err);
+        enum spr_status status = spr_lines_next(text, got, err);
         if (status != SPR_OK || !*got) {
             return status;
         }
@@ -243,7 +243,7 @@ static enum spr_status read_entries(struct market *market, struct spr_entries *e
 bool spr_sniff_mtx(const struct spr_source *source)
 {
     size_t length = strlen(BANNER);
-    return spr_text_is_gzip(source) ||
+    return spr_lines_is_gzip(source) ||
            (source->size > length &&
             strncasecmp((const char *)source->bytes, BANNER, length) == 0);
 }
@@ -257,14 +257,14 @@ enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *
     if (!name) {
         return spr_fail(err, SPR_ENOMEM, "out of memory");
     }
-    enum spr_status status = spr_text_open(&market.text, source, err);
+    enum spr_status status = spr_lines_open(&market.text, source, err);
     status = status ? status : read_banner(&market, err);
     status = status ? status : read_sizes(&market, err);
     if (status == SPR_OK) {
         status = spr_entries_begin(&entries, source->path, market.size, source->size, err);
     }
     status = status ? status : read_entries(&market, &entries, err);
-    spr_text_close(&market.text);
+    spr_lines_close(&market.text);
     status = status ? status : spr_entries_matrix(&entries, &matrix, err);
     spr_entries_free(&entries);
     if (status != SPR_OK) {

@@ -16,7 +16,7 @@ struct spr_source {
 };
 
 /* A file format. */
-struct spr_format {
+struct spr_weight_format {
     const char *suffix; /* ".safetensors": asked only when no format knows the content */
     bool (*sniff)(const struct spr_source *source);
     enum spr_status (*read)(const struct spr_source *source, struct spr_error *err);

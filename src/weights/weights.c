@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 /* The first that knows the content reads the file. */
-static const struct spr_format formats[] = {
+static const struct spr_weight_format formats[] = {
     {".npy", spr_sniff_npy, spr_read_npy},
     {".npz", spr_sniff_npz, spr_read_npz},
     {".safetensors", spr_sniff_safetensors, spr_read_safetensors},
@@ -32,7 +32,7 @@ static bool ends_with(const char *text, const char *end)
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-static const struct spr_format *format_of(const struct spr_source *source)
+static const struct spr_weight_format *format_of(const struct spr_source *source)
 {
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         if (formats[i].sniff(source)) {
@@ -55,7 +55,7 @@ enum spr_status spr_read_file(struct spr_source *source, struct spr_error *err)
     if (status != SPR_OK) {
         return status;
     }
-    const struct spr_format *format = format_of(source);
+    const struct spr_weight_format *format = format_of(source);
     if (!format) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: unknown kind of file: expected safetensors, ONNX, .npy, .npz, "

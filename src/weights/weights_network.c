@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sproof/end_to_end.h"
-#include "sproof/inspect.h"
+#include "sproof/weights.h"
 
 static void fill(const struct spr_weight *w, struct spr_layer *layer)
 {
@@ -34,6 +33,25 @@ static const char *base_name(const char *path, size_t *length)
     const char *dot = strrchr(name, '.');
     *length = dot && dot > name ? (size_t)(dot - name) : strlen(name);
     return name;
+}
+
+enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err)
+{
+    for (size_t i = 0; i < weights->weight_count; i++) {
+        const struct spr_weight *w = &weights->weight[i];
+        if (w->op != SPR_OP_OTHER && w->n < 1) {
+            const char *file = w->tensor < weights->tensor_count
+                                   ? weights->tensor[w->tensor].file
+                                   : "weights";
+            return spr_fail(err, SPR_EINPUT,
+                            "%.200s: layer '%.200s': its n is not in the file: expected %s",
+                            file, w->layer,
+                            w->op == SPR_OP_LINEAR ? "--tokens N"
+                                                   : "an ONNX file with shapes, or a table by "
+                                                     "scripts/python/sproof_export.py");
+        }
+    }
+    return SPR_OK;
 }
 
 enum spr_status spr_weights_network(const struct spr_weights *weights, const char *path,

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every allocation fails once, in every reader and in the analysis: the status says so,
  * nothing is left behind (sanitizers look), and the next call works. */
+#include "sproof/calibrate.h"
+#include "sproof/probe.h"
+#include "sproof/report.h"
 #include "test.h"
 
 #include "machine.h"
@@ -119,17 +122,17 @@ static enum spr_status read_validation(struct spr_error *err)
 
 static enum spr_status compare_files(const char *base, const char *next, struct spr_error *err)
 {
-    struct spr_points points[2] = {0};
+    struct spr_timings points[2] = {0};
     struct spr_comparison comparison = {0};
     FILE *sink = fopen("comparison.json", "wb");
-    enum spr_status status = spr_points_read(base, true, &points[0], err);
-    status = status ? status : spr_points_read(next, true, &points[1], err);
+    enum spr_status status = spr_timings_read(base, true, &points[0], err);
+    status = status ? status : spr_timings_read(next, true, &points[1], err);
     status = status ? status : spr_compare(&points[0], &points[1], 0.05, &comparison, err);
     status = status ? status : spr_report_comparison(sink, &comparison, SPR_FORMAT_JSON, err);
     fclose(sink);
     spr_comparison_free(&comparison);
-    spr_points_free(&points[0]);
-    spr_points_free(&points[1]);
+    spr_timings_free(&points[0]);
+    spr_timings_free(&points[1]);
     return status;
 }
 

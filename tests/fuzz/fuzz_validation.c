@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "sproof/compare.h"
+#include "sproof/record.h"
+#include "sproof/report.h"
 
 static void write_again(const struct spr_validation *validation)
 {
@@ -29,9 +31,9 @@ static void write_again(const struct spr_validation *validation)
 
 static void compare_with_itself(const char *path)
 {
-    struct spr_points points;
+    struct spr_timings points;
     struct spr_comparison comparison;
-    if (spr_points_read(path, true, &points, NULL) != SPR_OK) {
+    if (spr_timings_read(path, true, &points, NULL) != SPR_OK) {
         return;
     }
     if (spr_compare(&points, &points, 0.05, &comparison, NULL) == SPR_OK) {
@@ -47,7 +49,7 @@ static void compare_with_itself(const char *path)
         }
         spr_comparison_free(&comparison);
     }
-    spr_points_free(&points);
+    spr_timings_free(&points);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "sproof/kernel.h"
+#include "base/random.h"
 #include "test.h"
 
 /* Floats that end (or begin) at a page that may not be touched. */

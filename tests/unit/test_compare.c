@@ -24,7 +24,7 @@ static void write_cases(const char *path, struct spr_validation_case *cases, siz
 
 /* Both records, compared; the caller frees. */
 struct pair {
-    struct spr_points base, next;
+    struct spr_timings base, next;
     struct spr_comparison comparison;
     struct spr_error err;
 };
@@ -32,9 +32,9 @@ struct pair {
 static enum spr_status compare(struct pair *pair, double limit)
 {
     *pair = (struct pair){0};
-    CHECK_STATUS(SPR_OK, spr_points_read("base.json", true, &pair->base, &pair->err),
+    CHECK_STATUS(SPR_OK, spr_timings_read("base.json", true, &pair->base, &pair->err),
                  &pair->err);
-    CHECK_STATUS(SPR_OK, spr_points_read("new.json", true, &pair->next, &pair->err),
+    CHECK_STATUS(SPR_OK, spr_timings_read("new.json", true, &pair->next, &pair->err),
                  &pair->err);
     return spr_compare(&pair->base, &pair->next, limit, &pair->comparison, &pair->err);
 }
@@ -42,8 +42,8 @@ static enum spr_status compare(struct pair *pair, double limit)
 static void pair_free(struct pair *pair)
 {
     spr_comparison_free(&pair->comparison);
-    spr_points_free(&pair->base);
-    spr_points_free(&pair->next);
+    spr_timings_free(&pair->base);
+    spr_timings_free(&pair->next);
 }
 
 /* The bootstrap interval of a median of n equally spaced samples is known to good accuracy:

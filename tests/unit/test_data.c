@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "machine/machine_find.h"
+#include "base/data.h"
 
 int main(void)
 {

@@ -7,6 +7,7 @@
 
 #include "encoder/end_to_end_parts.h"
 #include "base/mem.h"
+#include "sproof/calibrate.h"
 #include "test.h"
 
 static void write_table(const char *name, const char *intermediate)

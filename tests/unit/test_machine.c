@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Machine files: what is read, what is refused and how, --set, names. */
+#include "sproof/probe.h"
 #include "test.h"
 
 #include "machine.h"
@@ -231,7 +232,11 @@ static void names(void)
     err = (struct spr_error){0};
     CHECK_STATUS(SPR_EINPUT, spr_machine_find("", &machine, &err), &err);
     err = (struct spr_error){0};
-    CHECK_STATUS(SPR_OK, spr_machine_find("host", &machine, &err), &err);
+    /* Asking for a name never measures. */
+    CHECK_STATUS(SPR_EINPUT, spr_machine_find("host", &machine, &err), &err);
+    CHECK(strstr(err.text, "probed, not read") != NULL);
+    err = (struct spr_error){0};
+    CHECK_STATUS(SPR_OK, spr_machine_host(0, &machine, &err), &err);
     CHECK_TEXT("host", machine.name);
     CHECK(!machine.probed && machine.cores >= 1 && machine.memory_count >= 1);
     double one = machine.engines[0].flops_per_s.value / (double)machine.cores;

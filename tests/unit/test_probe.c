@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The probe without its timing: knees of made-up curves, a run on an injected clock, the cache
  * and hostile files in its place, the machine it becomes. */
+#include "host/cache_dir.h"
+#include "sproof/calibrate.h"
 #include "sproof/probe.h"
 
 #include <sys/stat.h>
@@ -327,7 +329,7 @@ static struct spr_probe made_probe(void)
                                           .parallel_s = 2e-6,
                                           .parallel_threads = 2,
                                           .transfer_s = 1e-8 / 3}};
-    spr_probe_identity(probe.identity);
+    spr_cache_identity(probe.identity);
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
         probe.cache[i].declared_bytes = i < 3 ? 32 * KIB * ldexp(1, 5 * i) : NONE;
         probe.cache[i].detected_bytes = i == 2 ? 12 * MIB : NONE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records: what is written, read and written again is the same file; what is refused. */
+#include "sproof/version.h"
 #include "test.h"
 
 #include "machine.h"

@@ -132,7 +132,7 @@ static void test_choice(void)
     struct spr_error err = {0};
     struct spr_tuned tuned = {0};
     CHECK_STATUS(SPR_OK, spr_tuned_keep(&tuned, &of, &usual, &err), &err);
-    machine.tuned = &tuned;
+    of.tuned = &tuned;
     CHECK_INT(usual.rows, spr_plan_for(&machine, &of).rows);
     of.kept /= 2;
     CHECK_INT(2, spr_plan_for(&machine, &of).rows);

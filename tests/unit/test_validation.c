@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation records: the same after reading and writing again; what is refused; summaries. */
+#include "sproof/record.h"
 #include "test.h"
 
 #include "validation.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "compare.h"
+#include "base/random.h"
 
 #include <math.h>
 

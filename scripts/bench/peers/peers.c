@@ -2,6 +2,7 @@
 /* peers [OPTIONS]: sproof's kernels beside other libraries on the same matrices, checked, then
  * timed in turns of random order. See run.sh. */
 #include "compare.h"
+#include "base/random.h"
 
 #include <getopt.h>
 #include <omp.h>
@@ -12,6 +13,7 @@
 #include "own.h"
 #include "peak.h"
 #include "sproof/record.h"
+#include "sproof/version.h"
 
 #define HOSTS_MAX 16
 #define SIZES_MAX 32

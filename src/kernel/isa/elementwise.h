@@ -9,6 +9,9 @@
 
 #include "sproof/isa.h"
 
+/* Of layer norm: BERT's. */
+#define SPR_NORM_EPSILON 1e-12F
+
 /* y = LayerNorm(y + bias + x) over the features of each token; the result goes to x. */
 struct spr_norm {
     const float *y; /* rows x n */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Aligned tables. */
-#include "report/table.h"
+#include "base/table.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of pictures, and what they share. */
-#ifndef SPROOF_PLOT_KINDS_H
-#define SPROOF_PLOT_KINDS_H
+#ifndef SPROOF_PLOT_DRAW_H
+#define SPROOF_PLOT_DRAW_H
 
 #include "plot/figure.h"
 

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SPR_CPU_BRAND 64
 #define SPR_CPU_IDENTITY 96
 
@@ -42,4 +46,7 @@ double spr_cpu_clock_s(void);
 /* Asks for huge pages; only a hint. */
 void spr_cpu_huge_pages(void *memory, size_t bytes);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* probe and validate on an NVIDIA GPU. */
-#ifndef SPROOF_CUDA_SPROOF_CUDA_H
-#define SPROOF_CUDA_SPROOF_CUDA_H
+#ifndef SPROOF_CUDA_H
+#define SPROOF_CUDA_H
 
 #include <stdio.h>
 

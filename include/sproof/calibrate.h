@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measuring what the kernels cost: rates of register tiles and of the functions between products. */
+#ifndef SPROOF_CALIBRATE_H
+#define SPROOF_CALIBRATE_H
+
+#include <stdbool.h>
+
+#include "sproof/rates.h"
+#include "sproof/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What each trial of a calibration took at least, in the order of the trials. A neighbour that
+ * takes a core for a second disturbs every sample of a trial, but hardly the same trial of two
+ * calibrations some seconds apart. */
+struct spr_least_times {
+    double *seconds; /* grows by spr_grow, freed with spr_free */
+    size_t count, capacity, next;
+};
+
+/* Times the register tiles of an instruction set on synthetic matrices. quick: fewer
+ * repetitions and footprints. clock_s: the clock, seconds (tests inject one). least: NULL, or
+ * what earlier calibrations of the same tiles took, with `next` 0; the rates are those of the
+ * least times of all of them. progress may be NULL; it is called with 0..1. Appends to *rates
+ * (tiles grow by spr_grow, freed with spr_free). Errors: SPR_ENOMEM. */
+struct spr_calibration {
+    enum spr_isa isa;
+    int threads;
+    bool quick;
+    double (*clock_s)(void);
+    struct spr_least_times *least;
+    void (*progress)(void *context, double fraction);
+    void *context;
+};
+enum spr_status spr_calibrate(const struct spr_calibration *calibration,
+                              struct spr_kernel_rates *rates, struct spr_error *err);
+
+/* The same for the tiles of the layout nk. Appends to rates->tiles. */
+enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
+                                     struct spr_kernel_rates *rates, struct spr_error *err);
+
+/* The same for the functions between matrix products. Appends to rates->functions. */
+enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,
+                                        struct spr_kernel_rates *rates, struct spr_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

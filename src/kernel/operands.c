@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operands that change from call to call, in the packed form of a dense matrix. */
+#include "kernel/operands.h"
+
+#include "kernel/pack.h"
+
+enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],
+                                  struct spr_packed *packed, struct spr_error *err)
+{
+    const struct spr_pattern dense = spr_pattern_dense();
+    const double cells = (double)shape[0] * (double)shape[1];
+    struct spr_matrix matrix = {0};
+    struct spr_plan plan =
+        spr_plan_choose(&dense, isa, shape[0], shape[1], shape[2], cells, 1);
+    enum spr_status status =
+        spr_matrix_random(&dense, shape[0], shape[1], cells, 1, &matrix, err);
+    status = status ? status : spr_pack(&plan, &matrix, packed, err);
+    spr_matrix_free(&matrix);
+    return status;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
+                      const float *source, int64_t n, const float *bias)
+{
+    const struct spr_strips *s = spr_packed_strips(packed);
+    for (size_t i = 0; i < s->strip_count; i++) {
+        const struct spr_strip *strip = &s->strip[i];
+        const int64_t rows = strip->rows;
+        for (uint32_t g = strip->begin; g < strip->end; g++) {
+            const struct spr_segment *segment = &s->segment[g];
+            const int64_t begin = most(range[0] - segment->row, 0);
+            const int64_t end = least(range[1] - segment->row, rows);
+            float *out = s->value + segment->value;
+            for (int64_t step = 0; step < segment->steps && begin < end; step++) {
+                const int64_t column = strip->column + step;
+                const float *from = source + column * n + segment->row - range[0];
+                for (int64_t r = begin; r < end; r++) {
+                    out[step * rows + r] = from[r] + bias[column];
+                }
+            }
+        }
+    }
+}
+
+/* Steps that are transposed together, so that each line of the source is read once. */
+#define BLOCK 16
+
+void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
+                   const float *source, int64_t n, const float *bias)
+{
+    const struct spr_strips *s = spr_packed_strips(packed);
+    for (size_t i = 0; i < s->strip_count; i++) {
+        const struct spr_strip *strip = &s->strip[i];
+        const int64_t rows = strip->rows;
+        for (uint32_t g = strip->begin; g < strip->end; g++) {
+            const struct spr_segment *segment = &s->segment[g];
+            const int64_t last = least(range[1] - strip->column, segment->steps);
+            float *out = s->value + segment->value;
+            const float *from = source + segment->row * n + strip->column - range[0];
+            for (int64_t step = most(range[0] - strip->column, 0); step < last;
+                 step += BLOCK) {
+                const int64_t end = least(step + BLOCK, last);
+                for (int64_t r = 0; r < rows; r++) {
+                    const float *row = from + r * n;
+                    const float b = bias[segment->row + r];
+                    for (int64_t at = step; at < end; at++) {
+                        out[at * rows + r] = row[at] + b;
+                    }
+                }
+            }
+        }
+    }
+}

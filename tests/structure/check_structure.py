@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Holds the includes of src and include against the map in src/README.md.
+
+A folder includes itself and the folders above it in the map; a public header counts as a file of
+the folder whose row names it; src/cli includes public headers, base and itself. No two folders
+have files of one basename. Exits 1 and names every breach.
+
+  check_structure.py SOURCE_DIRECTORY
+  check_structure.py --self-test     plants each kind of breach in a small tree and finds it
+"""
+import pathlib
+import re
+import sys
+import tempfile
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
+SUFFIXES = {".c", ".h", ".cu"}
+GENERATED = {"pattern_list.inc", "isa_list.inc"}  # by CMakeLists.txt, from the directories
+
+
+def read_map(readme):
+    """Folders of the map, ground first, and the folder of each public header."""
+    folders, owner, problems = [], {}, []
+    for line in readme.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        match = re.fullmatch(r"`([a-z_/]+)/`", cells[0])
+        if not line.startswith("|") or not match:
+            continue
+        if match[1] in folders:
+            problems.append(f"src/README.md: '{match[1]}/' has two rows")
+        folders.append(match[1])
+        for header in re.findall(r"`([a-z0-9_]+\.h)`", cells[-1]):
+            if header in owner:
+                problems.append(f"src/README.md: '{header}' is of {owner[header]}/ and {match[1]}/")
+            owner[header] = match[1]
+    return folders, owner, problems
+
+
+def files_of(root):
+    return sorted(p for p in root.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+
+
+def check_includes(root, folders, owner, name):
+    """Breaches of one file; name is relative to root."""
+    folder = owner[name.name] if name.parts[0] == "include" else "/".join(name.parts[1:-1])
+    for target in INCLUDE.findall((root / name).read_text()):
+        if target in GENERATED:
+            continue
+        parts = target.split("/")
+        public = parts[0] == "sproof"
+        if not (root / ("include" if public else "src") / target).is_file():
+            yield f'{name}: "{target}" is neither below src nor below include'
+            continue
+        to = owner.get(parts[-1]) if public else "/".join(parts[:-1])
+        if to not in folders:
+            continue  # said already: it has no row
+        if folders.index(to) > folders.index(folder):
+            yield f'{name}: "{target}" is of {to}/, which stands below {folder}/ in the map'
+        if folder == "cli" and not public and to not in ("base", "cli"):
+            yield f'{name}: "{target}" is of {to}/: cli includes public headers and base/ only'
+
+
+def check(root):
+    folders, owner, problems = read_map((root / "src" / "README.md").read_text())
+    names, homes = [p.relative_to(root) for p in files_of(root / "src")], {}
+    for name in names:
+        folder = "/".join(name.parts[1:-1])
+        homes.setdefault(name.stem, {}).setdefault(folder, name)
+        if folder not in folders:
+            problems.append(f"{name}: its folder has no row in src/README.md")
+    for stem, places in sorted(homes.items()):
+        if len(places) > 1:
+            problems.append(f"one basename: {', '.join(map(str, places.values()))}")
+    for folder in folders:
+        if not any(folder == "/".join(name.parts[1:-1]) for name in names):
+            problems.append(f"src/README.md: '{folder}/' has no files")
+    headers = [p.relative_to(root) for p in files_of(root / "include")]
+    for header in headers:
+        if header.name not in owner:
+            problems.append(f"{header}: no row of src/README.md names it")
+    for header in sorted(set(owner) - {h.name for h in headers}):
+        problems.append(f"src/README.md: '{header}' is no public header")
+    known = [n for n in names if "/".join(n.parts[1:-1]) in folders]
+    for name in known + [h for h in headers if h.name in owner]:
+        problems.extend(check_includes(root, folders, owner, name))
+    return folders, names, headers, problems
+
+
+MAP = """| folder | what | public headers |
+|---|---|---|
+| `base/` | ground | `status.h` |
+| `model/` | above | |
+| `cli/` | top | |
+"""
+TREE = {
+    "src/README.md": MAP,
+    "src/base/mem.c": "#include <stdio.h>\n",
+    "src/base/mem.h": '#include "sproof/status.h"\n',
+    "src/model/model.c": '#include "base/mem.h"\n',
+    "src/model/model.h": "",
+    "src/cli/main.c": '#include "base/mem.h"\n',
+    "include/sproof/status.h": "",
+}
+PLANTED = [  # file, its new text (None: gone), what must be said
+    ("src/base/mem.c", '#include "model/model.h"\n', "stands below base/"),
+    ("include/sproof/status.h", '#include "model/model.h"\n', "stands below base/"),
+    ("src/base/mem.c", '  #  include "cli/main.c"\n', "stands below base/"),
+    ("src/cli/main.c", '#include "model/model.h"\n', "base/ only"),
+    ("src/model/mem.c", "", "one basename: src/base/mem.c, src/model/mem.c"),
+    ("src/model/model.c", '#include "mem.h"\n', "neither below src nor below include"),
+    ("src/other/other.c", "", "its folder has no row"),
+    ("src/loose.c", "", "its folder has no row"),
+    ("src/cli/main.c", None, "'cli/' has no files"),
+    ("include/sproof/extra.h", "", "no row of src/README.md names it"),
+    ("include/sproof/status.h", None, "is no public header"),
+    ("src/README.md", MAP + "| `base/` | again | |\n", "has two rows"),
+    ("src/README.md", MAP + "| `more/` | | `status.h` |\n", "is of base/ and more/"),
+]
+
+
+def said_of(change):
+    with tempfile.TemporaryDirectory() as directory:
+        root = pathlib.Path(directory)
+        for name, text in {**TREE, **change}.items():
+            if text is not None:
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+        return "\n".join(check(root)[3])
+
+
+def self_test():
+    failed = 0
+    if said := said_of({}):
+        print(f"a sound tree: {said}")
+        failed += 1
+    for name, text, expected in PLANTED:
+        said = said_of({name: text})
+        if expected not in said:
+            print(f"{name} = {text!r}: expected '{expected}', said '{said}'")
+            failed += 1
+    print(f"{len(PLANTED)} planted breaches, {failed} of the checks failed")
+    return failed > 0
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    folders, names, headers, problems = check(pathlib.Path(sys.argv[1]))
+    for problem in problems:
+        print(problem)
+    print(f"{len(names)} files in {len(folders)} folders, {len(headers)} public headers, "
+          f"{len(problems)} breaches")
+    return len(problems) > 0 or len(names) < 100
+
+
+if __name__ == "__main__":
+    sys.exit(main())
