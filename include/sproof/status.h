@@ -16,10 +16,12 @@ extern "C" {
 #define SPR_PRINTF(format_index, first_argument)
 #endif
 
+/* Every way a function can end; what it exits with is spr_exit_code's. */
 enum spr_status {
-    SPR_OK = 0,
+    SPR_OK = 0,        /* done: exit 0 */
     SPR_EGATE,         /* a gate the user set was not met: exit 1 */
     SPR_EINPUT,        /* usage, or an input missing, unreadable or wrong: exit 2 */
+    SPR_EWRONG,        /* a kernel of sproof's own computed a wrong result: exit 2 */
     SPR_EINCONCLUSIVE, /* too noisy to tell: exit 3 */
     SPR_EENVIRONMENT,  /* output cannot be written, a program is missing: exit 4 */
     SPR_ENOMEM,        /* out of memory: exit 4 */
@@ -44,6 +46,22 @@ enum spr_status spr_fail(struct spr_error *err, enum spr_status status, const ch
 #define spr_fail(err, status, ...) ((void)(spr_fail)(err, status, __VA_ARGS__), (status))
 #endif
 
+/* spr_fail for the one cause that needs no words of its own; returns SPR_ENOMEM. */
+enum spr_status spr_no_memory(struct spr_error *err);
+#ifdef __clang_analyzer__
+#define spr_no_memory(err) ((void)(spr_no_memory)(err), SPR_ENOMEM)
+#endif
+
+/* Returns from the calling function when a step failed. Only where the function owns nothing:
+ * elsewhere a status is kept and everything freed at the end. */
+#define SPR_TRY(step)                                                                         \
+    do {                                                                                      \
+        const enum spr_status spr_try = (step);                                               \
+        if (spr_try != SPR_OK) {                                                              \
+            return spr_try;                                                                   \
+        }                                                                                     \
+    } while (0)
+
 /* Like spr_fail, but adds a further line when an error of the same table is already there. */
 enum spr_status spr_fail_more(struct spr_error *err, enum spr_status status,
                               const char *format, ...) SPR_PRINTF(3, 4);
@@ -66,6 +84,24 @@ void spr_notes_free(struct spr_notes *notes);
 /* The candidate closest to `word` by edit distance, or NULL when none is close enough
  * to be worth offering. The list ends with NULL. */
 const char *spr_nearest(const char *word, const char *const *candidates);
+
+/* Bytes enough for a suggestion. */
+#define SPR_SUGGESTION_TEXT 256
+
+/* lead'NEAREST'? into text, "" when no candidate (NULL: there are none) is near: "; did you mean
+ * '4x4'?" behind what was expected. Returns text. */
+const char *spr_suggestion(const char *lead, const char *word, const char *const *candidates,
+                           char text[SPR_SUGGESTION_TEXT]);
+
+/* spr_fail with SPR_EINPUT for a word that is none of the candidates: the text, which says what
+ * was expected, and "; did you mean 'NEAREST'?" where one is near. */
+enum spr_status spr_fail_unknown(struct spr_error *err, const char *word,
+                                 const char *const *candidates, const char *format, ...)
+    SPR_PRINTF(4, 5);
+#ifdef __clang_analyzer__
+#define spr_fail_unknown(err, word, candidates, ...)                                          \
+    ((void)(spr_fail_unknown)(err, word, candidates, __VA_ARGS__), SPR_EINPUT)
+#endif
 
 #ifdef __cplusplus
 }

@@ -316,7 +316,7 @@ static enum spr_status prepare(struct evaluation *e)
     e->break_even = spr_calloc(batches * layers, sizeof *e->break_even);
     if (status == SPR_OK && (!a->dense || !a->dense_time_s || !a->results ||
                              !e->corner_dense_s || !e->break_even)) {
-        return spr_fail(e->err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(e->err);
     }
     e->corner_count = has_intervals(a->machine) ? 4 : 0;
     for (size_t c = 0; status == SPR_OK && c < e->corner_count; c++) {
@@ -376,7 +376,7 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
         result->batch = batch;
         result->layers = spr_calloc(layers, sizeof *result->layers);
         if (!result->layers) {
-            return spr_fail(e->err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(e->err);
         }
         enum spr_status status = evaluate_variant(e, result);
         if (status != SPR_OK) {

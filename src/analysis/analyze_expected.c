@@ -50,7 +50,7 @@ enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *e
     a->expected_dense = spr_calloc(count, sizeof *a->expected_dense);
     a->names = spr_calloc(1, sizeof *a->names);
     if (!a->expected_dense || !a->names) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (a->has_expected) {
         a->expected_isa = highest_isa(kernels);

@@ -54,7 +54,7 @@ static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
     size_t count = 0;
     struct ranked *ranked = spr_calloc(a->result_count, sizeof *ranked);
     if (!ranked) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (size_t i = 0; i < a->result_count; i++) {
         const struct spr_result *result = &a->results[i];

@@ -95,12 +95,12 @@ static enum spr_status prepare(struct reading *r, struct spr_error *err)
     r->times->dense_s = spr_calloc(network->layer_count, sizeof(double));
     r->times->sparse_s = spr_calloc(network->layer_count, sizeof(double));
     if (!r->times->dense_s || !r->times->sparse_s) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (size_t i = 0; i < network->layer_count; i++) {
         r->times->dense_s[i] = r->times->sparse_s[i] = (double)NAN;
         if (!spr_names_add(&r->names, network->layers[i].name, i)) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
     }
     return SPR_OK;

@@ -63,7 +63,7 @@ static void on_cell(void *data, size_t size, void *context)
         return;
     }
     if (!spr_grow(&r->text, &r->capacity, r->used + size + 1, 1)) {
-        r->status = spr_fail(r->table.err, SPR_ENOMEM, "out of memory");
+        r->status = spr_no_memory(r->table.err);
         return;
     }
     if (size > 0) {
@@ -193,7 +193,7 @@ static void feed_line(struct reader *r, char *line, size_t size)
     if (csv_parse(&r->parser, line, size, on_cell, on_row, r) != size && r->status == SPR_OK) {
         r->status =
             csv_error(&r->parser) == CSV_ENOMEM
-                ? spr_fail(r->table.err, SPR_ENOMEM, "out of memory")
+                ? spr_no_memory(r->table.err)
                 : spr_fail_more(r->table.err, SPR_EINPUT,
                                 "%s:%zu: a quote in the wrong place: expected RFC 4180 CSV, "
                                 "quotes around a whole cell and doubled inside it",
@@ -223,7 +223,7 @@ static void feed_file(struct reader *r, FILE *file)
             } else if (newline && used == 0) {
                 feed_line(r, from, size);
             } else if (!spr_grow(&line, &capacity, used + size, 1)) {
-                r->status = spr_fail(r->table.err, SPR_ENOMEM, "out of memory");
+                r->status = spr_no_memory(r->table.err);
             } else {
                 memcpy(line + used, from, size);
                 used += size;
@@ -301,7 +301,7 @@ enum spr_status spr_csv_read(const char *path, const char *const *columns, size_
     struct reader *r = spr_calloc(1, sizeof *r);
     int *position = spr_calloc(column_count, sizeof *position);
     if (!r || !position || csv_init(&r->parser, CSV_STRICT | CSV_STRICT_FINI) != 0) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
         goto out;
     }
     csv_set_realloc_func(&r->parser, resize);

@@ -122,7 +122,7 @@ enum spr_status spr_data_names(const char *kind, const char *suffix, char ***nam
         spr_data_free_names(*names, *count);
         *names = NULL;
         *count = 0;
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (*count > 1) {
         qsort(*names, *count, sizeof **names, by_text);

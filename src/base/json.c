@@ -41,7 +41,7 @@ static enum spr_status read_all(const char *path, char **text, size_t *size,
     }
     while (status == SPR_OK && got > 0) {
         if (!spr_grow(text, &capacity, used + 4096, 1)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+            status = spr_no_memory(err);
         } else if (used > FILE_MAX_BYTES) {
             status = spr_fail(err, SPR_EINPUT, "%s: larger than 1 GiB", path);
         } else {
@@ -93,8 +93,7 @@ enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
     }
     cJSON_Delete(*root);
     *root = NULL;
-    return ran_out ? spr_fail(err, SPR_ENOMEM, "out of memory")
-                   : syntax_error(path, text, at, size, err);
+    return ran_out ? spr_no_memory(err) : syntax_error(path, text, at, size, err);
 }
 
 enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)

@@ -9,6 +9,8 @@
 #include "base/mem.h"
 
 #undef spr_fail
+#undef spr_no_memory
+#undef spr_fail_unknown
 enum spr_status spr_fail(struct spr_error *err, enum spr_status status, const char *format,
                          ...)
 {
@@ -20,6 +22,11 @@ enum spr_status spr_fail(struct spr_error *err, enum spr_status status, const ch
         err->status = status;
     }
     return status;
+}
+
+enum spr_status spr_no_memory(struct spr_error *err)
+{
+    return spr_fail(err, SPR_ENOMEM, "out of memory");
 }
 
 enum spr_status spr_fail_more(struct spr_error *err, enum spr_status status,
@@ -52,6 +59,7 @@ int spr_exit_code(enum spr_status status)
     case SPR_EGATE:
         return 1;
     case SPR_EINPUT:
+    case SPR_EWRONG:
         return 2;
     case SPR_EINCONCLUSIVE:
         return 3;
@@ -145,4 +153,27 @@ const char *spr_nearest(const char *word, const char *const *candidates)
     }
     size_t limit = length <= 4 ? 2 : 3;
     return best_distance <= limit && best_distance < length ? best : NULL;
+}
+
+const char *spr_suggestion(const char *lead, const char *word, const char *const *candidates,
+                           char text[SPR_SUGGESTION_TEXT])
+{
+    const char *near = candidates ? spr_nearest(word, candidates) : NULL;
+    text[0] = '\0';
+    if (near) {
+        snprintf(text, SPR_SUGGESTION_TEXT, "%s%.200s'?", lead, near);
+    }
+    return text;
+}
+
+enum spr_status spr_fail_unknown(struct spr_error *err, const char *word,
+                                 const char *const *candidates, const char *format, ...)
+{
+    char expected[2048], suggestion[SPR_SUGGESTION_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(expected, sizeof expected, format, arguments);
+    va_end(arguments);
+    return spr_fail(err, SPR_EINPUT, "%s%s", expected,
+                    spr_suggestion("; did you mean '", word, candidates, suggestion));
 }

@@ -117,7 +117,7 @@ static enum spr_status add_pattern(struct work *w, const struct spr_pattern *pat
     struct spr_pattern *more =
         spr_reallocarray(w->patterns, w->pattern_count + 1, sizeof *more);
     if (!more) {
-        return spr_fail(w->err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(w->err);
     }
     w->patterns = more;
     if (first) {
@@ -244,7 +244,7 @@ static enum spr_status work_through(struct work *w)
         w->reason = spr_calloc(w->weights.weight_count + 1, sizeof *w->reason);
         status = w->energy && w->reason ? spr_prune(&w->weights, &w->prune, &w->progress,
                                                     w->energy, w->reason, w->err)
-                                        : spr_fail(w->err, SPR_ENOMEM, "out of memory");
+                                        : spr_no_memory(w->err);
     }
     status = status ? status : count(w);
     status = status ? status : count_detected(w);

@@ -279,10 +279,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (strcmp(what, "kernels") == 0) {
         return list_kernels(cli, err);
     }
-    const char *near = spr_nearest(what, kinds);
-    return spr_fail(err, SPR_EINPUT,
-                    "list '%.40s': expected patterns, machines, models or kernels%s%s%s", what,
-                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail_unknown(err, what, kinds,
+                            "list '%.40s': expected patterns, machines, models or kernels",
+                            what);
 }
 
 static const enum option options[] = {OPT_COUNT};

@@ -39,7 +39,7 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
     const struct spr_result *result;
     struct spr_plot_files *files = spr_calloc(1, sizeof *files);
     if (!files) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = cli_batch_index(
         &evaluated->record.options, args->value[OPT_BATCH], &request->batch_index, err);
@@ -73,7 +73,7 @@ static enum spr_status draw_error(struct cli *cli, const struct args *args,
     }
     struct spr_plot_files *files = spr_calloc(1, sizeof *files);
     if (!files) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = spr_validation_read(path, &validation, err);
     if (status == SPR_OK) {

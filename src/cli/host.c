@@ -95,8 +95,8 @@ static enum spr_status find_tuned(struct cli *cli, struct spr_machine *machine,
                                   struct spr_error *err)
 {
     cli->tuned = spr_calloc(1, sizeof *cli->tuned);
-    enum spr_status status = cli->tuned ? spr_tuned_read(cli->tuned, &cli->notes, err)
-                                        : spr_fail(err, SPR_ENOMEM, "out of memory");
+    enum spr_status status =
+        cli->tuned ? spr_tuned_read(cli->tuned, &cli->notes, err) : spr_no_memory(err);
     if (status != SPR_OK) {
         spr_machine_free(machine);
     }

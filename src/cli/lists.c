@@ -57,7 +57,7 @@ static enum spr_status add_pattern(const char *part, void *context, struct spr_e
         }
     }
     if (!spr_grow(&list->items, &list->capacity, list->count + 1, sizeof pattern)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     list->items[list->count++] = pattern;
     return SPR_OK;
@@ -94,7 +94,7 @@ static enum spr_status add_sparsity_value(struct number_list *list, double value
         return spr_fail(err, SPR_EINPUT, "--sparsity: more than %d values", LIST_MAX);
     }
     if (!spr_grow(&list->items, &list->capacity, list->count + 1, sizeof value)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     list->items[list->count++] = value;
     return SPR_OK;
@@ -337,9 +337,8 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
                                 : " or ",
                  names[i]);
     }
-    const char *near = spr_nearest(text, names);
-    return spr_fail(err, SPR_EINPUT, "--%s: '%.40s': expected %s%s%s%s", option, text, list,
-                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail_unknown(err, text, names, "--%s: '%.40s': expected %s", option, text,
+                            list);
 }
 
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err)

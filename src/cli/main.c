@@ -20,6 +20,7 @@ const struct verb *const *cli_verbs(void)
 static const struct verb *find_verb(const char *name, struct spr_error *err)
 {
     const char *names[16];
+    char suggestion[SPR_SUGGESTION_TEXT];
     size_t count = 0;
     for (const struct verb *const *verb = cli_verbs(); *verb; verb++) {
         if (strcmp((*verb)->name, name) == 0) {
@@ -28,9 +29,8 @@ static const struct verb *find_verb(const char *name, struct spr_error *err)
         names[count++] = (*verb)->name;
     }
     names[count] = NULL;
-    const char *near = spr_nearest(name, names);
-    spr_fail(err, SPR_EINPUT, "unknown verb '%.40s'%s%s%s: see sproof help", name,
-             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    spr_fail(err, SPR_EINPUT, "unknown verb '%.40s'%s: see sproof help", name,
+             spr_suggestion("; did you mean '", name, names, suggestion));
     return NULL;
 }
 

@@ -100,7 +100,7 @@ static enum spr_status unknown(const struct verb *verb, const char *text,
                                struct spr_error *err)
 {
     const char *names[OPT_COUNT + 1];
-    char bare[64];
+    char bare[64], suggestion[SPR_SUGGESTION_TEXT];
     size_t count = 0;
     for (int i = 0; i < OPT_COUNT; i++) {
         if (allowed(verb, i)) {
@@ -109,10 +109,9 @@ static enum spr_status unknown(const struct verb *verb, const char *text,
     }
     names[count] = NULL;
     snprintf(bare, sizeof bare, "%.*s", (int)strcspn(text, "="), text);
-    const char *near = spr_nearest(bare + strspn(bare, "-"), names);
-    return spr_fail(err, SPR_EINPUT, "unknown option '%.60s' of %s%s%s%s: see sproof help %s",
-                    bare, verb->name, near ? "; did you mean '--" : "", near ? near : "",
-                    near ? "'?" : "", verb->name);
+    spr_suggestion("; did you mean '--", bare + strspn(bare, "-"), names, suggestion);
+    return spr_fail(err, SPR_EINPUT, "unknown option '%.60s' of %s%s: see sproof help %s",
+                    bare, verb->name, suggestion, verb->name);
 }
 
 /* The option of an argument and, in *value, what stands behind '=' or the letter. */

@@ -156,19 +156,14 @@ static bool has_variant(const struct spr_network *network, const char *name)
 static enum spr_status unknown_variant(const struct spr_network *network, const char *name,
                                        struct spr_error *err)
 {
-    const char *near = NULL;
     const char **names = spr_calloc(network->variant_count + 1, sizeof *names);
     for (size_t i = 0; names && i < network->variant_count; i++) {
         names[i] = network->variants[i].name;
     }
-    if (names) {
-        near = spr_nearest(name, names);
-    }
-    enum spr_status status = spr_fail(
-        err, SPR_EINPUT,
-        "unknown variant '%.80s': expected one of the record's %zu, or PATTERN@SPARSITY%s%s%s",
-        name, network->variant_count, near ? "; did you mean '" : "", near ? near : "",
-        near ? "'?" : "");
+    enum spr_status status = spr_fail_unknown(
+        err, name, names,
+        "unknown variant '%.80s': expected one of the record's %zu, or PATTERN@SPARSITY", name,
+        network->variant_count);
     spr_free(names);
     return status;
 }
@@ -192,7 +187,7 @@ static enum spr_status add_point(struct cli_evaluated *e, const char *name,
         e->record.network.variants[before].name =
             spr_arena_text(&e->record.network.arena, name, strlen(name));
         if (!e->record.network.variants[before].name) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
     }
     return status ? status

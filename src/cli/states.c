@@ -20,7 +20,7 @@ enum spr_status cli_read_states(const char *path, const int64_t shape[2], float 
     }
     if (status == SPR_OK) {
         *states = spr_calloc((size_t)(shape[0] * shape[1]), sizeof **states);
-        status = *states ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = *states ? SPR_OK : spr_no_memory(err);
     }
     if (status == SPR_OK) {
         spr_weight_values(w, 0, w->m, *states);

@@ -207,15 +207,13 @@ static enum spr_status read_checkpoint(struct validate_work *w, const char *path
         return spr_fail(w->err, SPR_EINPUT, "%s: weights end to end: expected --tokens N",
                         path);
     }
-    enum spr_status status = cli_tokens(tokens, &options.tokens, w->err);
-    status = status ? status
-                    : spr_weights_read(path, &options, &w->weights, &w->cli->notes, w->err);
-    status =
-        status ? status : spr_weights_network(&w->weights, path, &w->record.network, w->err);
+    SPR_TRY(cli_tokens(tokens, &options.tokens, w->err));
+    SPR_TRY(spr_weights_read(path, &options, &w->weights, &w->cli->notes, w->err));
+    SPR_TRY(spr_weights_network(&w->weights, path, &w->record.network, w->err));
     w->record.options.dtype = SPR_F32;
     w->record.options.batches[0] = 1;
     w->record.options.batch_count = 1;
-    return status ? status : hash_model(w, path);
+    return hash_model(w, path);
 }
 
 static enum spr_status read_states(struct validate_work *w)
@@ -227,7 +225,7 @@ static enum spr_status read_states(struct validate_work *w)
     }
     if (status == SPR_OK && value[OPT_OUTPUT_STATES]) {
         w->output = spr_calloc((size_t)(w->shape[0] * w->shape[1]), sizeof *w->output);
-        status = w->output ? SPR_OK : spr_fail(w->err, SPR_ENOMEM, "out of memory");
+        status = w->output ? SPR_OK : spr_no_memory(w->err);
     }
     return status;
 }
@@ -331,7 +329,7 @@ static enum spr_status read_mask_patterns(struct validate_work *w)
             continue;
         }
         if (!spr_grow(&w->patterns, &capacity, w->pattern_count + 1, sizeof *w->patterns)) {
-            return spr_fail(w->err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(w->err);
         }
         w->patterns[w->pattern_count++] = *pattern;
     }

@@ -18,11 +18,6 @@ const char *spr_verdict_name(enum spr_verdict verdict)
     return names[verdict];
 }
 
-static enum spr_status no_memory(struct spr_error *err)
-{
-    return spr_fail(err, SPR_ENOMEM, "out of memory");
-}
-
 /* Adds the draws of one measurement's median. */
 static bool draw(const struct spr_measurement *m, double sign, uint64_t *state,
                  double sums[SPR_BOOTSTRAP_DRAWS], double *log_median)
@@ -191,7 +186,7 @@ static enum spr_status judge_all(struct spr_comparison *c, struct spr_error *err
     }
     spr_free(mean);
     if (!done) {
-        return no_memory(err);
+        return spr_no_memory(err);
     }
     qsort(c->rows, c->row_count, sizeof *c->rows, by_concern);
     c->verdict = overall(c);

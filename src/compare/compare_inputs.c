@@ -188,7 +188,7 @@ static void note_all(struct spr_comparison *c, const char *kind, size_t count)
 
 /* The point of the new record, or NULL when there is none or it has a partner already. */
 static const struct spr_timing *take(struct matching *m, const struct spr_names *names,
-                                    const char *key)
+                                     const char *key)
 {
     size_t at = spr_names_find(names, key);
     if (at == SIZE_MAX || m->taken[at]) {
@@ -265,5 +265,5 @@ enum spr_status spr_compare_match(struct spr_comparison *c, struct spr_error *er
     spr_names_free(&m.exact);
     spr_names_free(&m.loose);
     spr_free(m.taken);
-    return done ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return done ? SPR_OK : spr_no_memory(err);
 }

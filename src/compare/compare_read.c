@@ -14,16 +14,11 @@
 #define PART "\x1f"
 #define KEY_MAX 4096
 
-static enum spr_status no_memory(struct spr_error *err)
-{
-    return spr_fail(err, SPR_ENOMEM, "out of memory");
-}
-
 static enum spr_status add(struct spr_timings *points, const struct spr_timing *point,
                            struct spr_error *err)
 {
     if (!spr_grow(&points->points, &points->capacity, points->count + 1, sizeof *point)) {
-        return no_memory(err);
+        return spr_no_memory(err);
     }
     points->points[points->count++] = *point;
     return SPR_OK;
@@ -44,29 +39,29 @@ static enum spr_status set_keys(struct spr_timings *points, struct spr_timing *p
         used = used < KEY_MAX ? used : KEY_MAX - 1;
     }
     p->key = spr_arena_text(&points->record.arena, key, (size_t)used);
-    return p->key && p->loose_key ? SPR_OK : no_memory(err);
+    return p->key && p->loose_key ? SPR_OK : spr_no_memory(err);
 }
 
-static enum spr_status add_case(struct spr_timings *points, const struct spr_validation_case *c,
-                                struct spr_error *err)
+static enum spr_status add_case(struct spr_timings *points,
+                                const struct spr_validation_case *c, struct spr_error *err)
 {
     char shape[128];
     struct spr_timing p = {.layer = c->layer,
-                          .variant = c->variant,
-                          .sparsity = c->sparsity,
-                          .n = (double)c->n,
-                          .time_s = c->measured.median_s,
-                          .dense_time_s = c->dense.measured.median_s,
-                          .speedup = c->measured_speedup,
-                          .measured = true,
-                          .real_mask = c->real_mask,
-                          .isa = c->isa,
-                          .threads = c->threads,
-                          .residency = c->residency,
-                          .inconclusive = c->inconclusive,
-                          .samples = c->measured,
-                          .dense_samples = c->dense.measured,
-                          .dense_kernel = c->dense.kernel};
+                           .variant = c->variant,
+                           .sparsity = c->sparsity,
+                           .n = (double)c->n,
+                           .time_s = c->measured.median_s,
+                           .dense_time_s = c->dense.measured.median_s,
+                           .speedup = c->measured_speedup,
+                           .measured = true,
+                           .real_mask = c->real_mask,
+                           .isa = c->isa,
+                           .threads = c->threads,
+                           .residency = c->residency,
+                           .inconclusive = c->inconclusive,
+                           .samples = c->measured,
+                           .dense_samples = c->dense.measured,
+                           .dense_kernel = c->dense.kernel};
     (void)spr_pattern_text(&c->pattern, p.pattern);
     /* On a GPU a product may be there twice: by sproof's kernel and by a library's. */
     const char *whose = c->isa != SPR_ISA_CUDA               ? ""
@@ -74,8 +69,8 @@ static enum spr_status add_case(struct spr_timings *points, const struct spr_val
                                                              : " library";
     snprintf(shape, sizeof shape, "%lld %lld %lld %s%s", (long long)c->m, (long long)c->k,
              (long long)c->n, c->real_mask ? "real" : "random", whose);
-    enum spr_status status = set_keys(points, &p, shape, err);
-    return status ? status : add(points, &p, err);
+    SPR_TRY(set_keys(points, &p, shape, err));
+    return add(points, &p, err);
 }
 
 /* The figures that a variant and a layer of one have alike. */
@@ -157,7 +152,7 @@ static enum spr_status read_validation(struct spr_timings *points, const spr_jso
 }
 
 enum spr_status spr_timings_read(const char *path, bool layers, struct spr_timings *points,
-                                struct spr_error *err)
+                                 struct spr_error *err)
 {
     spr_json *root;
     *points = (struct spr_timings){.path = path};

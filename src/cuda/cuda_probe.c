@@ -373,7 +373,7 @@ enum spr_status spr_cuda_probe_write(FILE *file, const struct spr_cuda_probe *pr
 {
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, 3);
     spr_machine_to_json(out, NULL, &probe->machine);

@@ -53,7 +53,7 @@ struct predicted {
 
 static enum spr_status no_memory(const struct run *run)
 {
-    return spr_fail(run->err, SPR_ENOMEM, "out of memory");
+    return spr_no_memory(run->err);
 }
 
 static const char *keep(const struct run *run, const char *text)
@@ -224,11 +224,9 @@ static enum spr_status make_dense(struct run *run, const struct spr_planned *pla
                                         run->dtype,
                                         spr_seed(run->options->seed, "x", planned),
                                         NULL};
-    enum spr_status status =
-        spr_gpu_case_make(run->gpu, &operands, &run->dense_case, run->err);
+    SPR_TRY(spr_gpu_case_make(run->gpu, &operands, &run->dense_case, run->err));
     run->shape = planned->shape;
-    return status ? status
-                  : make_product(run, run->dense_case, SPR_GPU_CUBLASLT, 0, &run->dense);
+    return make_product(run, run->dense_case, SPR_GPU_CUBLASLT, 0, &run->dense);
 }
 
 static enum spr_status keep_measured(const struct run *run, const struct product *product,

@@ -73,7 +73,7 @@ template <class Body> enum spr_status guarded(struct spr_error *err, Body body)
     } catch (const Failure &failure) {
         return spr_fail(err, failure.status, "%s", failure.text);
     } catch (const std::bad_alloc &) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
 }
 

@@ -36,7 +36,7 @@ enum spr_status spr_encoder_vectors_make(const struct spr_encoder_shape *shape,
     const size_t hidden = (size_t)shape->hidden, wide = (size_t)shape->intermediate;
     float *at = spr_calloc(9 * hidden + wide, sizeof *at);
     if (!at) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (int p = 0; p < SPR_PRODUCTS; p++) {
         vectors->bias[p] = at;
@@ -84,7 +84,7 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     e->memory = spr_aligned_alloc(CACHE_LINE, bytes);
     enum spr_status status = SPR_OK;
     if (!e->layer || !e->head || !e->memory) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     char *at = e->memory;
     for (int t = 0; t < threads && status == SPR_OK; t++) {

@@ -76,7 +76,7 @@ static enum spr_status check_linear(struct check *c, int64_t layer, int product,
     double *sums = spr_calloc((size_t)(2 * SAMPLES * c->n), sizeof *sums);
     enum spr_status status =
         sums ? spr_encoder_matrix(c->source, &choice, layer, product, &matrix, &cells, err)
-             : spr_fail(err, SPR_ENOMEM, "out of memory");
+             : spr_no_memory(err);
     if (status == SPR_OK) {
         spr_encoder_linear(c->encoder, layer, product);
         for (int i = 0; i < SAMPLES; i++) {
@@ -144,7 +144,7 @@ static enum spr_status check_attention(struct check *c, int64_t layer, struct sp
     const int64_t tokens = c->encoder->shape.tokens;
     double *scores = spr_calloc((size_t)tokens, sizeof *scores);
     if (!scores) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (int i = 0; i < 3; i++) {
         memcpy(c->copies[i], from[i], bytes);
@@ -256,7 +256,7 @@ enum spr_status spr_encoder_check(struct spr_encoder *encoder,
     const size_t hidden = (size_t)(shape->hidden * spr_encoder_columns(shape));
     const size_t wide = (size_t)(shape->intermediate * spr_encoder_columns(shape));
     float *room = spr_calloc(3 * hidden + (wide > hidden ? wide : hidden), sizeof *room);
-    enum spr_status status = room ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    enum spr_status status = room ? SPR_OK : spr_no_memory(err);
     for (int i = 0; i < 3 && room; i++) {
         c.copies[i] = room + (size_t)i * hidden;
     }

@@ -193,7 +193,7 @@ enum spr_status spr_encoder_source_make(const struct spr_network *network,
     s->vectors = spr_calloc((size_t)s->shape.layers, sizeof *s->vectors);
     if (!s->product || !s->vectors) {
         spr_encoder_source_free(s);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = SPR_OK;
     for (size_t i = 0; i < network->layer_count && status == SPR_OK; i++) {
@@ -255,7 +255,7 @@ static enum spr_status real_matrix(const struct spr_weight *w, bool dense,
     float *row = spr_calloc((size_t)w->k, sizeof *row);
     size_t nnz = 0;
     if (!row) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (int64_t i = 0; i < w->m; i++) {
         spr_weight_values(w, i, 1, row);

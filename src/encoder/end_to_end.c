@@ -50,7 +50,7 @@ static enum spr_status prune(struct spr_encoder_trial *r, const struct spr_varia
     const char **reason = spr_calloc(weights->weight_count, sizeof *reason);
     enum spr_status status = energy && reason
                                  ? spr_prune(weights, &options, NULL, energy, reason, err)
-                                 : spr_fail(err, SPR_ENOMEM, "out of memory");
+                                 : spr_no_memory(err);
     spr_free(energy);
     spr_free(reason);
     return status;
@@ -103,7 +103,7 @@ static enum spr_status make_entry(struct spr_encoder_trial *r,
     entry->cells = spr_calloc((size_t)shape->layers, sizeof *entry->cells);
     enum spr_status status =
         entry->cells ? spr_encoder_make(shape, o->isa, o->threads, &entry->encoder, err)
-                     : spr_fail(err, SPR_ENOMEM, "out of memory");
+                     : spr_no_memory(err);
     entry->encoder.vectors = r->source.vectors;
     entry->encoder.input = r->input;
     entry->encoder.clock_s = r->clock_s;
@@ -134,7 +134,7 @@ static enum spr_status make_input(struct spr_encoder_trial *r, struct spr_error 
     uint64_t random = o->seed;
     r->input = spr_calloc((size_t)(hidden * spr_encoder_columns(shape)), sizeof *r->input);
     if (!r->input) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (int64_t j = 0; j < shape->tokens; j++) {
         for (int64_t i = 0; i < hidden; i++) {
@@ -204,7 +204,7 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
     struct spr_subject *subjects = spr_calloc(r->count + 1, sizeof *subjects);
     struct spr_measurement hops = {0};
     int threads = o->threads;
-    enum spr_status status = subjects ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    enum spr_status status = subjects ? SPR_OK : spr_no_memory(err);
     for (size_t i = 0; i < r->count && subjects; i++) {
         subjects[i] = (struct spr_subject){
             .run = run_entry, .context = &r->entry[i], .result = &cases[i].measured};
@@ -293,7 +293,7 @@ static enum spr_status run_all(struct spr_encoder_trial *r, struct spr_error *er
     enum spr_status status = make_input(r, err);
     r->entry = spr_calloc(r->count, sizeof *r->entry);
     if (status == SPR_OK && (!cases || !r->entry)) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
         const struct spr_variant *variant = i ? &r->network->variants[i - 1] : NULL;
@@ -304,7 +304,7 @@ static enum spr_status run_all(struct spr_encoder_trial *r, struct spr_error *er
             .sparsity = variant ? variant->sparsity : 0};
         status = cases[i].variant
                      ? make_entry(r, variant, &r->entry[i], &cases[i].max_error_ratio, err)
-                     : spr_fail(err, SPR_ENOMEM, "out of memory");
+                     : spr_no_memory(err);
         if (status == SPR_OK) {
             cases[i].weight_bytes = r->entry[i].weight_bytes;
             spr_encoder_predict(r, &r->entry[i], &cases[i]);

@@ -199,7 +199,7 @@ enum spr_status spr_tuned_keep(struct spr_tuned *tuned, const struct spr_expecte
         }
     }
     if (!spr_grow(&tuned->plan, &tuned->capacity, tuned->count + 1, sizeof *tuned->plan)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     tuned->plan[tuned->count++] = kept;
     return SPR_OK;

@@ -93,7 +93,7 @@ enum spr_status spr_tuned_read_file(const char *path, struct spr_tuned *tuned,
                 spr_fail(err, SPR_EINPUT, "%s: plans: expected at most %d", path, PLANS_MAX);
         } else if (!spr_grow(&tuned->plan, &tuned->capacity, tuned->count + 1,
                              sizeof *tuned->plan)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+            status = spr_no_memory(err);
         } else {
             status = read_plan(path, tuned->count, i, &tuned->plan[tuned->count], err);
             tuned->count += status == SPR_OK;
@@ -113,13 +113,13 @@ enum spr_status spr_tuned_read(struct spr_tuned *tuned, struct spr_notes *notes,
     char path[SPR_CACHE_PATH];
     struct spr_error why = {0};
     *tuned = (struct spr_tuned){0};
-    if ((wanted && strcmp(wanted, "off") == 0) || !spr_cache_path("tuned.json", path, sizeof path) ||
-        access(path, F_OK) != 0) {
+    if ((wanted && strcmp(wanted, "off") == 0) ||
+        !spr_cache_path("tuned.json", path, sizeof path) || access(path, F_OK) != 0) {
         return SPR_OK;
     }
     enum spr_status status = spr_tuned_read_file(path, tuned, &why);
     if (status == SPR_ENOMEM) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (status != SPR_OK) {
         spr_note(notes, "tuned plans are left out: %.400s", why.text);
@@ -153,7 +153,7 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
     char identity[SPR_CPU_IDENTITY];
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_cache_identity(identity);
     spr_emit_begin(out, file, 2);

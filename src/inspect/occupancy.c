@@ -199,7 +199,7 @@ static enum spr_status inspect_weight(const struct spr_inspection *in,
     enum spr_status status = SPR_OK;
     if (!c.bits || !c.touched || !c.detector ||
         !make_tallies(&c, in->patterns, in->pattern_count, &arena)) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     } else {
         memset(c.touched, 0, (size_t)row_bytes);
         status = count_rows(&c, stripe, progress, err);
@@ -224,7 +224,7 @@ enum spr_status spr_inspect(const struct spr_weights *weights,
     in->occupancy =
         spr_calloc((weights->weight_count + 1) * (pattern_count + 1), sizeof *in->occupancy);
     if (!in->layer || !in->occupancy) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     for (size_t i = 0; i < weights->weight_count; i++) {
         all += (double)weights->weight[i].m * (double)weights->weight[i].k;

@@ -116,12 +116,12 @@ static enum spr_status find_cut(struct pruning *p, size_t begin, size_t end, dou
                                 struct spr_error *err)
 {
     double left;
-    enum spr_status status = count_norms(p, begin, end, -1, err);
+    SPR_TRY(count_norms(p, begin, end, -1, err));
     uint32_t upper = find_bucket(p, kept, &left);
-    status = status ? status : count_norms(p, begin, end, (int64_t)upper, err);
+    SPR_TRY(count_norms(p, begin, end, (int64_t)upper, err));
     uint32_t lower = find_bucket(p, left, &p->ties);
     p->cut = upper << 16 | lower;
-    return status;
+    return SPR_OK;
 }
 
 static void keep_cell(const struct spr_weight *w, uint64_t *keep, int64_t row, int64_t column,
@@ -255,7 +255,7 @@ static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_
     if (!keep || !kept) {
         spr_free(keep);
         spr_free(kept);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (kind == SPR_CLASS_NM) {
         select_groups(p, w, keep, kept);
@@ -310,7 +310,7 @@ static enum spr_status prepare(struct pruning *p, struct spr_error *err)
     p->sums = spr_calloc((size_t)widest, sizeof *p->sums);
     p->bucket = spr_calloc(BUCKETS, sizeof *p->bucket);
     if (!p->values || !p->norms || !p->sums || !p->bucket) {
-        (void)spr_fail(err, SPR_ENOMEM, "out of memory");
+        (void)spr_no_memory(err);
         return SPR_ENOMEM;
     }
     return SPR_OK;

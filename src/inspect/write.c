@@ -74,7 +74,7 @@ static enum spr_status make_header(const struct spr_weights *weights, char **tex
         made = fclose(memory) == 0 && made;
     }
     spr_free(out);
-    return made ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return made ? SPR_OK : spr_no_memory(err);
 }
 
 /* Element e of a tensor belongs to this row and column of its weight. */
@@ -130,8 +130,8 @@ enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
         }
     }
     unsigned char *buffer = spr_calloc(COPY_BYTES, 1);
-    enum spr_status status = buffer ? make_header(weights, &header, &size, err)
-                                    : spr_fail(err, SPR_ENOMEM, "out of memory");
+    enum spr_status status =
+        buffer ? make_header(weights, &header, &size, err) : spr_no_memory(err);
     for (int i = 0; i < 8 && status == SPR_OK; i++) {
         fputc((int)((uint64_t)size >> (8 * i) & 0xFF), file);
     }
@@ -180,7 +180,7 @@ enum spr_status spr_mask_write(FILE *file, const struct spr_inspected *layer,
     const struct spr_weight *w = layer->weight;
     uint64_t *bits = spr_calloc((size_t)((w->k + 63) / 64), sizeof *bits);
     if (!bits) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     fprintf(file, "%lld, %lld, %.0f\n", (long long)w->m, (long long)w->k, layer->nnz);
     write_offsets(file, w, bits, false);

@@ -400,7 +400,7 @@ static enum spr_status fill(struct packer *p, struct order *order, struct spr_pa
     packed->bytes = place(&p->out, NULL);
     packed->block = spr_aligned_alloc(ALIGNMENT, packed->bytes);
     if (!packed->block) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     memset(packed->block, 0, packed->bytes);
     place(&p->out, packed->block);
@@ -412,7 +412,7 @@ static enum spr_status fill(struct packer *p, struct order *order, struct spr_pa
             ALIGNMENT, aligned((size_t)(p->plan->n * p->plan->k) * sizeof *packed->inputs));
         if (!packed->inputs) {
             spr_packed_free(packed);
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
     }
     return SPR_OK;
@@ -437,7 +437,7 @@ enum spr_status spr_pack(const struct spr_plan *plan, const struct spr_matrix *m
     struct order *order = NULL;
     enum spr_status status = SPR_OK;
     if (!prepare(&p) || !(order = spr_calloc((size_t)p.units, sizeof *order))) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     } else {
         status = fill(&p, order, packed, err);
     }

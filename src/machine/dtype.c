@@ -33,9 +33,7 @@ enum spr_status spr_dtype_parse(const char *text, enum spr_dtype *dtype, struct 
             return SPR_OK;
         }
     }
-    const char *near = spr_nearest(text, names);
-    return spr_fail(err, SPR_EINPUT,
-                    "unknown dtype '%.40s': expected f64, f32, tf32, f16, bf16, fp8 or "
-                    "i8%s%s%s",
-                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail_unknown(
+        err, text, names,
+        "unknown dtype '%.40s': expected f64, f32, tf32, f16, bf16, fp8 or i8", text);
 }

@@ -61,7 +61,7 @@ static enum spr_status copy_text(struct place *at, const spr_json *item, const c
     if (source) {
         char *copy = spr_arena_text(&at->machine->arena, source, strlen(source));
         if (!copy) {
-            return spr_fail(at->err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(at->err);
         }
         /* Texts are printed: a terminal must not act on them. */
         for (char *c = copy; *c; c++) {
@@ -373,10 +373,9 @@ static enum spr_status read_rest(struct place *at, const spr_json *root)
     }
     (void)spr_json_bool(probed, &machine->probed);
     (void)spr_json_bool(spr_json_get(root, "host"), &machine->host);
-    enum spr_status status =
-        copy_text(at, spr_json_get(root, "description"), &machine->description);
-    status = status ? status : copy_text(at, spr_json_get(root, "kind"), &machine->kind);
-    return status ? status : read_number(at, root, "overhead_s", &machine->overhead_s);
+    SPR_TRY(copy_text(at, spr_json_get(root, "description"), &machine->description));
+    SPR_TRY(copy_text(at, spr_json_get(root, "kind"), &machine->kind));
+    return read_number(at, root, "overhead_s", &machine->overhead_s);
 }
 
 /* What the probe found of the kernels; null where nothing was probed. */
@@ -391,8 +390,7 @@ static enum spr_status read_kernels(struct place *at, const spr_json *root)
         spr_tiles_from_json(kernels, at->file, "kernels", &rates, at->err);
     if (status == SPR_OK) {
         at->machine->kernels = spr_tiles_keep(&at->machine->arena, &rates, SPR_ISA_COUNT, 0);
-        status =
-            at->machine->kernels ? status : spr_fail(at->err, SPR_ENOMEM, "out of memory");
+        status = at->machine->kernels ? status : spr_no_memory(at->err);
     }
     spr_tiles_free(&rates);
     return status;
@@ -411,7 +409,7 @@ enum spr_status spr_machine_from_json(const spr_json *root, const char *file,
     status = status ? status : read_kernels(&at, root);
     if (status == SPR_OK) {
         machine->path = spr_arena_text(&machine->arena, file, strlen(file));
-        status = machine->path ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = machine->path ? SPR_OK : spr_no_memory(err);
     }
     if (status != SPR_OK) {
         spr_machine_free(machine);

@@ -24,12 +24,11 @@ static enum spr_status unknown_machine(const char *name, struct spr_error *err)
             used += (size_t)snprintf(list + used, sizeof list - used, ", %s", names[i]);
         }
     }
-    const char *near = spr_nearest(name, candidates);
-    status = spr_fail(err, SPR_EINPUT,
-                      "unknown machine '%.80s': expected a file (with '/' or ending in .json) "
-                      "or one of %s%s%s%s",
-                      name, list, near ? "; did you mean '" : "", near ? near : "",
-                      near ? "'?" : "");
+    status =
+        spr_fail_unknown(err, name, candidates,
+                         "unknown machine '%.80s': expected a file (with '/' or ending in "
+                         ".json) or one of %s",
+                         name, list);
     spr_data_free_names(names, count);
     return status;
 }
@@ -46,8 +45,9 @@ enum spr_status spr_machine_find(const char *name_or_path, struct spr_machine *m
         return spr_machine_read(name_or_path, machine, err);
     }
     if (strcmp(name_or_path, "host") == 0) {
-        return spr_fail(err, SPR_EINPUT, "machine 'host': expected a name or a file: this "
-                                         "machine is probed, not read");
+        return spr_fail(err, SPR_EINPUT,
+                        "machine 'host': expected a name or a file: this "
+                        "machine is probed, not read");
     }
     if (*name_or_path && spr_data_find("machines", name_or_path, ".json", path)) {
         return spr_machine_read(path, machine, err);

@@ -207,8 +207,8 @@ static enum spr_status read_function(const struct place *at, const spr_json *obj
     if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &function->isa)) {
         return bad(at, "isa", "scalar, neon, avx2 or avx512");
     }
-    enum spr_status status = read_count(at, object, "threads", 1, &function->threads);
-    return status ? status : read_sweep(at, object, "element", &function->element);
+    SPR_TRY(read_count(at, object, "threads", 1, &function->threads));
+    return read_sweep(at, object, "element", &function->element);
 }
 
 /* Absent in machines that were written before there were any. */
@@ -226,7 +226,7 @@ static enum spr_status read_functions(struct place *at, const spr_json *list, co
         }
         if (!spr_grow(&rates->functions, &capacity, rates->function_count + 1,
                       sizeof *rates->functions)) {
-            return spr_fail(at->err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(at->err);
         }
         status = read_function(at, item, &rates->functions[rates->function_count]);
         rates->function_count += status == SPR_OK;
@@ -259,7 +259,7 @@ enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, co
             return bad(&at, "tiles", "at most 65536 tiles");
         }
         if (!spr_grow(&rates->tiles, &capacity, rates->count + 1, sizeof *rates->tiles)) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
         status = read_tile(&at, item, &rates->tiles[rates->count]);
         rates->count += status == SPR_OK;

@@ -27,7 +27,7 @@ enum spr_status spr_matrix_alloc(struct spr_matrix *matrix, int64_t m, int64_t k
     matrix->value = spr_calloc(nnz, sizeof *matrix->value);
     if (!matrix->row || !matrix->column || !matrix->value) {
         spr_matrix_free(matrix);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     return SPR_OK;
 }
@@ -77,7 +77,7 @@ static enum spr_status fill_blocks(int64_t m, int64_t k, int64_t r, int64_t c, d
     unsigned char *map = draw_cells(block_rows, columns, kept, seed);
     size_t nnz = 0, at = 0;
     if (!map) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (int64_t i = 0; i < block_rows; i++) {
         const unsigned char *row = map + i * columns;

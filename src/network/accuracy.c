@@ -40,7 +40,7 @@ struct reading {
 
 static enum spr_status out_of_memory(struct spr_error *err)
 {
-    return spr_fail(err, SPR_ENOMEM, "out of memory");
+    return spr_no_memory(err);
 }
 
 static enum spr_status read_text(struct reading *r, struct spr_csv *csv, size_t column,

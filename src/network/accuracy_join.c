@@ -10,7 +10,7 @@
 
 static enum spr_status out_of_memory(struct spr_error *err)
 {
-    return spr_fail(err, SPR_ENOMEM, "out of memory");
+    return spr_no_memory(err);
 }
 
 /* What a table says of one (pattern, sparsity) by one method. */

@@ -38,14 +38,10 @@ static enum spr_status read_counted(struct spr_csv *csv, const struct spr_layer 
 {
     double k = (double)layer->k, weights = (double)layer->m * k;
     *counted = (struct spr_counted){(double)NAN, (double)NAN, (double)NAN};
-    enum spr_status status =
-        spr_csv_number(csv, NNZ, 0, weights, "a count 0..m*k", &counted->nnz);
-    status = status ? status
-                    : spr_csv_number(csv, TOUCHED_COLUMNS, 0, k, "a count 0..k",
-                                     &counted->touched_columns);
-    return status
-               ? status
-               : spr_csv_number(csv, LONGEST_ROW, 0, k, "a count 0..k", &counted->longest_row);
+    SPR_TRY(spr_csv_number(csv, NNZ, 0, weights, "a count 0..m*k", &counted->nnz));
+    SPR_TRY(
+        spr_csv_number(csv, TOUCHED_COLUMNS, 0, k, "a count 0..k", &counted->touched_columns));
+    return spr_csv_number(csv, LONGEST_ROW, 0, k, "a count 0..k", &counted->longest_row);
 }
 
 /* Counts that contradict each other or the pattern would give more useful than issued
@@ -118,11 +114,10 @@ enum spr_status spr_choice_read_row(struct spr_csv *csv, const struct spr_layer 
 {
     choice->line = csv->line;
     choice->activation_sparsity = layer->activation_sparsity;
-    enum spr_status status = read_counted(csv, layer, &choice->counted);
-    status = status ? status : read_sparsity(csv, layer, choice);
-    status = status ? status : check_counted(csv, layer, choice);
-    status = status ? status
-                    : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &choice->activation_sparsity);
-    status = status ? status : check_prunable(csv, layer, choice);
-    return status ? status : check_fit(csv, layer, choice);
+    SPR_TRY(read_counted(csv, layer, &choice->counted));
+    SPR_TRY(read_sparsity(csv, layer, choice));
+    SPR_TRY(check_counted(csv, layer, choice));
+    SPR_TRY(spr_csv_fraction(csv, ACTIVATION_SPARSITY, &choice->activation_sparsity));
+    SPR_TRY(check_prunable(csv, layer, choice));
+    return check_fit(csv, layer, choice);
 }

@@ -45,7 +45,7 @@ struct reading {
 
 static enum spr_status out_of_memory(struct spr_error *err)
 {
-    return spr_fail(err, SPR_ENOMEM, "out of memory");
+    return spr_no_memory(err);
 }
 
 static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t *index)
@@ -267,7 +267,6 @@ static double prunable_weights(const struct spr_network *network)
 static enum spr_status check_base(const struct reading *r)
 {
     const struct spr_network *network = r->network;
-    const char *near = NULL;
     size_t based = 0, stray = network->layer_count;
     for (size_t i = network->layer_count; r->base_line && i-- > 0;) {
         based += r->base_line[i] != 0;
@@ -282,16 +281,14 @@ static enum spr_status check_base(const struct reading *r)
             names[n++] = network->layers[i].name;
         }
     }
-    near = names ? spr_nearest(network->layers[stray].name, names) : NULL;
     size_t line = 0;
     for (size_t i = network->choice_count; r->choices && i-- > 0;) {
         line = r->choices[i].choice.layer == stray ? r->choices[i].choice.line : line;
     }
     enum spr_status status =
-        spr_fail(r->err, SPR_EINPUT,
-                 "%s:%zu: column 'layer': '%.80s': expected a layer of the base rows%s%.80s%s",
-                 network->path, line, network->layers[stray].name,
-                 near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        spr_fail_unknown(r->err, network->layers[stray].name, names,
+                         "%s:%zu: column 'layer': '%.80s': expected a layer of the base rows",
+                         network->path, line, network->layers[stray].name);
     spr_free(names);
     return status;
 }

@@ -36,7 +36,7 @@ enum spr_status spr_network_add_grid(struct spr_network *network, const struct s
         for (size_t s = 0; s < count; s++) {
             if (!add_grid_variant(network, &capacity, &grid->patterns[p],
                                   isnan(fixed) ? grid->sparsities[s] : fixed)) {
-                return spr_fail(err, SPR_ENOMEM, "out of memory");
+                return spr_no_memory(err);
             }
         }
     }

@@ -44,11 +44,10 @@ enum spr_status spr_pattern_parse(const char *text, struct spr_pattern *pattern,
     if (strcmp(text, "bsr:1x1") == 0) {
         return spr_pattern_parse("csr", pattern, err);
     }
-    const char *near = spr_nearest(text, known);
-    return spr_fail(err, SPR_EINPUT,
-                    "unknown pattern '%.60s': expected dense, csr, csr16, bitmask, ell, RxC, "
-                    "N:M with N < M, or comp:P with P > 1%s%s%s",
-                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail_unknown(err, text, known,
+                            "unknown pattern '%.60s': expected dense, csr, csr16, bitmask, "
+                            "ell, RxC, N:M with N < M, or comp:P with P > 1",
+                            text);
 }
 
 const char *spr_pattern_text(const struct spr_pattern *pattern, char *text)

@@ -90,20 +90,19 @@ bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pat
 static enum spr_status no_variant(const struct spr_analysis *analysis, const char *name,
                                   struct spr_error *err)
 {
-    char clean[2][SPR_CLEAN_TEXT];
+    char clean[2][SPR_CLEAN_TEXT], suggestion[SPR_SUGGESTION_TEXT];
     const struct spr_network *network = analysis->network;
     const char **names = spr_calloc(network->variant_count + 1, sizeof *names);
     if (!names) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (size_t i = 0; i < network->variant_count; i++) {
         names[i] = network->variants[i].name;
     }
-    const char *near = spr_nearest(name, names);
+    spr_suggestion(": did you mean '", name, names, suggestion);
     enum spr_status status =
-        spr_fail(err, SPR_EINPUT, "no variant '%s'%s%s%s", spr_text_clean(name, 120, clean[0]),
-                 near ? ": did you mean '" : "",
-                 near ? spr_text_clean(near, 120, clean[1]) : "", near ? "'?" : "");
+        spr_fail(err, SPR_EINPUT, "no variant '%s'%s", spr_text_clean(name, 120, clean[0]),
+                 spr_text_clean(suggestion, 160, clean[1]));
     spr_free(names);
     return status;
 }

@@ -224,5 +224,5 @@ enum spr_status spr_draw_error(const struct spr_analysis *analysis,
                  "layer,variant,pattern,sparsity,expected_speedup,measured_speedup,"
                  "speedup_error,expected_s,measured_s,measured_low_s,measured_high_s,limit\n");
     draw_diagonals(&scene);
-    return draw_cases(&scene) ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return draw_cases(&scene) ? SPR_OK : spr_no_memory(err);
 }

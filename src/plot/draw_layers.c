@@ -349,7 +349,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     set_axes(scene);
     scene->bars = spr_calloc(2 * scene->rows.count + 2, sizeof *scene->bars);
     if (!scene->bars) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (size_t limit = 0; limit < SPR_LIMITS_MAX; limit++) {
         draw_limit(scene, limit);

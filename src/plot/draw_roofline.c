@@ -247,7 +247,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
                 draw_arrows(scene, r, style.color);
     scene->figure->subject = NULL;
     if (!done) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (size_t i = 0; i < scene->sparse[r].count; i++) {
         const struct dot *dot = &scene->sparse[r].dot[i];
@@ -366,7 +366,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
         }
     }
     if (!draw_dense(scene)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_roofs_name(scene->figure, &scene->analysis->model);
     name_biggest(scene);
@@ -389,7 +389,7 @@ enum spr_status spr_draw_roofline(const struct spr_analysis *analysis,
         failed = !gather_layer(&scene, i);
     }
     if (failed && status == SPR_OK) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     status = status ? status : draw_scene(&scene, err);
     spr_free(scene.dense.dot);

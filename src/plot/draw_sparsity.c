@@ -419,7 +419,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     }
     spr_overlay_draw(&scene->overlay, &scene->set, figure, place, scene);
     label_points(scene);
-    return done ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return done ? SPR_OK : spr_no_memory(err);
 }
 
 enum spr_status spr_draw_sparsity(const struct spr_analysis *analysis,
@@ -438,7 +438,7 @@ enum spr_status spr_draw_sparsity(const struct spr_analysis *analysis,
     if (status == SPR_OK) {
         status = spr_overlay_make(analysis, request, &scene.set, &scene.overlay)
                      ? draw_scene(&scene, err)
-                     : spr_fail(err, SPR_ENOMEM, "out of memory");
+                     : spr_no_memory(err);
     }
     spr_overlay_free(&scene.overlay);
     spr_series_free(&scene.set);

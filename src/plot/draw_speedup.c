@@ -341,7 +341,7 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
     bool done = spr_overlay_make(analysis, request, &scene.set, &scene.overlay);
     if (!done) {
         spr_series_free(&scene.set);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     figure->expected = analysis->expected_leads;
     spr_draw_heading(figure, analysis, request, "how fast at which sparsity?");
@@ -363,5 +363,5 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
     spr_overlay_free(&scene.overlay);
     spr_free(scene.ceiling);
     spr_series_free(&scene.set);
-    return done ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return done ? SPR_OK : spr_no_memory(err);
 }

@@ -133,7 +133,7 @@ enum spr_status spr_gnuplot_ask(struct spr_gnuplot *gnuplot, struct spr_error *e
     if (failed) {
         status = spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
     } else if (words.failed) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     } else if (exit_status != 127 && exit_status != 0) {
         status = complain("does not start", &words, err);
     } else if (exit_status == 0) {

@@ -108,5 +108,5 @@ enum spr_status spr_file_read(const char *name, struct spr_text *text, struct sp
     if (failed) {
         return spr_fail(err, SPR_EENVIRONMENT, "%s: cannot be read", name);
     }
-    return text->failed ? spr_fail(err, SPR_ENOMEM, "out of memory") : SPR_OK;
+    return text->failed ? spr_no_memory(err) : SPR_OK;
 }

@@ -32,6 +32,7 @@ enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
                                     struct spr_error *err)
 {
     const char *names[SPR_PLOT_KIND_COUNT + 1] = {0};
+    char suggestion[SPR_SUGGESTION_TEXT];
     for (int i = 0; i < SPR_PLOT_KIND_COUNT; i++) {
         names[i] = kinds[i].name;
         if (strcmp(text, names[i]) == 0) {
@@ -39,12 +40,10 @@ enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
             return SPR_OK;
         }
     }
-    const char *near = spr_nearest(text, names);
-    return spr_fail(
-        err, SPR_EINPUT,
-        "unknown kind '%.60s'%s%s%s: expected roofline, sparsity, speedup, layers, "
-        "waterfall, error or all",
-        text, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail(err, SPR_EINPUT,
+                    "unknown kind '%.60s'%s: expected roofline, sparsity, speedup, layers, "
+                    "waterfall, error or all",
+                    text, spr_suggestion(", did you mean '", text, names, suggestion));
 }
 
 /* One call of spr_plot. */
@@ -69,7 +68,7 @@ static enum spr_status make_script(const struct job *job, enum spr_plot_kind kin
     figure.height = request->dumb_rows >= 16 ? request->dumb_rows : 24;
     enum spr_status status = kinds[kind].draw(job->analysis, request, &figure, job->err);
     if (status == SPR_OK && !spr_figure_script(&figure, script)) {
-        status = spr_fail(job->err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(job->err);
     }
     if (status == SPR_OK) {
         *points = figure.csv;
@@ -135,7 +134,7 @@ static enum spr_status finish_picture(const struct job *job,
     }
     if (status == SPR_OK && names->form == SPR_PICTURE_SVG) {
         spr_svg_finish(&drawn, title, &finished);
-        status = finished.failed ? spr_fail(job->err, SPR_ENOMEM, "out of memory")
+        status = finished.failed ? spr_no_memory(job->err)
                                  : spr_file_write(names->picture, &finished, job->err);
     } else if (status == SPR_OK) {
         status = spr_file_write(names->picture, &drawn, job->err);

@@ -163,7 +163,7 @@ enum spr_status spr_rows_gather(const struct spr_analysis *analysis,
     struct gathering g = {analysis, result, rows};
     rows->expected = spr_result_answer(result, true).expected;
     if (!gather(&g)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (rows->count > 1) {
         qsort(rows->row, rows->count, sizeof *rows->row, by_time);

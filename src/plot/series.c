@@ -136,7 +136,7 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
     }
     if (failed) {
         spr_series_free(set);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (set->point_count == 0) {
         spr_series_free(set);

@@ -229,11 +229,11 @@ static enum spr_status make_bench(const struct spr_calibration *c, struct bench 
     b->memory = spr_aligned_alloc(4096, most);
     b->bias = spr_calloc(most / (TOKENS * sizeof(float)) + 1, sizeof *b->bias);
     if (!b->memory || !b->bias) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     memset(b->memory, 0, most);
-    enum spr_status status = spr_pack_template(c->isa, keys, &b->keys, err);
-    return status ? status : spr_pack_template(c->isa, values, &b->values, err);
+    SPR_TRY(spr_pack_template(c->isa, keys, &b->keys, err));
+    return spr_pack_template(c->isa, values, &b->values, err);
 }
 
 enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,
@@ -243,13 +243,13 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
     struct bench *team = spr_calloc((size_t)c->threads, sizeof *team);
     size_t capacity = rates->function_count;
     if (!team) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status =
         spr_grow(&rates->functions, &capacity, rates->function_count + SPR_FUNCTION_COUNT,
                  sizeof *rates->functions)
             ? SPR_OK
-            : spr_fail(err, SPR_ENOMEM, "out of memory");
+            : spr_no_memory(err);
     for (int t = 0; t < c->threads && status == SPR_OK; t++) {
         status = make_bench(c, &team[t], err);
     }
@@ -258,7 +258,7 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
     for (int f = 0; f < count && status == SPR_OK; f++) {
         if (!measure(c, team, (enum spr_function)f,
                      &rates->functions[rates->function_count++])) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+            status = spr_no_memory(err);
         }
     }
     for (int t = 0; t < c->threads; t++) {

@@ -396,7 +396,7 @@ static enum spr_status time_call(const struct spr_calibration *c, int threads, d
         *call_s = fmin(*call_s, (c->clock_s() - start) / calls);
     }
     if (status == SPR_OK && !spr_least_time(c, call_s)) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     spr_packed_free(&packed);
     spr_matrix_free(&w);
@@ -414,7 +414,7 @@ static enum spr_status calibrate_calls(const struct spr_calibration *c,
     rates->parallel_threads = c->threads;
     rates->transfer_s = spr_line_transfer_s(c->threads, c->clock_s);
     if (!spr_least_time(c, &rates->transfer_s)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     return time_call(c, c->threads, &rates->parallel_s, err);
 }
@@ -444,5 +444,5 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
     }
     ok = ok && fill_widths(rates, begin, &capacity);
     spr_team_free(&team);
-    return ok ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return ok ? SPR_OK : spr_no_memory(err);
 }

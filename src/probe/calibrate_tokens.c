@@ -94,7 +94,7 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
     out->steps = t->steps * t->groups;
     out->groups = t->groups;
     if (!out->x || !out->y) {
-        return status ? status : spr_fail(err, SPR_ENOMEM, "out of memory");
+        return status ? status : spr_no_memory(err);
     }
     for (int64_t i = 0; status == SPR_OK && i < columns * n; i++) {
         out->x[i] = 0.5F;
@@ -129,7 +129,7 @@ static enum spr_status make_team(const struct spr_calibration *c, const struct t
 static enum spr_status keep_least(const struct spr_calibration *c, double *seconds,
                                   struct spr_error *err)
 {
-    return spr_least_time(c, seconds) ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return spr_least_time(c, seconds) ? SPR_OK : spr_no_memory(err);
 }
 
 static void release(struct synthetic *s)
@@ -314,7 +314,7 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
     struct synthetic *team = spr_calloc((size_t)c->threads, sizeof *team);
     size_t capacity = rates->count;
     if (!team) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     struct spr_tile_rates longest = {0};
     enum spr_status status = SPR_OK;
@@ -348,7 +348,7 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
                 longest = first ? out : longest;
                 if (status == SPR_OK && !spr_grow(&rates->tiles, &capacity, rates->count + 1,
                                                   sizeof *rates->tiles)) {
-                    status = spr_fail(err, SPR_ENOMEM, "out of memory");
+                    status = spr_no_memory(err);
                 }
                 if (status == SPR_OK) {
                     rates->tiles[rates->count++] = out;

@@ -80,7 +80,7 @@ static enum spr_status set_engine(struct spr_machine *machine, int64_t threads,
     const char *kept = spr_arena_text(&machine->arena, source, strlen(source));
     machine->description = spr_arena_text(&machine->arena, brand, strlen(brand));
     if (!kept || !machine->description) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     double f32 = (double)threads * per_cycle * hz;
     machine->engines[0] = (struct spr_engine){.name = "simd-f32",

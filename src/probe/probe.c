@@ -341,7 +341,7 @@ static enum spr_status make_room(struct session *s)
     s->probe->rates = spr_arena_alloc(&s->probe->arena, rates * sizeof *s->probe->rates);
     s->probe->points = spr_arena_alloc(&s->probe->arena, points * sizeof *s->probe->points);
     if (!s->probe->rates || !s->probe->points) {
-        return spr_fail(s->err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(s->err);
     }
     return SPR_OK;
 }

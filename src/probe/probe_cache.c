@@ -176,5 +176,5 @@ enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *m
             kernels->tiles[kernels->count++] = more->kernels.tiles[i];
         }
     }
-    return complete ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return complete ? SPR_OK : spr_no_memory(err);
 }

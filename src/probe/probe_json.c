@@ -61,7 +61,7 @@ enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
 {
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, 3);
     spr_emit_open(out, NULL, '{');
@@ -119,7 +119,7 @@ static enum spr_status keep_text(const struct place *at, const spr_json *object,
     char text[40];
     enum spr_status status = read_text(at, object, key, text, sizeof text);
     *kept = status ? NULL : spr_arena_text(&at->probe->arena, text, strlen(text));
-    return status || *kept ? status : spr_fail(at->err, SPR_ENOMEM, "out of memory");
+    return status || *kept ? status : spr_no_memory(at->err);
 }
 
 /* Above 0, or null. */
@@ -174,10 +174,9 @@ static enum spr_status read_rate(const struct place *at, const spr_json *item, s
 static enum spr_status read_point(const struct place *at, const spr_json *item, size_t index)
 {
     struct spr_probe_point *point = &at->probe->points[index];
-    enum spr_status status = read_threads(at, item, &point->threads);
-    status = status ? status : read_positive(at, item, "bytes", false, &point->bytes);
-    return status ? status
-                  : read_positive(at, item, "bytes_per_s", false, &point->bytes_per_s);
+    SPR_TRY(read_threads(at, item, &point->threads));
+    SPR_TRY(read_positive(at, item, "bytes", false, &point->bytes));
+    return read_positive(at, item, "bytes_per_s", false, &point->bytes_per_s);
 }
 
 static enum spr_status read_cache(const struct place *at, const spr_json *item, size_t index)
@@ -225,7 +224,7 @@ static enum spr_status make_room(struct place *at, const spr_json *root, const c
     }
     *items = spr_arena_alloc(&at->probe->arena, (*count + 1) * size);
     if (!*items) {
-        return spr_fail(at->err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(at->err);
     }
     memset(*items, 0, (*count + 1) * size);
     return SPR_OK;
@@ -235,16 +234,13 @@ static enum spr_status read_lists(struct place *at, const spr_json *root)
 {
     struct spr_probe *probe = at->probe;
     void *rates = NULL, *points = NULL;
-    enum spr_status status =
-        make_room(at, root, "rates", sizeof *probe->rates, &probe->rate_count, &rates);
-    status = status ? status
-                    : make_room(at, root, "sweep", sizeof *probe->points, &probe->point_count,
-                                &points);
+    SPR_TRY(make_room(at, root, "rates", sizeof *probe->rates, &probe->rate_count, &rates));
+    SPR_TRY(make_room(at, root, "sweep", sizeof *probe->points, &probe->point_count, &points));
     probe->rates = rates;
     probe->points = points;
-    status = status ? status : read_list(at, root, "rates", probe->rate_count, read_rate);
-    status = status ? status : read_list(at, root, "sweep", probe->point_count, read_point);
-    return status ? status : read_list(at, root, "caches", SPR_CPU_CACHES, read_cache);
+    SPR_TRY(read_list(at, root, "rates", probe->rate_count, read_rate));
+    SPR_TRY(read_list(at, root, "sweep", probe->point_count, read_point));
+    return read_list(at, root, "caches", SPR_CPU_CACHES, read_cache);
 }
 
 static enum spr_status read_head(struct place *at, const spr_json *root)
@@ -267,12 +263,10 @@ static enum spr_status read_head(struct place *at, const spr_json *root)
     if (!spr_json_is_null(drift) && !spr_json_number(drift, &probe->drift)) {
         return bad(at, "drift", "a number or null");
     }
-    enum spr_status status = read_text(at, root, "cpu", probe->cpu, sizeof probe->cpu);
-    status = status ? status
-                    : read_text(at, root, "identity", probe->identity, sizeof probe->identity);
-    status = status ? status
-                    : read_text(at, root, "created", probe->created, sizeof probe->created);
-    return status ? status : read_threads(at, root, &probe->threads);
+    SPR_TRY(read_text(at, root, "cpu", probe->cpu, sizeof probe->cpu));
+    SPR_TRY(read_text(at, root, "identity", probe->identity, sizeof probe->identity));
+    SPR_TRY(read_text(at, root, "created", probe->created, sizeof probe->created));
+    return read_threads(at, root, &probe->threads);
 }
 
 enum spr_status spr_probe_read(const char *path, struct spr_probe *probe,

@@ -50,11 +50,11 @@ static enum spr_status calibrate_part(struct calibration_progress *at, struct pa
     at->part = part;
     part->least.next = 0;
     say_calibration(at, 0);
-    enum spr_status status = spr_calibrate(&calibration, kernels, err);
-    status = status ? status : spr_calibrate_tokens(&calibration, kernels, err);
-    status = status ? status : spr_calibrate_functions(&calibration, kernels, err);
+    SPR_TRY(spr_calibrate(&calibration, kernels, err));
+    SPR_TRY(spr_calibrate_tokens(&calibration, kernels, err));
+    SPR_TRY(spr_calibrate_functions(&calibration, kernels, err));
     at->done++;
-    return status;
+    return SPR_OK;
 }
 
 /* The default set first, on one thread and on all; only what `host` will use by default is

@@ -139,7 +139,7 @@ static enum spr_status add_kernels(const struct maker *make, struct spr_error *e
     const struct spr_kernel_rates *kept =
         spr_tiles_keep(&make->machine->arena, &rates, (unsigned)make->isa, make->threads);
     make->machine->kernels = kept && kept->count > 0 ? kept : NULL;
-    return kept ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return kept ? SPR_OK : spr_no_memory(err);
 }
 
 static enum spr_status fill(struct maker *make, struct spr_error *err)
@@ -154,7 +154,7 @@ static enum spr_status fill(struct maker *make, struct spr_error *err)
     make->date = spr_arena_text(&machine->arena, probe->created, strlen(probe->created));
     machine->description = spr_arena_text(&machine->arena, probe->cpu, strlen(probe->cpu));
     if (!make->source || !make->date || !machine->description) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     add_engine(make, "f32_fma", "simd-f32", SPR_F32);
     add_engine(make, "f64_fma", "simd-f64", SPR_F64);

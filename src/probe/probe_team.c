@@ -64,7 +64,7 @@ enum spr_status spr_probe_team_make(struct spr_probe_team *team, int threads, si
     }
     if (!complete) {
         spr_probe_team_free(team);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
 #if defined(_OPENMP)
 #pragma omp parallel num_threads(threads)

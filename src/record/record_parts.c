@@ -85,7 +85,7 @@ enum spr_status spr_record_bad(const struct spr_record_place *at, const char *ke
 
 enum spr_status spr_record_no_memory(const struct spr_record_place *at)
 {
-    return spr_fail(at->err, SPR_ENOMEM, "out of memory");
+    return spr_no_memory(at->err);
 }
 
 char *spr_record_copy(const struct spr_record_place *at, const char *source)
@@ -232,11 +232,11 @@ enum spr_status spr_record_read_head(struct spr_record_place *at, const spr_json
                         at->path, version, kind->version);
     }
     at->where = "record";
-    enum spr_status status = spr_record_text(at, root, "created", false, &head->created);
-    status = status ? status : spr_record_text(at, root, "command", false, &head->command);
-    status = status ? status : read_input(at, input, "model", &head->model);
-    status = status ? status : read_input(at, input, "accuracy", &head->accuracy);
-    return status ? status : read_input(at, input, "machine", &head->machine);
+    SPR_TRY(spr_record_text(at, root, "created", false, &head->created));
+    SPR_TRY(spr_record_text(at, root, "command", false, &head->command));
+    SPR_TRY(read_input(at, input, "model", &head->model));
+    SPR_TRY(read_input(at, input, "accuracy", &head->accuracy));
+    return read_input(at, input, "machine", &head->machine);
 }
 
 enum spr_status spr_record_read_machine(const struct spr_record_place *at,

@@ -238,11 +238,10 @@ static enum spr_status read_network(struct reading *r, const spr_json *root)
     network->dense_accuracy = spr_record_number(root, "dense_accuracy");
     network->lower_is_better = better && strcmp(better, "lower") == 0;
     network->path = r->record->head.model.path ? r->record->head.model.path : r->at.path;
-    enum spr_status status = spr_record_text(&r->at, root, "network", true, &network->name);
-    status =
-        status ? status : spr_record_text(&r->at, root, "metric", false, &network->metric);
-    status = status ? status : read_layers(r, root);
-    return status ? status : read_variants(r, root);
+    SPR_TRY(spr_record_text(&r->at, root, "network", true, &network->name));
+    SPR_TRY(spr_record_text(&r->at, root, "metric", false, &network->metric));
+    SPR_TRY(read_layers(r, root));
+    return read_variants(r, root);
 }
 
 enum spr_status spr_record_read(const char *path, struct spr_record *record,

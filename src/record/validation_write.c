@@ -386,7 +386,7 @@ enum spr_status spr_validation_write(FILE *file, const struct spr_validation *va
 {
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, 2);
     spr_emit_open(out, NULL, '{');

@@ -139,7 +139,8 @@ static void time_cell(struct spr_table *table, size_t column, const struct spr_t
     }
 }
 
-static void speedup_cell(struct spr_table *table, size_t column, const struct spr_timing *point)
+static void speedup_cell(struct spr_table *table, size_t column,
+                         const struct spr_timing *point)
 {
     if (point && !isnan(point->speedup)) {
         char text[16];
@@ -358,7 +359,7 @@ static enum spr_status put_data(FILE *file, const struct spr_comparison *c,
 {
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, format == SPR_FORMAT_JSON ? 2 : 0);
     if (format == SPR_FORMAT_JSON) {

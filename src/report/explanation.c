@@ -136,7 +136,7 @@ static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
     double rest = spr_result_answer(result, true).time_s, whole = rest > 0 ? rest : 1;
     if (count == SIZE_MAX) {
         spr_free(groups);
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     qsort(groups, count, sizeof *groups, by_seconds);
     fprintf(file, "\nWhere the time goes (dense -> this variant):\n");
@@ -369,7 +369,7 @@ enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *a,
     }
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, format == SPR_FORMAT_JSON ? 2 : 0);
     if (format == SPR_FORMAT_JSON) {

@@ -331,7 +331,7 @@ enum spr_status spr_report_inspection(FILE *file, const struct spr_inspection *i
     }
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, report->format == SPR_FORMAT_JSON ? 2 : 0);
     if (report->format == SPR_FORMAT_JSON) {

@@ -21,10 +21,9 @@ enum spr_status spr_format_parse(const char *text, enum spr_format *format,
             return SPR_OK;
         }
     }
-    const char *near = spr_nearest(text, format_names);
-    return spr_fail(err, SPR_EINPUT,
-                    "unknown format '%.40s': expected table, csv, json, jsonl or md%s%s%s",
-                    text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return spr_fail_unknown(err, text, format_names,
+                            "unknown format '%.40s': expected table, csv, json, jsonl or md",
+                            text);
 }
 
 /* One variant, or one layer of it, as the members of an object. */
@@ -60,7 +59,7 @@ static enum spr_status write_rows(FILE *file, const struct spr_analysis *a,
 {
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, 0);
     if (report->format == SPR_FORMAT_CSV && a->result_count > 0) {

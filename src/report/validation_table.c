@@ -332,7 +332,7 @@ static enum spr_status put_csv(FILE *file, const struct spr_validation *v,
 {
     struct spr_emit *out = spr_calloc(1, sizeof *out);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     spr_emit_begin(out, file, 0);
     out->notation = SPR_EMIT_CSV_HEADER;

@@ -215,8 +215,7 @@ enum spr_status spr_bench_run(const struct spr_bench *bench,
     double *kept = s.samples
                        ? spr_arena_alloc(arena, count * SPR_BENCH_SAMPLES_MAX * sizeof *kept)
                        : NULL;
-    enum spr_status status =
-        kept ? sample(&s, err) : spr_fail(err, SPR_ENOMEM, "out of memory");
+    enum spr_status status = kept ? sample(&s, err) : spr_no_memory(err);
     for (size_t i = 0; kept && i < count && status == SPR_OK; i++) {
         double *own = kept + i * s.rounds;
         memcpy(own, s.samples + i * SPR_BENCH_SAMPLES_MAX, s.rounds * sizeof *own);

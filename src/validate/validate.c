@@ -43,7 +43,7 @@ static enum spr_status make_flood(struct spr_validate_run *run, struct spr_error
     bytes = bytes > 0 && bytes < 8e9 ? 2 * bytes : FLOOD_BYTES;
     run->flood_count = (size_t)(bytes / sizeof(float));
     run->flood = spr_calloc(run->flood_count, sizeof(float));
-    return run->flood ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return run->flood ? SPR_OK : spr_no_memory(err);
 }
 
 static enum spr_status prepare(struct spr_validate_run *run, struct spr_notes *notes,
@@ -214,7 +214,7 @@ static enum spr_status collect(struct spr_validation *v, size_t total,
                                struct spr_error *err)
 {
     if (!spr_grow(&v->cases, &v->case_capacity, total, sizeof *v->cases)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     for (size_t i = 0; i < total; i++) {
         if (done[i]) {
@@ -244,7 +244,7 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
         v->drift = after / before - 1;
         status = status ? status : collect(v, agenda->count, cases, done, err);
     } else {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     mark_disturbed(v);
     if (status == SPR_OK && !v->interrupted && v->case_count < agenda->count) {

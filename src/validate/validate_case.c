@@ -92,11 +92,6 @@ static enum spr_status check(struct spr_contender *c, uint64_t seed, struct spr_
     return spr_check_product(&product, &c->worst, err);
 }
 
-static enum spr_status no_memory(struct spr_error *err)
-{
-    return spr_fail(err, SPR_ENOMEM, "out of memory");
-}
-
 static enum spr_status pack(const struct spr_validate_run *run,
                             const struct spr_planned *planned, const struct spr_matrix *matrix,
                             struct spr_sparse_inputs *sparse, struct spr_error *err)
@@ -150,7 +145,7 @@ static enum spr_status enter_dense(const struct spr_validate_run *run,
     }
     in->own.kernel = in->own_name;
     enum spr_status status =
-        make_buffer(&in->own.y, outputs) ? check(&in->own, seed, err) : no_memory(err);
+        make_buffer(&in->own.y, outputs) ? check(&in->own, seed, err) : spr_no_memory(err);
     if (status == SPR_OK && spr_blas_takes(&run->blas, dense->m, dense->k, dense->n)) {
         in->blas = enter(run, dense, in);
         in->blas.w = in->matrix.value;
@@ -158,8 +153,8 @@ static enum spr_status enter_dense(const struct spr_validate_run *run,
         snprintf(in->blas_name, sizeof in->blas_name, "openblas%s%s",
                  run->blas.core[0] ? "-" : "", run->blas.core);
         in->blas.kernel = in->blas_name;
-        status =
-            make_buffer(&in->blas.y, outputs) ? check(&in->blas, seed, err) : no_memory(err);
+        status = make_buffer(&in->blas.y, outputs) ? check(&in->blas, seed, err)
+                                                   : spr_no_memory(err);
     }
     return status;
 }
@@ -178,7 +173,7 @@ static enum spr_status make_dense(struct spr_validate_run *run,
     dense.sparsity = 0;
     double kept = (double)dense.m * (double)dense.k;
     if (!in || !make_buffer(&in->x, (double)dense.k * (double)dense.n)) {
-        return no_memory(err);
+        return spr_no_memory(err);
     }
     in->shape = planned->shape;
     uint64_t random = spr_seed(run->options->seed, "x", &dense);
@@ -264,7 +259,7 @@ static enum spr_status make_sparse(const struct spr_validate_run *run,
     }
     return make_buffer(&in->contender.y, (double)planned->m * (double)planned->n)
                ? check(&in->contender, spr_seed(run->options->seed, "check", planned), err)
-               : no_memory(err);
+               : spr_no_memory(err);
 }
 
 /* Plans of one case that are timed against each other. */
@@ -301,7 +296,7 @@ static enum spr_status note_tried(const struct spr_validate_run *run,
 {
     out->tried = spr_arena_alloc(&run->validation->arena, t->count * sizeof *out->tried);
     if (!out->tried) {
-        return no_memory(err);
+        return spr_no_memory(err);
     }
     for (size_t i = 0; i < t->count; i++) {
         const struct spr_plan *p = &t->plan[i];

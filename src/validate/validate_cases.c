@@ -25,7 +25,7 @@ struct listing {
 
 static enum spr_status no_memory(const struct listing *list)
 {
-    return spr_fail(list->err, SPR_ENOMEM, "out of memory");
+    return spr_no_memory(list->err);
 }
 
 /* One more line of what is not measured; each only once. */

@@ -91,7 +91,7 @@ static enum spr_status check_turned(const struct spr_product *product, double *w
           *y = spr_calloc((size_t)(m * n), sizeof *y);
     enum spr_status status = SPR_OK;
     if (!x || !y) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     } else {
         turn(product->x, k, n, x);
         turn(product->y, m, n, y);
@@ -123,7 +123,7 @@ enum spr_status spr_check_product(const struct spr_product *product, double *wor
         check_all(&c);
         *worst = c.worst;
     } else {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     if (status == SPR_OK && !(c.worst <= 1)) {
         status =

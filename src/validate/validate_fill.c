@@ -192,6 +192,5 @@ enum spr_status spr_case_fill(const struct spr_validate_run *run,
     bool above = time_s < ROOF_RESOLUTION * predicted[0].least_s ||
                  fastest->measured.median_s < ROOF_RESOLUTION * predicted[1].least_s;
     out->above_roof = above && !out->inconclusive;
-    return out->kernel && out->dense.kernel ? SPR_OK
-                                            : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return out->kernel && out->dense.kernel ? SPR_OK : spr_no_memory(err);
 }

@@ -39,7 +39,7 @@ enum spr_status spr_validate_pass(struct spr_validate_run *run,
     }
     run->variant_bytes = spr_calloc(network->variant_count, sizeof *run->variant_bytes);
     if (!run->variant_bytes) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     run->dense_bytes = pass_bytes(run, network, NULL);
     for (size_t v = 0; v < network->variant_count; v++) {

@@ -86,7 +86,7 @@ static enum spr_status count_rows(const struct parts *parts, struct spr_arena *a
     int64_t kept = 0, there;
     bool given = parts->offsets != NULL;
     if (!offset) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (given && (strcmp(parts->offsets->dtype, "I64") != 0 ||
                   parts->offsets->bytes / 8 != (uint64_t)candidate->m)) {
@@ -118,7 +118,7 @@ enum spr_status spr_add_bitmask(const struct spr_source *source,
     size_t length = strlen(values->name) - strlen(".compressed");
     char *name = spr_arena_text(&source->weights->arena, values->name, length);
     if (!name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     struct parts parts = {.name = name, .values = values};
     parts.mask = part(source, tensors, name, "bitmask");
@@ -138,7 +138,7 @@ enum spr_status spr_add_bitmask(const struct spr_source *source,
     }
     candidate->name = spr_layer_name(source->weights, name);
     if (!candidate->name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     candidate->mask = parts.mask->data;
     return count_rows(&parts, &source->weights->arena, candidate, err);

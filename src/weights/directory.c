@@ -75,7 +75,7 @@ static enum spr_status list_file(const struct spr_source *source, const char *na
     char *path = spr_arena_alloc(&source->weights->arena, length + more + 2);
     if (!path || !spr_grow(&listing->file, &listing->capacity, listing->count + 1,
                            sizeof *listing->file)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     memcpy(path, source->path, length);
     path[length] = '/';

@@ -37,7 +37,7 @@ enum spr_status spr_entries_add(struct spr_entries *entries, int64_t row, int64_
 {
     if (!spr_grow(&entries->item, &entries->capacity, entries->count + 1,
                   sizeof *entries->item)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     entries->item[entries->count++] = (struct spr_entry){(int32_t)row, (int32_t)column, value};
     return SPR_OK;
@@ -108,7 +108,7 @@ static enum spr_status sort_and_merge(struct spr_entries *entries, struct spr_er
                   sort_entries(other, entries->count, true, entries->m, entries->item);
     spr_free(other);
     if (!sorted) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     entries->count = merge(entries);
     return SPR_OK;

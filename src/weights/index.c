@@ -54,7 +54,7 @@ static enum spr_status read_shards(const struct spr_source *source, const spr_js
             continue;
         }
         if (!spr_names_add(shards, name, shards->count)) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
         status = read_shard(source, name, err);
     }
@@ -77,7 +77,7 @@ static enum spr_status check_map(const struct spr_source *source, const spr_json
     for (size_t i = first; i < weights->tensor_count && status == SPR_OK; i++) {
         if (spr_names_find(&names, weights->tensor[i].name) == SIZE_MAX &&
             !spr_names_add(&names, weights->tensor[i].name, i)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+            status = spr_no_memory(err);
         }
     }
     const spr_json *member = spr_json_first(map);

@@ -51,7 +51,7 @@ enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index
     }
     char *name = spr_layer_name(source->weights, tensor->name);
     if (!name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = spr_add_weight(source, name, &weight, err);
     if (status != SPR_OK) {
@@ -179,7 +179,7 @@ static enum spr_status take_tensor(const struct spr_source *source, struct gathe
     } else if (fits_a_layer(tensor)) {
         candidate.name = spr_layer_name(source->weights, tensor->name);
         if (!candidate.name) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
         candidate.kind = spr_kind_of(candidate.name, tensor->rank, &all->config);
         candidate.transposed = candidate.kind != SPR_KIND_CONV &&
@@ -191,7 +191,7 @@ static enum spr_status take_tensor(const struct spr_source *source, struct gathe
         return status;
     }
     if (!spr_grow(&found->item, &found->capacity, found->count + 1, sizeof *found->item)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     found->item[found->count++] = candidate;
     return SPR_OK;
@@ -206,7 +206,7 @@ static enum spr_status index_candidates(struct spr_candidates *found, struct spr
     for (size_t i = 0; i < found->count; i++) {
         if (spr_names_find(&found->names, found->item[i].name) == SIZE_MAX &&
             !spr_names_add(&found->names, found->item[i].name, i)) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
     }
     return SPR_OK;
@@ -225,7 +225,7 @@ static enum spr_status gather(const struct spr_source *source, size_t first,
                               "already",
                               weights->tensor[i].file, name);
         } else if (!spr_names_add(&all->tensors, name, i)) {
-            status = spr_fail(err, SPR_ENOMEM, "out of memory");
+            status = spr_no_memory(err);
         }
     }
     for (size_t i = first; i < weights->tensor_count && status == SPR_OK; i++) {
@@ -242,7 +242,7 @@ static enum spr_status set_origin(const struct spr_source *source,
         snprintf(text, sizeof text, "config.json (%s)", config->model_type);
     }
     source->weights->origin = spr_arena_text(&source->weights->arena, text, strlen(text));
-    return source->weights->origin ? SPR_OK : spr_fail(err, SPR_ENOMEM, "out of memory");
+    return source->weights->origin ? SPR_OK : spr_no_memory(err);
 }
 
 enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t first,

@@ -39,12 +39,12 @@ bool spr_lines_is_gzip(const struct spr_source *source)
 }
 
 enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *source,
-                              struct spr_error *err)
+                               struct spr_error *err)
 {
     *text = (struct spr_lines){.path = source->path,
-                              .bytes = source->bytes,
-                              .size = source->size,
-                              .bytes_most = (double)source->size};
+                               .bytes = source->bytes,
+                               .size = source->size,
+                               .bytes_most = (double)source->size};
     if (!spr_lines_is_gzip(source)) {
         return SPR_OK;
     }
@@ -53,14 +53,14 @@ enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *
     text->bytes_most *= RATIO_MAX;
     text->size = 0;
     if (!gunzip) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     gunzip->bytes = source->bytes;
     gunzip->size = source->size;
     gunzip->stream.zalloc = hook_alloc;
     gunzip->stream.zfree = hook_free;
     if (inflateInit2(&gunzip->stream, 15 + 16) != Z_OK) { /* largest window, gzip header */
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     return SPR_OK;
 }
@@ -101,7 +101,7 @@ static enum spr_status refill(struct spr_lines *text, struct spr_error *err)
         if (result == Z_STREAM_END) {
             gunzip->ended = !next_member(gunzip);
         } else if (result == Z_MEM_ERROR) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         } else if (result != Z_OK || (gunzip->size == 0 && text->size == 0)) {
             return spr_fail(err, SPR_EINPUT, "%s:%zu: damaged or truncated gzip data",
                             text->path, text->number);

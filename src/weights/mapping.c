@@ -36,7 +36,7 @@ static enum spr_status map_descriptor(struct spr_weights *weights, const char *p
     }
     if (!spr_grow(&weights->mapping, &weights->mapping_capacity, weights->mapping_count + 1,
                   sizeof *weights->mapping)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     size_t size = (size_t)facts.st_size;
     void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
@@ -124,7 +124,7 @@ enum spr_status spr_beside(const struct spr_source *source, const char *what, co
     char *directory = spr_arena_text(&source->weights->arena, length ? source->path : "./",
                                      length ? length : 2);
     if (!joined || !directory) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     memcpy(joined, source->path, length);
     memcpy(joined + length, name, more + 1);

@@ -255,7 +255,7 @@ enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *
     struct spr_matrix matrix;
     const char *name = spr_file_stem(source->weights, source->path);
     if (!name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = spr_lines_open(&market.text, source, err);
     status = status ? status : read_banner(&market, err);

@@ -280,10 +280,10 @@ enum spr_status spr_npy_add(const struct spr_source *source, const struct spr_np
     size_t index;
     memcpy(tensor.shape, npy->shape, sizeof tensor.shape);
     if (!tensor.data) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
-    enum spr_status status = spr_add_tensor(source, &tensor, &index, err);
-    return status ? status : spr_layer_of_array(source, index, err);
+    SPR_TRY(spr_add_tensor(source, &tensor, &index, err));
+    return spr_layer_of_array(source, index, err);
 }
 
 bool spr_sniff_npy(const struct spr_source *source)
@@ -296,7 +296,7 @@ enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *
     struct spr_npy npy = {.label = source->path, .bytes = source->bytes, .size = source->size};
     const char *name = spr_file_stem(source->weights, source->path);
     if (!name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = spr_npy_parse(&npy, err);
     if (status != SPR_OK) {

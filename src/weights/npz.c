@@ -22,7 +22,7 @@ static enum spr_status zip_failed(const struct spr_source *source, const char *w
                                   zip_error_t *error, struct spr_error *err)
 {
     if (zip_error_code_zip(error) == ZIP_ER_MEMORY) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     return spr_fail(err, SPR_EINPUT, "%s: %s: %s: expected a zip archive of arrays",
                     source->path, what, zip_error_strerror(error));
@@ -91,7 +91,7 @@ static enum spr_status entry_bytes(const struct archive *archive, const zip_stat
 {
     unsigned char *buffer = spr_arena_alloc(arena, (size_t)facts->size + 1);
     if (!buffer) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     zip_file_t *file = zip_fopen_index(archive->zip, facts->index, 0);
     if (!file) {
@@ -133,7 +133,7 @@ static enum spr_status entry_array(struct archive *archive, zip_uint64_t index,
         npy->size = (size_t)facts.size;
         npy->label = spr_arena_text(arena, label, (size_t)length);
         status = npy->label ? entry_bytes(archive, &facts, arena, &npy->bytes, err)
-                            : spr_fail(err, SPR_ENOMEM, "out of memory");
+                            : spr_no_memory(err);
     }
     return status ? status : spr_npy_parse(npy, err);
 }
@@ -176,8 +176,7 @@ static enum spr_status read_sparse(struct archive *archive, struct spr_error *er
     if (status == SPR_OK) {
         const char *name = spr_file_stem(archive->source->weights, archive->source->path);
         format_text(&format, parts.format);
-        status = name ? spr_add_scipy(archive->source, &parts, name, err)
-                      : spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = name ? spr_add_scipy(archive->source, &parts, name, err) : spr_no_memory(err);
     }
     spr_arena_free(&arena);
     return status;
@@ -198,7 +197,7 @@ static enum spr_status read_plain(struct archive *archive, struct spr_error *err
         }
         char *name = spr_arena_text(arena, entry, strlen(entry) - 4);
         if (!name) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
         status = entry_array(archive, (zip_uint64_t)i, arena, &npy, err);
         status = status ? status : spr_npy_add(source, &npy, name, 0, err);

@@ -76,7 +76,7 @@ static enum spr_status damaged(const struct spr_onnx *onnx, const struct spr_wir
                                const char *what, struct spr_error *err)
 {
     if (onnx->no_memory) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     return spr_fail(err, SPR_EINPUT,
                     "%s: byte %zu: %s: damaged or truncated: expected an ONNX "
@@ -328,7 +328,7 @@ enum spr_status spr_read_onnx(const struct spr_source *source, struct spr_error 
         status = read_graph(&onnx, graph, err);
     }
     if (status == SPR_OK && onnx.no_memory) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     if (status == SPR_OK) {
         tell(&onnx);

@@ -123,7 +123,7 @@ static enum spr_status bad(const struct spr_onnx *onnx, const struct parts *p,
                            const char *what, struct spr_error *err)
 {
     if (onnx->no_memory) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     size_t length = (size_t)(p->name.end - p->name.at);
     return spr_fail(err, SPR_EINPUT, "%s: tensor '%.*s' at byte %zu: %s", onnx->source->path,
@@ -142,7 +142,7 @@ static enum spr_status narrow(struct spr_onnx *onnx, const struct parts *p, size
     size_t used = 0;
     unsigned char *out = spr_arena_alloc(&onnx->source->weights->arena, most * 8 + 8);
     if (!out) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     while (spr_wire_next(&message, &f)) {
         if (f.number != p->values_field) {

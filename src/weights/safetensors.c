@@ -240,7 +240,7 @@ static enum spr_status add_members(const struct spr_source *source,
                             source->path, name);
         }
         if (!spr_names_add(names, name, 0)) {
-            return spr_fail(err, SPR_ENOMEM, "out of memory");
+            return spr_no_memory(err);
         }
         if (strcmp(name, "__metadata__") != 0) {
             status = read_tensor(source, header, member, &tensor, err);
@@ -278,6 +278,6 @@ enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_
 enum spr_status spr_read_safetensors(const struct spr_source *source, struct spr_error *err)
 {
     size_t first = source->weights->tensor_count;
-    enum spr_status status = spr_add_safetensors(source, err);
-    return status ? status : spr_layers_of_tensors(source, first, err);
+    SPR_TRY(spr_add_safetensors(source, err));
+    return spr_layers_of_tensors(source, first, err);
 }

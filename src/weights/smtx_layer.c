@@ -27,7 +27,7 @@ enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error 
     struct spr_matrix matrix;
     const char *name = spr_file_stem(source->weights, source->path);
     if (!name) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     enum spr_status status = spr_matrix_read_smtx(source->path, 0, &matrix, err);
     if (status != SPR_OK) {

@@ -76,7 +76,7 @@ enum spr_status spr_weights_read(const char *path, const struct spr_weights_opti
     size_t before = weights->weight_count;
     source.path = spr_arena_text(&weights->arena, path, strlen(path));
     if (!source.path) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     bool directory = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
     enum spr_status status =
@@ -180,7 +180,7 @@ enum spr_status spr_add_tensor(const struct spr_source *source,
     if (!name || !dtype ||
         !spr_grow(&weights->tensor, &weights->tensor_capacity, weights->tensor_count + 1,
                   sizeof *weights->tensor)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     if (index) {
         *index = weights->tensor_count;
@@ -221,7 +221,7 @@ enum spr_status spr_add_weight(const struct spr_source *source, const char *name
         !spr_grow(&weights->weight, &weights->weight_capacity, weights->weight_count + 1,
                   sizeof *weights->weight) ||
         !spr_names_add(names, copy, weights->weight_count)) {
-        return spr_fail(err, SPR_ENOMEM, "out of memory");
+        return spr_no_memory(err);
     }
     *weight = &weights->weight[weights->weight_count++];
     **weight = (struct spr_weight){

@@ -65,7 +65,7 @@ enum spr_status spr_weights_network(const struct spr_weights *weights, const cha
     network->name = spr_arena_text(&network->arena, name, length);
     network->layers = spr_calloc(weights->weight_count, sizeof *network->layers);
     if (!network->path || !network->name || !network->layers) {
-        status = spr_fail(err, SPR_ENOMEM, "out of memory");
+        status = spr_no_memory(err);
     }
     if (status != SPR_OK) {
         spr_network_free(network);
