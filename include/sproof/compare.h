@@ -37,7 +37,7 @@ struct spr_timing {
     double speedup;      /* NAN: unknown */
     bool measured;       /* the six below belong to measured ones */
     bool real_mask;
-    enum spr_isa isa;
+    const char *isa; /* as spr_validation_isa */
     int threads;
     enum spr_residency residency;
     bool inconclusive;
@@ -58,21 +58,21 @@ struct spr_timings {
 /* Reads an analysis or a validation record. layers: of an analysis, every layer too.
  * Errors: SPR_EINPUT (neither kind; a wrong value: file and JSON path named), SPR_ENOMEM. */
 enum spr_status spr_timings_read(const char *path, bool layers, struct spr_timings *points,
-                                struct spr_error *err);
+                                 struct spr_error *err);
 void spr_timings_free(struct spr_timings *points);
 
 struct spr_compared {
     const struct spr_timing *base, *next; /* NULL: only in the other */
-    struct spr_ratio time;               /* of the pruned times */
-    struct spr_ratio ratio;              /* what is judged */
+    struct spr_ratio time;                /* of the pruned times */
+    struct spr_ratio ratio;               /* what is judged */
     bool by_speedup; /* ratio is of pruned time / dense time: the machine cancels out */
     enum spr_verdict verdict;
 };
 
 struct spr_comparison {
     const struct spr_timings *base, *next; /* borrowed */
-    double max_regression;                /* 0.05: slower by more than 5 % is a regression */
-    struct spr_compared *rows;            /* the most worrying first */
+    double max_regression;                 /* 0.05: slower by more than 5 % is a regression */
+    struct spr_compared *rows;             /* the most worrying first */
     size_t row_count;
     size_t matched;                  /* rows of both records */
     size_t verdicts[SPR_SLOWER + 1]; /* rows of each */

@@ -11,6 +11,9 @@
 extern "C" {
 #endif
 
+/* Bytes that caches move at once: of x86-64 and of nearly every AArch64. */
+#define SPR_CACHE_LINE 64
+
 #define SPR_CPU_BRAND 64
 #define SPR_CPU_IDENTITY 96
 

@@ -28,7 +28,7 @@ enum spr_status spr_end_to_end_shape(const struct spr_network *network, int64_t 
 /* Runs the dense encoder and one for each variant of the network, interleaved; every product
  * and function is checked on samples against double precision first, and after the timing the
  * output must have the same bits. Fills validation->end_to_end as spr_validate fills the
- * cases, and takes over the machine. Errors: SPR_EINPUT (not an encoder; a wrong result),
+ * cases, and takes over the machine. Errors: SPR_EINPUT (not an encoder), SPR_EWRONG,
  * SPR_ENOMEM, SPR_EINTERRUPTED. */
 enum spr_status spr_end_to_end(const struct spr_network *network, struct spr_machine *machine,
                                const struct spr_end_to_end_options *options,

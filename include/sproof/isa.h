@@ -17,14 +17,13 @@ enum spr_isa {
     SPR_ISA_NEON,
     SPR_ISA_AVX2,   /* AVX2 and FMA */
     SPR_ISA_AVX512, /* AVX-512 F, BW, DQ, VL */
-    SPR_ISA_CUDA,   /* in records of an NVIDIA GPU only; no CPU has it */
 };
-#define SPR_ISA_COUNT 4 /* of CPUs */
+#define SPR_ISA_COUNT 4
 
-/* "scalar", "neon", "avx2", "avx512", "cuda". */
+/* "scalar", "neon", "avx2", "avx512". */
 const char *spr_isa_name(enum spr_isa isa);
 
-/* The CPU's set of a name; false when there is none of it, or name is NULL. */
+/* The set of a name; false when there is none of it, or name is NULL. */
 bool spr_isa_find(const char *name, enum spr_isa *isa);
 
 /* Compiled in, and the CPU and operating system run it. Scalar always is. */
@@ -33,7 +32,7 @@ bool spr_isa_usable(enum spr_isa isa);
 /* The highest usable. */
 enum spr_isa spr_isa_best(void);
 
-/* f32 lanes of one vector: 1, 4, 8, 16; cuda: 1. */
+/* f32 lanes of one vector: 1, 4, 8, 16. */
 int spr_isa_lanes(enum spr_isa isa);
 
 /* The one to use: option (NULL: not given), else $SPROOF_ISA, else the highest usable.

@@ -39,7 +39,7 @@ bool spr_kernel_at(size_t index, struct spr_kernel *kernel);
 bool spr_kernel_find(const struct spr_pattern *pattern, enum spr_isa isa,
                      struct spr_kernel *kernel);
 
-/* How a kernel walks one matrix. Made by spr_plan_choose; 0 < rows, vectors. */
+/* How a kernel walks one matrix. Made by spr_plan_choose; 0 < rows. */
 struct spr_plan {
     int64_t m, k, n;
     enum spr_isa isa;

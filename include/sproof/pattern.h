@@ -60,7 +60,7 @@ struct spr_cell_shape {
     int64_t take, of;      /* of > 0: `take` of every `of` columns of each row instead */
 };
 
-/* Everything one pattern is; one file in src/pattern/ defines one or more rows.
+/* Everything one pattern is; one file in src/pattern/kind/ defines one or more rows.
  * Formulas: README, section "The equations". */
 struct spr_pattern_kind {
     const char *name;     /* registry name, "csr" */

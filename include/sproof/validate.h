@@ -26,7 +26,7 @@ struct spr_validate_options {
     enum spr_layout layout;       /* of X and Y */
     bool tune;                    /* time the best few plans and run the winner */
     struct spr_tuned *tuned;      /* of host; takes the winners too; NULL: none */
-    enum spr_residency residency; /* warm or cold */
+    enum spr_residency residency; /* warm, cold or network */
     double batch;                 /* n of linear and conv is multiplied by it */
     double budget_s;              /* no further case is begun after it; NAN: none */
     double case_budget_s;         /* time for the samples of one case; 0: the default */
@@ -46,9 +46,9 @@ struct spr_validate_options {
 /* Measures every distinct (m, k, n, pattern, sparsity) of the network's variants once, and
  * the layers that stay dense. Each product is checked against the double-precision one before
  * it is timed. *validation gets all but head.command and head.created, and takes over the
- * machine (*machine is empty afterwards, whatever the status). A stopped or spent run keeps the complete cases and is
- * SPR_OK. Errors: SPR_EINPUT (nothing to measure; a mask that does not fit; a residency that
- * cannot be measured; a kernel whose result is wrong, naming kernel, element and ratio),
+ * machine (*machine is empty afterwards, whatever the status). A stopped or spent run keeps the
+ * complete cases and is SPR_OK. Errors: SPR_EINPUT (nothing to measure; a mask that does not fit;
+ * a residency that cannot be measured), SPR_EWRONG (naming kernel, element and ratio),
  * SPR_ENOMEM. */
 enum spr_status spr_validate(const struct spr_network *network, struct spr_machine *machine,
                              const struct spr_validate_options *options,

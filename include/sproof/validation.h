@@ -47,6 +47,7 @@ struct spr_validation_case {
     double nnz;
     double kept;    /* stored cells */
     bool real_mask; /* mask: "real" or "random" */
+    bool gpu;       /* by a kernel on an NVIDIA GPU: isa says nothing, threads is 1 */
     enum spr_isa isa;
     int threads;
     enum spr_residency residency;
@@ -120,6 +121,9 @@ struct spr_validation {
     size_t not_measured_count;
     struct spr_arena arena; /* owns texts and samples; the two lists are of spr_grow */
 };
+
+/* What a case ran on, as records name it: its instruction set, or "cuda". */
+const char *spr_validation_isa(const struct spr_validation_case *c);
 
 /* Cases of one kind of mask and thread count, summarised; false when there is none. */
 bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/analyze_expected.h"
 #include "analysis/choose.h"
 #include "base/mem.h"
-#include "analysis/analyze_expected.h"
 
 /* Sums over the operators of one variant. */
 struct sums {

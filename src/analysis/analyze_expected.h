@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The part of an analysis that asks what sproof's own kernels should take. */
-#ifndef SPROOF_NETWORK_EXPECTED_H
-#define SPROOF_NETWORK_EXPECTED_H
+#ifndef SPROOF_ANALYSIS_ANALYZE_EXPECTED_H
+#define SPROOF_ANALYSIS_ANALYZE_EXPECTED_H
 
 #include "sproof/analysis.h"
 

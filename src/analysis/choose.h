@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Part of the analysis that compares variants with each other. */
-#ifndef SPROOF_CHOOSE_H
-#define SPROOF_CHOOSE_H
+#ifndef SPROOF_ANALYSIS_CHOOSE_H
+#define SPROOF_ANALYSIS_CHOOSE_H
 
 #include "sproof/analysis.h"
 

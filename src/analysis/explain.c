@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why: reasons in plain words. */
-#include "analysis/limit_words.h"
-#include "analysis/padding.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "analysis/limit_words.h"
+#include "analysis/padding.h"
 
 /* A share of the traffic from which it is worth naming, and one from which nothing else
  * matters. Chosen for the wording only; no figure depends on them. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The limits of the expected time in words. */
-#ifndef SPROOF_LIMIT_WORDS_H
-#define SPROOF_LIMIT_WORDS_H
+#ifndef SPROOF_ANALYSIS_LIMIT_WORDS_H
+#define SPROOF_ANALYSIS_LIMIT_WORDS_H
 
 #include "sproof/explain.h"
 

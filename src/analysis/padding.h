@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a format issues more FLOPs than are useful, for reasons and remedies. */
-#ifndef SPROOF_PADDING_H
-#define SPROOF_PADDING_H
+#ifndef SPROOF_ANALYSIS_PADDING_H
+#define SPROOF_ANALYSIS_PADDING_H
 
 #include "sproof/explain.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CSV tables: header row, named columns, line numbers. The only file that knows libcsv is
  * csv.c. */
-#ifndef SPROOF_CSV_READ_H
-#define SPROOF_CSV_READ_H
+#ifndef SPROOF_BASE_CSV_H
+#define SPROOF_BASE_CSV_H
 
 #include <stdbool.h>
 #include <stddef.h>

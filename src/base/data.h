@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where shipped data lies: $SPROOF_DATA, the user's data, the installed data, the sources. */
-#ifndef SPROOF_DATA_H
-#define SPROOF_DATA_H
+#ifndef SPROOF_BASE_DATA_H
+#define SPROOF_BASE_DATA_H
 
 #include <stdbool.h>
 #include <stddef.h>

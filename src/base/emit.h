@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streaming writer: one walk over named members, written as JSON or as CSV. */
-#ifndef SPROOF_EMIT_H
-#define SPROOF_EMIT_H
+#ifndef SPROOF_BASE_EMIT_H
+#define SPROOF_BASE_EMIT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON: reading, over cJSON, which only json.c knows. */
-#ifndef SPROOF_JSON_H
-#define SPROOF_JSON_H
+#ifndef SPROOF_BASE_JSON_H
+#define SPROOF_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

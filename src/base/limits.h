@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits and tolerances that several readers share. */
-#ifndef SPROOF_LIMITS_H
-#define SPROOF_LIMITS_H
+#ifndef SPROOF_BASE_LIMITS_H
+#define SPROOF_BASE_LIMITS_H
 
 #include <stdint.h>
 

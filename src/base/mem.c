@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
+
 /* The only mutable state of the library: the failure-injection hook of the tests. Threads of
  * a calibration allocate at the same time. */
 static _Atomic size_t fail_from;
@@ -127,12 +129,12 @@ bool spr_grow(void *items_pointer, size_t *capacity, size_t need, size_t size)
     return true;
 }
 
-/* FNV-1a, 64 bit. Hostile keys can only make look-ups slow, never wrong. */
+/* Hostile keys can only make look-ups slow, never wrong. */
 static size_t hash_text(const char *text)
 {
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = SPR_HASH_START;
     for (; *text; text++) {
-        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+        hash = spr_hash(hash, (unsigned char)*text);
     }
     return (size_t)(hash ^ hash >> 32);
 }

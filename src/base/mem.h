@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checked allocation, arenas and growing arrays. */
-#ifndef SPROOF_MEM_H
-#define SPROOF_MEM_H
+#ifndef SPROOF_BASE_MEM_H
+#define SPROOF_BASE_MEM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small aligned tables for the terminal and for Markdown. */
-#ifndef SPROOF_REPORT_TABLE_H
-#define SPROOF_REPORT_TABLE_H
+#ifndef SPROOF_BASE_TABLE_H
+#define SPROOF_BASE_TABLE_H
 
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the verbs share: arguments, messages, inputs and outputs. */
-#ifndef SPROOF_CLI_H
-#define SPROOF_CLI_H
+#ifndef SPROOF_CLI_CLI_H
+#define SPROOF_CLI_CLI_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/cli.h"
 #include "base/csv.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 
 /* What one run of analyze owns. */
 struct work {

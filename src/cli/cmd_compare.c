@@ -2,8 +2,8 @@
 /* sproof compare: is the new record slower than the base? */
 #include <string.h>
 
-#include "cli/cli.h"
 #include "base/csv.h"
+#include "cli/cli.h"
 #include "sproof/compare.h"
 
 #define DEFAULT_REGRESSION 0.05

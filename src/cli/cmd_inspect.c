@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 #include "sproof/inspect.h"
 
 #define DEFAULT_PATTERNS "4x1,4x4,16x16,32x1,2:4"

@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "sproof/kernel.h"
 #include "base/data.h"
 #include "base/table.h"
+#include "cli/cli.h"
+#include "sproof/kernel.h"
 
 static enum spr_status list_patterns(struct cli *cli, struct spr_error *err)
 {

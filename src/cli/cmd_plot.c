@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 #include "sproof/plot.h"
 
 static enum spr_status read_terminal(const char *text, struct spr_plot_request *request,

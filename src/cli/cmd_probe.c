@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/cli.h"
 #include "base/csv.h"
 #include "base/table.h"
+#include "cli/cli.h"
 
 static enum spr_status read_threads(const char *text, int *threads, struct spr_error *err)
 {

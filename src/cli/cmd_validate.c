@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cli/validate_work.h"
 #include "sproof/end_to_end.h"
 #include "sproof/schedule.h"
-#include "cli/validate_work.h"
 
 static void show_progress(void *context, const struct spr_validate_progress *p)
 {

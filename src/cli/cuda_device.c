@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "base/table.h"
+#include "cli/cli.h"
 #include "sproof/validate.h"
 
 #if !defined(SPROOF_HAS_CUDA)

@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "sproof/cpu.h"
-#include "base/mem.h"
 #include "sproof/schedule.h"
 
 /* Progress on one line of a terminal. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "base/limits.h"
 #include "base/csv.h"
+#include "base/limits.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 
 #define LIST_MAX 100000
 

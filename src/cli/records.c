@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
 #include "base/csv.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 
 static void check_input(struct cli *cli, const char *record,
                         const struct spr_record_input *input)

@@ -2,8 +2,8 @@
 /* Activations in .npy files. */
 #include <string.h>
 
-#include "cli/cli.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 #include "sproof/weights.h"
 
 enum spr_status cli_read_states(const char *path, const int64_t shape[2], float **states,

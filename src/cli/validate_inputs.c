@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sproof/cpu.h"
 #include "base/csv.h"
 #include "base/mem.h"
-#include "sproof/end_to_end.h"
 #include "cli/validate_work.h"
+#include "sproof/cpu.h"
+#include "sproof/end_to_end.h"
 
 #define DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,2:4"
 #define DEVICE_PATTERNS "csr,16x16,32x32,64x64,2:4"

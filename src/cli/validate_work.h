@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of `sproof validate` share. */
 #ifndef SPROOF_CLI_VALIDATE_WORK_H
 #define SPROOF_CLI_VALIDATE_WORK_H
 

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "validate/bootstrap.h"
-#include "compare/compare_inputs.h"
 #include "base/mem.h"
+#include "compare/compare_inputs.h"
+#include "validate/bootstrap.h"
 
 const char *spr_verdict_name(enum spr_verdict verdict)
 {

@@ -171,8 +171,7 @@ static void note_difference(struct matching *m, const struct spr_timing *base,
     char left[16], right[16];
     snprintf(left, sizeof left, "%d", base->threads);
     snprintf(right, sizeof right, "%d", next->threads);
-    of_case(m, &m->isa, "instruction set", base,
-            (const char *[2]){spr_isa_name(base->isa), spr_isa_name(next->isa)});
+    of_case(m, &m->isa, "instruction set", base, (const char *[2]){base->isa, next->isa});
     of_case(m, &m->threads, "threads", base, (const char *[2]){left, right});
     of_case(m, &m->residency, "residency", base,
             (const char *[2]){spr_residency_name(base->residency),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Before two records are judged: are they about the same, and which case is which. */
-#ifndef SPROOF_COMPARE_INPUTS_H
-#define SPROOF_COMPARE_INPUTS_H
+#ifndef SPROOF_COMPARE_COMPARE_INPUTS_H
+#define SPROOF_COMPARE_COMPARE_INPUTS_H
 
 #include "sproof/compare.h"
 

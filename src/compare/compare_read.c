@@ -35,7 +35,7 @@ static enum spr_status set_keys(struct spr_timings *points, struct spr_timing *p
     p->loose_key = spr_arena_text(&points->record.arena, key, (size_t)used);
     if (p->measured) {
         used += snprintf(key + used, sizeof key - (size_t)used, PART "%s" PART "%d" PART "%s",
-                         spr_isa_name(p->isa), p->threads, spr_residency_name(p->residency));
+                         p->isa, p->threads, spr_residency_name(p->residency));
         used = used < KEY_MAX ? used : KEY_MAX - 1;
     }
     p->key = spr_arena_text(&points->record.arena, key, (size_t)used);
@@ -55,7 +55,7 @@ static enum spr_status add_case(struct spr_timings *points,
                            .speedup = c->measured_speedup,
                            .measured = true,
                            .real_mask = c->real_mask,
-                           .isa = c->isa,
+                           .isa = spr_validation_isa(c),
                            .threads = c->threads,
                            .residency = c->residency,
                            .inconclusive = c->inconclusive,
@@ -64,7 +64,7 @@ static enum spr_status add_case(struct spr_timings *points,
                            .dense_kernel = c->dense.kernel};
     (void)spr_pattern_text(&c->pattern, p.pattern);
     /* On a GPU a product may be there twice: by sproof's kernel and by a library's. */
-    const char *whose = c->isa != SPR_ISA_CUDA               ? ""
+    const char *whose = !c->gpu                              ? ""
                         : strncmp(c->kernel, "spr_", 4) == 0 ? " own"
                                                              : " library";
     snprintf(shape, sizeof shape, "%lld %lld %lld %s%s", (long long)c->m, (long long)c->k,

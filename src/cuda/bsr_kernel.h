@@ -15,8 +15,8 @@
 //
 // The text of the kernel knows the hardware only through `Thread`, so that a test can run it
 // on the host (tests/cuda/bsr_emulation.cpp).
-#ifndef SPROOF_CUDA_BSR_H
-#define SPROOF_CUDA_BSR_H
+#ifndef SPROOF_CUDA_BSR_KERNEL_H
+#define SPROOF_CUDA_BSR_KERNEL_H
 
 #include <cstdint>
 

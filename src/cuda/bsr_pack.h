@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// W as sproof's own GPU kernel reads it (bsr.h).
+// W as sproof's own GPU kernel reads it (bsr_kernel.h).
 #ifndef SPROOF_CUDA_BSR_PACK_H
 #define SPROOF_CUDA_BSR_PACK_H
 

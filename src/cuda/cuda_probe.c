@@ -3,13 +3,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "validate/bootstrap.h"
-#include "sproof/cpu.h"
 #include "base/emit.h"
-#include "machine/machine_json.h"
 #include "base/mem.h"
-#include "sproof/cuda.h"
 #include "cuda/gpu.h"
+#include "machine/machine_json.h"
+#include "sproof/cpu.h"
+#include "sproof/cuda.h"
+#include "validate/bootstrap.h"
 
 #define REPETITIONS 15
 #define WARM_UP_S 0.05

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "sproof/cpu.h"
-#include "base/random.h"
 #include "base/mem.h"
-#include "validate/validate_parts.h"
-#include "sproof/cuda.h"
+#include "base/random.h"
 #include "cuda/gpu.h"
+#include "sproof/cpu.h"
+#include "sproof/cuda.h"
+#include "validate/validate_parts.h"
 
 #define PRODUCTS_MAX 3 /* dense, a library's, sproof's own */
 #define WARM_UP_S 0.01
@@ -267,7 +267,7 @@ static enum spr_status add_row(struct run *run, const struct spr_planned *planne
         .nnz = w ? (double)w->nnz : cells,
         .kept = w ? kept : cells,
         .real_mask = planned->mask != NULL,
-        .isa = SPR_ISA_CUDA,
+        .gpu = true,
         .threads = 1,
         .residency = run->options->residency,
         .kernel = keep(run, spr_gpu_task_name(product->task)),
@@ -308,7 +308,7 @@ static enum spr_status check_again(struct run *run, struct spr_gpu_case *of,
     enum spr_status status = spr_gpu_check(of, product->task, &worst, run->err);
     product->worst = fmax(product->worst, worst);
     return status == SPR_OK && !(product->worst <= 1)
-               ? spr_fail(run->err, SPR_EINPUT,
+               ? spr_fail(run->err, SPR_EWRONG,
                           "%s: wrong result after it was timed: %.3g times its "
                           "rounding-error bound",
                           spr_gpu_task_name(product->task), product->worst)

@@ -79,7 +79,7 @@ enum spr_gpu_kernel {
     SPR_GPU_CUBLASLT,        /* dense */
     SPR_GPU_CUSPARSE_CSR,    /* single weights */
     SPR_GPU_CUSPARSE_BLOCKS, /* blocked-ELL and BSR, square blocks */
-    SPR_GPU_OWN_BLOCKS,      /* src/cuda/bsr.h, blocks of 16, 32 or 64 */
+    SPR_GPU_OWN_BLOCKS,      /* src/cuda/bsr_kernel.h, blocks of 16, 32 or 64 */
     SPR_GPU_CUSPARSELT,      /* 2:4 */
 };
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The encoder: room for its activations, its pieces, and who computes which tokens. */
 #include "encoder/encoder.h"
 
 #include <math.h>
@@ -10,15 +11,14 @@
 #include "base/mem.h"
 #include "kernel/operands.h"
 #include "kernel/pack.h"
-
-#define CACHE_LINE 64
+#include "sproof/cpu.h"
 
 const char *const spr_encoder_part_names[SPR_ENCODER_PARTS] = {
     "query, key, value, output", "feed-forward", "attention", "gelu", "layer norm"};
 
 int64_t spr_encoder_columns(const struct spr_encoder_shape *shape)
 {
-    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    const int64_t line = SPR_CACHE_LINE / (int64_t)sizeof(float);
     return (shape->tokens + line - 1) / line * line;
 }
 
@@ -54,7 +54,7 @@ enum spr_status spr_encoder_vectors_make(const struct spr_encoder_shape *shape,
 
 static size_t lines(double floats)
 {
-    return (size_t)ceil(floats * sizeof(float) / CACHE_LINE) * CACHE_LINE;
+    return (size_t)ceil(floats * sizeof(float) / SPR_CACHE_LINE) * SPR_CACHE_LINE;
 }
 
 static float *carve(char **at, double floats)
@@ -81,7 +81,7 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     e->layer = spr_calloc((size_t)shape->layers, sizeof *e->layer);
     e->head = spr_calloc((size_t)threads, sizeof *e->head);
     size_t bytes = 6 * lines(hidden) + lines(wide) + (size_t)threads * lines(scored);
-    e->memory = spr_aligned_alloc(CACHE_LINE, bytes);
+    e->memory = spr_aligned_alloc(SPR_CACHE_LINE, bytes);
     enum spr_status status = SPR_OK;
     if (!e->layer || !e->head || !e->memory) {
         status = spr_no_memory(err);
@@ -158,7 +158,7 @@ static int team_member(int *members)
 void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
                        int64_t range[2])
 {
-    const int64_t line = CACHE_LINE / (int64_t)sizeof(float);
+    const int64_t line = SPR_CACHE_LINE / (int64_t)sizeof(float);
     const int64_t all = spr_encoder_columns(shape) / line;
     range[0] = all * thread / threads * line;
     range[1] = all * (thread + 1) / threads * line;

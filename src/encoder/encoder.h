@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A whole encoder of the BERT family, run with sproof's kernels. Activations are features x
  * tokens, so that every pattern's kernel takes them as they are. */
-#ifndef SPROOF_ENCODER_H
-#define SPROOF_ENCODER_H
+#ifndef SPROOF_ENCODER_ENCODER_H
+#define SPROOF_ENCODER_ENCODER_H
 
 #include "kernel/isa/elementwise.h"
 #include "sproof/kernel.h"
@@ -69,8 +69,8 @@ struct spr_encoder {
     const struct spr_encoder_vectors *vectors;           /* [layers], borrowed */
     struct spr_encoder_layer *layer;                     /* [layers] */
     struct spr_encoder_head *head;                       /* [threads] */
-    float *x, *query, *key, *value, *context, *wide, *y; /* activations, owned through x */
-    void *memory;
+    float *x, *query, *key, *value, *context, *wide, *y; /* activations, in `memory` */
+    void *memory;       /* owns the activations and the heads' matrices */
     const float *input; /* hidden x columns, in shares like the rest, borrowed */
     double (*clock_s)(void);
     double *part_s; /* [SPR_ENCODER_PARTS]: adds up the seconds of each; NULL: not timed */

@@ -4,14 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "encoder/encoder_source.h"
-#include "base/random.h"
 #include "base/mem.h"
+#include "base/random.h"
+#include "encoder/encoder_source.h"
 
 #define UNIT (1.0 / 16777216)
 #define SAMPLES 4
 
-/* Largest errors that the series in src/kernel/elementwise.c leave, as measured by
+/* Largest errors that the series in src/kernel/isa/elementwise.c leave, as measured by
  * tests/unit/test_elementwise.c: of e^x relative, of Phi(x) absolute. */
 #define EXP_ERROR 4e-7
 #define PHI_ERROR 4e-7
@@ -267,7 +267,7 @@ enum spr_status spr_encoder_check(struct spr_encoder *encoder,
     for (int64_t l = 0; l < shape->layers && status == SPR_OK; l++) {
         status = check_layer(&c, l, err);
         if (status == SPR_OK && !(c.worst <= 1)) {
-            status = spr_fail(err, SPR_EINPUT,
+            status = spr_fail(err, SPR_EWRONG,
                               "wrong result in layer %lld of %s: an error of %.3g times its "
                               "rounding bound",
                               (long long)l, variant ? variant->name : "dense", c.worst);

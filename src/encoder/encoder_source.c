@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The layers of a network that make an encoder, and their weights, biases and norms. */
 #include "encoder/encoder_source.h"
-#include "base/random.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "matrix/matrix_build.h"
 #include "base/mem.h"
+#include "base/random.h"
+#include "matrix/matrix_build.h"
 
 /* Names of Hugging Face's BERT behind the layer's own, in the order of the products. */
 static const char *const suffixes[SPR_PRODUCTS] = {

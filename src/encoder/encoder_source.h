@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where an encoder's weights come from: which layers of a network it is made of, and their
  * matrices under a variant. */
-#ifndef SPROOF_ENCODER_SOURCE_H
-#define SPROOF_ENCODER_SOURCE_H
+#ifndef SPROOF_ENCODER_ENCODER_SOURCE_H
+#define SPROOF_ENCODER_ENCODER_SOURCE_H
 
 #include "encoder/encoder.h"
 #include "sproof/end_to_end.h"
@@ -35,7 +35,7 @@ enum spr_status spr_encoder_matrix(const struct spr_encoder_source *source,
                                    struct spr_error *err);
 
 /* Runs the encoder piece by piece on its input and compares samples of every piece with double
- * precision. *worst: largest error over its bound. Errors: SPR_EINPUT when that is above 1. */
+ * precision. *worst: largest error over its bound. Errors: SPR_EWRONG when that is above 1. */
 enum spr_status spr_encoder_check(struct spr_encoder *encoder,
                                   const struct spr_encoder_source *source,
                                   const struct spr_variant *variant, double *worst,

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sproof/cpu.h"
 #include "base/random.h"
 #include "encoder/end_to_end_parts.h"
 #include "host/host_state.h"
 #include "host/line_transfer.h"
+#include "sproof/cpu.h"
 #include "sproof/inspect.h"
 #include "sproof/schedule.h"
 #include "validate/validate_parts.h"
@@ -228,7 +228,7 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
         const struct spr_encoder *e = &r->entry[i].encoder;
         if (spr_bits(e->x, (size_t)(e->shape.hidden * spr_encoder_columns(&e->shape))) !=
             r->entry[i].bits) {
-            status = spr_fail(err, SPR_EINPUT,
+            status = spr_fail(err, SPR_EWRONG,
                               "wrong result: the output of %s changed while it was timed",
                               cases[i].variant);
         }

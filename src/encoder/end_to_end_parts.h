@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the end-to-end run share. */
-#ifndef SPROOF_END_TO_END_PARTS_H
-#define SPROOF_END_TO_END_PARTS_H
+#ifndef SPROOF_ENCODER_END_TO_END_PARTS_H
+#define SPROOF_ENCODER_END_TO_END_PARTS_H
 
 #include "encoder/encoder_source.h"
 #include "sproof/end_to_end.h"

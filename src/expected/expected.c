@@ -8,18 +8,11 @@
 #include <string.h>
 
 #include "expected/expected_parts.h"
+#include "sproof/cpu.h"
 #include "sproof/schedule.h"
 
-#define LINE_BYTES 64.0
 /* When multiply-adds are this share of the time they are what limits. */
 #define DOMINANT 0.7
-
-const char *spr_function_name(enum spr_function function)
-{
-    static const char *const names[SPR_FUNCTION_COUNT] = {"softmax",  "gelu",     "layer_norm",
-                                                          "operands", "exchange", "rewrite"};
-    return names[function];
-}
 
 const char *spr_limit_name(enum spr_limit limit)
 {
@@ -137,12 +130,12 @@ static void add_pass(struct spr_sums *s, const struct groups *per_pass, int widt
     double gcd = spr_greatest_divisor(row_bytes, SPR_WAY_BYTES);
     double crowding = fmax(1, gcd / tile_bytes);
     double x_bytes = s->panel_columns * tile_bytes * crowding;
-    const bool unaligned = fmod(row_bytes, LINE_BYTES) != 0;
+    const bool unaligned = fmod(row_bytes, (double)SPR_CACHE_LINE) != 0;
     const double nearest = spr_sweep_at(&rates->x, 0);
     /* Of the vectors of rows that start so far apart modulo a line, how many cross one, against
      * those of the calibration, which starts everywhere. */
-    double vector_bytes = fmin(LINE_BYTES, 4 * s->lanes);
-    double apart = spr_greatest_divisor(row_bytes, LINE_BYTES);
+    double vector_bytes = fmin((double)SPR_CACHE_LINE, 4 * s->lanes);
+    double apart = spr_greatest_divisor(row_bytes, (double)SPR_CACHE_LINE);
     double crossing = s->lanes > 1 ? fmax(0, vector_bytes - apart) / (vector_bytes - 4) : 0;
     const struct spr_sweep *crossed = &rates->unaligned;
     double base = nearest + crossing * fmax(0, spr_sweep_at(crossed, 0) - nearest);
@@ -157,8 +150,9 @@ static void add_pass(struct spr_sums *s, const struct groups *per_pass, int widt
         /* Lines that a row of the tile touches, against those of the calibration; the last
          * vector of a row of X overlaps the one before. */
         double own = fmin(tile_bytes, row_bytes - 4.0 * (double)column);
-        double lines = (own + LINE_BYTES - apart) / LINE_BYTES;
-        double calibrated = (tile_bytes - 4 + LINE_BYTES - 4) / LINE_BYTES;
+        double lines = (own + (double)SPR_CACHE_LINE - apart) / (double)SPR_CACHE_LINE;
+        double calibrated =
+            (tile_bytes - 4 + (double)SPR_CACHE_LINE - 4) / (double)SPR_CACHE_LINE;
         x_step =
             (spr_sweep_at(crossed, x_bytes) - spr_sweep_at(crossed, 0)) * lines / calibrated;
     }

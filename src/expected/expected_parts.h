@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the two halves of the expected time share: sums, and how their parts are found. */
-#ifndef SPROOF_EXPECTED_PARTS_H
-#define SPROOF_EXPECTED_PARTS_H
+#ifndef SPROOF_EXPECTED_EXPECTED_PARTS_H
+#define SPROOF_EXPECTED_EXPECTED_PARTS_H
 
 #include "kernel/pack_shuffle.h"
 #include "sproof/expected.h"

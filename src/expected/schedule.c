@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Candidates of a plan, in the order of their expected times; plans that were timed. */
 #include "sproof/schedule.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What else goes on on this machine while something is timed. Nothing is changed. */
-#ifndef SPROOF_HOST_STATE_H
-#define SPROOF_HOST_STATE_H
+#ifndef SPROOF_HOST_HOST_STATE_H
+#define SPROOF_HOST_HOST_STATE_H
 
 #include "sproof/status.h"
 

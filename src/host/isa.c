@@ -9,10 +9,11 @@
 static const struct {
     const char *name;
     int lanes;
-} sets[SPR_ISA_COUNT + 1] = {
-    [SPR_ISA_SCALAR] = {"scalar", 1}, [SPR_ISA_NEON] = {"neon", 4},
-    [SPR_ISA_AVX2] = {"avx2", 8},     [SPR_ISA_AVX512] = {"avx512", 16},
-    [SPR_ISA_CUDA] = {"cuda", 1},
+} sets[SPR_ISA_COUNT] = {
+    [SPR_ISA_SCALAR] = {"scalar", 1},
+    [SPR_ISA_NEON] = {"neon", 4},
+    [SPR_ISA_AVX2] = {"avx2", 8},
+    [SPR_ISA_AVX512] = {"avx512", 16},
 };
 
 const char *spr_isa_name(enum spr_isa isa)
@@ -61,8 +62,6 @@ bool spr_isa_usable(enum spr_isa isa)
 #else
         return false;
 #endif
-    case SPR_ISA_CUDA:
-        break;
     }
     return false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SPROOF_LINE_TRANSFER_H
-#define SPROOF_LINE_TRANSFER_H
+/* The way of a cache line from one thread to another. */
+#ifndef SPROOF_HOST_LINE_TRANSFER_H
+#define SPROOF_HOST_LINE_TRANSFER_H
 
 /* How often a line goes on in one round. */
 #define SPR_LINE_HOPS 2000

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The pattern that explains the zeros of a matrix, found while its rows pass by. */
 #include "inspect/detect.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "sproof/inspect.h"
 
 /* Block heights and widths that are tried: 1, 2, 4, ... 64. */

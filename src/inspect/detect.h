@@ -18,8 +18,4 @@ void spr_detect_row(struct spr_detector *detector, int64_t row, const uint64_t *
 /* The pattern, after the last row; nnz: all non-zeros. */
 struct spr_pattern spr_detect(const struct spr_detector *detector, double nnz);
 
-/* Set bits; those in [begin, end). */
-int64_t spr_count_bits(const uint64_t *bits, int64_t words);
-int64_t spr_count_range(const uint64_t *bits, int64_t begin, int64_t end);
-
 #endif

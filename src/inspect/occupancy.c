@@ -3,10 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "inspect/detect.h"
+#include "base/bits.h"
 #include "base/mem.h"
-#include "weights/reader.h"
+#include "inspect/detect.h"
 #include "sproof/inspect.h"
+#include "weights/reader.h"
 
 /* Bits of this much are read at a time. */
 #define STRIPE_BYTES ((int64_t)1 << 18)
@@ -28,27 +29,6 @@ struct counting {
     struct spr_detector *detector;
     struct spr_inspected *out;
 };
-
-int64_t spr_count_bits(const uint64_t *bits, int64_t words)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < words; i++) {
-        count += __builtin_popcountll(bits[i]);
-    }
-    return count;
-}
-
-int64_t spr_count_range(const uint64_t *bits, int64_t begin, int64_t end)
-{
-    int64_t count = 0;
-    while (begin < end) {
-        int64_t shift = begin % 64, take = 64 - shift < end - begin ? 64 - shift : end - begin;
-        uint64_t mask = take == 64 ? ~(uint64_t)0 : (((uint64_t)1 << take) - 1);
-        count += __builtin_popcountll(bits[begin / 64] >> shift & mask);
-        begin += take;
-    }
-    return count;
-}
 
 /* Groups of `columns` neighbouring bits of which one is set; *weights: bits in those groups. */
 static int64_t count_groups(const uint64_t *bits, int64_t k, int64_t columns, int64_t *weights)

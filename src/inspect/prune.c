@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "weights/reader.h"
 #include "sproof/inspect.h"
+#include "weights/reader.h"
 
 /* Norms are floats of no sign: their bits rise with them, and the upper half is counted
  * first. */

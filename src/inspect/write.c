@@ -6,8 +6,8 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
-#include "weights/reader.h"
 #include "sproof/inspect.h"
+#include "weights/reader.h"
 
 /* The header ends where the tensors may begin at a multiple of this. */
 #define ALIGNMENT 8

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenBLAS, loaded when asked for: it starts threads when it is loaded. */
-#ifndef SPROOF_BLAS_H
-#define SPROOF_BLAS_H
+#ifndef SPROOF_KERNEL_BLAS_H
+#define SPROOF_KERNEL_BLAS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Packing: from a matrix with zeros to the strips its kernel reads (src/strips.h). */
-#include "kernel/pack_shuffle.h"
+/* Packing: from a matrix with zeros to the strips its kernel reads (kernel/isa/strips.h). */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "kernel/pack_shuffle.h"
 
 #define ALIGNMENT 64
 #define HEIGHTS_MAX 25

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside a packed block, and the tables of the compiled instruction sets. */
-#ifndef SPROOF_PACK_H
-#define SPROOF_PACK_H
+#ifndef SPROOF_KERNEL_PACK_H
+#define SPROOF_KERNEL_PACK_H
 
 #include "sproof/kernel.h"
 #include "kernel/isa/strips.h"
@@ -26,8 +26,8 @@ struct spr_lane_shape {
 };
 struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan);
 
-/* Heights of the row groups of a block of `rows` rows: the plan's first, then the largest
- * that fit; returns the height at `row`. */
+/* Height of the next row group of a block of which so many rows are left: the plan's while it
+ * fits, then the largest that does. */
 int spr_group_height(const struct spr_plan *plan, int64_t rows_left);
 
 #endif

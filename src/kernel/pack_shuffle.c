@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shuffle form of scattered weights at n = 1 (src/strips.h). */
+/* The shuffle form of scattered weights at n = 1 (kernel/isa/strips.h). */
 #include "kernel/pack_shuffle.h"
 
 #include <string.h>

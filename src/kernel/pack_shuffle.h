@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packing scattered weights for n = 1 so that permutations fetch their inputs. */
-#ifndef SPROOF_PACK_SHUFFLE_H
-#define SPROOF_PACK_SHUFFLE_H
+#ifndef SPROOF_KERNEL_PACK_SHUFFLE_H
+#define SPROOF_KERNEL_PACK_SHUFFLE_H
 
 #include <math.h>
 

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "machine/machine_json.h"
 #include "base/mem.h"
+#include "machine/machine_json.h"
 #include "machine/rates_json.h"
 
 const char *spr_accept_text(const struct spr_accept *accept, char *text)

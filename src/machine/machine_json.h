@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Machines inside records: to and from JSON values. */
-#ifndef SPROOF_MACHINE_JSON_H
-#define SPROOF_MACHINE_JSON_H
+#ifndef SPROOF_MACHINE_MACHINE_JSON_H
+#define SPROOF_MACHINE_MACHINE_JSON_H
 
 #include "base/emit.h"
 #include "base/json.h"

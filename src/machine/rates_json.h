@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The measured rates of the kernels inside probes and machines: to and from JSON values. */
-#ifndef SPROOF_TILE_JSON_H
-#define SPROOF_TILE_JSON_H
+#ifndef SPROOF_MACHINE_RATES_JSON_H
+#define SPROOF_MACHINE_RATES_JSON_H
 
 #include "base/emit.h"
 #include "base/json.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Weight matrices: drawn under a pattern, counted, multiplied in double. */
 #include "sproof/matrix.h"
-#include "base/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "matrix/matrix_build.h"
 #include "base/mem.h"
+#include "base/random.h"
+#include "matrix/matrix_build.h"
 
 void spr_matrix_free(struct spr_matrix *matrix)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Making matrices, inside the library. */
-#ifndef SPROOF_MATRIX_BUILD_H
-#define SPROOF_MATRIX_BUILD_H
+#ifndef SPROOF_MATRIX_MATRIX_BUILD_H
+#define SPROOF_MATRIX_MATRIX_BUILD_H
 
 #include "sproof/matrix.h"
 

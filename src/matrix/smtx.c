@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "matrix/matrix_build.h"
 #include "base/mem.h"
+#include "matrix/matrix_build.h"
 
 struct reader {
     FILE *file;

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "network/layer_row.h"
 #include "base/limits.h"
+#include "network/layer_row.h"
 
 static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer *layer,
                                      struct spr_choice *choice)

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/csv.h"
-#include "network/layer_row.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "network/layer_row.h"
 
 #define NEEDED_COLUMNS 4
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cells of one row of a layer table: the layer, and how a variant prunes it. */
-#ifndef SPROOF_LAYER_ROW_H
-#define SPROOF_LAYER_ROW_H
+#ifndef SPROOF_NETWORK_LAYER_ROW_H
+#define SPROOF_NETWORK_LAYER_ROW_H
 
 #include "base/csv.h"
 #include "sproof/layer.h"

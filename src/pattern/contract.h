@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pattern file sees. A file src/pattern/NAME.c defines one array
+/* What a pattern file sees. A file src/pattern/kind/NAME.c defines one array
  *
  *     const struct spr_pattern_kind spr_pattern_file_NAME[] = { {...}, {0} };
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pattern table, made from the files of src/pattern, and what all patterns share. */
+/* The pattern table, made from the files of src/pattern/kind, and what all patterns share. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "result/measured.h"
 #include "base/mem.h"
 #include "plot/draw.h"
+#include "result/measured.h"
 
 bool spr_overlay_make(const struct spr_analysis *analysis,
                       const struct spr_plot_request *request, const struct spr_series_set *set,

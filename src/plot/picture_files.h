@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of a picture: their names, and writing them whole or not at all. */
-#ifndef SPROOF_PLOT_FILES_H
-#define SPROOF_PLOT_FILES_H
+#ifndef SPROOF_PLOT_PICTURE_FILES_H
+#define SPROOF_PLOT_PICTURE_FILES_H
 
 #include <stdbool.h>
 

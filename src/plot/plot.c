@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plot/picture_files.h"
-#include "plot/gnuplot.h"
 #include "plot/draw.h"
+#include "plot/gnuplot.h"
+#include "plot/picture_files.h"
 
 static const struct {
     const char *name;

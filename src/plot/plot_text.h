@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Growing text, and what a plotted text may contain. */
-#ifndef SPROOF_PLOT_TEXT_H
-#define SPROOF_PLOT_TEXT_H
+#ifndef SPROOF_PLOT_PLOT_TEXT_H
+#define SPROOF_PLOT_PLOT_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,9 +2,10 @@
 /* Makes an SVG of gnuplot one self-sufficient file. gnuplot writes hover texts as calls of a
  * JavaScript file that lies beside its own installation; <title> needs no script, and is read
  * aloud by screen readers too. */
-#include "plot/picture_files.h"
 
 #include <string.h>
+
+#include "plot/picture_files.h"
 
 #define HOVER " onmousemove=\"gnuplot_svg.showHypertext(evt,'"
 #define HOVER_END "')\""

@@ -7,10 +7,10 @@
 #include <omp.h>
 #endif
 
-#include "kernel/isa/elementwise.h"
-#include "probe/calibrate_trial.h"
-#include "kernel/operands.h"
 #include "base/mem.h"
+#include "kernel/isa/elementwise.h"
+#include "kernel/operands.h"
+#include "probe/calibrate_trial.h"
 #include "sproof/calibrate.h"
 
 /* Tokens of the synthetic matrices, whole cache lines; features of a head. */

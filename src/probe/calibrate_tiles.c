@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "probe/calibrate_trial.h"
-#include "host/line_transfer.h"
 #include "base/mem.h"
+#include "host/line_transfer.h"
+#include "probe/calibrate_trial.h"
 
 #define KIB 1024.0
 #define MIB 1048576.0

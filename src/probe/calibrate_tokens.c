@@ -7,9 +7,10 @@
 #include <omp.h>
 #endif
 
-#include "probe/calibrate_trial.h"
 #include "base/mem.h"
 #include "kernel/pack.h"
+#include "probe/calibrate_trial.h"
+#include "sproof/cpu.h"
 
 #define SAMPLES 4
 #define SAMPLE_S 200e-6
@@ -26,7 +27,7 @@
 
 /* Floats from one token's row of Y to the next: an odd number of cache lines lets them lie in
  * different places of the cache, this many do not. */
-#define LINE 16
+#define LINE (SPR_CACHE_LINE / (int64_t)sizeof(float))
 #define CROWDED 1024
 
 /* Steps of W that are near. */

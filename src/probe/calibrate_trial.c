@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Synthetic row groups, and timing a register tile on them. */
 #include "probe/calibrate_trial.h"
-#include "base/random.h"
 
 #include <math.h>
 #include <string.h>
@@ -9,8 +8,9 @@
 #include <omp.h>
 #endif
 
-#include "sproof/cpu.h"
 #include "base/mem.h"
+#include "base/random.h"
+#include "sproof/cpu.h"
 
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
 #define NEAR_STEPS 4096
@@ -289,7 +289,8 @@ struct sample {
 };
 
 /* Windows from *next on until the sample is long enough. */
-static struct sample run_windows(const struct spr_calibration *c, const struct spr_trial_bench *b,
+static struct sample run_windows(const struct spr_calibration *c,
+                                 const struct spr_trial_bench *b,
                                  const struct spr_tiles *tiles, double seconds, int *next)
 {
     struct sample sum = {0};

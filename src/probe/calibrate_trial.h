@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timing one register tile on synthetic row groups. */
-#ifndef SPROOF_CALIBRATE_BENCH_H
-#define SPROOF_CALIBRATE_BENCH_H
+#ifndef SPROOF_PROBE_CALIBRATE_TRIAL_H
+#define SPROOF_PROBE_CALIBRATE_TRIAL_H
 
 #include "kernel/pack.h"
 #include "sproof/calibrate.h"

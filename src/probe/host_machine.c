@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sproof/cpu.h"
 #include "base/mem.h"
 #include "probe/probe_parts.h"
+#include "sproof/cpu.h"
 
 /* Guesses, marked as such in the output; `sproof` never presents them as measured.
  * One desktop memory channel pair moves about this much; servers move far more. */

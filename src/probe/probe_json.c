@@ -3,10 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "sproof/cpu.h"
 #include "base/mem.h"
-#include "sproof/probe.h"
 #include "machine/rates_json.h"
+#include "sproof/cpu.h"
+#include "sproof/probe.h"
 
 #define SCHEMA "sproof/probe"
 #define SCHEMA_VERSION 1

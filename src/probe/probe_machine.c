@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "probe/probe_parts.h"
 #include "machine/rates_json.h"
+#include "probe/probe_parts.h"
 
 struct maker {
     const struct spr_probe *probe;

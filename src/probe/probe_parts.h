@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside the probe: threads that work at once, measures of equal time, knees of a sweep. */
-#ifndef SPROOF_PROBE_PARTS_H
-#define SPROOF_PROBE_PARTS_H
+#ifndef SPROOF_PROBE_PROBE_PARTS_H
+#define SPROOF_PROBE_PROBE_PARTS_H
 
 #include "sproof/cpu.h"
 #include "kernel/isa/probe_loops.h"

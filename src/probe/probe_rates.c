@@ -8,8 +8,8 @@
 #endif
 
 #include "base/mem.h"
-#include "probe/probe_parts.h"
 #include "machine/rates_json.h"
+#include "probe/probe_parts.h"
 
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
@@ -71,7 +71,6 @@ static const struct spr_probe_loops *loops_of(enum spr_isa isa)
 #else
         return NULL;
 #endif
-    case SPR_ISA_CUDA:
         break;
     }
     return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the writer and the readers of analysis records share. */
-#ifndef SPROOF_RECORD_KEYS_H
-#define SPROOF_RECORD_KEYS_H
+#ifndef SPROOF_RECORD_RECORD_KEYS_H
+#define SPROOF_RECORD_RECORD_KEYS_H
 
 #include "base/emit.h"
 #include "base/json.h"

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "machine/machine_json.h"
 #include "base/mem.h"
+#include "machine/machine_json.h"
 #include "sproof/version.h"
 
 static void put_input(struct spr_emit *out, const char *key,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What all records share: head, machine, options; and how their readers report. */
-#ifndef SPROOF_RECORD_PARTS_H
-#define SPROOF_RECORD_PARTS_H
+#ifndef SPROOF_RECORD_RECORD_PARTS_H
+#define SPROOF_RECORD_RECORD_PARTS_H
 
 #include "base/emit.h"
 #include "base/json.h"
@@ -28,8 +28,7 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
                          const struct spr_record_head *head,
                          const struct spr_machine *machine);
 
-/* The member `options`. */
-/* expected: residency of the expected times; NULL: there are none. */
+/* The member `options`. expected: residency of the expected times; NULL: there are none. */
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
                             const enum spr_residency *expected);
 

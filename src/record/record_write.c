@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Analysis records, written. Keys: README, "The record". */
-#include "sproof/record.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "record/record_keys.h"
 #include "record/record_parts.h"
 #include "sproof/explain.h"
+#include "sproof/record.h"
 
 const struct spr_record_kind spr_analysis_kind = {"sproof/analysis", 1, "sproof analyze"};
 

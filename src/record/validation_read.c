@@ -156,12 +156,11 @@ static void read_dense(struct reading *r, const spr_json *object,
     dense->fraction_of_bound = any(r, item, "dense.fraction_of_bound");
 }
 
-static void read_isa(struct reading *r, const spr_json *object, enum spr_isa *isa)
+static void read_isa(struct reading *r, const spr_json *object, struct spr_validation_case *c)
 {
     const char *name = spr_json_text(spr_json_get(object, "isa"));
-    if (name && strcmp(name, spr_isa_name(SPR_ISA_CUDA)) == 0) {
-        *isa = SPR_ISA_CUDA;
-    } else if (!spr_isa_find(name, isa)) {
+    c->gpu = name && strcmp(name, "cuda") == 0;
+    if (!c->gpu && !spr_isa_find(name, &c->isa)) {
         fail(r, "isa", "scalar, neon, avx2 or avx512");
     }
 }
@@ -175,7 +174,7 @@ static void read_where(struct reading *r, const spr_json *object,
         fail(r, "mask", "real or random");
     }
     c->real_mask = mask && strcmp(mask, "real") == 0;
-    read_isa(r, object, &c->isa);
+    read_isa(r, object, c);
     if (!(threads >= 1 && threads <= THREADS_MAX && threads == floor(threads))) {
         fail(r, "threads", "an integer 1..65536");
     } else {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Validation records: summarised and written. Keys: README, "The record". */
-#include "sproof/validation.h"
+/* Validation records, written. Keys: README, "The record". */
 
 #include <math.h>
 #include <stdint.h>
@@ -10,131 +9,9 @@
 #include "base/mem.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
+#include "sproof/validation.h"
 
 const struct spr_record_kind spr_validation_kind = {"sproof/validation", 1, "sproof validate"};
-
-/* Which cases, and which figure of them. */
-struct choice {
-    const struct spr_validation *validation;
-    bool real_mask;
-    int threads;
-    double (*figure)(const struct spr_validation_case *);
-    bool absolute;
-};
-
-static bool in_group(const struct spr_validation_case *c, bool real_mask, int threads)
-{
-    return c->real_mask == real_mask && c->threads == threads;
-}
-
-static double error_of(const struct spr_validation_case *c)
-{
-    return c->error;
-}
-
-static double speedup_error_of(const struct spr_validation_case *c)
-{
-    return c->speedup_error;
-}
-
-/* The figure of case i, NAN when the case does not count. */
-static double pick(const struct choice *choice, size_t i)
-{
-    const struct spr_validation_case *c = &choice->validation->cases[i];
-    if (c->inconclusive || !in_group(c, choice->real_mask, choice->threads)) {
-        return (double)NAN;
-    }
-    return choice->absolute ? fabs(choice->figure(c)) : choice->figure(c);
-}
-
-static size_t count_up_to(const struct choice *choice, double limit)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < choice->validation->case_count; i++) {
-        count += pick(choice, i) <= limit;
-    }
-    return count;
-}
-
-/* Doubles in rising order of the integers: order_of(a) < order_of(b) if a < b. */
-static double value_at(uint64_t order)
-{
-    uint64_t bits = order >> 63 ? order ^ (uint64_t)1 << 63 : ~order;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint64_t order_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
-}
-
-/* The figure with `rank` others no larger, itself included, by halving the range of doubles:
- * sorting would need memory, and so a way to fail. */
-static double ranked(const struct choice *choice, size_t rank)
-{
-    uint64_t low = order_of(-(double)INFINITY), high = order_of((double)INFINITY);
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        if (count_up_to(choice, value_at(middle)) >= rank) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return value_at(low);
-}
-
-static double median_of(const struct choice *choice)
-{
-    size_t count = count_up_to(choice, (double)INFINITY);
-    if (count == 0) {
-        return (double)NAN;
-    }
-    double low = ranked(choice, (count + 1) / 2);
-    return count % 2 ? low : (low + ranked(choice, count / 2 + 1)) / 2;
-}
-
-static double p90_of(const struct choice *choice)
-{
-    size_t count = count_up_to(choice, (double)INFINITY);
-    return count ? ranked(choice, (9 * count + 9) / 10) : (double)NAN;
-}
-
-static double share_within(const struct choice *choice, double limit)
-{
-    size_t count = count_up_to(choice, (double)INFINITY);
-    return count ? (double)count_up_to(choice, limit) / (double)count : (double)NAN;
-}
-
-bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,
-                              int threads, struct spr_validation_summary *summary)
-{
-    struct choice choice = {validation, real_mask, threads, error_of, true};
-    *summary = (struct spr_validation_summary){.real_mask = real_mask, .threads = threads};
-    for (size_t i = 0; i < validation->case_count; i++) {
-        const struct spr_validation_case *c = &validation->cases[i];
-        if (in_group(c, real_mask, threads)) {
-            summary->cases += !c->inconclusive;
-            summary->inconclusive += c->inconclusive;
-            summary->above_roof += c->above_roof && !c->inconclusive;
-        }
-    }
-    summary->median_abs_error = median_of(&choice);
-    summary->p90_abs_error = p90_of(&choice);
-    summary->within_10_percent = share_within(&choice, 0.1);
-    choice.absolute = false;
-    summary->bias = median_of(&choice);
-    choice.figure = speedup_error_of;
-    choice.absolute = true;
-    summary->speedup_median_abs_error = median_of(&choice);
-    summary->speedup_p90_abs_error = p90_of(&choice);
-    summary->speedup_within_10_percent = share_within(&choice, 0.1);
-    return summary->cases + summary->inconclusive > 0;
-}
 
 static void put_measured(struct spr_emit *out, const struct spr_measurement *measured)
 {
@@ -181,7 +58,7 @@ static void put_what(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_number(out, "nnz", c->nnz);
     spr_emit_number(out, "kept", c->kept);
     spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
-    spr_emit_text(out, "isa", spr_isa_name(c->isa));
+    spr_emit_text(out, "isa", spr_validation_isa(c));
     spr_emit_number(out, "threads", c->threads);
     spr_emit_text(out, "residency", spr_residency_name(c->residency));
     spr_emit_text(out, "kernel", c->kernel);
@@ -257,7 +134,7 @@ static bool opens_group(const struct spr_validation *v, size_t index)
 {
     const struct spr_validation_case *c = &v->cases[index];
     for (size_t i = 0; i < index; i++) {
-        if (in_group(&v->cases[i], c->real_mask, c->threads)) {
+        if (v->cases[i].real_mask == c->real_mask && v->cases[i].threads == c->threads) {
             return false;
         }
     }
@@ -396,13 +273,4 @@ enum spr_status spr_validation_write(FILE *file, const struct spr_validation *va
     spr_emit_flush(out);
     spr_free(out);
     return SPR_OK;
-}
-
-void spr_validation_free(struct spr_validation *validation)
-{
-    spr_free(validation->cases);
-    spr_free(validation->not_measured);
-    spr_machine_free(&validation->machine);
-    spr_arena_free(&validation->arena);
-    *validation = (struct spr_validation){0};
 }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sproof/report.h"
-#include "report/answer_tables.h"
 #include "base/table.h"
+#include "report/answer_tables.h"
+#include "sproof/report.h"
 
 /* A step that changes less than this is not worth a line in the short list. */
 #define NEGLIGIBLE 0.01

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "report/answer_tables.h"
 #include "base/table.h"
+#include "report/answer_tables.h"
 
 /* The expected times of a layer and what limits them; nothing where nothing is expected. */
 static void put_expected(FILE *file, const struct spr_analysis *a,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of the answer. */
-#ifndef SPROOF_ANSWER_TABLES_H
-#define SPROOF_ANSWER_TABLES_H
+#ifndef SPROOF_REPORT_ANSWER_TABLES_H
+#define SPROOF_REPORT_ANSWER_TABLES_H
 
 #include "sproof/report.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A comparison for people and for programs. */
-#include "sproof/compare.h"
 
 #include <math.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "base/emit.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "sproof/compare.h"
 #include "sproof/report.h"
 
 /* Rows of the table on the screen; csv and json have all. */
@@ -292,7 +292,7 @@ static void put_member_row(struct spr_emit *out, const struct spr_compared *row)
     spr_emit_number(out, "sparsity", p->sparsity);
     spr_emit_number(out, p->measured ? "n" : "batch", p->n);
     spr_emit_text(out, "mask", p->measured ? (p->real_mask ? "real" : "random") : NULL);
-    spr_emit_text(out, "isa", p->measured ? spr_isa_name(p->isa) : NULL);
+    spr_emit_text(out, "isa", p->measured ? p->isa : NULL);
     spr_emit_number(out, "threads", p->measured ? (double)p->threads : (double)NAN);
     spr_emit_text(out, "residency", p->measured ? spr_residency_name(p->residency) : NULL);
     spr_emit_number(out, "base_time_s", base ? base->time_s : (double)NAN);

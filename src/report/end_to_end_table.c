@@ -2,8 +2,8 @@
 /* Whole encoders: predicted beside measured, and where the time goes. */
 #include <math.h>
 
-#include "sproof/report.h"
 #include "base/table.h"
+#include "sproof/report.h"
 
 static const char *const parts[SPR_END_TO_END_PARTS] = {"q, k, v, o", "feed-fwd", "attention",
                                                         "gelu", "norm"};

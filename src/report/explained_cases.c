@@ -2,9 +2,9 @@
 /* What a validation measured of one result: how much of their bounds both kernels reach. */
 #include <math.h>
 
+#include "base/table.h"
 #include "result/measured.h"
 #include "sproof/report.h"
-#include "base/table.h"
 
 /* true when an earlier layer was measured by the same case. */
 static bool told(const struct spr_validation *v, const struct spr_analysis *a,
@@ -64,7 +64,7 @@ void spr_report_measured_cases(FILE *file, const struct spr_analysis *a,
     }
     if (any) {
         fprintf(file, "\nMeasured here by sproof validate (%s, %d thread%s, caches %s):\n",
-                spr_isa_name(any->isa), any->threads, any->threads == 1 ? "" : "s",
+                spr_validation_isa(any), any->threads, any->threads == 1 ? "" : "s",
                 spr_residency_name(any->residency));
         spr_table_write(&table, file, 2);
         fputs("  dense at, sparse at: percent of the bound that each kernel reaches; layers\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The user's times beside the model's, layer by layer. */
-#ifndef SPROOF_EXPLAINED_TIMES_H
-#define SPROOF_EXPLAINED_TIMES_H
+#ifndef SPROOF_REPORT_EXPLAINED_TIMES_H
+#define SPROOF_REPORT_EXPLAINED_TIMES_H
 
 #include "sproof/report.h"
 

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "base/emit.h"
-#include "report/explained_times.h"
 #include "base/mem.h"
-#include "sproof/report.h"
 #include "base/table.h"
+#include "report/explained_times.h"
 #include "report/verdict.h"
+#include "sproof/report.h"
 
 /* A runtime below this fraction of its bound is limited by something not modelled. */
 #define FAR 0.05

@@ -5,8 +5,8 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
-#include "sproof/report.h"
 #include "base/table.h"
+#include "sproof/report.h"
 
 /* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5

@@ -7,8 +7,8 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
-#include "record/record_keys.h"
 #include "base/table.h"
+#include "record/record_keys.h"
 
 static const char *const format_names[] = {"table", "csv", "json", "jsonl", "md", NULL};
 

@@ -6,8 +6,8 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
-#include "sproof/report.h"
 #include "base/table.h"
+#include "sproof/report.h"
 
 #define REASONS_MAX 8
 
@@ -99,10 +99,10 @@ static void put_cases(FILE *file, const struct spr_validation *v)
 const char *spr_validation_where(const struct spr_validation *v, char text[64])
 {
     const struct spr_validation_case *c = &v->cases[0];
-    if (c->isa == SPR_ISA_CUDA) {
-        snprintf(text, 64, "%s, %s", spr_isa_name(c->isa), spr_dtype_name(v->options.dtype));
+    if (c->gpu) {
+        snprintf(text, 64, "%s, %s", spr_validation_isa(c), spr_dtype_name(v->options.dtype));
     } else {
-        snprintf(text, 64, "%s, %d thread%s, f32", spr_isa_name(c->isa), c->threads,
+        snprintf(text, 64, "%s, %d thread%s, f32", spr_validation_isa(c), c->threads,
                  c->threads == 1 ? "" : "s");
     }
     return text;
@@ -139,7 +139,7 @@ static void put_summary(FILE *file, const struct spr_validation *v,
     char threads[32];
     snprintf(threads, sizeof threads, ", %d thread%s", s->threads, s->threads == 1 ? "" : "s");
     fprintf(file, "%s masks%s: %zu cases", s->real_mask ? "real" : "random",
-            v->cases[0].isa == SPR_ISA_CUDA ? "" : threads, s->cases);
+            v->cases[0].gpu ? "" : threads, s->cases);
     if (s->inconclusive) {
         fprintf(file, " and %zu too noisy", s->inconclusive);
     }
@@ -301,7 +301,7 @@ static void put_flat(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_text(out, "pattern", spr_pattern_text(&c->pattern, text));
     spr_emit_number(out, "sparsity", c->sparsity);
     spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
-    spr_emit_text(out, "isa", spr_isa_name(c->isa));
+    spr_emit_text(out, "isa", spr_validation_isa(c));
     spr_emit_number(out, "threads", c->threads);
     spr_emit_text(out, "residency", spr_residency_name(c->residency));
     spr_emit_text(out, "kernel", c->kernel);

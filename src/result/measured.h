@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A validation's cases beside an analysis of the same network. */
-#ifndef SPROOF_MEASURED_H
-#define SPROOF_MEASURED_H
+#ifndef SPROOF_RESULT_MEASURED_H
+#define SPROOF_RESULT_MEASURED_H
 
 #include "sproof/analysis.h"
 #include "sproof/validation.h"

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sampling and its statistics. No verb and no kernel is known here. */
 #include "validate/bench.h"
-#include "base/random.h"
 
 #include <math.h>
 #include <string.h>
 #include <time.h>
 
-#include "validate/bootstrap.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "sproof/matrix.h"
+#include "validate/bootstrap.h"
 
 #define CALLS_MAX (1u << 24)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Timing several functions against each other. The clock and the random stream are given by
  * the caller, so that tests need no real time. */
-#ifndef SPROOF_BENCH_H
-#define SPROOF_BENCH_H
+#ifndef SPROOF_VALIDATE_BENCH_H
+#define SPROOF_VALIDATE_BENCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

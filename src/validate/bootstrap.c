@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Percentile bootstrap of medians (Efron 1979), seeded: the same answer on every machine. */
 #include "validate/bootstrap.h"
-#include "base/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "sproof/matrix.h"
 
 static int rising(const void *a, const void *b)

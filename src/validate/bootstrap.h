@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Medians of samples drawn again with replacement: how sure a median is. */
-#ifndef SPROOF_BOOTSTRAP_H
-#define SPROOF_BOOTSTRAP_H
+#ifndef SPROOF_VALIDATE_BOOTSTRAP_H
+#define SPROOF_VALIDATE_BOOTSTRAP_H
 
 #include <stddef.h>
 #include <stdint.h>

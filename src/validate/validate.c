@@ -2,14 +2,14 @@
 /* A run of validate: all cases in order, until they are done, time is spent or it is told to
  * stop. */
 #include "sproof/validate.h"
-#include "base/random.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sproof/cpu.h"
+#include "base/random.h"
 #include "host/host_state.h"
+#include "sproof/cpu.h"
 #include "validate/validate_parts.h"
 
 /* Enough to push everything else out where no cache size is known. */

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/host_state.h"
+#include "base/bits.h"
 #include "base/random.h"
+#include "host/host_state.h"
 #include "sproof/schedule.h"
 #include "validate/validate_case.h"
 
@@ -60,12 +61,12 @@ double spr_planned_bytes(const struct spr_planned *p)
 uint64_t spr_seed(uint64_t seed, const char *purpose, const struct spr_planned *p)
 {
     char text[320], pattern[SPR_PATTERN_TEXT];
-    uint64_t hash = 0xCBF29CE484222325u ^ seed;
+    uint64_t hash = SPR_HASH_START ^ seed;
     snprintf(text, sizeof text, "%s %lld %lld %lld %s %.12g", purpose, (long long)p->m,
              (long long)p->k, (long long)p->n, spr_pattern_text(&p->pattern, pattern),
              p->sparsity);
     for (const char *c = text; *c; c++) {
-        hash = (hash ^ (unsigned char)*c) * 0x100000001B3u;
+        hash = spr_hash(hash, (unsigned char)*c);
     }
     return spr_random(&hash);
 }
@@ -104,7 +105,7 @@ static enum spr_status pack(const struct spr_validate_run *run,
     enum spr_status status = spr_pack(&plan, matrix, packed, err);
     if (status == SPR_OK && packed->bytes != promised) {
         char text[SPR_PATTERN_TEXT];
-        status = spr_fail(err, SPR_EINPUT, "packing %s took %zu bytes instead of %zu",
+        status = spr_fail(err, SPR_EWRONG, "packing %s took %zu bytes instead of %zu",
                           spr_pattern_text(&planned->pattern, text), packed->bytes, promised);
     }
     return status;
@@ -398,7 +399,7 @@ static enum spr_status same_bits(const struct spr_contender *c, struct spr_error
     if (spr_bits(c->y.values, c->y.count) == c->bits) {
         return SPR_OK;
     }
-    return spr_fail(err, SPR_EINPUT,
+    return spr_fail(err, SPR_EWRONG,
                     "%s: wrong result: its output for %lld x %lld x %lld changed while it "
                     "was timed",
                     c->kernel, (long long)c->m, (long long)c->k, (long long)c->n);

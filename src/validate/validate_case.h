@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One case while it is measured: its operands, its kernels, what was predicted of them. */
-#ifndef SPROOF_VALIDATE_CASE_H
-#define SPROOF_VALIDATE_CASE_H
+#ifndef SPROOF_VALIDATE_VALIDATE_CASE_H
+#define SPROOF_VALIDATE_VALIDATE_CASE_H
 
 #include "validate/validate_parts.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sproof/cpu.h"
 #include "base/limits.h"
+#include "sproof/cpu.h"
 #include "validate/validate_parts.h"
 
 struct listing {

@@ -3,8 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "validate/validate_parts.h"
+#include "base/bits.h"
 #include "base/random.h"
+#include "validate/validate_parts.h"
 
 /* More multiply-adds than this take seconds in double precision. */
 #define ALL_ROWS_MACS 1e9
@@ -127,7 +128,7 @@ enum spr_status spr_check_product(const struct spr_product *product, double *wor
     }
     if (status == SPR_OK && !(c.worst <= 1)) {
         status =
-            spr_fail(err, SPR_EINPUT,
+            spr_fail(err, SPR_EWRONG,
                      "%s: wrong result: element [%lld][%lld] of %lld x %lld is %.3g times "
                      "its rounding-error bound away from the double-precision product",
                      product->kernel, (long long)c.worst_row, (long long)c.worst_column,
@@ -140,14 +141,13 @@ enum spr_status spr_check_product(const struct spr_product *product, double *wor
     return status;
 }
 
-/* FNV-1a over words. */
 uint64_t spr_bits(const float *y, size_t count)
 {
-    uint64_t hash = 0xCBF29CE484222325u;
+    uint64_t hash = SPR_HASH_START;
     for (size_t i = 0; i < count; i++) {
         uint32_t word;
         memcpy(&word, &y[i], sizeof word);
-        hash = (hash ^ word) * 0x100000001B3u;
+        hash = spr_hash(hash, word);
     }
     return hash;
 }

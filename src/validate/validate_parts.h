@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rooms of validate: which cases there are, whether a product is right, one case timed. */
-#ifndef SPROOF_VALIDATE_PARTS_H
-#define SPROOF_VALIDATE_PARTS_H
+#ifndef SPROOF_VALIDATE_VALIDATE_PARTS_H
+#define SPROOF_VALIDATE_VALIDATE_PARTS_H
 
 #include "validate/bench.h"
 #include "kernel/blas.h"
@@ -38,7 +38,7 @@ enum spr_status spr_agenda_make(const struct spr_network *network,
 void spr_agenda_free(struct spr_agenda *agenda);
 
 /* The worst |y - y_ref| of a product over its rounding-error bound (terms+2) 2^-24 sum |w||x|:
- * all rows up to 1e9 multiply-adds, else 64 of them. Errors: SPR_EINPUT when it is above 1,
+ * all rows up to 1e9 multiply-adds, else 64 of them. Errors: SPR_EWRONG when it is above 1,
  * naming kernel, element and ratio; SPR_ENOMEM. */
 struct spr_product {
     const struct spr_matrix *matrix;
@@ -71,7 +71,7 @@ struct spr_validate_run {
     struct spr_dense_inputs *dense; /* of the shape at hand */
 };
 
-/* Measures one planned case. Errors: SPR_EINTERRUPTED, SPR_EINPUT (a wrong result, a mask
+/* Measures one planned case. Errors: SPR_EINTERRUPTED, SPR_EWRONG, SPR_EINPUT (a mask
  * that does not fit), SPR_ENOMEM. */
 enum spr_status spr_validate_case(struct spr_validate_run *run,
                                   const struct spr_planned *planned,

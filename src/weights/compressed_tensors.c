@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "weights/layers.h"
 #include "base/limits.h"
+#include "weights/layers.h"
 
 /* The parts of one matrix; tensors are NULL where there is none. */
 struct parts {

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "weights/layers.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "weights/layers.h"
 
 /* The first of several names that models give a size; 0 where none is there. */
 static int64_t size_of(const spr_json *root, const char *const *names)

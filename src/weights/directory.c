@@ -7,55 +7,57 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "weights/reader.h"
 #include "base/mem.h"
+#include "weights/reader.h"
 
-enum class {
-    CLASS_INDEX,
-    CLASS_SAFETENSORS,
-    CLASS_ONNX,
-    CLASS_MATRIX,
-    CLASS_PICKLE,
-    CLASS_COUNT, /* none of them */
+enum file_kind {
+    FILE_INDEX,
+    FILE_SAFETENSORS,
+    FILE_ONNX,
+    FILE_MATRIX,
+    FILE_PICKLE,
+    FILE_COUNT, /* none of them */
 };
 
 /* The first that fits decides. */
 static const struct {
     const char *suffix;
-    enum class class;
+    enum file_kind kind;
 } suffixes[] = {
-    {".safetensors.index.json", CLASS_INDEX},
-    {".safetensors", CLASS_SAFETENSORS},
-    {".onnx", CLASS_ONNX},
-    {".npy", CLASS_MATRIX},
-    {".npz", CLASS_MATRIX},
-    {".mtx", CLASS_MATRIX},
-    {".mtx.gz", CLASS_MATRIX},
-    {".smtx", CLASS_MATRIX},
-    {".bin", CLASS_PICKLE},
-    {".pt", CLASS_PICKLE},
-    {".pth", CLASS_PICKLE},
+    {".safetensors.index.json", FILE_INDEX},
+    {".safetensors", FILE_SAFETENSORS},
+    {".onnx", FILE_ONNX},
+    {".npy", FILE_MATRIX},
+    {".npz", FILE_MATRIX},
+    {".mtx", FILE_MATRIX},
+    {".mtx.gz", FILE_MATRIX},
+    {".smtx", FILE_MATRIX},
+    {".bin", FILE_PICKLE},
+    {".pt", FILE_PICKLE},
+    {".pth", FILE_PICKLE},
 };
 
 struct file {
     const char *path;
-    enum class class;
+    enum file_kind kind;
 };
 
 struct listing {
     struct file *file;
     size_t count, capacity;
-    size_t of_class[CLASS_COUNT];
+    size_t of_kind[FILE_COUNT];
 };
 
-static enum class class_of(const char *name) {
+static enum file_kind kind_of(const char *name)
+{
     size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes;
-         i++){size_t tail = strlen(suffixes[i].suffix);
-              if (length > tail && strcmp(name + length - tail, suffixes[i].suffix) ==
-                                       0){return suffixes[i].class;}
-}
-return CLASS_COUNT;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        size_t tail = strlen(suffixes[i].suffix);
+        if (length > tail && strcmp(name + length - tail, suffixes[i].suffix) == 0) {
+            return suffixes[i].kind;
+        }
+    }
+    return FILE_COUNT;
 }
 
 static int by_path(const void *a, const void *b)
@@ -67,9 +69,9 @@ static enum spr_status list_file(const struct spr_source *source, const char *na
                                  struct listing *listing, struct spr_error *err)
 {
     size_t length = strlen(source->path), more = strlen(name);
-    enum class class = class_of(name);
+    enum file_kind kind = kind_of(name);
     struct stat facts;
-    if (*name == '.' || class == CLASS_COUNT) {
+    if (*name == '.' || kind == FILE_COUNT) {
         return SPR_OK;
     }
     char *path = spr_arena_alloc(&source->weights->arena, length + more + 2);
@@ -81,8 +83,8 @@ static enum spr_status list_file(const struct spr_source *source, const char *na
     path[length] = '/';
     memcpy(path + length + (length == 0 || path[length - 1] != '/'), name, more + 1);
     if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
-        listing->file[listing->count++] = (struct file){path, class};
-        listing->of_class[class]++;
+        listing->file[listing->count++] = (struct file){path, kind};
+        listing->of_kind[kind]++;
     }
     return SPR_OK;
 }
@@ -114,7 +116,7 @@ static enum spr_status read_checkpoint(const struct spr_source *source,
     size_t first = source->weights->tensor_count;
     enum spr_status status = SPR_OK;
     for (size_t i = 0; i < listing->count && status == SPR_OK; i++) {
-        if (listing->file[i].class == CLASS_SAFETENSORS) {
+        if (listing->file[i].kind == FILE_SAFETENSORS) {
             file.path = listing->file[i].path;
             status = spr_map_file(file.weights, file.path, &file.bytes, &file.size, err);
             status = status ? status : spr_add_safetensors(&file, err);
@@ -123,14 +125,14 @@ static enum spr_status read_checkpoint(const struct spr_source *source,
     return status ? status : spr_layers_of_tensors(&file, first, err);
 }
 
-static enum spr_status read_class(const struct spr_source *source,
-                                  const struct listing *listing, enum class class,
-                                  struct spr_error *err)
+static enum spr_status read_kind(const struct spr_source *source,
+                                 const struct listing *listing, enum file_kind kind,
+                                 struct spr_error *err)
 {
     struct spr_source file = *source;
     enum spr_status status = SPR_OK;
     for (size_t i = 0; i < listing->count && status == SPR_OK; i++) {
-        if (listing->file[i].class == class) {
+        if (listing->file[i].kind == kind) {
             file.path = listing->file[i].path;
             status = spr_read_file(&file, err);
         }
@@ -139,18 +141,21 @@ static enum spr_status read_class(const struct spr_source *source,
 }
 
 /* The most telling form of a network that is there several times. */
-static enum class best_class(const struct listing *listing) {
-    enum class class = CLASS_INDEX;
-    while (class < CLASS_COUNT && listing->of_class[class] == 0){class ++;}
-return class;
+static enum file_kind best_kind(const struct listing *listing)
+{
+    enum file_kind kind = FILE_INDEX;
+    while (kind < FILE_COUNT && listing->of_kind[kind] == 0) {
+        kind++;
+    }
+    return kind;
 }
 
 enum spr_status spr_read_directory(const struct spr_source *source, struct spr_error *err)
 {
     struct listing listing = {0};
     enum spr_status status = list_directory(source, &listing, err);
-    enum class class = best_class(&listing);
-    if (status == SPR_OK && class == CLASS_COUNT) {
+    enum file_kind kind = best_kind(&listing);
+    if (status == SPR_OK && kind == FILE_COUNT) {
         status = spr_fail(err, SPR_EINPUT,
                           "%s: no weights: expected files .safetensors, .onnx, .npy, .npz, "
                           ".mtx, .mtx.gz or .smtx",
@@ -158,13 +163,13 @@ enum spr_status spr_read_directory(const struct spr_source *source, struct spr_e
     }
     /* The files of an index are its parts, not others. */
     size_t others = listing.count;
-    if (class < CLASS_COUNT) {
-        others -= listing.of_class[class];
-        others -= class == CLASS_INDEX ? listing.of_class[CLASS_SAFETENSORS] : 0;
+    if (kind < FILE_COUNT) {
+        others -= listing.of_kind[kind];
+        others -= kind == FILE_INDEX ? listing.of_kind[FILE_SAFETENSORS] : 0;
     }
     if (status == SPR_OK) {
-        status = class == CLASS_SAFETENSORS ? read_checkpoint(source, &listing, err)
-                                            : read_class(source, &listing, class, err);
+        status = kind == FILE_SAFETENSORS ? read_checkpoint(source, &listing, err)
+                                          : read_kind(source, &listing, kind, err);
     }
     if (status == SPR_OK && others > 0) {
         spr_note(source->notes, "%s: %zu files of other formats are left out", source->path,

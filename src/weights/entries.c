@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "matrix/matrix_build.h"
 #include "base/mem.h"
+#include "matrix/matrix_build.h"
 
 /* So many rows or columns may be empty in a small file. */
 #define SIZE_FREE ((uint64_t)1 << 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entries of a sparse matrix in any order, gathered into compressed rows. */
-#ifndef SPROOF_INSPECT_ENTRIES_H
-#define SPROOF_INSPECT_ENTRIES_H
+#ifndef SPROOF_WEIGHTS_ENTRIES_H
+#define SPROOF_WEIGHTS_ENTRIES_H
 
 #include "weights/reader.h"
 

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "weights/layers.h"
 #include "base/limits.h"
+#include "weights/layers.h"
 
 enum role_kind {
     ROLE_WEIGHT,

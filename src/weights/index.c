@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "weights/reader.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "weights/reader.h"
 
 bool spr_sniff_index(const struct spr_source *source)
 {

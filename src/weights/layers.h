@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From tensors to layers: which tensors are weights of what, and what else the network does. */
-#ifndef SPROOF_INSPECT_LAYERS_H
-#define SPROOF_INSPECT_LAYERS_H
+#ifndef SPROOF_WEIGHTS_LAYERS_H
+#define SPROOF_WEIGHTS_LAYERS_H
 
 #include "weights/reader.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of a text in memory, plain or compressed by gzip. */
-#ifndef SPROOF_INSPECT_TEXT_H
-#define SPROOF_INSPECT_TEXT_H
+#ifndef SPROOF_WEIGHTS_LINES_H
+#define SPROOF_WEIGHTS_LINES_H
 
 #include "weights/reader.h"
 
@@ -24,7 +24,7 @@ bool spr_lines_is_gzip(const struct spr_source *source);
 
 /* Errors: SPR_ENOMEM. Close it also then. */
 enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *source,
-                              struct spr_error *err);
+                               struct spr_error *err);
 void spr_lines_close(struct spr_lines *text);
 
 /* The next line without its end; *got false at the end of the text. Errors: SPR_EINPUT for

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "weights/reader.h"
 #include "base/mem.h"
+#include "weights/reader.h"
 
 struct spr_mapping {
     void *bytes;

@@ -6,10 +6,10 @@
 #include <strings.h>
 
 #include "base/csv.h"
-#include "weights/entries.h"
-#include "weights/lines.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "weights/entries.h"
+#include "weights/lines.h"
 
 #define BANNER "%%MatrixMarket"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* NumPy's array format, alone in a file and as the entries of an archive. */
-#ifndef SPROOF_INSPECT_NPY_H
-#define SPROOF_INSPECT_NPY_H
+#ifndef SPROOF_WEIGHTS_NPY_H
+#define SPROOF_WEIGHTS_NPY_H
 
 #include "weights/reader.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <zip.h>
 
-#include "weights/scipy.h"
 #include "base/mem.h"
+#include "weights/scipy.h"
 
 /* Deflate makes at most 1032 bytes of one. */
 #define RATIO_MAX 1032

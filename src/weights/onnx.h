@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An ONNX graph as far as layers need it (onnx.proto of the ONNX project names the fields). */
-#ifndef SPROOF_INSPECT_ONNX_H
-#define SPROOF_INSPECT_ONNX_H
+#ifndef SPROOF_WEIGHTS_ONNX_H
+#define SPROOF_WEIGHTS_ONNX_H
 
 #include "weights/reader.h"
 #include "weights/wire.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "weights/onnx.h"
 #include "base/limits.h"
+#include "weights/onnx.h"
 
 /* Operators between matrix products: operations for each element, and how often one is moved,
  * as in the shipped tables (data/README.md). */

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "weights/entries.h"
 #include "weights/onnx.h"
-#include "base/limits.h"
 
 /* TensorProto.DataType */
 static const struct {

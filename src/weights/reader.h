@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a reader of one file format sees, and what the readers share. */
-#ifndef SPROOF_INSPECT_READER_H
-#define SPROOF_INSPECT_READER_H
+#ifndef SPROOF_WEIGHTS_READER_H
+#define SPROOF_WEIGHTS_READER_H
 
 #include "sproof/weights.h"
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "weights/reader.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "weights/reader.h"
 
 /* The limit of the format's own implementation. */
 #define HEADER_MAX 100000000

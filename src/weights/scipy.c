@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "weights/entries.h"
 #include "base/mem.h"
+#include "weights/entries.h"
 
 /* One element of an array, converted; integers beyond 2^53 are rounded. */
 static double number_at(const struct spr_npy *npy, int64_t index)

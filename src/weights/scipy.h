@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sparse matrices of SciPy in an archive of arrays. */
-#ifndef SPROOF_INSPECT_SCIPY_H
-#define SPROOF_INSPECT_SCIPY_H
+#ifndef SPROOF_WEIGHTS_SCIPY_H
+#define SPROOF_WEIGHTS_SCIPY_H
 
 #include "weights/npy.h"
 

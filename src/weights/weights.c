@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 
 #include "base/emit.h"
-#include "weights/reader.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "weights/reader.h"
 
 /* The first that knows the content reads the file. */
 static const struct spr_weight_format formats[] = {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Protocol buffers on the wire, read where they lie. */
 #include "weights/wire.h"
 
 bool spr_wire_varint(struct spr_wire *wire, uint64_t *value)

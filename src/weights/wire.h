@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The wire format of protocol buffers, read where it lies: the file is mapped and may be of many
  * GB, which a generated reader would copy. */
-#ifndef SPROOF_INSPECT_WIRE_H
-#define SPROOF_INSPECT_WIRE_H
+#ifndef SPROOF_WEIGHTS_WIRE_H
+#define SPROOF_WEIGHTS_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

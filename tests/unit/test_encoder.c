@@ -124,7 +124,7 @@ static void test_wrong(void)
     }
     encoder.input = input;
     encoder.vectors = source.vectors;
-    CHECK_STATUS(SPR_EINPUT, spr_encoder_check(&encoder, &source, NULL, &worst, &err), &err);
+    CHECK_STATUS(SPR_EWRONG, spr_encoder_check(&encoder, &source, NULL, &worst, &err), &err);
     CHECK(strstr(err.text, "wrong result in layer 0 of dense") != NULL);
     spr_encoder_free(&encoder);
     spr_encoder_source_free(&source);

@@ -47,9 +47,9 @@ static void exit_codes(void)
     static const struct {
         enum spr_status status;
         int code;
-    } rows[] = {
-        {SPR_OK, 0},           {SPR_EGATE, 1},  {SPR_EINPUT, 2},        {SPR_EINCONCLUSIVE, 3},
-        {SPR_EENVIRONMENT, 4}, {SPR_ENOMEM, 4}, {SPR_EINTERRUPTED, 130}};
+    } rows[] = {{SPR_OK, 0},     {SPR_EGATE, 1},         {SPR_EINPUT, 2},
+                {SPR_EWRONG, 2}, {SPR_EINCONCLUSIVE, 3}, {SPR_EENVIRONMENT, 4},
+                {SPR_ENOMEM, 4}, {SPR_EINTERRUPTED, 130}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         CHECK_INT(rows[i].code, spr_exit_code(rows[i].status));
     }

@@ -2,8 +2,8 @@
 /* What stands between the matrix products of an encoder. Matrices are features x tokens,
  * row-major, n tokens to a row; vectors run along tokens. Errors of each are in the README,
  * "End to end". */
-#ifndef SPROOF_ELEMENTWISE_H
-#define SPROOF_ELEMENTWISE_H
+#ifndef SPROOF_KERNEL_ISA_ELEMENTWISE_H
+#define SPROOF_KERNEL_ISA_ELEMENTWISE_H
 
 #include <stdint.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loops that each load one limit of the CPU and nothing else; one table per instruction set. */
-#ifndef SPROOF_KERNEL_PROBE_LOOPS_H
-#define SPROOF_KERNEL_PROBE_LOOPS_H
+#ifndef SPROOF_KERNEL_ISA_PROBE_LOOPS_H
+#define SPROOF_KERNEL_ISA_PROBE_LOOPS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -15,8 +15,8 @@
  * lane's input. Every tile of 16 rows x 32 columns has the same number of slots, so that no
  * loop depends on the data; what does not fit follows row by row. The 5-bit positions of six
  * slots share one word a lane. A tile lies in value[] as 16 position words, then the slots. */
-#ifndef SPROOF_STRIPS_H
-#define SPROOF_STRIPS_H
+#ifndef SPROOF_KERNEL_ISA_STRIPS_H
+#define SPROOF_KERNEL_ISA_STRIPS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * what the T tokens of a tile have for one step lies side by side. Read where it is, each step
  * would touch T cache lines, and with k a power of two those would all want the same place of
  * the cache. */
-#ifndef SPROOF_KERNEL_TOKEN_PATH_H
-#define SPROOF_KERNEL_TOKEN_PATH_H
+#ifndef SPROOF_KERNEL_ISA_TOKEN_PATH_H
+#define SPROOF_KERNEL_ISA_TOKEN_PATH_H
 
 #include <string.h>
 

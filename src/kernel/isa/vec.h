@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One f32 vector of the instruction set being compiled. Kernels are written on this alone. */
-#ifndef SPROOF_KERNEL_VEC_H
-#define SPROOF_KERNEL_VEC_H
+#ifndef SPROOF_KERNEL_ISA_VEC_H
+#define SPROOF_KERNEL_ISA_VEC_H
 
 #include <math.h>
 #include <stddef.h>

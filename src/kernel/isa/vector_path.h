@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The n = 1 path of the instruction set being compiled; part of tiles.c, whose object exports
  * it. */
-#ifndef SPROOF_KERNEL_VECTOR_PATH_H
-#define SPROOF_KERNEL_VECTOR_PATH_H
+#ifndef SPROOF_KERNEL_ISA_VECTOR_PATH_H
+#define SPROOF_KERNEL_ISA_VECTOR_PATH_H
 
 #include "kernel/isa/strips.h"
 #include "kernel/isa/vec.h"
