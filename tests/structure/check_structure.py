@@ -7,10 +7,15 @@ the folder whose row names it; src/cli includes public headers, base and itself.
 have files of one basename. Exits 1 and names every breach.
 
   check_structure.py SOURCE_DIRECTORY
-  check_structure.py --self-test     plants each kind of breach in a small tree and finds it
+  check_structure.py SOURCE_DIRECTORY NM OBJECTS
+      the same for calls: what an object uses is defined in its folder or above; OBJECTS: paths
+      with semicolons between
+  check_structure.py --self-test
+      plants each kind of breach in a small tree and finds it
 """
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 
@@ -87,6 +92,46 @@ def check(root):
     return folders, names, headers, problems
 
 
+def symbols_of(listing):
+    """What a listing by nm defines and what it leaves to others."""
+    defined, used = set(), set()
+    for line in listing.splitlines():
+        parts = line.split()
+        if len(parts) >= 2 and parts[-2] in "TDRBCW":
+            defined.add(parts[-1])
+        elif len(parts) >= 2 and parts[-2] == "U":
+            used.add(parts[-1])
+    return defined, used
+
+
+def check_calls(folders, listings):
+    """listings: (folder, object, output of nm). Registries reach what they list by generated
+    names, which no file writes."""
+    home, problems = {}, []
+    for folder, _, listing in listings:
+        for symbol in symbols_of(listing)[0]:
+            home.setdefault(symbol, folder)
+    for folder, name, listing in listings:
+        for symbol in sorted(symbols_of(listing)[1]):
+            to = home.get(symbol, folder)
+            if symbol.startswith("spr_pattern_file_") or to not in folders:
+                continue
+            if folders.index(to) > folders.index(folder):
+                problems.append(f"{name}: {symbol} is defined in {to}/, below {folder}/ in the map")
+    return problems, len(home)
+
+
+def calls_of(folders, nm, objects):
+    out = subprocess.run([nm, "-A", *objects], check=True, capture_output=True, text=True).stdout
+    listings = {path: [] for path in objects}
+    for line in out.splitlines():
+        path, _, symbol = line.partition(":")
+        listings[path].append(symbol)
+    inside = {path: path.split("/src/")[-1] for path in objects}
+    return check_calls(folders, [(inside[p].rpartition("/")[0], inside[p], "\n".join(lines))
+                                 for p, lines in listings.items()])
+
+
 MAP = """| folder | what | public headers |
 |---|---|---|
 | `base/` | ground | `status.h` |
@@ -129,8 +174,21 @@ def said_of(change):
         return "\n".join(check(root)[3])
 
 
+LISTINGS = [
+    ("base", "mem.c.o", "0000 T spr_calloc\n                 U malloc\n"),
+    ("model", "model.c.o", "0000 T spr_model\n                 U spr_calloc\n"),
+    ("pattern", "registry.c.o", "                 U spr_pattern_file_csr\n"),
+    ("pattern/kind", "csr.c.o", "0000 R spr_pattern_file_csr\n"),
+]
+FOLDERS = ["base", "model", "pattern", "pattern/kind"]
+
+
 def self_test():
     failed = 0
+    upward = ("base", "csv.c.o", "                 U spr_model\n")
+    if check_calls(FOLDERS, LISTINGS)[0] or len(check_calls(FOLDERS, LISTINGS + [upward])[0]) != 1:
+        print("calls: a planted call upward was not found, or a sound one was")
+        failed += 1
     if said := said_of({}):
         print(f"a sound tree: {said}")
         failed += 1
@@ -139,7 +197,7 @@ def self_test():
         if expected not in said:
             print(f"{name} = {text!r}: expected '{expected}', said '{said}'")
             failed += 1
-    print(f"{len(PLANTED)} planted breaches, {failed} of the checks failed")
+    print(f"{len(PLANTED) + 1} planted breaches, {failed} of the checks failed")
     return failed > 0
 
 
@@ -151,6 +209,12 @@ def main():
         print(problem)
     print(f"{len(names)} files in {len(folders)} folders, {len(headers)} public headers, "
           f"{len(problems)} breaches")
+    if len(sys.argv) > 3:
+        wrong, symbols = calls_of(folders, sys.argv[2], sys.argv[3].split(";"))
+        for problem in wrong:
+            print(problem)
+        print(f"{symbols} symbols, {len(wrong)} calls of what stands below")
+        problems += wrong + (["too few symbols"] if symbols < 200 else [])
     return len(problems) > 0 or len(names) < 100
 
 
