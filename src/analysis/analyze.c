@@ -424,9 +424,3 @@ void spr_analysis_free(struct spr_analysis *analysis)
     spr_expected_free(analysis);
     *analysis = (struct spr_analysis){0};
 }
-
-const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
-                                                size_t batch_index, size_t layer)
-{
-    return &analysis->dense[batch_index * analysis->network->layer_count + layer];
-}

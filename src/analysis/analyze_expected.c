@@ -115,12 +115,6 @@ static void expect(const struct spr_analysis *a, const struct spr_layer *layer, 
 
 static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
 
-const struct spr_layer_expected *spr_analysis_expected_dense(const struct spr_analysis *a,
-                                                             size_t batch_index, size_t layer)
-{
-    return &a->expected_dense[batch_index * a->network->layer_count + layer];
-}
-
 void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
 {
     size_t layers = a->network->layer_count;

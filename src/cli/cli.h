@@ -98,13 +98,12 @@ struct cli {
 
 extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
     verb_compare, verb_inspect, verb_list, verb_help;
-const struct verb *const *cli_verbs(void);
 
 /* options.c */
 enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
                           struct spr_error *err);
 void cli_print_help(FILE *file, const struct verb *verb);
-void cli_print_overview(FILE *file);
+void cli_print_overview(FILE *file, const struct verb *const *verbs); /* ended by NULL */
 
 /* Warnings gathered so far, to stderr, once. */
 void cli_flush_notes(struct cli *cli);

@@ -7,6 +7,9 @@
 #include "base/table.h"
 #include "cli/cli.h"
 
+/* A clock that moved by more while probing was disturbed. */
+#define DRIFT_MAX 0.05
+
 static enum spr_status read_threads(const char *text, int *threads, struct spr_error *err)
 {
     double value = 0;
@@ -141,34 +144,6 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
         }
     }
     spr_text_wrapped(cli->out, used ? line : "no cache was found, in sysfs or by reading", 0);
-}
-
-#define DRIFT_MAX 0.05
-/* Medians this far below the best, and how many of them are worth a word. */
-#define DISTURBED 0.8
-#define DISTURBED_SHARE 0.1
-
-void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
-{
-    size_t disturbed = 0;
-    for (size_t i = 0; i < probe->rate_count; i++) {
-        /* Times scatter upwards, and a first call is always slow. */
-        disturbed += strcmp(probe->rates[i].unit, "s") != 0 &&
-                     probe->rates[i].value < DISTURBED * probe->rates[i].high;
-    }
-    if ((double)disturbed > DISTURBED_SHARE * (double)probe->rate_count) {
-        spr_note(&cli->notes,
-                 "other work disturbed the measurement (%zu of %zu rates lie below %.0f %% of "
-                 "their best): sproof probe when the machine is idle",
-                 disturbed, probe->rate_count, DISTURBED * 100);
-    }
-    if (spr_probe_crowded(probe)) {
-        spr_note(&cli->notes,
-                 "all %d threads together are slower than one (other programs hold the "
-                 "cores?): do not trust rates on all threads; sproof probe when the machine "
-                 "is idle",
-                 probe->threads);
-    }
 }
 
 static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)

@@ -8,6 +8,10 @@
 #include "sproof/cpu.h"
 #include "sproof/schedule.h"
 
+/* Medians this far below the best, and how many of them are worth a word. */
+#define DISTURBED 0.8
+#define DISTURBED_SHARE 0.1
+
 /* Progress on one line of a terminal. */
 struct progress {
     struct cli *cli;
@@ -62,6 +66,29 @@ static void note_unusable(struct cli *cli)
     spr_note(&cli->notes, "the kept measurement is of another machine or version (%.95s)",
              probe.identity);
     spr_probe_free(&probe);
+}
+
+void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
+{
+    size_t disturbed = 0;
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        /* Times scatter upwards, and a first call is always slow. */
+        disturbed += strcmp(probe->rates[i].unit, "s") != 0 &&
+                     probe->rates[i].value < DISTURBED * probe->rates[i].high;
+    }
+    if ((double)disturbed > DISTURBED_SHARE * (double)probe->rate_count) {
+        spr_note(&cli->notes,
+                 "other work disturbed the measurement (%zu of %zu rates lie below %.0f %% of "
+                 "their best): sproof probe when the machine is idle",
+                 disturbed, probe->rate_count, DISTURBED * 100);
+    }
+    if (spr_probe_crowded(probe)) {
+        spr_note(&cli->notes,
+                 "all %d threads together are slower than one (other programs hold the "
+                 "cores?): do not trust rates on all threads; sproof probe when the machine "
+                 "is idle",
+                 probe->threads);
+    }
 }
 
 /* Measures quickly what the kept probe lacks and keeps both together. */

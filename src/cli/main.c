@@ -9,7 +9,7 @@
 #include "sproof/schedule.h"
 #include "sproof/version.h"
 
-const struct verb *const *cli_verbs(void)
+static const struct verb *const *all_verbs(void)
 {
     static const struct verb *const verbs[] = {
         &verb_analyze, &verb_explain, &verb_plot, &verb_probe, &verb_validate,
@@ -22,7 +22,7 @@ static const struct verb *find_verb(const char *name, struct spr_error *err)
     const char *names[16];
     char suggestion[SPR_SUGGESTION_TEXT];
     size_t count = 0;
-    for (const struct verb *const *verb = cli_verbs(); *verb; verb++) {
+    for (const struct verb *const *verb = all_verbs(); *verb; verb++) {
         if (strcmp((*verb)->name, name) == 0) {
             return *verb;
         }
@@ -38,7 +38,7 @@ static enum spr_status run_help(struct cli *cli, const struct args *args,
                                 struct spr_error *err)
 {
     if (args->positional_count == 0) {
-        cli_print_overview(cli->out);
+        cli_print_overview(cli->out, all_verbs());
         return SPR_OK;
     }
     const struct verb *verb = find_verb(args->positional[0], err);
@@ -133,7 +133,7 @@ static enum spr_status run(struct cli *cli, int argc, char **argv, struct spr_er
 {
     struct args args;
     if (argc < 2) {
-        cli_print_overview(cli->err);
+        cli_print_overview(cli->err, all_verbs());
         return SPR_EINPUT;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
@@ -141,7 +141,7 @@ static enum spr_status run(struct cli *cli, int argc, char **argv, struct spr_er
         return SPR_OK;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        cli_print_overview(cli->out);
+        cli_print_overview(cli->out, all_verbs());
         return SPR_OK;
     }
     cli->verb = find_verb(argv[1], err);

@@ -228,12 +228,12 @@ void cli_print_help(FILE *file, const struct verb *verb)
     }
 }
 
-void cli_print_overview(FILE *file)
+void cli_print_overview(FILE *file, const struct verb *const *verbs)
 {
     fputs("sproof: how fast a pruned network can run, which limit binds, and why\n\n"
           "usage: sproof VERB [arguments] [options]\n\n",
           file);
-    for (const struct verb *const *verb = cli_verbs(); *verb; verb++) {
+    for (const struct verb *const *verb = verbs; *verb; verb++) {
         fprintf(file, "  %-9s %s\n", (*verb)->name, (*verb)->summary);
     }
     fputs("\n  sproof help VERB explains a verb, sproof --version says how it was built\n\n"

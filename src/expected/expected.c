@@ -21,92 +21,16 @@ const char *spr_limit_name(enum spr_limit limit)
     return names[limit];
 }
 
-double spr_sweep_at(const struct spr_sweep *sweep, double bytes)
-{
-    size_t i = 1;
-    if (bytes <= sweep->bytes[0] || sweep->count < 2) {
-        return sweep->step_s[0];
-    }
-    while (i < sweep->count - 1 && sweep->bytes[i] < bytes) {
-        i++;
-    }
-    double share =
-        log(bytes / sweep->bytes[i - 1]) / log(sweep->bytes[i] / sweep->bytes[i - 1]);
-    return sweep->step_s[i - 1] + fmin(share, 1) * (sweep->step_s[i] - sweep->step_s[i - 1]);
-}
-
-double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
-                         enum spr_function function, const double elements_and_bytes[2])
-{
-    const struct spr_function_rates *best = NULL;
-    for (size_t i = 0; i < rates->function_count; i++) {
-        const struct spr_function_rates *f = &rates->functions[i];
-        if (f->isa == isa && f->function == function && f->element.count > 0 &&
-            (!best || abs(f->threads - threads) < abs(best->threads - threads))) {
-            best = f;
-        }
-    }
-    return best ? elements_and_bytes[0] * spr_sweep_at(&best->element, elements_and_bytes[1])
-                : (double)NAN;
-}
-
-const struct spr_tile_rates *spr_tile_rates_find(const struct spr_kernel_rates *kernels,
-                                                 const struct spr_expected_case *of,
-                                                 enum spr_tile_form form, int rows,
-                                                 int vectors)
-{
-    const struct spr_tile_rates *best = NULL;
-    for (size_t i = 0; i < kernels->count; i++) {
-        const struct spr_tile_rates *t = &kernels->tiles[i];
-        if (t->isa == of->isa && t->form == form && t->rows == rows && t->vectors == vectors &&
-            t->w.count > 0 &&
-            (!best || abs(t->threads - of->threads) < abs(best->threads - of->threads))) {
-            best = t;
-        }
-    }
-    return best;
-}
-
 /* Row groups of a height: how many (of one thread) and the steps in all of them. */
 struct groups {
     int rows;
     double count, steps;
 };
 
-double spr_imbalance(double units, int threads)
-{
-    return threads == 1 ? 1 : ceil(units / threads) / (units / threads);
-}
-
 /* A constant that a disturbed calibration left out adds nothing. */
 static double known_or_zero(double value)
 {
     return isnan(value) ? 0 : value;
-}
-
-double spr_far_bytes(const struct spr_sums *s)
-{
-    switch (s->of->residency) {
-    case SPR_RESIDENCY_WARM:
-        return s->near_bytes;
-    case SPR_RESIDENCY_NETWORK:
-        return fmax(s->near_bytes, s->of->network_bytes / s->of->threads);
-    case SPR_RESIDENCY_DRAM:
-    case SPR_RESIDENCY_COLD:
-        break;
-    }
-    return HUGE_VAL;
-}
-
-double spr_greatest_divisor(double a, double b)
-{
-    uint64_t left = (uint64_t)a, right = (uint64_t)b;
-    while (right > 0) {
-        uint64_t rest = left % right;
-        left = right;
-        right = rest;
-    }
-    return (double)left;
 }
 
 /* Adds `times` alike passes of a tile `width` vectors wide over all its row groups; the first
@@ -215,18 +139,6 @@ static void add_groups(struct spr_sums *s, const struct groups *groups)
     if (tiles > (wide > 0 ? wide : 1)) {
         add_pass(s, groups, narrow, (vectors - narrow) * lanes, 1);
     }
-}
-
-double spr_unit_steps(const struct spr_sums *s, double units)
-{
-    if (s->dense) {
-        return (double)s->of->k;
-    }
-    if (s->cell.of > 0) {
-        return s->of->kept / (double)s->of->m;
-    }
-    double cells = ceil((double)s->of->k / (double)s->cell.columns);
-    return s->of->kept / units * ((double)s->of->k / cells);
 }
 
 static void add_matrix(struct spr_sums *s)
@@ -341,16 +253,4 @@ bool spr_expected_of_plan(const struct spr_machine *machine,
     out->limit = binding(out->part_s, out->time_s);
     memcpy(out->kernel, kernel.name, sizeof out->kernel);
     return true;
-}
-
-bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
-                       struct spr_expected *out)
-{
-    struct spr_kernel kernel;
-    if (!machine->kernels || machine->kernels->count == 0 ||
-        !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
-        return false;
-    }
-    const struct spr_plan plan = spr_plan_for(machine, of);
-    return spr_expected_of_plan(machine, of, &plan, out);
 }

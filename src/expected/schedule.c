@@ -164,6 +164,18 @@ struct spr_plan spr_plan_for(const struct spr_machine *machine,
     return plans[0];
 }
 
+bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
+                       struct spr_expected *out)
+{
+    struct spr_kernel kernel;
+    if (!machine->kernels || machine->kernels->count == 0 ||
+        !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
+        return false;
+    }
+    const struct spr_plan plan = spr_plan_for(machine, of);
+    return spr_expected_of_plan(machine, of, &plan, out);
+}
+
 size_t spr_plan_best(const struct spr_machine *machine, const struct spr_expected_case *of,
                      struct spr_plan *plans, size_t most)
 {
