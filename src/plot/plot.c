@@ -10,41 +10,11 @@
 #include "plot/gnuplot.h"
 #include "plot/picture_files.h"
 
-static const struct {
-    const char *name;
-    spr_draw *draw;
-} kinds[] = {
-    [SPR_PLOT_ROOFLINE] = {"roofline", spr_draw_roofline},
-    [SPR_PLOT_SPARSITY] = {"sparsity", spr_draw_sparsity},
-    [SPR_PLOT_SPEEDUP] = {"speedup", spr_draw_speedup},
-    [SPR_PLOT_LAYERS] = {"layers", spr_draw_layers},
-    [SPR_PLOT_WATERFALL] = {"waterfall", spr_draw_waterfall},
-    [SPR_PLOT_ERROR] = {"error", spr_draw_error},
-    [SPR_PLOT_ALL] = {"all", NULL},
+static spr_draw *const draws[SPR_PLOT_KIND_COUNT] = {
+    [SPR_PLOT_ROOFLINE] = spr_draw_roofline,   [SPR_PLOT_SPARSITY] = spr_draw_sparsity,
+    [SPR_PLOT_SPEEDUP] = spr_draw_speedup,     [SPR_PLOT_LAYERS] = spr_draw_layers,
+    [SPR_PLOT_WATERFALL] = spr_draw_waterfall, [SPR_PLOT_ERROR] = spr_draw_error,
 };
-
-const char *spr_plot_kind_name(enum spr_plot_kind kind)
-{
-    return kinds[kind].name;
-}
-
-enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
-                                    struct spr_error *err)
-{
-    const char *names[SPR_PLOT_KIND_COUNT + 1] = {0};
-    char suggestion[SPR_SUGGESTION_TEXT];
-    for (int i = 0; i < SPR_PLOT_KIND_COUNT; i++) {
-        names[i] = kinds[i].name;
-        if (strcmp(text, names[i]) == 0) {
-            *kind = (enum spr_plot_kind)i;
-            return SPR_OK;
-        }
-    }
-    return spr_fail(err, SPR_EINPUT,
-                    "unknown kind '%.60s'%s: expected roofline, sparsity, speedup, layers, "
-                    "waterfall, error or all",
-                    text, spr_suggestion(", did you mean '", text, names, suggestion));
-}
 
 /* One call of spr_plot. */
 struct job {
@@ -66,7 +36,7 @@ static enum spr_status make_script(const struct job *job, enum spr_plot_kind kin
         .kind = kind, .dumb = dumb, .file = names->picture, .script = names->script};
     figure.width = request->dumb_columns >= 40 ? request->dumb_columns : 80;
     figure.height = request->dumb_rows >= 16 ? request->dumb_rows : 24;
-    enum spr_status status = kinds[kind].draw(job->analysis, request, &figure, job->err);
+    enum spr_status status = draws[kind](job->analysis, request, &figure, job->err);
     if (status == SPR_OK && !spr_figure_script(&figure, script)) {
         status = spr_no_memory(job->err);
     }

@@ -56,6 +56,9 @@ struct spr_candidates {
     struct spr_names names; /* of layers: index */
 };
 
+/* Weights of a product: numbers in at least two dimensions of a size a table may have. */
+bool spr_fits_a_layer(const struct spr_tensor *tensor);
+
 /* What the name of a layer and the rank of its weights make of it. */
 enum spr_kind spr_kind_of(const char *name, int rank, const struct spr_config *config);
 

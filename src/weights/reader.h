@@ -107,6 +107,8 @@ bool spr_shape_elements(const int64_t *shape, int rank, int64_t *count);
 #define SPR_SHAPE_TEXT 96
 const char *spr_shape_text(const int64_t *shape, int rank, char text[SPR_SHAPE_TEXT]);
 
+bool spr_ends_with(const char *text, const char *end);
+
 /* Name of the file without directory and suffix, in weights->arena; NULL: out of memory. */
 const char *spr_file_stem(struct spr_weights *weights, const char *path);
 
