@@ -226,8 +226,10 @@ enum spr_status cli_write_states(const char *path, const int64_t shape[2], const
 /* Index of a name in a list ended by NULL; errors name the option and the nearest. */
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,
                          int *index, struct spr_error *err);
-/* --layout. */
+/* --layout and --residency. */
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err);
+enum spr_status cli_residency(const char *text, enum spr_residency *residency,
+                              struct spr_error *err);
 
 /* The default grid of sparsities. */
 #define CLI_DEFAULT_SPARSITIES "0.5:0.95:0.05"

@@ -46,12 +46,9 @@ static enum spr_status read_max_drop(const char *text, struct spr_options *optio
 static enum spr_status read_residency(const char *text, struct spr_options *options,
                                       struct spr_error *err)
 {
-    static const char *const names[] = {"dram", "warm", "cold", "network", NULL};
-    int index = 0;
-    enum spr_status status = cli_word("residency", text, names, &index, err);
-    options->residency = (enum spr_residency)index;
-    options->has_residency = status == SPR_OK;
-    return status;
+    SPR_TRY(cli_residency(text, &options->residency, err));
+    options->has_residency = true;
+    return SPR_OK;
 }
 
 static enum spr_status read_threads(struct work *w, const char *text)

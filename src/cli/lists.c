@@ -343,11 +343,25 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
 
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err)
 {
-    static const char *const names[] = {"kn", "nk", NULL};
+    const char *const names[] = {spr_layout_name(SPR_LAYOUT_KN),
+                                 spr_layout_name(SPR_LAYOUT_NK), NULL};
     int index = 0;
-    enum spr_status status = cli_word("layout", text, names, &index, err);
+    SPR_TRY(cli_word("layout", text, names, &index, err));
     *layout = (enum spr_layout)index;
-    return status;
+    return SPR_OK;
+}
+
+enum spr_status cli_residency(const char *text, enum spr_residency *residency,
+                              struct spr_error *err)
+{
+    const char *names[SPR_RESIDENCY_COUNT + 1] = {0};
+    int index = 0;
+    for (int i = 0; i < SPR_RESIDENCY_COUNT; i++) {
+        names[i] = spr_residency_name((enum spr_residency)i);
+    }
+    SPR_TRY(cli_word("residency", text, names, &index, err));
+    *residency = (enum spr_residency)index;
+    return SPR_OK;
 }
 
 enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err)

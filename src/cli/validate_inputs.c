@@ -68,19 +68,17 @@ static enum spr_status read_threads(struct validate_work *w, const char *text)
 
 static enum spr_status read_residency(struct validate_work *w, const char *text)
 {
-    static const char *const names[] = {"dram", "warm", "cold", "network", NULL};
-    int index = SPR_RESIDENCY_WARM;
-    enum spr_status status =
-        text ? cli_word("residency", text, names, &index, w->err) : SPR_OK;
-    w->options.residency = (enum spr_residency)index;
-    if (status == SPR_OK && index == SPR_RESIDENCY_DRAM) {
-        status =
-            spr_fail(w->err, SPR_EINPUT,
-                     "--residency: dram cannot be measured: expected warm (the same layer "
-                     "again and again), cold (weights evicted before each call) or network "
-                     "(the bytes of the other layers pass before each call)");
+    w->options.residency = SPR_RESIDENCY_WARM;
+    if (text) {
+        SPR_TRY(cli_residency(text, &w->options.residency, w->err));
     }
-    return status;
+    if (w->options.residency == SPR_RESIDENCY_DRAM) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--residency: dram cannot be measured: expected warm (the same layer "
+                        "again and again), cold (weights evicted before each call) or network "
+                        "(the bytes of the other layers pass before each call)");
+    }
+    return SPR_OK;
 }
 
 static enum spr_status read_format(struct validate_work *w, const char *text)
