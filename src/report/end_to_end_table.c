@@ -5,8 +5,8 @@
 #include "sproof/report.h"
 #include "base/table.h"
 
-static const char *const parts[SPR_END_TO_END_PARTS] = {"q, k, v, o", "feed-fwd", "attention",
-                                                        "gelu", "norm"};
+static const char *const part_heads[SPR_END_TO_END_PARTS + 1] = {
+    "", "q, k, v, o", "feed-fwd", "attention", "gelu", "norm"};
 
 static void put_factor(struct spr_table *table, size_t column, double value)
 {
@@ -34,10 +34,7 @@ static void put_times(FILE *file, const struct spr_validation *v)
     struct spr_table table = {.column_count = 9};
     char cell[SPR_TABLE_CELL], text[24];
     table.left[0] = true;
-    spr_table_row(&table);
-    for (size_t c = 0; c < 9; c++) {
-        spr_table_cell(&table, c, "%s", heads[c]);
-    }
+    spr_table_heads(&table, heads, 9);
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         const struct spr_end_to_end_case *c = &v->end_to_end[i];
         spr_table_row(&table);
@@ -62,10 +59,7 @@ static void put_parts(FILE *file, const struct spr_validation *v)
     struct spr_table table = {.column_count = SPR_END_TO_END_PARTS + 1};
     char cell[SPR_TABLE_CELL], text[24];
     table.left[0] = true;
-    spr_table_row(&table);
-    for (size_t p = 0; p < SPR_END_TO_END_PARTS; p++) {
-        spr_table_cell(&table, p + 1, "%s", parts[p]);
-    }
+    spr_table_heads(&table, part_heads, SPR_END_TO_END_PARTS + 1);
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         const struct spr_end_to_end_case *c = &v->end_to_end[i];
         spr_table_row(&table);

@@ -181,10 +181,7 @@ static size_t put_layers(FILE *file, const struct spr_inspection *in,
                               .markdown = report->format == SPR_FORMAT_MD};
     char text[SPR_PATTERN_TEXT];
     table.left[0] = table.left[3] = true;
-    spr_table_row(&table);
-    for (size_t c = 0; c < FIXED_COLUMNS; c++) {
-        spr_table_cell(&table, c, "%s", heads[c]);
-    }
+    spr_table_heads(&table, heads, FIXED_COLUMNS);
     for (size_t p = 0; p < shown; p++) {
         spr_table_cell(&table, FIXED_COLUMNS + p, "%s",
                        spr_pattern_text(&in->patterns[p], text));

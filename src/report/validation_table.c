@@ -6,6 +6,7 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
+#include "record/record_keys.h"
 #include "sproof/report.h"
 #include "base/table.h"
 
@@ -290,24 +291,9 @@ static void put_flat(struct spr_emit *out, const struct spr_validation_case *c)
     static const char *const own[] = {"median_s", "low_s", "high_s", "samples", "outliers"};
     static const char *const dense[] = {"dense_median_s", "dense_low_s", "dense_high_s",
                                         "dense_samples", "dense_outliers"};
-    char text[SPR_PATTERN_TEXT];
     spr_emit_open(out, NULL, '{');
-    spr_emit_text(out, "layer", c->layer);
-    spr_emit_text(out, "variant", c->variant);
-    spr_emit_number(out, "m", (double)c->m);
-    spr_emit_number(out, "k", (double)c->k);
-    spr_emit_number(out, "n", (double)c->n);
-    spr_emit_number(out, "count", c->count);
-    spr_emit_text(out, "pattern", spr_pattern_text(&c->pattern, text));
-    spr_emit_number(out, "sparsity", c->sparsity);
-    spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
-    spr_emit_text(out, "isa", spr_isa_name(c->isa));
-    spr_emit_number(out, "threads", c->threads);
-    spr_emit_text(out, "residency", spr_residency_name(c->residency));
-    spr_emit_text(out, "kernel", c->kernel);
-    spr_emit_number(out, "bound_s", c->bound_s);
-    spr_emit_number(out, "expected_s", c->expected_s);
-    spr_emit_text(out, "expected_bound", c->expected_bound);
+    spr_validation_put_what(out, c);
+    spr_validation_put_run(out, c);
     put_measured(out, own, &c->measured);
     spr_emit_number(out, "fraction_of_bound", c->fraction_of_bound);
     spr_emit_text(out, "dense_kernel", c->dense.kernel);
@@ -315,14 +301,7 @@ static void put_flat(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_number(out, "dense_expected_s", c->dense.expected_s);
     put_measured(out, dense, &c->dense.measured);
     spr_emit_number(out, "dense_fraction_of_bound", c->dense.fraction_of_bound);
-    spr_emit_number(out, "bound_speedup", c->bound_speedup);
-    spr_emit_number(out, "expected_speedup", c->expected_speedup);
-    spr_emit_number(out, "measured_speedup", c->measured_speedup);
-    spr_emit_number(out, "error", c->error);
-    spr_emit_number(out, "speedup_error", c->speedup_error);
-    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
-    spr_emit_bool(out, "above_roof", c->above_roof);
-    spr_emit_bool(out, "inconclusive", c->inconclusive);
+    spr_validation_put_errors(out, c);
     spr_emit_close(out, '}');
     spr_emit_newline(out);
 }
