@@ -168,12 +168,7 @@ static void put_summaries(FILE *file, const struct spr_validation *v)
     for (int real = 0; real < 2; real++) {
         for (size_t i = 0; i < v->case_count; i++) {
             struct spr_validation_summary summary;
-            bool first = v->cases[i].real_mask == (real == 1);
-            for (size_t j = 0; j < i && first; j++) {
-                first = v->cases[j].real_mask != v->cases[i].real_mask ||
-                        v->cases[j].threads != v->cases[i].threads;
-            }
-            if (first &&
+            if (v->cases[i].real_mask == (real == 1) && spr_validation_opens_group(v, i) &&
                 spr_validation_summarise(v, real == 1, v->cases[i].threads, &summary)) {
                 put_summary(file, v, &summary);
             }
