@@ -22,11 +22,11 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
     struct spr_explanation explanation = {0};
     struct spr_measured measured;
     struct spr_times times = {0};
-    enum spr_format format = SPR_FORMAT_TABLE;
+    enum spr_format format;
     const char *const *value = args->value;
     size_t batch;
     enum spr_status status =
-        value[OPT_FORMAT] ? spr_format_parse(value[OPT_FORMAT], &format, err) : SPR_OK;
+        spr_format_parse(&spr_explanation_formats, value[OPT_FORMAT], &format, err);
     status =
         status ? status : cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err);
     status = status ? status

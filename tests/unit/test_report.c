@@ -25,10 +25,11 @@ static void formats(void)
     enum spr_format format;
     struct spr_error err = {0};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        CHECK_INT(SPR_OK, spr_format_parse(names[i], &format, NULL));
+        CHECK_INT(SPR_OK, spr_format_parse(&spr_analysis_formats, names[i], &format, NULL));
         CHECK_INT(i, format);
     }
-    CHECK_STATUS(SPR_EINPUT, spr_format_parse("jsn", &format, &err), &err);
+    CHECK_STATUS(SPR_EINPUT, spr_format_parse(&spr_analysis_formats, "jsn", &format, &err),
+                 &err);
     CHECK(strstr(err.text, "did you mean 'json'?") != NULL);
 }
 
