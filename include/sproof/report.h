@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing an analysis for people and for programs. */
+/* Writing analyses, explanations, comparisons, validations and inspections for people and for
+ * programs. */
 #ifndef SPROOF_REPORT_H
 #define SPROOF_REPORT_H
 
@@ -23,17 +24,31 @@ enum spr_format {
     SPR_FORMAT_JSON, /* the record */
     SPR_FORMAT_JSONL,
     SPR_FORMAT_MD,
+    SPR_FORMAT_COUNT,
 };
 
-/* Errors: SPR_EINPUT with the nearest name. */
-enum spr_status spr_format_parse(const char *text, enum spr_format *format,
-                                 struct spr_error *err);
+/* The formats that each report is written in. */
+struct spr_formats;
+extern const struct spr_formats spr_analysis_formats, spr_explanation_formats,
+    spr_comparison_formats, spr_validation_formats, spr_inspection_formats;
+
+/* Their names, ended by NULL. */
+void spr_format_names(const struct spr_formats *formats,
+                      const char *names[SPR_FORMAT_COUNT + 1]);
+
+/* The format of that name; text NULL: the one of a report that is not told. Errors: SPR_EINPUT,
+ * naming what is expected and the nearest. */
+enum spr_status spr_format_parse(const struct spr_formats *formats, const char *text,
+                                 enum spr_format *format, struct spr_error *err);
 
 struct spr_report {
     enum spr_format format;
     bool layers;       /* one row per layer of each variant */
     const char *saved; /* name of the saved record, NULL when none */
 };
+
+/* Each writer of a report below refuses a format that is not among the report's with
+ * SPR_EINPUT. */
 
 /* Writes the analysis. Failures to write stay in ferror(file). Errors: SPR_ENOMEM. */
 enum spr_status spr_report_write(FILE *file, const struct spr_analysis *analysis,
@@ -75,8 +90,7 @@ enum spr_status spr_report_comparison(FILE *file, const struct spr_comparison *c
 const char *spr_validation_where(const struct spr_validation *validation, char text[64]);
 
 /* A validation: one row per case with the limit, the summaries, the verdict; or one CSV row
- * per case; or the record. saved: as in spr_report. Errors: SPR_EINPUT (another format),
- * SPR_ENOMEM. */
+ * per case; or the record. Errors: SPR_ENOMEM. */
 enum spr_status spr_report_validation(FILE *file, const struct spr_validation *validation,
                                       const struct spr_report *report, struct spr_error *err);
 

@@ -93,6 +93,9 @@ const char *spr_nearest(const char *word, const char *const *candidates);
 const char *spr_suggestion(const char *lead, const char *word, const char *const *candidates,
                            char text[SPR_SUGGESTION_TEXT]);
 
+/* "4x4, 2:4 or csr" into text. Returns text. */
+const char *spr_alternatives(const char *const *candidates, char text[SPR_SUGGESTION_TEXT]);
+
 /* spr_fail with SPR_EINPUT for a word that is none of the candidates: the text, which says what
  * was expected, and "; did you mean 'NEAREST'?" where one is near. */
 enum spr_status spr_fail_unknown(struct spr_error *err, const char *word,

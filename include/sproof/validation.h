@@ -129,6 +129,9 @@ const char *spr_validation_isa(const struct spr_validation_case *c);
 bool spr_validation_summarise(const struct spr_validation *validation, bool real_mask,
                               int threads, struct spr_validation_summary *summary);
 
+/* true at the first case of its kind of mask and thread count. */
+bool spr_validation_opens_group(const struct spr_validation *validation, size_t index);
+
 void spr_validation_free(struct spr_validation *validation);
 
 #ifdef __cplusplus

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 void spr_emit_begin(struct spr_emit *out, FILE *file, int flat_depth)
 {
     out->file = file;
@@ -24,6 +26,21 @@ void spr_emit_flush(struct spr_emit *out)
 {
     fwrite(out->buffer, 1, out->used, out->file);
     out->used = 0;
+}
+
+struct spr_emit *spr_emit_new(FILE *file, int flat_depth)
+{
+    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    if (out) {
+        spr_emit_begin(out, file, flat_depth);
+    }
+    return out;
+}
+
+void spr_emit_end(struct spr_emit *out)
+{
+    spr_emit_flush(out);
+    spr_free(out);
 }
 
 static void put(struct spr_emit *out, const char *text, size_t size)

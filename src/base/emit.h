@@ -35,6 +35,10 @@ void spr_emit_begin(struct spr_emit *out, FILE *file, int flat_depth);
 /* Writes what is buffered; failures stay in ferror(file). */
 void spr_emit_flush(struct spr_emit *out);
 
+/* A writer, begun; NULL: out of memory. spr_emit_end flushes and frees it. */
+struct spr_emit *spr_emit_new(FILE *file, int flat_depth);
+void spr_emit_end(struct spr_emit *out);
+
 /* End of a JSON line, a CSV row, or the document. */
 void spr_emit_newline(struct spr_emit *out);
 

@@ -166,6 +166,20 @@ const char *spr_suggestion(const char *lead, const char *word, const char *const
     return text;
 }
 
+const char *spr_alternatives(const char *const *candidates, char text[SPR_SUGGESTION_TEXT])
+{
+    text[0] = '\0';
+    for (size_t i = 0; candidates[i]; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, SPR_SUGGESTION_TEXT - used, "%s%s",
+                 i == 0              ? ""
+                 : candidates[i + 1] ? ", "
+                                     : " or ",
+                 candidates[i]);
+    }
+    return text;
+}
+
 enum spr_status spr_fail_unknown(struct spr_error *err, const char *word,
                                  const char *const *candidates, const char *format, ...)
 {

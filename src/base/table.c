@@ -30,6 +30,14 @@ void spr_table_cell(struct spr_table *table, size_t column, const char *format, 
     va_end(arguments);
 }
 
+void spr_table_heads(struct spr_table *table, const char *const *heads, size_t count)
+{
+    spr_table_row(table);
+    for (size_t c = 0; c < count; c++) {
+        spr_table_cell(table, c, "%s", heads[c]);
+    }
+}
+
 size_t spr_text_width(const char *text)
 {
     size_t width = 0;

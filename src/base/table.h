@@ -26,6 +26,9 @@ struct spr_table {
 /* Starts a new row; its cells are empty until set. */
 void spr_table_row(struct spr_table *table);
 
+/* A new row whose first cells are these headings. */
+void spr_table_heads(struct spr_table *table, const char *const *heads, size_t count);
+
 /* Sets a cell of the last row. */
 void spr_table_cell(struct spr_table *table, size_t column, const char *format, ...)
     SPR_PRINTF(3, 4);

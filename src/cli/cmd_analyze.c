@@ -18,6 +18,7 @@ struct work {
     struct spr_accuracy accuracy;
     bool has_accuracy;
     struct spr_options options;
+    enum spr_format format;
     struct spr_pattern *patterns;
     size_t pattern_count;
     struct spr_error *err;
@@ -298,14 +299,12 @@ static void warn_about(struct work *w, const struct spr_analysis *a)
 static enum spr_status output(struct work *w, const struct spr_analysis *a)
 {
     const char *path = w->args->value[OPT_OUTPUT];
-    const char *format = w->args->value[OPT_FORMAT];
     struct spr_record_head head = {.command = w->cli->command, .created = w->cli->created};
-    struct spr_report report = {.layers = w->args->value[OPT_LAYERS] != NULL};
-    enum spr_status status =
-        format ? spr_format_parse(format, &report.format, w->err) : SPR_OK;
+    struct spr_report report = {.format = w->format,
+                                .layers = w->args->value[OPT_LAYERS] != NULL};
     /* Only records carry hashes. */
     bool hash = !w->args->value[OPT_NO_SAVE] || report.format == SPR_FORMAT_JSON;
-    status = status ? status : note_input(&head.model, w->network.path, hash, w->err);
+    enum spr_status status = note_input(&head.model, w->network.path, hash, w->err);
     status = status ? status
                     : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL,
                                  hash, w->err);
@@ -325,7 +324,6 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 {
     struct work w = {.cli = cli, .args = args, .err = err};
     struct spr_analysis analysis = {0};
-    enum spr_format format;
     if (args->positional_count != 1) {
         return spr_fail(err, SPR_EINPUT,
                         "analyze: expected one MODEL, a layer table: see sproof help analyze");
@@ -333,9 +331,8 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (args->value[OPT_NO_SAVE] && args->value[OPT_OUTPUT]) {
         return spr_fail(err, SPR_EINPUT, "--no-save and --output contradict each other");
     }
-    enum spr_status status = args->value[OPT_FORMAT]
-                                 ? spr_format_parse(args->value[OPT_FORMAT], &format, err)
-                                 : SPR_OK;
+    enum spr_status status =
+        spr_format_parse(&spr_analysis_formats, args->value[OPT_FORMAT], &w.format, err);
     status = status ? status : read_inputs(&w);
     status = status ? status : spr_analyze(&w.network, &w.machine, &w.options, &analysis, err);
     if (status == SPR_OK) {

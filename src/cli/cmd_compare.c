@@ -99,9 +99,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
         value[OPT_MAX_REGRESSION]
             ? read_percent(value[OPT_MAX_REGRESSION], &request.max_regression, err)
             : SPR_OK;
-    if (status == SPR_OK && value[OPT_FORMAT]) {
-        status = spr_format_parse(value[OPT_FORMAT], &request.format, err);
-    }
+    status = status ? status
+                    : spr_format_parse(&spr_comparison_formats, value[OPT_FORMAT],
+                                       &request.format, err);
     status = status ? status : spr_timings_read(args->positional[0], layers, &base, err);
     status = status ? status : spr_timings_read(args->positional[1], layers, &next, err);
     if (status == SPR_OK) {

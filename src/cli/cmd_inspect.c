@@ -332,10 +332,8 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     struct work w = {.cli = cli, .args = args, .err = err};
     struct spr_report report = {.layers = args->value[OPT_LAYERS] != NULL,
                                 .saved = args->value[OPT_OUTPUT]};
-    enum spr_status status =
-        args->value[OPT_FORMAT]
-            ? spr_format_parse(args->value[OPT_FORMAT], &report.format, err)
-            : SPR_OK;
+    enum spr_status status = spr_format_parse(&spr_inspection_formats, args->value[OPT_FORMAT],
+                                              &report.format, err);
     status = status ? status : read_options(&w);
     status = status ? status : read_weights(&w);
     if (status == SPR_OK && args->value[OPT_OUTPUT]) {

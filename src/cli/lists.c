@@ -324,21 +324,15 @@ enum spr_status cli_seconds(const char *option, const char *text, double *second
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,
                          int *index, struct spr_error *err)
 {
-    char list[160] = "";
+    char expected[SPR_SUGGESTION_TEXT];
     for (int i = 0; names[i]; i++) {
         if (strcmp(names[i], text) == 0) {
             *index = i;
             return SPR_OK;
         }
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s",
-                 i == 0         ? ""
-                 : names[i + 1] ? ", "
-                                : " or ",
-                 names[i]);
     }
     return spr_fail_unknown(err, text, names, "--%s: '%.40s': expected %s", option, text,
-                            list);
+                            spr_alternatives(names, expected));
 }
 
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err)

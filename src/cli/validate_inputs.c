@@ -83,13 +83,11 @@ static enum spr_status read_residency(struct validate_work *w, const char *text)
 
 static enum spr_status read_format(struct validate_work *w, const char *text)
 {
-    static const char *const names[] = {"table", "csv", "json", NULL};
-    static const enum spr_format formats[] = {SPR_FORMAT_TABLE, SPR_FORMAT_CSV,
-                                              SPR_FORMAT_JSON};
+    const char *names[SPR_FORMAT_COUNT + 1];
     int index = 0;
-    enum spr_status status = text ? cli_word("format", text, names, &index, w->err) : SPR_OK;
-    w->format = formats[index];
-    return status;
+    spr_format_names(&spr_validation_formats, names);
+    SPR_TRY(text ? cli_word("format", text, names, &index, w->err) : SPR_OK);
+    return spr_format_parse(&spr_validation_formats, text, &w->format, w->err);
 }
 
 /* What only a GPU or only the CPU takes. */

@@ -17,6 +17,13 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
 void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *analysis,
                           const struct spr_result *result, size_t layer);
 
+/* Members of one validation case, into an open object: what was multiplied; how it ran, with the
+ * time that was expected; how far off that was. */
+struct spr_validation_case;
+void spr_validation_put_what(struct spr_emit *out, const struct spr_validation_case *one);
+void spr_validation_put_run(struct spr_emit *out, const struct spr_validation_case *one);
+void spr_validation_put_errors(struct spr_emit *out, const struct spr_validation_case *one);
+
 /* spr_validation_read, of a parsed file. */
 struct spr_validation;
 enum spr_status spr_validation_parse(const spr_json *root, const char *path,

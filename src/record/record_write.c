@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/emit.h"
-#include "base/mem.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
 #include "sproof/explain.h"
@@ -163,11 +162,10 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
 enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
                                  const struct spr_record_head *head, struct spr_error *err)
 {
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    struct spr_emit *out = spr_emit_new(file, 4);
     if (!out) {
         return spr_no_memory(err);
     }
-    spr_emit_begin(out, file, 4);
     spr_emit_open(out, NULL, '{');
     spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
     spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
@@ -197,7 +195,6 @@ enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
     spr_emit_close(out, ']');
     spr_emit_close(out, '}');
     spr_emit_newline(out);
-    spr_emit_flush(out);
-    spr_free(out);
+    spr_emit_end(out);
     return SPR_OK;
 }

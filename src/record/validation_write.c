@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation records, written. Keys: README, "The record". */
 
-#include <math.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "base/emit.h"
 #include "base/mem.h"
@@ -44,7 +42,7 @@ static void put_dense(struct spr_emit *out, const struct spr_validation_dense *d
     spr_emit_close(out, '}');
 }
 
-static void put_what(struct spr_emit *out, const struct spr_validation_case *c)
+void spr_validation_put_what(struct spr_emit *out, const struct spr_validation_case *c)
 {
     char text[SPR_PATTERN_TEXT];
     spr_emit_text(out, "layer", c->layer);
@@ -55,13 +53,30 @@ static void put_what(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_number(out, "count", c->count);
     spr_emit_text(out, "pattern", spr_pattern_text(&c->pattern, text));
     spr_emit_number(out, "sparsity", c->sparsity);
-    spr_emit_number(out, "nnz", c->nnz);
-    spr_emit_number(out, "kept", c->kept);
+}
+
+void spr_validation_put_run(struct spr_emit *out, const struct spr_validation_case *c)
+{
     spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
     spr_emit_text(out, "isa", spr_validation_isa(c));
     spr_emit_number(out, "threads", c->threads);
     spr_emit_text(out, "residency", spr_residency_name(c->residency));
     spr_emit_text(out, "kernel", c->kernel);
+    spr_emit_number(out, "bound_s", c->bound_s);
+    spr_emit_number(out, "expected_s", c->expected_s);
+    spr_emit_text(out, "expected_bound", c->expected_bound);
+}
+
+void spr_validation_put_errors(struct spr_emit *out, const struct spr_validation_case *c)
+{
+    spr_emit_number(out, "bound_speedup", c->bound_speedup);
+    spr_emit_number(out, "expected_speedup", c->expected_speedup);
+    spr_emit_number(out, "measured_speedup", c->measured_speedup);
+    spr_emit_number(out, "error", c->error);
+    spr_emit_number(out, "speedup_error", c->speedup_error);
+    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
+    spr_emit_bool(out, "above_roof", c->above_roof);
+    spr_emit_bool(out, "inconclusive", c->inconclusive);
 }
 
 static void put_tuned(struct spr_emit *out, const struct spr_validation_case *c)
@@ -91,21 +106,14 @@ static void put_tuned(struct spr_emit *out, const struct spr_validation_case *c)
 static void put_case(struct spr_emit *out, const struct spr_validation_case *c)
 {
     spr_emit_open(out, NULL, '{');
-    put_what(out, c);
-    spr_emit_number(out, "bound_s", c->bound_s);
-    spr_emit_number(out, "expected_s", c->expected_s);
-    spr_emit_text(out, "expected_bound", c->expected_bound);
+    spr_validation_put_what(out, c);
+    spr_emit_number(out, "nnz", c->nnz);
+    spr_emit_number(out, "kept", c->kept);
+    spr_validation_put_run(out, c);
     put_measured(out, &c->measured);
     spr_emit_number(out, "fraction_of_bound", c->fraction_of_bound);
     put_dense(out, &c->dense);
-    spr_emit_number(out, "bound_speedup", c->bound_speedup);
-    spr_emit_number(out, "expected_speedup", c->expected_speedup);
-    spr_emit_number(out, "measured_speedup", c->measured_speedup);
-    spr_emit_number(out, "error", c->error);
-    spr_emit_number(out, "speedup_error", c->speedup_error);
-    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
-    spr_emit_bool(out, "above_roof", c->above_roof);
-    spr_emit_bool(out, "inconclusive", c->inconclusive);
+    spr_validation_put_errors(out, c);
     put_tuned(out, c);
     spr_emit_close(out, '}');
 }
@@ -129,18 +137,6 @@ static void put_summary(struct spr_emit *out, const char *key,
     spr_emit_close(out, '}');
 }
 
-/* true at the first case of its group. */
-static bool opens_group(const struct spr_validation *v, size_t index)
-{
-    const struct spr_validation_case *c = &v->cases[index];
-    for (size_t i = 0; i < index; i++) {
-        if (v->cases[i].real_mask == c->real_mask && v->cases[i].threads == c->threads) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* `summary` is the group with the most cases, the first of equals; `summaries` are all
  * groups: random and real masks and thread counts are never mixed in one figure. */
 static void put_summaries(struct spr_emit *out, const struct spr_validation *v)
@@ -149,7 +145,7 @@ static void put_summaries(struct spr_emit *out, const struct spr_validation *v)
     size_t most = 0;
     spr_emit_open(out, "summaries", '[');
     for (size_t i = 0; i < v->case_count; i++) {
-        if (opens_group(v, i)) {
+        if (spr_validation_opens_group(v, i)) {
             (void)spr_validation_summarise(v, v->cases[i].real_mask, v->cases[i].threads, &s);
             put_summary(out, NULL, &s);
             if (s.cases + s.inconclusive > most) {
@@ -261,16 +257,14 @@ static void put_validation(struct spr_emit *out, const struct spr_validation *v)
 enum spr_status spr_validation_write(FILE *file, const struct spr_validation *validation,
                                      struct spr_error *err)
 {
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    struct spr_emit *out = spr_emit_new(file, 2);
     if (!out) {
         return spr_no_memory(err);
     }
-    spr_emit_begin(out, file, 2);
     spr_emit_open(out, NULL, '{');
     put_validation(out, validation);
     spr_emit_close(out, '}');
     spr_emit_newline(out);
-    spr_emit_flush(out);
-    spr_free(out);
+    spr_emit_end(out);
     return SPR_OK;
 }

@@ -11,20 +11,6 @@
 /* A step that changes less than this is not worth a line in the short list. */
 #define NEGLIGIBLE 0.01
 
-const char *spr_format_seconds(double seconds, char *text)
-{
-    static const struct {
-        double scale;
-        const char *unit;
-    } units[] = {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}, {1e-9, "ns"}};
-    size_t i = 0;
-    while (i < 3 && seconds < units[i].scale) {
-        i++;
-    }
-    snprintf(text, 24, "%.3g %s", seconds / units[i].scale, units[i].unit);
-    return text;
-}
-
 /* "1, 8, 64"; a space behind each comma lets the line be broken. */
 static void list_batches(const struct spr_options *options, char *text, size_t size)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of the answer: per pattern, by sparsity, by batch, by layer. */
+/* The tables of the answer: per pattern, by sparsity, by batch. */
 #include "report/answer_tables.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -150,11 +149,9 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     spr_table_cell(table, t->column[NAME], "%s",
                    spr_text_short(variant->name, table->markdown ? 60 : 13, text));
     spr_table_cell(table, t->column[SPARSITY], "%.1f%%", 100 * variant->sparsity);
-    if (t->shown[ACCURACY] && isnan(variant->accuracy)) {
-        spr_table_cell(table, t->column[ACCURACY], "- ");
-    } else if (t->shown[ACCURACY]) {
-        spr_table_cell(table, t->column[ACCURACY], "%.4g%c", variant->accuracy,
-                       accuracy_mark(result));
+    if (t->shown[ACCURACY]) {
+        spr_table_cell(table, t->column[ACCURACY], isnan(variant->accuracy) ? "- " : "%.4g%c",
+                       variant->accuracy, accuracy_mark(result));
     }
     put_times(t, result);
     spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables of the answer. */
+/* The tables and the list of layers of the answer. */
 #ifndef SPROOF_REPORT_ANSWER_TABLES_H
 #define SPROOF_REPORT_ANSWER_TABLES_H
 

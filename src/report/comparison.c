@@ -4,11 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/emit.h"
-#include "base/mem.h"
 #include "base/table.h"
+#include "report/figures.h"
+#include "report/report_format.h"
 #include "sproof/compare.h"
-#include "sproof/report.h"
 
 /* Rows of the table on the screen; csv and json have all. */
 #define ROWS_SHOWN 30
@@ -40,6 +39,22 @@ static const char *ratio_text(const struct spr_ratio *ratio, const char *unit,
 static const struct spr_timing *point_of(const struct spr_compared *row)
 {
     return row->base ? row->base : row->next;
+}
+
+static double time_of(const struct spr_timing *point)
+{
+    return point ? point->time_s : (double)NAN;
+}
+
+static double speedup_of(const struct spr_timing *point)
+{
+    return point ? point->speedup : (double)NAN;
+}
+
+static const char *speedup_text(const struct spr_timing *point, char text[RATIO_TEXT])
+{
+    const double value = speedup_of(point);
+    return ratio_text(&(struct spr_ratio){value, value, value}, "x", text);
 }
 
 /* "4x4@0.9 of encoder.0", cut to fit a line. */
@@ -129,49 +144,10 @@ static void put_context(FILE *file, const struct spr_comparison *c)
     }
 }
 
-static void time_cell(struct spr_table *table, size_t column, const struct spr_timing *point)
-{
-    char text[24];
-    if (point && !isnan(point->time_s)) {
-        spr_table_cell(table, column, "%s", spr_format_seconds(point->time_s, text));
-    } else {
-        spr_table_cell(table, column, "-");
-    }
-}
-
-static void speedup_cell(struct spr_table *table, size_t column,
-                         const struct spr_timing *point)
-{
-    if (point && !isnan(point->speedup)) {
-        char text[16];
-        spr_table_cell(table, column, "%sx", factor(point->speedup, text));
-    } else {
-        spr_table_cell(table, column, "-");
-    }
-}
-
-static const char *mark_of(const struct spr_compared *row, char text[RATIO_TEXT])
-{
-    switch (row->verdict) {
-    case SPR_SLOWER:
-        snprintf(text, RATIO_TEXT, "!");
-        break;
-    case SPR_STRADDLING:
-    case SPR_NOISY:
-        snprintf(text, RATIO_TEXT, "?");
-        break;
-    case SPR_ONLY_IN_BASE:
-        snprintf(text, RATIO_TEXT, "-");
-        break;
-    case SPR_ONLY_IN_NEW:
-        snprintf(text, RATIO_TEXT, "+");
-        break;
-    case SPR_WITHIN:
-        text[0] = '\0';
-        break;
-    }
-    return text;
-}
+static const char *const marks[] = {
+    [SPR_WITHIN] = "", [SPR_SLOWER] = "!",       [SPR_STRADDLING] = "?",
+    [SPR_NOISY] = "?", [SPR_ONLY_IN_BASE] = "-", [SPR_ONLY_IN_NEW] = "+",
+};
 
 /* What tells the rows of one layer apart, where the record has several. */
 struct varied {
@@ -210,12 +186,12 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
         spr_table_cell(table, column++, "%s",
                        p->layer ? spr_text_short(p->layer, 11, cell) : "network");
     }
-    time_cell(table, column++, row->base);
-    time_cell(table, column++, row->next);
-    speedup_cell(table, column++, row->base);
-    speedup_cell(table, column++, row->next);
+    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row->base), text));
+    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row->next), text));
+    spr_table_cell(table, column++, "%s", speedup_text(row->base, text));
+    spr_table_cell(table, column++, "%s", speedup_text(row->next, text));
     spr_table_cell(table, column++, "%s", ratio_text(&row->ratio, "", text));
-    spr_table_cell(table, column, "%s", mark_of(row, text));
+    spr_table_cell(table, column, "%s", marks[row->verdict]);
 }
 
 static void put_headings(struct spr_table *table, const struct varied *varied)
@@ -266,11 +242,6 @@ static void put_legend(FILE *file, const struct spr_comparison *c)
     }
 }
 
-static double figure(const struct spr_timing *point, double value)
-{
-    return point ? value : (double)NAN;
-}
-
 static void put_ratio(struct spr_emit *out, const char *const keys[3],
                       const struct spr_ratio *ratio)
 {
@@ -282,10 +253,10 @@ static void put_ratio(struct spr_emit *out, const char *const keys[3],
 static const char *const time_keys[] = {"time_ratio", "time_ratio_low", "time_ratio_high"};
 static const char *const ratio_keys[] = {"ratio", "ratio_low", "ratio_high"};
 
-static void put_member_row(struct spr_emit *out, const struct spr_compared *row)
+static void put_case(struct spr_emit *out, const void *subject, size_t index)
 {
-    const struct spr_timing *p = point_of(row), *base = row->base, *next = row->next;
-    spr_emit_open(out, NULL, '{');
+    const struct spr_compared *row = &((const struct spr_comparison *)subject)->rows[index];
+    const struct spr_timing *p = point_of(row);
     spr_emit_text(out, "variant", p->variant);
     spr_emit_text(out, "layer", p->layer);
     spr_emit_text(out, "pattern", p->pattern);
@@ -295,15 +266,19 @@ static void put_member_row(struct spr_emit *out, const struct spr_compared *row)
     spr_emit_text(out, "isa", p->measured ? p->isa : NULL);
     spr_emit_number(out, "threads", p->measured ? (double)p->threads : (double)NAN);
     spr_emit_text(out, "residency", p->measured ? spr_residency_name(p->residency) : NULL);
-    spr_emit_number(out, "base_time_s", base ? base->time_s : (double)NAN);
-    spr_emit_number(out, "new_time_s", next ? next->time_s : (double)NAN);
+    spr_emit_number(out, "base_time_s", time_of(row->base));
+    spr_emit_number(out, "new_time_s", time_of(row->next));
     put_ratio(out, time_keys, &row->time);
-    spr_emit_number(out, "base_speedup", figure(base, base ? base->speedup : 0));
-    spr_emit_number(out, "new_speedup", figure(next, next ? next->speedup : 0));
+    spr_emit_number(out, "base_speedup", speedup_of(row->base));
+    spr_emit_number(out, "new_speedup", speedup_of(row->next));
     spr_emit_text(out, "judged", row->by_speedup ? "time_over_dense_time" : "time");
     put_ratio(out, ratio_keys, &row->ratio);
     spr_emit_text(out, "verdict", spr_verdict_name(row->verdict));
-    spr_emit_close(out, '}');
+}
+
+static struct spr_rows rows_of(const struct spr_comparison *c)
+{
+    return (struct spr_rows){c, c->row_count, put_case};
 }
 
 static void put_source(struct spr_emit *out, const char *key, const struct spr_timings *points)
@@ -315,11 +290,10 @@ static void put_source(struct spr_emit *out, const char *key, const struct spr_t
     spr_emit_close(out, '}');
 }
 
-static void put_json(struct spr_emit *out, const struct spr_comparison *c)
+static void put_document(struct spr_emit *out, const void *subject)
 {
-    spr_emit_open(out, NULL, '{');
-    spr_emit_text(out, "schema", "sproof/comparison");
-    spr_emit_number(out, "schema_version", 1);
+    const struct spr_comparison *c = subject;
+    const struct spr_rows rows = rows_of(c);
     put_source(out, "base", c->base);
     put_source(out, "new", c->next);
     spr_emit_text(out, "records", c->base->validation ? "validation" : "analysis");
@@ -337,58 +311,46 @@ static void put_json(struct spr_emit *out, const struct spr_comparison *c)
         spr_emit_text(out, NULL, c->mismatches.line[i]);
     }
     spr_emit_close(out, ']');
-    spr_emit_open(out, "cases", '[');
-    for (size_t i = 0; i < c->row_count; i++) {
-        put_member_row(out, &c->rows[i]);
-    }
-    spr_emit_close(out, ']');
-    spr_emit_close(out, '}');
-    spr_emit_newline(out);
+    spr_report_put_rows(out, "cases", &rows);
 }
 
-static void put_rows(struct spr_emit *out, const struct spr_comparison *c)
+static enum spr_status write_document(FILE *file, const void *subject,
+                                      const struct spr_report *report, struct spr_error *err)
 {
-    for (size_t i = 0; i < c->row_count; i++) {
-        put_member_row(out, &c->rows[i]);
-        spr_emit_newline(out);
-    }
+    (void)report;
+    return spr_report_document(file, "sproof/comparison", put_document, subject, err);
 }
 
-static enum spr_status put_data(FILE *file, const struct spr_comparison *c,
-                                enum spr_format format, struct spr_error *err)
+static enum spr_status write_lines(FILE *file, const void *subject,
+                                   const struct spr_report *report, struct spr_error *err)
 {
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
-    if (!out) {
-        return spr_no_memory(err);
-    }
-    spr_emit_begin(out, file, format == SPR_FORMAT_JSON ? 2 : 0);
-    if (format == SPR_FORMAT_JSON) {
-        put_json(out, c);
-    } else {
-        if (format == SPR_FORMAT_CSV) {
-            out->notation = SPR_EMIT_CSV_HEADER;
-            put_member_row(out, &c->rows[0]);
-            spr_emit_newline(out);
-            out->notation = SPR_EMIT_CSV_ROW;
-        }
-        put_rows(out, c);
-    }
-    spr_emit_flush(out);
-    spr_free(out);
-    return SPR_OK;
+    const struct spr_rows rows = rows_of(subject);
+    return spr_report_lines(file, &rows, report->format, err);
 }
 
-enum spr_status spr_report_comparison(FILE *file, const struct spr_comparison *c,
-                                      enum spr_format format, struct spr_error *err)
+static enum spr_status write_text(FILE *file, const void *subject,
+                                  const struct spr_report *report, struct spr_error *err)
 {
-    if (format != SPR_FORMAT_TABLE && format != SPR_FORMAT_MD) {
-        return put_data(file, c, format, err);
-    }
+    const struct spr_comparison *c = subject;
+    (void)err;
     put_answer(file, c);
     fputc('\n', file);
-    put_table(file, c, format == SPR_FORMAT_MD);
+    put_table(file, c, report->format == SPR_FORMAT_MD);
     fputc('\n', file);
     put_legend(file, c);
     put_context(file, c);
     return SPR_OK;
+}
+
+const struct spr_formats spr_comparison_formats = {{{SPR_FORMAT_TABLE, write_text},
+                                                    {SPR_FORMAT_CSV, write_lines},
+                                                    {SPR_FORMAT_JSON, write_document},
+                                                    {SPR_FORMAT_JSONL, write_lines},
+                                                    {SPR_FORMAT_MD, write_text}}};
+
+enum spr_status spr_report_comparison(FILE *file, const struct spr_comparison *c,
+                                      enum spr_format format, struct spr_error *err)
+{
+    const struct spr_report report = {.format = format};
+    return spr_report_as(&spr_comparison_formats, file, c, &report, err);
 }

@@ -3,29 +3,11 @@
 #include <math.h>
 
 #include "base/table.h"
+#include "report/figures.h"
 #include "sproof/report.h"
 
-static const char *const parts[SPR_END_TO_END_PARTS] = {"q, k, v, o", "feed-fwd", "attention",
-                                                        "gelu", "norm"};
-
-static void put_factor(struct spr_table *table, size_t column, double value)
-{
-    if (isnan(value)) {
-        spr_table_cell(table, column, "-");
-    } else {
-        spr_table_cell(table, column, value < 9.995 ? "%.2fx" : "%.1fx", value);
-    }
-}
-
-static void put_percent(struct spr_table *table, size_t column, const char *format,
-                        double value)
-{
-    if (isnan(value)) {
-        spr_table_cell(table, column, "-");
-    } else {
-        spr_table_cell(table, column, format, 100 * value);
-    }
-}
+static const char *const part_heads[SPR_END_TO_END_PARTS + 1] = {
+    "", "q, k, v, o", "feed-fwd", "attention", "gelu", "norm"};
 
 static void put_times(FILE *file, const struct spr_validation *v)
 {
@@ -34,23 +16,19 @@ static void put_times(FILE *file, const struct spr_validation *v)
     struct spr_table table = {.column_count = 9};
     char cell[SPR_TABLE_CELL], text[24];
     table.left[0] = true;
-    spr_table_row(&table);
-    for (size_t c = 0; c < 9; c++) {
-        spr_table_cell(&table, c, "%s", heads[c]);
-    }
+    spr_table_heads(&table, heads, 9);
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         const struct spr_end_to_end_case *c = &v->end_to_end[i];
+        double width = (c->measured.high_s - c->measured.low_s) / 2 / c->measured.median_s;
         spr_table_row(&table);
         spr_table_cell(&table, 0, "%s", spr_text_short(c->variant, 16, cell));
-        spr_table_cell(&table, 1, "%s",
-                       isnan(c->expected_s) ? "-" : spr_format_seconds(c->expected_s, text));
+        spr_table_cell(&table, 1, "%s", spr_seconds_or_dash(c->expected_s, text));
         spr_table_cell(&table, 2, "%s", spr_format_seconds(c->measured.median_s, text));
-        put_percent(&table, 3, "%.1f%%",
-                    (c->measured.high_s - c->measured.low_s) / 2 / c->measured.median_s);
-        put_percent(&table, 4, "%+.0f%%", c->error);
-        put_factor(&table, 5, c->expected_speedup);
-        put_factor(&table, 6, c->measured_speedup);
-        put_factor(&table, 7, c->amdahl_ceiling);
+        spr_table_cell(&table, 3, isnan(width) ? "-" : "%.1f%%", 100 * width);
+        spr_table_cell(&table, 4, "%s", spr_error_or_dash(c->error, text));
+        spr_table_cell(&table, 5, "%s", spr_factor_or_dash(c->expected_speedup, text));
+        spr_table_cell(&table, 6, "%s", spr_factor_or_dash(c->measured_speedup, text));
+        spr_table_cell(&table, 7, "%s", spr_factor_or_dash(c->amdahl_ceiling, text));
         spr_table_cell(&table, 8, "%.3g MB", c->weight_bytes / 1e6);
     }
     spr_table_write(&table, file, 0);
@@ -62,10 +40,7 @@ static void put_parts(FILE *file, const struct spr_validation *v)
     struct spr_table table = {.column_count = SPR_END_TO_END_PARTS + 1};
     char cell[SPR_TABLE_CELL], text[24];
     table.left[0] = true;
-    spr_table_row(&table);
-    for (size_t p = 0; p < SPR_END_TO_END_PARTS; p++) {
-        spr_table_cell(&table, p + 1, "%s", parts[p]);
-    }
+    spr_table_heads(&table, part_heads, SPR_END_TO_END_PARTS + 1);
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         const struct spr_end_to_end_case *c = &v->end_to_end[i];
         spr_table_row(&table);

@@ -38,10 +38,7 @@ static void start_table(struct spr_table *table)
                                         "dense at", "sparse at", "limit"};
     *table = (struct spr_table){.column_count = 6};
     table->left[0] = table->left[5] = true;
-    spr_table_row(table);
-    for (size_t c = 0; c < 6; c++) {
-        spr_table_cell(table, c, "%s", heads[c]);
-    }
+    spr_table_heads(table, heads, 6);
 }
 
 void spr_report_measured_cases(FILE *file, const struct spr_analysis *a,

@@ -30,9 +30,8 @@ static struct row row_of(const struct spr_analysis *a, const struct spr_explanat
 /* Shorter where the expected time needs the room. */
 static const char *remark(const struct row *row, bool expected)
 {
-    bool above = row->measured.dense_s < row->bound.dense_s ||
-                 row->measured.sparse_s < row->bound.sparse_s;
-    return above          ? (expected ? "beats bound?" : "beats its bound?")
+    return spr_beats_bound(&row->measured, &row->bound)
+               ? (expected ? "beats bound?" : "beats its bound?")
            : !row->pruned ? ""
            : row->same    ? (expected ? "not skipped?" : "zeros not skipped?")
            : row->measured.sparse_s > row->measured.dense_s
@@ -42,20 +41,17 @@ static const char *remark(const struct row *row, bool expected)
 
 static void put_row(struct spr_table *table, const struct row *row, bool expected)
 {
-    const struct spr_measured *model = expected ? &row->expected : &row->bound;
+    const struct spr_measured bound = spr_percent_reached(&row->bound, &row->measured);
     spr_table_cell(table, 1, "%.2fx", row->measured.dense_s / row->measured.sparse_s);
     spr_table_cell(table, 2, "%.2fx",
-                   model->sparse_s > 0 ? model->dense_s / model->sparse_s : 1);
-    double dense = 100 * row->bound.dense_s / row->measured.dense_s;
-    double sparse = 100 * row->bound.sparse_s / row->measured.sparse_s;
+                   spr_speedup_allowed(expected ? &row->expected : &row->bound));
     if (expected) {
-        spr_table_cell(table, 3, "%.3g/%.3g%%",
-                       100 * row->expected.dense_s / row->measured.dense_s, dense);
-        spr_table_cell(table, 4, "%.3g/%.3g%%",
-                       100 * row->expected.sparse_s / row->measured.sparse_s, sparse);
+        const struct spr_measured of = spr_percent_reached(&row->expected, &row->measured);
+        spr_table_cell(table, 3, "%.3g/%.3g%%", of.dense_s, bound.dense_s);
+        spr_table_cell(table, 4, "%.3g/%.3g%%", of.sparse_s, bound.sparse_s);
     } else {
-        spr_table_cell(table, 3, "%.1f%%", dense);
-        spr_table_cell(table, 4, "%.1f%%", sparse);
+        spr_table_cell(table, 3, "%.1f%%", bound.dense_s);
+        spr_table_cell(table, 4, "%.1f%%", bound.sparse_s);
     }
     spr_table_cell(table, 5, "%s", remark(row, expected));
 }
@@ -66,9 +62,9 @@ static void start_table(struct spr_table *table, bool expected)
                                         "dense at", "sparse at", "remark"};
     *table = (struct spr_table){.column_count = 6};
     table->left[0] = table->left[5] = true;
-    spr_table_row(table);
-    for (size_t c = 0; c < 6; c++) {
-        spr_table_cell(table, c, "%s", expected && c == 2 ? "expected" : heads[c]);
+    spr_table_heads(table, heads, 6);
+    if (expected) {
+        spr_table_cell(table, 2, "expected");
     }
 }
 

@@ -5,12 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/emit.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "report/explained_times.h"
+#include "report/report_format.h"
 #include "report/verdict.h"
-#include "sproof/report.h"
 
 /* A runtime below this fraction of its bound is limited by something not modelled. */
 #define FAR 0.05
@@ -213,7 +212,7 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
     put_fraction(file, "dense", j.bound.dense_s, j.expected.dense_s, j.measured.dense_s);
     put_fraction(file, "sparse", j.bound.sparse_s, j.expected.sparse_s, j.measured.sparse_s);
     fputc('\n', file);
-    if (j.measured.dense_s < j.bound.dense_s || j.measured.sparse_s < j.bound.sparse_s) {
+    if (spr_beats_bound(&j.measured, &j.bound)) {
         spr_text_wrapped(file,
                          "No verdict: a time beats its bound, so the analysis is not of "
                          "what was measured.",
@@ -224,7 +223,7 @@ static void put_measured(FILE *file, const struct spr_explanation *e)
     spr_text_wrapped(file, text, 0);
     if (isfinite(j.expected.sparse_s)) {
         fprintf(file, "Of sproof's own kernels %.2fx is expected here.\n",
-                j.expected.sparse_s > 0 ? j.expected.dense_s / j.expected.sparse_s : 1);
+                spr_speedup_allowed(&j.expected));
     }
     if (j.bound.dense_s < FAR * j.measured.dense_s &&
         j.bound.sparse_s < FAR * j.measured.sparse_s) {
@@ -273,13 +272,19 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
     return status;
 }
 
-static void put_step(struct spr_emit *out, const struct spr_analysis *a,
-                     const struct spr_explanation *e, size_t index)
+/* What is explained, and of what. */
+struct told {
+    const struct spr_analysis *analysis;
+    const struct spr_explanation *explanation;
+};
+
+static void put_step(struct spr_emit *out, const void *subject, size_t index)
 {
+    const struct spr_analysis *a = ((const struct told *)subject)->analysis;
+    const struct spr_explanation *e = ((const struct told *)subject)->explanation;
     const struct spr_step *step = &e->waterfall.steps[index];
     char remedy[SPR_REASON_TEXT];
     bool known = step->worst_layer < a->network->layer_count;
-    spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "variant", e->result->variant->name);
     spr_emit_number(out, "batch", e->result->batch);
     spr_emit_text(out, "step", spr_step_name(step->kind));
@@ -290,17 +295,42 @@ static void put_step(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "worst_share", known ? step->worst_share : (double)NAN);
     bool matters = index == 0 || fabs(step->factor - 1) >= 0.005;
     spr_emit_text(out, "remedy", matters ? spr_step_remedy(a, e->result, step, remedy) : NULL);
+}
+
+static struct spr_rows steps_of(const struct told *told)
+{
+    return (struct spr_rows){told, told->explanation->waterfall.count, put_step};
+}
+
+static void put_reached(struct spr_emit *out, const struct spr_explanation *e, bool expected)
+{
+    if (!e->measured) {
+        spr_emit_null(out, "measured");
+        return;
+    }
+    struct spr_judged j = spr_judge(e);
+    spr_emit_open(out, "measured", '{');
+    spr_emit_number(out, "dense_s", j.measured.dense_s);
+    spr_emit_number(out, "sparse_s", j.measured.sparse_s);
+    spr_emit_number(out, "dense_fraction_of_bound", j.bound.dense_s / j.measured.dense_s);
+    spr_emit_number(out, "sparse_fraction_of_bound", j.bound.sparse_s / j.measured.sparse_s);
+    if (expected) {
+        spr_emit_number(out, "dense_fraction_of_expected",
+                        j.expected.dense_s / j.measured.dense_s);
+        spr_emit_number(out, "sparse_fraction_of_expected",
+                        j.expected.sparse_s / j.measured.sparse_s);
+    }
+    spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
+    spr_emit_bool(out, "zeros_not_skipped", spr_not_skipped(e, &j));
     spr_emit_close(out, '}');
 }
 
-static void put_json(struct spr_emit *out, const struct spr_analysis *a,
-                     const struct spr_explanation *e)
+static void put_document(struct spr_emit *out, const void *subject)
 {
-    const struct spr_result *r = e->result;
+    const struct told *told = subject;
+    const struct spr_result *r = told->explanation->result;
+    const struct spr_rows steps = steps_of(told);
     struct spr_answer answer = spr_result_answer(r, true);
-    spr_emit_open(out, NULL, '{');
-    spr_emit_text(out, "schema", "sproof/explanation");
-    spr_emit_number(out, "schema_version", 1);
     spr_emit_text(out, "variant", r->variant->name);
     spr_emit_number(out, "batch", r->batch);
     spr_emit_number(out, "speedup", r->speedup);
@@ -311,73 +341,46 @@ static void put_json(struct spr_emit *out, const struct spr_analysis *a,
         spr_emit_number(out, "expected_dense_time_s", answer.dense_time_s);
         spr_emit_number(out, "expected_time_s", answer.time_s);
     }
-    if (e->measured) {
-        struct spr_judged j = spr_judge(e);
-        spr_emit_open(out, "measured", '{');
-        spr_emit_number(out, "dense_s", j.measured.dense_s);
-        spr_emit_number(out, "sparse_s", j.measured.sparse_s);
-        spr_emit_number(out, "dense_fraction_of_bound", j.bound.dense_s / j.measured.dense_s);
-        spr_emit_number(out, "sparse_fraction_of_bound",
-                        j.bound.sparse_s / j.measured.sparse_s);
-        if (answer.expected) {
-            spr_emit_number(out, "dense_fraction_of_expected",
-                            j.expected.dense_s / j.measured.dense_s);
-            spr_emit_number(out, "sparse_fraction_of_expected",
-                            j.expected.sparse_s / j.measured.sparse_s);
-        }
-        spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
-        spr_emit_bool(out, "zeros_not_skipped", spr_not_skipped(e, &j));
-        spr_emit_close(out, '}');
-    } else {
-        spr_emit_null(out, "measured");
-    }
-    spr_emit_open(out, "steps", '[');
-    for (size_t i = 0; i < e->waterfall.count; i++) {
-        put_step(out, a, e, i);
-    }
-    spr_emit_close(out, ']');
-    spr_emit_close(out, '}');
-    spr_emit_newline(out);
+    put_reached(out, told->explanation, answer.expected);
+    spr_report_put_rows(out, "steps", &steps);
 }
 
-static void put_rows(struct spr_emit *out, const struct spr_analysis *a,
-                     const struct spr_explanation *e, bool csv)
+static enum spr_status write_document(FILE *file, const void *subject,
+                                      const struct spr_report *report, struct spr_error *err)
 {
-    if (csv) {
-        out->notation = SPR_EMIT_CSV_HEADER;
-        put_step(out, a, e, 0);
-        spr_emit_newline(out);
-        out->notation = SPR_EMIT_CSV_ROW;
-    }
-    for (size_t i = 0; i < e->waterfall.count; i++) {
-        put_step(out, a, e, i);
-        spr_emit_newline(out);
-    }
+    (void)report;
+    return spr_report_document(file, "sproof/explanation", put_document, subject, err);
 }
+
+static enum spr_status write_lines(FILE *file, const void *subject,
+                                   const struct spr_report *report, struct spr_error *err)
+{
+    const struct spr_rows steps = steps_of(subject);
+    return spr_report_lines(file, &steps, report->format, err);
+}
+
+static enum spr_status write_text(FILE *file, const void *subject,
+                                  const struct spr_report *report, struct spr_error *err)
+{
+    const struct told *told = subject;
+    const char *fence = report->format == SPR_FORMAT_MD ? "```\n" : "";
+    fputs(fence, file);
+    enum spr_status status = put_text(file, told->analysis, told->explanation, err);
+    fputs(fence, file);
+    return status;
+}
+
+const struct spr_formats spr_explanation_formats = {{{SPR_FORMAT_TABLE, write_text},
+                                                     {SPR_FORMAT_CSV, write_lines},
+                                                     {SPR_FORMAT_JSON, write_document},
+                                                     {SPR_FORMAT_JSONL, write_lines},
+                                                     {SPR_FORMAT_MD, write_text}}};
 
 enum spr_status spr_report_explanation(FILE *file, const struct spr_analysis *a,
                                        const struct spr_explanation *explanation,
                                        enum spr_format format, struct spr_error *err)
 {
-    if (format == SPR_FORMAT_MD) {
-        fputs("```\n", file);
-    }
-    if (format == SPR_FORMAT_TABLE || format == SPR_FORMAT_MD) {
-        enum spr_status status = put_text(file, a, explanation, err);
-        fputs(format == SPR_FORMAT_MD ? "```\n" : "", file);
-        return status;
-    }
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
-    if (!out) {
-        return spr_no_memory(err);
-    }
-    spr_emit_begin(out, file, format == SPR_FORMAT_JSON ? 2 : 0);
-    if (format == SPR_FORMAT_JSON) {
-        put_json(out, a, explanation);
-    } else {
-        put_rows(out, a, explanation, format == SPR_FORMAT_CSV);
-    }
-    spr_emit_flush(out);
-    spr_free(out);
-    return SPR_OK;
+    const struct told told = {a, explanation};
+    const struct spr_report report = {.format = format};
+    return spr_report_as(&spr_explanation_formats, file, &told, &report, err);
 }

@@ -3,10 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/emit.h"
-#include "base/mem.h"
 #include "base/table.h"
-#include "sproof/report.h"
+#include "report/report_format.h"
 
 /* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5
@@ -181,10 +179,7 @@ static size_t put_layers(FILE *file, const struct spr_inspection *in,
                               .markdown = report->format == SPR_FORMAT_MD};
     char text[SPR_PATTERN_TEXT];
     table.left[0] = table.left[3] = true;
-    spr_table_row(&table);
-    for (size_t c = 0; c < FIXED_COLUMNS; c++) {
-        spr_table_cell(&table, c, "%s", heads[c]);
-    }
+    spr_table_heads(&table, heads, FIXED_COLUMNS);
     for (size_t p = 0; p < shown; p++) {
         spr_table_cell(&table, FIXED_COLUMNS + p, "%s",
                        spr_pattern_text(&in->patterns[p], text));
@@ -265,34 +260,19 @@ static void put_pattern(struct spr_emit *out, const struct spr_inspection *in,
                     o->fits ? index_share(l, &in->patterns[p], o->kept) : (double)NAN);
 }
 
-/* One line for each layer and pattern. */
-static void put_lines(struct spr_emit *out, const struct spr_inspection *in, bool csv)
+/* A layer under one of the patterns. */
+static void put_line(struct spr_emit *out, const void *subject, size_t index)
 {
-    bool header = csv;
-    for (size_t i = 0; i < in->layer_count; i++) {
-        for (size_t p = 0; p < in->pattern_count; p++) {
-            if (header) {
-                out->notation = SPR_EMIT_CSV_HEADER;
-            } else if (csv) {
-                out->notation = SPR_EMIT_CSV_ROW;
-            }
-            spr_emit_open(out, NULL, '{');
-            put_counts(out, &in->layer[i]);
-            put_pattern(out, in, &in->layer[i], p);
-            spr_emit_close(out, '}');
-            spr_emit_newline(out);
-            p -= header; /* the first again, as a row */
-            header = false;
-        }
-    }
+    const struct spr_inspection *in = subject;
+    const struct spr_inspected *layer = &in->layer[index / in->pattern_count];
+    put_counts(out, layer);
+    put_pattern(out, in, layer, index % in->pattern_count);
 }
 
-static void put_document(struct spr_emit *out, const struct spr_inspection *in)
+static void put_document(struct spr_emit *out, const void *subject)
 {
+    const struct spr_inspection *in = subject;
     const struct totals t = sum_up(in);
-    spr_emit_open(out, NULL, '{');
-    spr_emit_text(out, "schema", "sproof/inspection");
-    spr_emit_number(out, "schema_version", 1);
     spr_emit_text(out, "origin", in->weights->origin);
     spr_emit_number(out, "parameters", spr_weights_parameters(in->weights));
     spr_emit_number(out, "tensors", (double)in->weights->tensor_count);
@@ -314,32 +294,47 @@ static void put_document(struct spr_emit *out, const struct spr_inspection *in)
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
-    spr_emit_close(out, '}');
-    spr_emit_newline(out);
 }
+
+static enum spr_status write_answer(FILE *file, const void *subject,
+                                    const struct spr_report *report, struct spr_error *err)
+{
+    (void)err;
+    put_answer(file, subject, report);
+    return SPR_OK;
+}
+
+static enum spr_status write_layers(FILE *file, const void *subject,
+                                    const struct spr_report *report, struct spr_error *err)
+{
+    (void)err;
+    put_layers(file, subject, report);
+    return SPR_OK;
+}
+
+static enum spr_status write_lines(FILE *file, const void *subject,
+                                   const struct spr_report *report, struct spr_error *err)
+{
+    const struct spr_inspection *in = subject;
+    const struct spr_rows rows = {in, in->layer_count * in->pattern_count, put_line};
+    return spr_report_lines(file, &rows, report->format, err);
+}
+
+static enum spr_status write_document(FILE *file, const void *subject,
+                                      const struct spr_report *report, struct spr_error *err)
+{
+    (void)report;
+    return spr_report_document(file, "sproof/inspection", put_document, subject, err);
+}
+
+const struct spr_formats spr_inspection_formats = {{{SPR_FORMAT_TABLE, write_answer},
+                                                    {SPR_FORMAT_CSV, write_lines},
+                                                    {SPR_FORMAT_JSON, write_document},
+                                                    {SPR_FORMAT_JSONL, write_lines},
+                                                    {SPR_FORMAT_MD, write_layers}}};
 
 enum spr_status spr_report_inspection(FILE *file, const struct spr_inspection *inspection,
                                       const struct spr_report *report, struct spr_error *err)
 {
-    if (report->format == SPR_FORMAT_TABLE) {
-        put_answer(file, inspection, report);
-        return SPR_OK;
-    }
-    if (report->format == SPR_FORMAT_MD) {
-        put_layers(file, inspection, report);
-        return SPR_OK;
-    }
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
-    if (!out) {
-        return spr_no_memory(err);
-    }
-    spr_emit_begin(out, file, report->format == SPR_FORMAT_JSON ? 2 : 0);
-    if (report->format == SPR_FORMAT_JSON) {
-        put_document(out, inspection);
-    } else {
-        put_lines(out, inspection, report->format == SPR_FORMAT_CSV);
-    }
-    spr_emit_flush(out);
-    spr_free(out);
-    return SPR_OK;
+    return spr_report_as(&spr_inspection_formats, file, inspection, report, err);
 }

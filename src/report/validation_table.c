@@ -1,40 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A validation for people: predicted and measured side by side. */
+/* A validation in each of its formats: predicted and measured side by side. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/emit.h"
-#include "base/mem.h"
 #include "base/table.h"
-#include "sproof/report.h"
+#include "record/record_keys.h"
+#include "report/figures.h"
+#include "report/report_format.h"
 
 #define REASONS_MAX 8
 
 /* A rate within this of the first one is the same machine. */
 #define DRIFT_NOTED 0.03
-
-/* "-" for what is not there. */
-static const char *seconds_cell(double seconds, char *text)
-{
-    if (isnan(seconds)) {
-        return "-";
-    }
-    return spr_format_seconds(seconds, text);
-}
-
-static const char *number_cell(const char *format_is, double value, char *text)
-{
-    if (isnan(value)) {
-        return "-";
-    }
-    if (*format_is == '%') {
-        snprintf(text, 24, "%+.0f%%", 100 * value);
-    } else {
-        snprintf(text, 24, "%.*fx", value < 9.995 ? 2 : 1, value);
-    }
-    return text;
-}
 
 static void put_line(FILE *file, const struct spr_validation_case *c)
 {
@@ -44,11 +22,12 @@ static void put_line(FILE *file, const struct spr_validation_case *c)
     bool noisy = c->inconclusive;
     snprintf(width, sizeof width, "%.1f%%", 50 * (m->high_s - m->low_s) / m->median_s);
     fprintf(file, "  %-15s %8s %8s %6s %6s %8s %8s  %s%s\n",
-            spr_text_short(c->variant, 15, variant), seconds_cell(c->expected_s, expected),
-            noisy ? "noisy" : seconds_cell(m->median_s, measured), noisy ? "-" : width,
-            noisy ? "-" : number_cell("%", c->error, error),
-            number_cell("x", c->expected_speedup, speedup[0]),
-            noisy ? "-" : number_cell("x", c->measured_speedup, speedup[1]),
+            spr_text_short(c->variant, 15, variant),
+            spr_seconds_or_dash(c->expected_s, expected),
+            noisy ? "noisy" : spr_seconds_or_dash(m->median_s, measured), noisy ? "-" : width,
+            noisy ? "-" : spr_error_or_dash(c->error, error),
+            spr_factor_or_dash(c->expected_speedup, speedup[0]),
+            noisy ? "-" : spr_factor_or_dash(c->measured_speedup, speedup[1]),
             c->expected_bound ? c->expected_bound : "-", c->above_roof ? " !" : "");
 }
 
@@ -64,7 +43,7 @@ static void put_shape(FILE *file, const struct spr_validation *v,
     if (!dense->kernel) {
         return;
     }
-    fprintf(file, "  dense %s by %s", seconds_cell(dense->measured.median_s, time),
+    fprintf(file, "  dense %s by %s", spr_seconds_or_dash(dense->measured.median_s, time),
             dense->kernel);
     if (!isnan(v->peak_flops_per_s)) {
         fprintf(file, ", %.0f %% of peak",
@@ -167,12 +146,7 @@ static void put_summaries(FILE *file, const struct spr_validation *v)
     for (int real = 0; real < 2; real++) {
         for (size_t i = 0; i < v->case_count; i++) {
             struct spr_validation_summary summary;
-            bool first = v->cases[i].real_mask == (real == 1);
-            for (size_t j = 0; j < i && first; j++) {
-                first = v->cases[j].real_mask != v->cases[i].real_mask ||
-                        v->cases[j].threads != v->cases[i].threads;
-            }
-            if (first &&
+            if (v->cases[i].real_mask == (real == 1) && spr_validation_opens_group(v, i) &&
                 spr_validation_summarise(v, real == 1, v->cases[i].threads, &summary)) {
                 put_summary(file, v, &summary);
             }
@@ -285,29 +259,15 @@ static void put_measured(struct spr_emit *out, const char *const keys[5],
     spr_emit_number(out, keys[4], (double)m->outliers);
 }
 
-static void put_flat(struct spr_emit *out, const struct spr_validation_case *c)
+static void put_flat(struct spr_emit *out, const void *subject, size_t index)
 {
+    const struct spr_validation_case *c =
+        &((const struct spr_validation *)subject)->cases[index];
     static const char *const own[] = {"median_s", "low_s", "high_s", "samples", "outliers"};
     static const char *const dense[] = {"dense_median_s", "dense_low_s", "dense_high_s",
                                         "dense_samples", "dense_outliers"};
-    char text[SPR_PATTERN_TEXT];
-    spr_emit_open(out, NULL, '{');
-    spr_emit_text(out, "layer", c->layer);
-    spr_emit_text(out, "variant", c->variant);
-    spr_emit_number(out, "m", (double)c->m);
-    spr_emit_number(out, "k", (double)c->k);
-    spr_emit_number(out, "n", (double)c->n);
-    spr_emit_number(out, "count", c->count);
-    spr_emit_text(out, "pattern", spr_pattern_text(&c->pattern, text));
-    spr_emit_number(out, "sparsity", c->sparsity);
-    spr_emit_text(out, "mask", c->real_mask ? "real" : "random");
-    spr_emit_text(out, "isa", spr_validation_isa(c));
-    spr_emit_number(out, "threads", c->threads);
-    spr_emit_text(out, "residency", spr_residency_name(c->residency));
-    spr_emit_text(out, "kernel", c->kernel);
-    spr_emit_number(out, "bound_s", c->bound_s);
-    spr_emit_number(out, "expected_s", c->expected_s);
-    spr_emit_text(out, "expected_bound", c->expected_bound);
+    spr_validation_put_what(out, c);
+    spr_validation_put_run(out, c);
     put_measured(out, own, &c->measured);
     spr_emit_number(out, "fraction_of_bound", c->fraction_of_bound);
     spr_emit_text(out, "dense_kernel", c->dense.kernel);
@@ -315,53 +275,38 @@ static void put_flat(struct spr_emit *out, const struct spr_validation_case *c)
     spr_emit_number(out, "dense_expected_s", c->dense.expected_s);
     put_measured(out, dense, &c->dense.measured);
     spr_emit_number(out, "dense_fraction_of_bound", c->dense.fraction_of_bound);
-    spr_emit_number(out, "bound_speedup", c->bound_speedup);
-    spr_emit_number(out, "expected_speedup", c->expected_speedup);
-    spr_emit_number(out, "measured_speedup", c->measured_speedup);
-    spr_emit_number(out, "error", c->error);
-    spr_emit_number(out, "speedup_error", c->speedup_error);
-    spr_emit_number(out, "max_error_ratio", c->max_error_ratio);
-    spr_emit_bool(out, "above_roof", c->above_roof);
-    spr_emit_bool(out, "inconclusive", c->inconclusive);
-    spr_emit_close(out, '}');
-    spr_emit_newline(out);
+    spr_validation_put_errors(out, c);
 }
 
-static enum spr_status put_csv(FILE *file, const struct spr_validation *v,
-                               struct spr_error *err)
+static enum spr_status write_table(FILE *file, const void *subject,
+                                   const struct spr_report *report, struct spr_error *err)
 {
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
-    if (!out) {
-        return spr_no_memory(err);
-    }
-    spr_emit_begin(out, file, 0);
-    out->notation = SPR_EMIT_CSV_HEADER;
-    for (size_t i = 0; i < v->case_count; i++) {
-        if (i == 0) {
-            put_flat(out, &v->cases[0]);
-            out->notation = SPR_EMIT_CSV_ROW;
-        }
-        put_flat(out, &v->cases[i]);
-    }
-    spr_emit_flush(out);
-    spr_free(out);
+    (void)err;
+    put_table(file, subject, report->saved);
     return SPR_OK;
 }
+
+static enum spr_status write_lines(FILE *file, const void *subject,
+                                   const struct spr_report *report, struct spr_error *err)
+{
+    const struct spr_validation *v = subject;
+    const struct spr_rows rows = {v, v->case_count, put_flat};
+    return spr_report_lines(file, &rows, report->format, err);
+}
+
+static enum spr_status write_record(FILE *file, const void *subject,
+                                    const struct spr_report *report, struct spr_error *err)
+{
+    (void)report;
+    return spr_validation_write(file, subject, err);
+}
+
+const struct spr_formats spr_validation_formats = {{{SPR_FORMAT_TABLE, write_table},
+                                                    {SPR_FORMAT_CSV, write_lines},
+                                                    {SPR_FORMAT_JSON, write_record}}};
 
 enum spr_status spr_report_validation(FILE *file, const struct spr_validation *validation,
                                       const struct spr_report *report, struct spr_error *err)
 {
-    switch (report->format) {
-    case SPR_FORMAT_JSON:
-        return spr_validation_write(file, validation, err);
-    case SPR_FORMAT_CSV:
-        return put_csv(file, validation, err);
-    case SPR_FORMAT_TABLE:
-        put_table(file, validation, report->saved);
-        return SPR_OK;
-    case SPR_FORMAT_JSONL:
-    case SPR_FORMAT_MD:
-        break;
-    }
-    return spr_fail(err, SPR_EINPUT, "a validation is written as table, csv or json");
+    return spr_report_as(&spr_validation_formats, file, validation, report, err);
 }

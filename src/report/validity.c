@@ -60,16 +60,14 @@ static void judge_groups(const struct spr_validation *v, struct spr_validity *ou
 {
     for (size_t i = 0; i < v->case_count; i++) {
         struct spr_validation_summary s;
+        if (!spr_validation_opens_group(v, i)) {
+            continue;
+        }
         (void)spr_validation_summarise(v, v->cases[i].real_mask, v->cases[i].threads, &s);
         if (!isnan(s.speedup_p90_abs_error) &&
             !(s.speedup_p90_abs_error <= out->speedup_p90)) {
             out->speedup_p90 = s.speedup_p90_abs_error;
             out->speedup_median = s.speedup_median_abs_error;
-        }
-        /* One group is the rule; cases of a group lie together. */
-        while (i + 1 < v->case_count && v->cases[i + 1].real_mask == v->cases[i].real_mask &&
-               v->cases[i + 1].threads == v->cases[i].threads) {
-            i++;
         }
     }
 }

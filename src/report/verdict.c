@@ -22,8 +22,25 @@ struct spr_judged spr_judge(const struct spr_explanation *e)
         j.bound = e->sums.bound;
         j.expected = e->sums.expected;
     }
-    j.allowed = j.bound.sparse_s > 0 ? j.bound.dense_s / j.bound.sparse_s : 1;
+    j.allowed = spr_speedup_allowed(&j.bound);
     return j;
+}
+
+bool spr_beats_bound(const struct spr_measured *measured, const struct spr_measured *bound)
+{
+    return measured->dense_s < bound->dense_s || measured->sparse_s < bound->sparse_s;
+}
+
+struct spr_measured spr_percent_reached(const struct spr_measured *of,
+                                        const struct spr_measured *measured)
+{
+    return (struct spr_measured){100 * of->dense_s / measured->dense_s,
+                                 100 * of->sparse_s / measured->sparse_s};
+}
+
+double spr_speedup_allowed(const struct spr_measured *times)
+{
+    return times->sparse_s > 0 ? times->dense_s / times->sparse_s : 1;
 }
 
 bool spr_alike(double dense_s, double sparse_s)
@@ -33,18 +50,16 @@ bool spr_alike(double dense_s, double sparse_s)
 
 bool spr_not_skipped(const struct spr_explanation *e, const struct spr_judged *j)
 {
-    bool possible =
-        j->measured.dense_s >= j->bound.dense_s && j->measured.sparse_s >= j->bound.sparse_s;
-    return possible && e->result->density < 1 &&
+    return !spr_beats_bound(&j->measured, &j->bound) && e->result->density < 1 &&
            spr_alike(j->measured.dense_s, j->measured.sparse_s);
 }
 
 void spr_verdict_text(const struct spr_explanation *e, const struct spr_judged *j, char *text,
-                 size_t size)
+                      size_t size)
 {
     double speedup = j->measured.dense_s / j->measured.sparse_s;
-    double dense = 100 * j->bound.dense_s / j->measured.dense_s;
-    double sparse = 100 * j->bound.sparse_s / j->measured.sparse_s;
+    const struct spr_measured reached = spr_percent_reached(&j->bound, &j->measured);
+    const double dense = reached.dense_s, sparse = reached.sparse_s;
     if (!(e->result->density < 1)) {
         snprintf(text, size,
                  "Verdict: this variant has no zeros to skip; a difference of %.2fx is the "

@@ -25,11 +25,32 @@ static void formats(void)
     enum spr_format format;
     struct spr_error err = {0};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
-        CHECK_INT(SPR_OK, spr_format_parse(names[i], &format, NULL));
+        CHECK_INT(SPR_OK, spr_format_parse(&spr_analysis_formats, names[i], &format, NULL));
         CHECK_INT(i, format);
     }
-    CHECK_STATUS(SPR_EINPUT, spr_format_parse("jsn", &format, &err), &err);
+    CHECK_STATUS(SPR_EINPUT, spr_format_parse(&spr_analysis_formats, "jsn", &format, &err),
+                 &err);
     CHECK(strstr(err.text, "did you mean 'json'?") != NULL);
+    CHECK_INT(SPR_OK, spr_format_parse(&spr_validation_formats, NULL, &format, NULL));
+    CHECK_INT(SPR_FORMAT_TABLE, format);
+}
+
+/* What a report does not write is refused by name and when written. */
+static void formats_not_written(void)
+{
+    const struct spr_report report = {.format = SPR_FORMAT_MD};
+    const struct spr_validation nothing = {0};
+    const char *names[SPR_FORMAT_COUNT + 1];
+    static const char *const text = "unknown format 'md': expected table, csv or json";
+    enum spr_format format;
+    struct spr_error err = {0}, later = {0};
+    CHECK_INT(SPR_EINPUT, spr_format_parse(&spr_validation_formats, "md", &format, &err));
+    CHECK_TEXT(text, err.text);
+    CHECK_INT(SPR_EINPUT, spr_report_validation(NULL, &nothing, &report, &later));
+    CHECK_TEXT(text, later.text);
+    spr_format_names(&spr_validation_formats, names);
+    CHECK_TEXT("json", names[2]);
+    CHECK(names[3] == NULL);
 }
 
 static size_t count_char(const char *text, char wanted)
@@ -93,6 +114,7 @@ int main(void)
 {
     seconds();
     formats();
+    formats_not_written();
     rows_of_tables();
     return test_end();
 }

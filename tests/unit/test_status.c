@@ -110,6 +110,16 @@ static void notes(void)
     spr_notes_free(&notes);
 }
 
+static void alternatives(void)
+{
+    static const char *const three[] = {"table", "csv", "json", NULL};
+    char text[SPR_SUGGESTION_TEXT];
+    CHECK_TEXT("table, csv or json", spr_alternatives(three, text));
+    CHECK_TEXT("csv or json", spr_alternatives(three + 1, text));
+    CHECK_TEXT("json", spr_alternatives(three + 2, text));
+    CHECK_TEXT("", spr_alternatives(three + 3, text));
+}
+
 int main(void)
 {
     first_cause_wins();
@@ -117,6 +127,7 @@ int main(void)
     long_text_is_cut();
     exit_codes();
     nearest();
+    alternatives();
     notes();
     return test_end();
 }
