@@ -17,16 +17,18 @@ static void show_measured(struct cli *cli, const struct cli_evaluated *e,
 }
 
 static enum spr_status explain(struct cli *cli, const struct args *args,
-                               enum spr_format format, struct cli_evaluated *e,
-                               struct spr_error *err)
+                               struct cli_evaluated *e, struct spr_error *err)
 {
     struct spr_explanation explanation = {0};
     struct spr_measured measured;
     struct spr_times times = {0};
+    enum spr_format format;
     const char *const *value = args->value;
     size_t batch;
     enum spr_status status =
-        cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err);
+        spr_format_parse(&spr_explanation_formats, value[OPT_FORMAT], &format, err);
+    status =
+        status ? status : cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err);
     status = status ? status
                     : cli_choose_result(e, args->positional_count ? args->positional[0] : NULL,
                                         batch, &explanation.result, err);
@@ -62,12 +64,10 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
     struct cli_evaluated evaluated;
-    enum spr_format format;
-    SPR_TRY(spr_format_parse(&spr_explanation_formats, args->value[OPT_FORMAT], &format, err));
     enum spr_status status =
         cli_evaluate_record(cli, args->value[OPT_INPUT], NULL, 0, &evaluated, err);
     if (status == SPR_OK) {
-        status = explain(cli, args, format, &evaluated, err);
+        status = explain(cli, args, &evaluated, err);
     }
     cli_evaluated_free(&evaluated);
     return status;
