@@ -139,21 +139,20 @@ static enum spr_status read_vectors(const struct spr_encoder_source *s, int64_t 
     const struct spr_encoder_vectors *v = &s->vectors[layer];
     const char *base = s->network->layers[s->product[layer][SPR_QUERY]].name;
     int length = (int)base_length(base);
-    enum spr_status status = SPR_OK;
     char name[NAME_BYTES];
-    for (int p = 0; p < SPR_PRODUCTS && status == SPR_OK; p++) {
+    for (int p = 0; p < SPR_PRODUCTS; p++) {
         int64_t m, k;
         spr_encoder_product(&s->shape, p, &m, &k);
         snprintf(name, sizeof name, "%.*s%s.bias", length, base, suffixes[p]);
-        status = read_vector(s, name, m, v->bias[p], err);
+        SPR_TRY(read_vector(s, name, m, v->bias[p], err));
     }
-    for (int i = 0; i < 2 && status == SPR_OK; i++) {
+    for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%.*s%s.weight", length, base, norms[i]);
-        status = read_vector(s, name, s->shape.hidden, v->gamma[i], err);
+        SPR_TRY(read_vector(s, name, s->shape.hidden, v->gamma[i], err));
         snprintf(name, sizeof name, "%.*s%s.bias", length, base, norms[i]);
-        status = status ? status : read_vector(s, name, s->shape.hidden, v->beta[i], err);
+        SPR_TRY(read_vector(s, name, s->shape.hidden, v->beta[i], err));
     }
-    return status;
+    return SPR_OK;
 }
 
 static void draw_vectors(const struct spr_encoder_source *s, int64_t layer)

@@ -248,18 +248,20 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                                 false,
                                 true,
                                 err};
-    enum spr_status status = variant->pattern.kind ? ask(&question, answers, &count) : SPR_OK;
-    if (status == SPR_OK && count > 1) {
+    if (variant->pattern.kind) {
+        SPR_TRY(ask(&question, answers, &count));
+    }
+    if (count > 1) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: variant '%.80s' matches %zu methods ('%.40s', '%.40s'): expected "
                         "a column 'variant' that says which",
                         accuracy->path, variant->name, count, answers[0].method,
                         answers[1].method);
     }
-    if (status == SPR_OK && count == 1 && !apply(network, variant, &answers[0], false)) {
+    if (count == 1 && !apply(network, variant, &answers[0], false)) {
         return out_of_memory(err);
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assume_uniform,
