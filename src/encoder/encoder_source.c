@@ -174,13 +174,34 @@ static void draw_vectors(const struct spr_encoder_source *s, int64_t layer)
     }
 }
 
+static enum spr_status read_source(struct spr_encoder_source *s, bool vectors,
+                                   struct spr_error *err)
+{
+    const struct spr_network *network = s->network;
+    int64_t layer = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        if (base_length(network->layers[i].name) != SIZE_MAX) {
+            SPR_TRY(read_layer(s, i, layer++, err));
+        }
+    }
+    SPR_TRY(read_shape(s, err));
+    for (int64_t l = 0; l < s->shape.layers && vectors; l++) {
+        SPR_TRY(spr_encoder_vectors_make(&s->shape, &s->vectors[l], err));
+        if (s->weights) {
+            SPR_TRY(read_vectors(s, l, err));
+        } else {
+            draw_vectors(s, l);
+        }
+    }
+    return SPR_OK;
+}
+
 enum spr_status spr_encoder_source_make(const struct spr_network *network,
                                         const struct spr_end_to_end_options *options,
                                         struct spr_encoder_source *source,
                                         struct spr_error *err)
 {
     struct spr_encoder_source *s = source;
-    int64_t layer = 0;
     *s = (struct spr_encoder_source){.network = network,
                                      .weights = options ? options->weights : NULL,
                                      .seed = options ? options->validate->seed : 1};
@@ -190,25 +211,8 @@ enum spr_status spr_encoder_source_make(const struct spr_network *network,
     }
     s->product = spr_calloc((size_t)s->shape.layers, sizeof *s->product);
     s->vectors = spr_calloc((size_t)s->shape.layers, sizeof *s->vectors);
-    if (!s->product || !s->vectors) {
-        spr_encoder_source_free(s);
-        return spr_no_memory(err);
-    }
-    enum spr_status status = SPR_OK;
-    for (size_t i = 0; i < network->layer_count && status == SPR_OK; i++) {
-        if (base_length(network->layers[i].name) != SIZE_MAX) {
-            status = read_layer(s, i, layer++, err);
-        }
-    }
-    status = status ? status : read_shape(s, err);
-    for (int64_t l = 0; l < s->shape.layers && status == SPR_OK && options; l++) {
-        status = spr_encoder_vectors_make(&s->shape, &s->vectors[l], err);
-        if (status == SPR_OK && s->weights) {
-            status = read_vectors(s, l, err);
-        } else if (status == SPR_OK) {
-            draw_vectors(s, l);
-        }
-    }
+    enum spr_status status =
+        s->product && s->vectors ? read_source(s, options != NULL, err) : spr_no_memory(err);
     if (status != SPR_OK) {
         spr_encoder_source_free(s);
     }
