@@ -289,7 +289,8 @@ struct sample {
 };
 
 /* Windows from *next on until the sample is long enough. */
-static struct sample run_windows(const struct spr_calibration *c, const struct spr_trial_bench *b,
+static struct sample run_windows(const struct spr_calibration *c,
+                                 const struct spr_trial_bench *b,
                                  const struct spr_tiles *tiles, double seconds, int *next)
 {
     struct sample sum = {0};
@@ -384,6 +385,19 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
     double seconds = sum / count;
     team->failed = team->failed || isnan(sum) || !spr_least_time(c, &seconds);
     return seconds;
+}
+
+enum spr_status spr_pack_random(const struct spr_plan *plan, double kept, uint64_t seed,
+                                struct spr_packed *packed, struct spr_error *err)
+{
+    struct spr_matrix matrix = {0};
+    enum spr_status status =
+        spr_matrix_random(&plan->pattern, plan->m, plan->k, kept, seed, &matrix, err);
+    if (status == SPR_OK) {
+        status = spr_pack(plan, &matrix, packed, err);
+    }
+    spr_matrix_free(&matrix);
+    return status;
 }
 
 bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration)
