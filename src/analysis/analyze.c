@@ -110,22 +110,21 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
     struct spr_analysis *a = e->analysis;
     struct spr_model model = a->model;
     int passes = model.residency == SPR_RESIDENCY_NETWORK ? 2 : 1;
-    enum spr_status status = SPR_OK;
-    for (int pass = 0; pass < passes && status == SPR_OK; pass++) {
+    for (int pass = 0; pass < passes; pass++) {
         size_t hint = 0;
         double bytes = 0;
-        for (size_t i = 0; i < a->network->layer_count && status == SPR_OK; i++) {
+        for (size_t i = 0; i < a->network->layer_count; i++) {
             struct spr_layer_result *out = &result->layers[i];
             struct spr_choice choice =
                 spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
-            status = evaluate_layer(e, &model, result->batch_index, &choice, out);
+            SPR_TRY(evaluate_layer(e, &model, result->batch_index, &choice, out));
             bytes += (double)a->network->layers[i].count * out->run.bytes;
         }
         if (pass == 0) {
             model.network_bytes = result->network_bytes = bytes;
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
@@ -307,23 +306,22 @@ static enum spr_status prepare(struct evaluation *e)
 {
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
-    enum spr_status status = prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err);
+    SPR_TRY(prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err));
     a->result_count = a->network->variant_count * batches;
     a->dense = spr_calloc(batches * layers, sizeof *a->dense);
     a->dense_time_s = spr_calloc(batches, sizeof *a->dense_time_s);
     a->results = spr_calloc(a->result_count, sizeof *a->results);
     e->corner_dense_s = spr_calloc(4 * batches, sizeof *e->corner_dense_s);
     e->break_even = spr_calloc(batches * layers, sizeof *e->break_even);
-    if (status == SPR_OK && (!a->dense || !a->dense_time_s || !a->results ||
-                             !e->corner_dense_s || !e->break_even)) {
+    if (!a->dense || !a->dense_time_s || !a->results || !e->corner_dense_s || !e->break_even) {
         return spr_no_memory(e->err);
     }
     e->corner_count = has_intervals(a->machine) ? 4 : 0;
-    for (size_t c = 0; status == SPR_OK && c < e->corner_count; c++) {
-        status = prepare_model(a, c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW,
-                               &e->corners[c], e->err);
+    for (size_t c = 0; c < e->corner_count; c++) {
+        SPR_TRY(prepare_model(a, c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW,
+                              &e->corners[c], e->err));
     }
-    return status;
+    return SPR_OK;
 }
 
 static void note_network(struct spr_analysis *a)
@@ -386,6 +384,19 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
     return SPR_OK;
 }
 
+static enum spr_status evaluate_all(struct evaluation *e)
+{
+    struct spr_analysis *a = e->analysis;
+    SPR_TRY(check_size(a->network, a->options.batch_count, e->err));
+    SPR_TRY(prepare(e));
+    SPR_TRY(spr_expected_prepare(a, e->err));
+    for (size_t b = 0; b < a->options.batch_count; b++) {
+        SPR_TRY(evaluate_batch(e, b));
+    }
+    note_network(a);
+    return spr_analysis_compare(a, e->err);
+}
+
 enum spr_status spr_analyze(struct spr_network *network, const struct spr_machine *machine,
                             const struct spr_options *options, struct spr_analysis *analysis,
                             struct spr_error *err)
@@ -395,16 +406,7 @@ enum spr_status spr_analyze(struct spr_network *network, const struct spr_machin
                                       .options = *options,
                                       .shortest_layer_s = (double)INFINITY};
     struct evaluation e = {.analysis = analysis, .err = err};
-    enum spr_status status = check_size(network, options->batch_count, err);
-    status = status ? status : prepare(&e);
-    status = status ? status : spr_expected_prepare(analysis, err);
-    for (size_t b = 0; status == SPR_OK && b < options->batch_count; b++) {
-        status = evaluate_batch(&e, b);
-    }
-    if (status == SPR_OK) {
-        note_network(analysis);
-        status = spr_analysis_compare(analysis, err);
-    }
+    enum spr_status status = evaluate_all(&e);
     spr_free(e.corner_dense_s);
     spr_free(e.break_even);
     if (status != SPR_OK) {

@@ -80,15 +80,14 @@ static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
 
 enum spr_status spr_analysis_compare(struct spr_analysis *a, struct spr_error *err)
 {
-    enum spr_status status = SPR_OK;
     a->expected_leads = a->has_expected;
     for (size_t i = 0; i < a->result_count; i++) {
         a->expected_leads = a->expected_leads && isfinite(a->results[i].expected.speedup);
     }
-    for (size_t b = 0; status == SPR_OK && b < a->options.batch_count; b++) {
-        status = mark_pareto(a, b, err);
+    for (size_t b = 0; b < a->options.batch_count; b++) {
+        SPR_TRY(mark_pareto(a, b, err));
     }
-    return status;
+    return SPR_OK;
 }
 
 /* The faster; of two as fast the more accurate, by the metric's direction. */

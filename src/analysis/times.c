@@ -39,19 +39,17 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, size_t 
         return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column 'pattern': %s", csv->path,
                              csv->line, why.text);
     }
-    enum spr_status status = spr_csv_fraction(csv, SPARSITY, &sparsity);
-    status = status
-                 ? status
-                 : spr_csv_number(csv, N, 1, 1e15, "a number of columns of 1 or more", &given);
-    status = status ? status : spr_csv_integer(csv, THREADS, 1, 1048576, &ran);
+    SPR_TRY(spr_csv_fraction(csv, SPARSITY, &sparsity));
+    SPR_TRY(spr_csv_number(csv, N, 1, 1e15, "a number of columns of 1 or more", &given));
+    SPR_TRY(spr_csv_integer(csv, THREADS, 1, 1048576, &ran));
     text = spr_csv_cell(csv, DTYPE);
-    if (status == SPR_OK && *text && spr_dtype_parse(text, &dtype, NULL) != SPR_OK) {
-        status = spr_csv_bad(csv, DTYPE, "f64, f32, tf32, f16, bf16, fp8 or i8");
+    if (*text && spr_dtype_parse(text, &dtype, NULL) != SPR_OK) {
+        return spr_csv_bad(csv, DTYPE, "f64, f32, tf32, f16, bf16, fp8 or i8");
     }
     *same = spr_pattern_equal(&pattern, &choice->pattern) &&
             fabs(sparsity - choice->sparsity) <= SPR_SAME_SPARSITY && given == n &&
             dtype == r->analysis->options.dtype && (threads == 0 || ran == threads);
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status on_row(struct spr_csv *csv, void *context)
@@ -64,18 +62,15 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     if (layer == SIZE_MAX) {
         return spr_csv_bad(csv, LAYER, "a layer of the record");
     }
-    enum spr_status status = spr_csv_number(csv, DENSE_S, 1e-12, 1e9, seconds, &dense_s);
-    status = status ? status : spr_csv_number(csv, SPARSE_S, 1e-12, 1e9, seconds, &sparse_s);
-    if (status == SPR_OK && isnan(dense_s)) {
-        status = spr_csv_bad(csv, DENSE_S, seconds);
+    SPR_TRY(spr_csv_number(csv, DENSE_S, 1e-12, 1e9, seconds, &dense_s));
+    SPR_TRY(spr_csv_number(csv, SPARSE_S, 1e-12, 1e9, seconds, &sparse_s));
+    if (isnan(dense_s)) {
+        return spr_csv_bad(csv, DENSE_S, seconds);
     }
-    if (status == SPR_OK && isnan(sparse_s)) {
-        status = spr_csv_bad(csv, SPARSE_S, seconds);
+    if (isnan(sparse_s)) {
+        return spr_csv_bad(csv, SPARSE_S, seconds);
     }
-    status = status ? status : describes(r, csv, layer, &same);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(describes(r, csv, layer, &same));
     if (!same) {
         r->times->rows_other++;
         return SPR_OK;

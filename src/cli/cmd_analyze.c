@@ -73,73 +73,72 @@ static enum spr_status find_machine(struct work *w)
         w->options.tuned = w->cli->tuned;
         return found;
     }
-    enum spr_status status = spr_machine_find(name, &w->machine, w->err);
-    if (status == SPR_OK && w->args->value[OPT_THREADS]) {
+    SPR_TRY(spr_machine_find(name, &w->machine, w->err));
+    if (w->args->value[OPT_THREADS]) {
         return spr_fail(w->err, SPR_EINPUT,
                         "--threads: the rates of machine %s are those of the whole machine: "
                         "expected only with host",
                         w->machine.name);
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status read_machine(struct work *w)
 {
     const char *threads = w->args->value[OPT_THREADS];
-    enum spr_status status = threads ? read_threads(w, threads) : SPR_OK;
-    status = status ? status : find_machine(w);
+    if (threads) {
+        SPR_TRY(read_threads(w, threads));
+    }
+    SPR_TRY(find_machine(w));
     /* Rates are those of the whole machine, so the private caches of all its cores count. */
-    if (status == SPR_OK && w->options.threads == 0) {
+    if (w->options.threads == 0) {
         w->options.threads = w->machine.cores;
     }
-    for (size_t i = 0; i < w->args->set_count && status == SPR_OK; i++) {
-        status = spr_machine_set(&w->machine, w->args->set[i],
-                                 &w->options.changes[w->options.change_count++], w->err);
+    for (size_t i = 0; i < w->args->set_count; i++) {
+        SPR_TRY(spr_machine_set(&w->machine, w->args->set[i],
+                                &w->options.changes[w->options.change_count++], w->err));
     }
     w->options.dtype = w->machine.default_dtype;
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status read_options(struct work *w)
 {
     const char *const *value = w->args->value;
-    enum spr_status status = SPR_OK;
     w->options.batches[0] = 1;
     w->options.batch_count = 1;
     w->options.ideal_tiles = value[OPT_IDEAL_TILES] != NULL;
     w->options.assume_uniform = value[OPT_ASSUME_UNIFORM] != NULL;
     if (value[OPT_DTYPE]) {
-        status = spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err);
+        SPR_TRY(spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err));
     }
-    if (status == SPR_OK && value[OPT_BATCH]) {
-        status = cli_batches(value[OPT_BATCH], &w->options, w->err);
+    if (value[OPT_BATCH]) {
+        SPR_TRY(cli_batches(value[OPT_BATCH], &w->options, w->err));
     }
-    if (status == SPR_OK && value[OPT_MAX_DROP]) {
-        status = read_max_drop(value[OPT_MAX_DROP], &w->options, w->err);
+    if (value[OPT_MAX_DROP]) {
+        SPR_TRY(read_max_drop(value[OPT_MAX_DROP], &w->options, w->err));
     }
-    if (status == SPR_OK && value[OPT_RESIDENCY]) {
-        status = read_residency(value[OPT_RESIDENCY], &w->options, w->err);
+    if (value[OPT_RESIDENCY]) {
+        SPR_TRY(read_residency(value[OPT_RESIDENCY], &w->options, w->err));
     }
-    if (status == SPR_OK && value[OPT_LAYOUT]) {
-        status = cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err);
+    if (value[OPT_LAYOUT]) {
+        SPR_TRY(cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err));
     }
-    if (status == SPR_OK && value[OPT_PATTERN]) {
-        status = cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err);
+    if (value[OPT_PATTERN]) {
+        SPR_TRY(cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err));
     }
-    return status;
+    return SPR_OK;
 }
 
 /* The default patterns that this machine has an engine for. */
 static enum spr_status default_patterns(struct work *w)
 {
     struct spr_model model;
-    enum spr_status status = spr_model_prepare(&model, &w->machine, w->options.dtype,
-                                               SPR_NOMINAL, SPR_NOMINAL, w->err);
-    status = status
-                 ? status
-                 : cli_patterns(CLI_DEFAULT_PATTERNS, &w->patterns, &w->pattern_count, w->err);
+    SPR_TRY(spr_model_prepare(&model, &w->machine, w->options.dtype, SPR_NOMINAL, SPR_NOMINAL,
+                              w->err));
+    SPR_TRY(cli_patterns(CLI_DEFAULT_PATTERNS, &w->patterns, &w->pattern_count, w->err));
     size_t kept = 0;
-    for (size_t i = 0; status == SPR_OK && i < w->pattern_count; i++) {
+    for (size_t i = 0; i < w->pattern_count; i++) {
         char text[SPR_PATTERN_TEXT];
         if (spr_model_accepts(&model, &w->patterns[i])) {
             w->patterns[kept++] = w->patterns[i];
@@ -150,7 +149,7 @@ static enum spr_status default_patterns(struct work *w)
         }
     }
     w->pattern_count = kept;
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status make_grid(struct work *w)
@@ -158,16 +157,15 @@ static enum spr_status make_grid(struct work *w)
     const char *list = w->args->value[OPT_SPARSITY];
     struct spr_grid grid = {0};
     double *sparsities = NULL;
-    enum spr_status status = w->patterns ? SPR_OK : default_patterns(w);
-    status = status ? status
-                    : cli_sparsities(list ? list : CLI_DEFAULT_SPARSITIES, &sparsities,
-                                     &grid.sparsity_count, w->err);
-    if (status == SPR_OK) {
-        grid.patterns = w->patterns;
-        grid.pattern_count = w->pattern_count;
-        grid.sparsities = sparsities;
-        status = spr_network_add_grid(&w->network, &grid, w->err);
+    if (!w->patterns) {
+        SPR_TRY(default_patterns(w));
     }
+    SPR_TRY(cli_sparsities(list ? list : CLI_DEFAULT_SPARSITIES, &sparsities,
+                           &grid.sparsity_count, w->err));
+    grid.patterns = w->patterns;
+    grid.pattern_count = w->pattern_count;
+    grid.sparsities = sparsities;
+    enum spr_status status = spr_network_add_grid(&w->network, &grid, w->err);
     spr_free(sparsities);
     return status;
 }
@@ -176,7 +174,6 @@ static enum spr_status make_grid(struct work *w)
 static enum spr_status make_variants(struct work *w)
 {
     bool asked = w->args->value[OPT_PATTERN] || w->args->value[OPT_SPARSITY];
-    enum spr_status status = SPR_OK;
     if (w->network.variant_count > 0) {
         if (w->args->value[OPT_SPARSITY]) {
             return spr_fail(w->err, SPR_EINPUT,
@@ -184,21 +181,20 @@ static enum spr_status make_variants(struct work *w)
                             "expected only with a plain layer table",
                             w->network.path);
         }
-        status = w->patterns
-                     ? spr_network_filter(&w->network, w->patterns, w->pattern_count, w->err)
-                     : SPR_OK;
+        if (w->patterns) {
+            SPR_TRY(spr_network_filter(&w->network, w->patterns, w->pattern_count, w->err));
+        }
     } else if (w->has_accuracy && !asked) {
-        status = spr_accuracy_make_variants(&w->accuracy, w->options.assume_uniform,
-                                            &w->network, w->err);
-        return status;
+        return spr_accuracy_make_variants(&w->accuracy, w->options.assume_uniform, &w->network,
+                                          w->err);
     } else {
-        status = make_grid(w);
+        SPR_TRY(make_grid(w));
     }
-    if (status == SPR_OK && w->has_accuracy) {
-        status =
-            spr_accuracy_join(&w->accuracy, w->options.assume_uniform, &w->network, w->err);
+    if (w->has_accuracy) {
+        SPR_TRY(
+            spr_accuracy_join(&w->accuracy, w->options.assume_uniform, &w->network, w->err));
     }
-    return status;
+    return SPR_OK;
 }
 
 /* --max-drop needs accuracies and a dense one to compare with. */
@@ -230,16 +226,15 @@ static enum spr_status check_drop(const struct work *w)
 static enum spr_status read_inputs(struct work *w)
 {
     const char *accuracy = w->args->value[OPT_ACCURACY];
-    enum spr_status status = read_machine(w);
-    status = status ? status : read_options(w);
-    status =
-        status ? status : cli_network(w->cli, w->args->positional[0], &w->network, w->err);
-    if (status == SPR_OK && accuracy) {
-        status = spr_accuracy_read(accuracy, &w->accuracy, &w->cli->notes, w->err);
-        w->has_accuracy = status == SPR_OK;
+    SPR_TRY(read_machine(w));
+    SPR_TRY(read_options(w));
+    SPR_TRY(cli_network(w->cli, w->args->positional[0], &w->network, w->err));
+    if (accuracy) {
+        SPR_TRY(spr_accuracy_read(accuracy, &w->accuracy, &w->cli->notes, w->err));
+        w->has_accuracy = true;
     }
-    status = status ? status : make_variants(w);
-    return status ? status : check_drop(w);
+    SPR_TRY(make_variants(w));
+    return check_drop(w);
 }
 
 /* A path for the record: NULL when there was no such file. */
@@ -304,20 +299,27 @@ static enum spr_status output(struct work *w, const struct spr_analysis *a)
                                 .layers = w->args->value[OPT_LAYERS] != NULL};
     /* Only records carry hashes. */
     bool hash = !w->args->value[OPT_NO_SAVE] || report.format == SPR_FORMAT_JSON;
-    enum spr_status status = note_input(&head.model, w->network.path, hash, w->err);
-    status = status ? status
-                    : note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL,
-                                 hash, w->err);
-    status = status ? status : note_input(&head.machine, w->machine.path, hash, w->err);
-    if (status == SPR_OK && !w->args->value[OPT_NO_SAVE]) {
+    SPR_TRY(note_input(&head.model, w->network.path, hash, w->err));
+    SPR_TRY(
+        note_input(&head.accuracy, w->has_accuracy ? w->accuracy.path : NULL, hash, w->err));
+    SPR_TRY(note_input(&head.machine, w->machine.path, hash, w->err));
+    if (!w->args->value[OPT_NO_SAVE]) {
         report.saved = path ? path : CLI_DEFAULT_RECORD;
-        status = refuse_input(report.saved, head.model.path, w->err);
-        status = status ? status : refuse_input(report.saved, head.accuracy.path, w->err);
-        status = status ? status : refuse_input(report.saved, head.machine.path, w->err);
-        status = status ? status : save(report.saved, a, &head, w->err);
+        SPR_TRY(refuse_input(report.saved, head.model.path, w->err));
+        SPR_TRY(refuse_input(report.saved, head.accuracy.path, w->err));
+        SPR_TRY(refuse_input(report.saved, head.machine.path, w->err));
+        SPR_TRY(save(report.saved, a, &head, w->err));
     }
     cli_flush_notes(w->cli);
-    return status ? status : spr_report_write(w->cli->out, a, &head, &report, w->err);
+    return spr_report_write(w->cli->out, a, &head, &report, w->err);
+}
+
+static enum spr_status analyze(struct work *w, struct spr_analysis *analysis)
+{
+    SPR_TRY(read_inputs(w));
+    SPR_TRY(spr_analyze(&w->network, &w->machine, &w->options, analysis, w->err));
+    warn_about(w, analysis);
+    return output(w, analysis);
 }
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
@@ -331,14 +333,8 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (args->value[OPT_NO_SAVE] && args->value[OPT_OUTPUT]) {
         return spr_fail(err, SPR_EINPUT, "--no-save and --output contradict each other");
     }
-    enum spr_status status =
-        spr_format_parse(&spr_analysis_formats, args->value[OPT_FORMAT], &w.format, err);
-    status = status ? status : read_inputs(&w);
-    status = status ? status : spr_analyze(&w.network, &w.machine, &w.options, &analysis, err);
-    if (status == SPR_OK) {
-        warn_about(&w, &analysis);
-        status = output(&w, &analysis);
-    }
+    SPR_TRY(spr_format_parse(&spr_analysis_formats, args->value[OPT_FORMAT], &w.format, err));
+    enum spr_status status = analyze(&w, &analysis);
     spr_analysis_free(&analysis);
     spr_accuracy_free(&w.accuracy);
     spr_network_free(&w.network);

@@ -58,12 +58,8 @@ static enum spr_status judge(struct cli *cli, const struct request *request,
                              struct spr_error *err)
 {
     struct spr_comparison comparison;
-    enum spr_status status =
-        spr_compare(base, next, request->max_regression, &comparison, err);
-    if (status != SPR_OK) {
-        return status;
-    }
-    status = check_inputs(cli, &comparison, request->allow_mismatch, err);
+    SPR_TRY(spr_compare(base, next, request->max_regression, &comparison, err));
+    enum spr_status status = check_inputs(cli, &comparison, request->allow_mismatch, err);
     if (status == SPR_OK) {
         cli_flush_notes(cli);
         status = spr_report_comparison(cli->out, &comparison, request->format, err);
@@ -95,14 +91,12 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
             err, SPR_EINPUT,
             "compare: expected two records, BASE and NEW: see sproof help compare");
     }
-    enum spr_status status =
-        value[OPT_MAX_REGRESSION]
-            ? read_percent(value[OPT_MAX_REGRESSION], &request.max_regression, err)
-            : SPR_OK;
-    status = status ? status
-                    : spr_format_parse(&spr_comparison_formats, value[OPT_FORMAT],
-                                       &request.format, err);
-    status = status ? status : spr_timings_read(args->positional[0], layers, &base, err);
+    if (value[OPT_MAX_REGRESSION]) {
+        SPR_TRY(read_percent(value[OPT_MAX_REGRESSION], &request.max_regression, err));
+    }
+    SPR_TRY(
+        spr_format_parse(&spr_comparison_formats, value[OPT_FORMAT], &request.format, err));
+    enum spr_status status = spr_timings_read(args->positional[0], layers, &base, err);
     status = status ? status : spr_timings_read(args->positional[1], layers, &next, err);
     if (status == SPR_OK) {
         warn_interrupted(cli, &base);

@@ -17,58 +17,52 @@ static void show_measured(struct cli *cli, const struct cli_evaluated *e,
 }
 
 static enum spr_status explain(struct cli *cli, const struct args *args,
-                               struct cli_evaluated *e, struct spr_error *err)
+                               struct cli_evaluated *e, struct spr_times *times,
+                               struct spr_error *err)
 {
     struct spr_explanation explanation = {0};
     struct spr_measured measured;
-    struct spr_times times = {0};
     enum spr_format format;
     const char *const *value = args->value;
     size_t batch;
-    enum spr_status status =
-        spr_format_parse(&spr_explanation_formats, value[OPT_FORMAT], &format, err);
-    status =
-        status ? status : cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err);
-    status = status ? status
-                    : cli_choose_result(e, args->positional_count ? args->positional[0] : NULL,
-                                        batch, &explanation.result, err);
-    if (status == SPR_OK && value[OPT_MEASURED] && value[OPT_TIMES]) {
-        status = spr_fail(err, SPR_EINPUT, "expected --measured or --times, not both");
+    SPR_TRY(spr_format_parse(&spr_explanation_formats, value[OPT_FORMAT], &format, err));
+    SPR_TRY(cli_batch_index(&e->record.options, value[OPT_BATCH], &batch, err));
+    SPR_TRY(cli_choose_result(e, args->positional_count ? args->positional[0] : NULL, batch,
+                              &explanation.result, err));
+    if (value[OPT_MEASURED] && value[OPT_TIMES]) {
+        return spr_fail(err, SPR_EINPUT, "expected --measured or --times, not both");
     }
-    if (status == SPR_OK && value[OPT_MEASURED]) {
-        status = cli_measured(value[OPT_MEASURED], &measured, err);
+    if (value[OPT_MEASURED]) {
+        SPR_TRY(cli_measured(value[OPT_MEASURED], &measured, err));
         explanation.measured = &measured;
     }
-    if (status == SPR_OK && value[OPT_TIMES]) {
-        status = spr_times_read(value[OPT_TIMES], &e->analysis, explanation.result, &times,
-                                &cli->notes, err);
-        explanation.times = &times;
-        if (status == SPR_OK) {
-            spr_times_sum(&times, &e->analysis, explanation.result, &explanation.sums);
-            explanation.measured = &explanation.sums.network;
-        }
+    if (value[OPT_TIMES]) {
+        SPR_TRY(spr_times_read(value[OPT_TIMES], &e->analysis, explanation.result, times,
+                               &cli->notes, err));
+        explanation.times = times;
+        spr_times_sum(times, &e->analysis, explanation.result, &explanation.sums);
+        explanation.measured = &explanation.sums.network;
     }
-    if (status == SPR_OK) {
-        cli_flush_notes(cli);
-        spr_explain_waterfall(&e->analysis, explanation.result, explanation.measured,
-                              &explanation.waterfall);
-        status = spr_report_explanation(cli->out, &e->analysis, &explanation, format, err);
-        if (status == SPR_OK && format == SPR_FORMAT_TABLE) {
-            show_measured(cli, e, explanation.result);
-        }
+    cli_flush_notes(cli);
+    spr_explain_waterfall(&e->analysis, explanation.result, explanation.measured,
+                          &explanation.waterfall);
+    SPR_TRY(spr_report_explanation(cli->out, &e->analysis, &explanation, format, err));
+    if (format == SPR_FORMAT_TABLE) {
+        show_measured(cli, e, explanation.result);
     }
-    spr_times_free(&times);
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
     struct cli_evaluated evaluated;
+    struct spr_times times = {0};
     enum spr_status status =
         cli_evaluate_record(cli, args->value[OPT_INPUT], NULL, 0, &evaluated, err);
     if (status == SPR_OK) {
-        status = explain(cli, args, &evaluated, err);
+        status = explain(cli, args, &evaluated, &times, err);
     }
+    spr_times_free(&times);
     cli_evaluated_free(&evaluated);
     return status;
 }

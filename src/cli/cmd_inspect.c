@@ -43,39 +43,35 @@ static enum spr_status read_prune(struct work *w)
     w->prunes = true;
     snprintf(pattern, sizeof pattern, "%.*s", (int)(at ? at - text : (long)strlen(text)),
              text);
-    enum spr_status status = spr_pattern_parse(pattern, &w->prune.pattern, w->err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_pattern_parse(pattern, &w->prune.pattern, w->err));
     double fixed = spr_pattern_fixed_sparsity(&w->prune.pattern);
     w->prune.sparsity = fixed;
     if (at) {
-        status = cli_sparsities(at + 1, &sparsity, &count, NULL);
+        const enum spr_status status = cli_sparsities(at + 1, &sparsity, &count, NULL);
         if (status == SPR_EINPUT) {
-            status =
-                spr_fail(w->err, status,
-                         "--prune: '%.60s': '%.40s': expected a sparsity, a fraction 0..1 "
-                         "or a percentage",
-                         text, at + 1);
+            return spr_fail(w->err, status,
+                            "--prune: '%.60s': '%.40s': expected a sparsity, a fraction 0..1 "
+                            "or a percentage",
+                            text, at + 1);
         }
-        w->prune.sparsity = status == SPR_OK ? sparsity[0] : 0;
+        SPR_TRY(status);
+        w->prune.sparsity = sparsity[0];
         spr_free(sparsity);
     }
-    if (status == SPR_OK && (count != 1 || (!at && !(fixed >= 0)))) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "--prune: '%.60s': expected one PATTERN@SPARSITY, such as 32x1@0.9",
-                          text);
+    if (count != 1 || (!at && !(fixed >= 0))) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--prune: '%.60s': expected one PATTERN@SPARSITY, such as 32x1@0.9",
+                        text);
     }
-    if (status == SPR_OK && fixed >= 0 &&
-        !(w->prune.sparsity - fixed <= SPR_SPARSITY_SLACK &&
-          fixed - w->prune.sparsity <= SPR_SPARSITY_SLACK)) {
-        status = spr_fail(w->err, SPR_EINPUT, "--prune: '%.60s': %s has a sparsity of %.6g",
-                          text, pattern, fixed);
+    if (fixed >= 0 && !(w->prune.sparsity - fixed <= SPR_SPARSITY_SLACK &&
+                        fixed - w->prune.sparsity <= SPR_SPARSITY_SLACK)) {
+        return spr_fail(w->err, SPR_EINPUT, "--prune: '%.60s': %s has a sparsity of %.6g",
+                        text, pattern, fixed);
     }
     snprintf(w->variant, sizeof w->variant, "%s@%.12g",
              spr_pattern_text(&w->prune.pattern, pattern),
              fixed >= 0 ? fixed : w->prune.sparsity);
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status read_choices(struct work *w)
@@ -84,20 +80,19 @@ static enum spr_status read_choices(struct work *w)
     static const char *const scores[] = {"l1", "l2", NULL};
     const char *const *value = w->args->value;
     int scope = 0, score = 1;
-    enum spr_status status = value[OPT_SCOPE]
-                                 ? cli_word("scope", value[OPT_SCOPE], scopes, &scope, w->err)
-                                 : SPR_OK;
-    if (status == SPR_OK && value[OPT_SCORE]) {
-        status = cli_word("score", value[OPT_SCORE], scores, &score, w->err);
+    if (value[OPT_SCOPE]) {
+        SPR_TRY(cli_word("scope", value[OPT_SCOPE], scopes, &scope, w->err));
+    }
+    if (value[OPT_SCORE]) {
+        SPR_TRY(cli_word("score", value[OPT_SCORE], scores, &score, w->err));
     }
     w->prune.global = scope == 1;
     w->prune.score = score == 0 ? SPR_SCORE_L1 : SPR_SCORE_L2;
-    if (status == SPR_OK && !w->prunes &&
-        (value[OPT_SCOPE] || value[OPT_SCORE] || value[OPT_WRITE])) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "--scope, --score and --write: expected with --prune P@S only");
+    if (!w->prunes && (value[OPT_SCOPE] || value[OPT_SCORE] || value[OPT_WRITE])) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--scope, --score and --write: expected with --prune P@S only");
     }
-    return status;
+    return SPR_OK;
 }
 
 static bool has_pattern(const struct work *w, const struct spr_pattern *pattern)
@@ -137,14 +132,15 @@ static enum spr_status read_options(struct work *w)
                         "inspect");
     }
     const char *tokens = w->args->value[OPT_TOKENS];
-    enum spr_status status = tokens ? cli_tokens(tokens, &w->options.tokens, w->err) : SPR_OK;
-    status = status ? status : read_prune(w);
-    status = status ? status : read_choices(w);
-    status = status ? status
-                    : cli_patterns(list ? list : DEFAULT_PATTERNS, &w->patterns,
-                                   &w->pattern_count, w->err);
+    if (tokens) {
+        SPR_TRY(cli_tokens(tokens, &w->options.tokens, w->err));
+    }
+    SPR_TRY(read_prune(w));
+    SPR_TRY(read_choices(w));
+    SPR_TRY(
+        cli_patterns(list ? list : DEFAULT_PATTERNS, &w->patterns, &w->pattern_count, w->err));
     w->listed = list ? w->pattern_count : 0;
-    if (status == SPR_OK && w->prunes) {
+    if (w->prunes) {
         /* The one pruned to stands first. */
         for (size_t i = 0; i < w->pattern_count; i++) {
             if (spr_pattern_equal(&w->patterns[i], &w->prune.pattern)) {
@@ -153,9 +149,9 @@ static enum spr_status read_options(struct work *w)
                 w->pattern_count--;
             }
         }
-        status = add_pattern(w, &w->prune.pattern, true);
+        SPR_TRY(add_pattern(w, &w->prune.pattern, true));
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status refuse_input(struct work *w, const char *option, const char *path)
@@ -176,31 +172,27 @@ static enum spr_status refuse_input(struct work *w, const char *option, const ch
 
 static enum spr_status read_weights(struct work *w)
 {
-    enum spr_status status = SPR_OK;
-    for (size_t i = 0; i < w->args->positional_count && status == SPR_OK; i++) {
-        status = spr_weights_read(w->args->positional[i], &w->options, &w->weights,
-                                  &w->cli->notes, w->err);
+    for (size_t i = 0; i < w->args->positional_count; i++) {
+        SPR_TRY(spr_weights_read(w->args->positional[i], &w->options, &w->weights,
+                                 &w->cli->notes, w->err));
     }
-    for (size_t i = 0;
-         status == SPR_OK && w->weights.weight_count == 0 && i < w->weights.tensor_count;
-         i++) {
+    for (size_t i = 0; w->weights.weight_count == 0 && i < w->weights.tensor_count; i++) {
         const struct spr_tensor *t = &w->weights.tensor[i];
         if (t->element == SPR_ELEMENT_OTHER && t->rank > 1) {
-            status =
-                spr_fail(w->err, SPR_EINPUT,
-                         "%s: no layers: tensor '%.200s' is %.40s: expected F64, F32, F16, "
-                         "BF16 or I8",
-                         t->file, t->name, t->dtype);
+            return spr_fail(w->err, SPR_EINPUT,
+                            "%s: no layers: tensor '%.200s' is %.40s: expected F64, F32, F16, "
+                            "BF16 or I8",
+                            t->file, t->name, t->dtype);
         }
     }
-    if (status == SPR_OK && w->weights.weight_count == 0) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "%s: no layers: expected tensors of 2 to 5 dimensions named "
-                          "'....weight'",
-                          w->args->positional[0]);
+    if (w->weights.weight_count == 0) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "%s: no layers: expected tensors of 2 to 5 dimensions named "
+                        "'....weight'",
+                        w->args->positional[0]);
     }
-    status = status ? status : refuse_input(w, "output", w->args->value[OPT_OUTPUT]);
-    return status ? status : refuse_input(w, "write", w->args->value[OPT_WRITE]);
+    SPR_TRY(refuse_input(w, "output", w->args->value[OPT_OUTPUT]));
+    return refuse_input(w, "write", w->args->value[OPT_WRITE]);
 }
 
 static void tell(void *context, double fraction, const char *layer)
@@ -234,25 +226,31 @@ static enum spr_status count_detected(struct work *w)
     return status || w->pattern_count == before ? status : count(w);
 }
 
-static enum spr_status work_through(struct work *w)
+static enum spr_status prune_and_count(struct work *w)
 {
-    bool quiet = w->cli->quiet || w->args->value[OPT_NO_PROGRESS] || !isatty(STDERR_FILENO);
-    enum spr_status status = SPR_OK;
-    w->progress = (struct spr_inspect_progress){quiet ? NULL : tell, NULL, w->cli};
     if (w->prunes) {
         w->energy = spr_calloc(w->weights.weight_count + 1, sizeof *w->energy);
         w->reason = spr_calloc(w->weights.weight_count + 1, sizeof *w->reason);
-        status = w->energy && w->reason ? spr_prune(&w->weights, &w->prune, &w->progress,
-                                                    w->energy, w->reason, w->err)
-                                        : spr_no_memory(w->err);
+        if (!w->energy || !w->reason) {
+            return spr_no_memory(w->err);
+        }
+        SPR_TRY(spr_prune(&w->weights, &w->prune, &w->progress, w->energy, w->reason, w->err));
     }
-    status = status ? status : count(w);
-    status = status ? status : count_detected(w);
-    for (size_t i = 0; i < w->inspection.layer_count && status == SPR_OK && w->prunes; i++) {
+    SPR_TRY(count(w));
+    SPR_TRY(count_detected(w));
+    for (size_t i = 0; i < w->inspection.layer_count && w->prunes; i++) {
         size_t at = (size_t)(w->inspection.layer[i].weight - w->weights.weight);
         w->inspection.layer[i].energy = w->energy[at];
         w->inspection.layer[i].stays_dense = w->reason[at];
     }
+    return SPR_OK;
+}
+
+static enum spr_status work_through(struct work *w)
+{
+    bool quiet = w->cli->quiet || w->args->value[OPT_NO_PROGRESS] || !isatty(STDERR_FILENO);
+    w->progress = (struct spr_inspect_progress){quiet ? NULL : tell, NULL, w->cli};
+    enum spr_status status = prune_and_count(w);
     if (!quiet) {
         fputs("\r\033[K", w->cli->err);
     }
@@ -264,29 +262,29 @@ static enum spr_status write_model(struct work *w)
     struct cli_output output;
     const char *path = w->args->value[OPT_OUTPUT];
     const struct spr_model_table table = {w->prunes ? w->variant : NULL, w->listed};
-    enum spr_status status = path ? cli_output_open(&output, path, w->err) : SPR_OK;
-    if (status == SPR_OK && path) {
-        status = cli_output_close(&output,
-                                  spr_inspection_write_model(output.file, &w->inspection,
-                                                             &table, &w->cli->notes, w->err),
-                                  w->err);
+    if (path) {
+        SPR_TRY(cli_output_open(&output, path, w->err));
+        SPR_TRY(cli_output_close(&output,
+                                 spr_inspection_write_model(output.file, &w->inspection,
+                                                            &table, &w->cli->notes, w->err),
+                                 w->err));
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status write_weights(struct work *w)
 {
     struct cli_output output;
     const char *path = w->args->value[OPT_WRITE];
-    enum spr_status status = path ? cli_output_open(&output, path, w->err) : SPR_OK;
-    if (status == SPR_OK && path) {
-        status = cli_output_close(&output, spr_weights_write(output.file, &w->weights, w->err),
-                                  w->err);
-        if (status == SPR_OK && !w->cli->quiet) {
+    if (path) {
+        SPR_TRY(cli_output_open(&output, path, w->err));
+        SPR_TRY(cli_output_close(&output, spr_weights_write(output.file, &w->weights, w->err),
+                                 w->err));
+        if (!w->cli->quiet) {
             fprintf(w->cli->err, "wrote %s\n", path);
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status write_mask(struct work *w, const struct spr_inspected *layer)
@@ -307,44 +305,48 @@ static enum spr_status write_mask(struct work *w, const struct spr_inspected *la
 static enum spr_status write_masks(struct work *w)
 {
     const char *directory = w->args->value[OPT_MASKS];
-    enum spr_status status = SPR_OK;
     size_t written = 0;
     if (directory && mkdir(directory, 0777) != 0 && errno != EEXIST) {
         return spr_fail(w->err, SPR_EENVIRONMENT, "%s: %s", directory, strerror(errno));
     }
-    for (size_t i = 0; directory && i < w->inspection.layer_count && status == SPR_OK; i++) {
+    for (size_t i = 0; directory && i < w->inspection.layer_count; i++) {
         const struct spr_inspected *layer = &w->inspection.layer[i];
         double weights = (double)layer->weight->m * (double)layer->weight->k;
         if (layer->weight->prunable && layer->nnz < weights) {
-            status = write_mask(w, layer);
+            SPR_TRY(write_mask(w, layer));
             written++;
         }
     }
-    if (directory && status == SPR_OK && !w->cli->quiet) {
+    if (directory && !w->cli->quiet) {
         fprintf(w->cli->err, "wrote %zu mask%s to %s\n", written, written == 1 ? "" : "s",
                 directory);
     }
-    return status;
+    return SPR_OK;
+}
+
+static enum spr_status inspect(struct work *w)
+{
+    struct spr_report report = {.layers = w->args->value[OPT_LAYERS] != NULL,
+                                .saved = w->args->value[OPT_OUTPUT]};
+    SPR_TRY(spr_format_parse(&spr_inspection_formats, w->args->value[OPT_FORMAT],
+                             &report.format, w->err));
+    SPR_TRY(read_options(w));
+    SPR_TRY(read_weights(w));
+    if (w->args->value[OPT_OUTPUT]) {
+        SPR_TRY(spr_weights_check_n(&w->weights, w->err)); /* before GBs are counted */
+    }
+    SPR_TRY(work_through(w));
+    SPR_TRY(write_model(w));
+    SPR_TRY(write_weights(w));
+    SPR_TRY(write_masks(w));
+    cli_flush_notes(w->cli);
+    return spr_report_inspection(w->cli->out, &w->inspection, &report, w->err);
 }
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
     struct work w = {.cli = cli, .args = args, .err = err};
-    struct spr_report report = {.layers = args->value[OPT_LAYERS] != NULL,
-                                .saved = args->value[OPT_OUTPUT]};
-    enum spr_status status = spr_format_parse(&spr_inspection_formats, args->value[OPT_FORMAT],
-                                              &report.format, err);
-    status = status ? status : read_options(&w);
-    status = status ? status : read_weights(&w);
-    if (status == SPR_OK && args->value[OPT_OUTPUT]) {
-        status = spr_weights_check_n(&w.weights, err); /* before GBs are counted */
-    }
-    status = status ? status : work_through(&w);
-    status = status ? status : write_model(&w);
-    status = status ? status : write_weights(&w);
-    status = status ? status : write_masks(&w);
-    cli_flush_notes(cli);
-    status = status ? status : spr_report_inspection(cli->out, &w.inspection, &report, err);
+    enum spr_status status = inspect(&w);
     spr_inspection_free(&w.inspection);
     spr_weights_free(&w.weights);
     spr_free(w.patterns);

@@ -96,24 +96,24 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     bool validated = false;
     struct cli_evaluated evaluated = {0};
     const char *const *value = args->value;
-    enum spr_status status =
-        value[OPT_KIND] ? spr_plot_kind_parse(value[OPT_KIND], &request.kind, err) : SPR_OK;
-    if (status == SPR_OK && value[OPT_TERMINAL]) {
-        status = read_terminal(value[OPT_TERMINAL], &request, err);
+    if (value[OPT_KIND]) {
+        SPR_TRY(spr_plot_kind_parse(value[OPT_KIND], &request.kind, err));
     }
-    if (status == SPR_OK && value[OPT_PATTERN]) {
-        status = cli_patterns(value[OPT_PATTERN], &patterns, &request.pattern_count, err);
+    if (value[OPT_TERMINAL]) {
+        SPR_TRY(read_terminal(value[OPT_TERMINAL], &request, err));
+    }
+    if (value[OPT_PATTERN]) {
+        SPR_TRY(cli_patterns(value[OPT_PATTERN], &patterns, &request.pattern_count, err));
         request.patterns = patterns;
     }
-    if (status == SPR_OK && request.kind == SPR_PLOT_ERROR) {
-        status = draw_error(cli, args, &request, err);
+    if (request.kind == SPR_PLOT_ERROR) {
+        enum spr_status drawn = draw_error(cli, args, &request, err);
         spr_free(patterns);
-        return status;
+        return drawn;
     }
     const char *path = args->positional_count ? args->positional[0] : NULL;
-    status = status ? status
-                    : cli_evaluate_record(cli, path, patterns, request.pattern_count,
-                                          &evaluated, err);
+    enum spr_status status =
+        cli_evaluate_record(cli, path, patterns, request.pattern_count, &evaluated, err);
     if (status == SPR_OK) {
         cli_find_validation(cli, &evaluated.record, &validation, &validated);
         request.validation = validated ? &validation : NULL;

@@ -217,14 +217,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (args->value[OPT_DEVICE]) {
         return cli_probe_device(cli, args, err);
     }
-    enum spr_status status = read_threads(args->value[OPT_THREADS], &threads, err);
-    status = status ? status : spr_isa_choose(NULL, &isa, err);
-    status = status
-                 ? status
-                 : cli_probe(cli, args, args->value[OPT_QUICK] != NULL, threads, &probe, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(read_threads(args->value[OPT_THREADS], &threads, err));
+    SPR_TRY(spr_isa_choose(NULL, &isa, err));
+    SPR_TRY(cli_probe(cli, args, args->value[OPT_QUICK] != NULL, threads, &probe, err));
+    enum spr_status status = SPR_OK;
     bool kept = cli_keep_probe(cli, &probe);
     if (args->value[OPT_OUTPUT]) {
         status = write_file(args->value[OPT_OUTPUT], &probe, err);

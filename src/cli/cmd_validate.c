@@ -139,25 +139,24 @@ static enum spr_status output(struct validate_work *w)
     const char *path = w->args->value[OPT_OUTPUT];
     struct spr_report report = {.format = w->format};
     size_t measured = w->validation.case_count + w->validation.end_to_end_count;
-    enum spr_status status = SPR_OK;
     if (w->options.tune && w->options.tuned) {
-        status = spr_tuned_save(w->options.tuned, w->err);
+        SPR_TRY(spr_tuned_save(w->options.tuned, w->err));
     }
-    if (status == SPR_OK && measured > 0 && !w->args->value[OPT_NO_SAVE]) {
+    if (measured > 0 && !w->args->value[OPT_NO_SAVE]) {
         report.saved = path            ? path
                        : w->end_to_end ? CLI_DEFAULT_END_TO_END
                                        : CLI_DEFAULT_VALIDATION;
-        status = save(w, report.saved);
+        SPR_TRY(save(w, report.saved));
     }
-    if (status == SPR_OK && w->output) {
-        status =
-            cli_write_states(w->args->value[OPT_OUTPUT_STATES], w->shape, w->output, w->err);
+    if (w->output) {
+        SPR_TRY(
+            cli_write_states(w->args->value[OPT_OUTPUT_STATES], w->shape, w->output, w->err));
     }
     cli_flush_notes(w->cli);
-    if (status == SPR_OK && measured > 0) {
-        status = spr_report_validation(w->cli->out, &w->validation, &report, w->err);
+    if (measured > 0) {
+        SPR_TRY(spr_report_validation(w->cli->out, &w->validation, &report, w->err));
     }
-    return status ? status : judge(w, measured);
+    return judge(w, measured);
 }
 
 /* Writing over an input would lose it. */
@@ -178,14 +177,19 @@ static enum spr_status check_output(const struct validate_work *w)
     return SPR_OK;
 }
 
+static enum spr_status validate(struct validate_work *w)
+{
+    SPR_TRY(validate_read_options(w));
+    SPR_TRY(check_output(w));
+    SPR_TRY(validate_read_inputs(w));
+    SPR_TRY(measure(w));
+    return output(w);
+}
+
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
     struct validate_work w = {.cli = cli, .args = args, .err = err};
-    enum spr_status status = validate_read_options(&w);
-    status = status ? status : check_output(&w);
-    status = status ? status : validate_read_inputs(&w);
-    status = status ? status : measure(&w);
-    status = status ? status : output(&w);
+    enum spr_status status = validate(&w);
     spr_validation_free(&w.validation);
     spr_machine_free(&w.machine);
     if (w.from_record) {

@@ -134,26 +134,27 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
                               struct spr_machine *machine, struct spr_error *err)
 {
     enum spr_isa isa;
-    struct spr_probe probe = {0};
-    enum spr_status status = spr_isa_choose(NULL, &isa, err);
-    status = status ? status : spr_machine_host(threads, machine, err);
-    if (status != SPR_OK || !spr_probe_wanted()) {
-        return status;
+    SPR_TRY(spr_isa_choose(NULL, &isa, err));
+    SPR_TRY(spr_machine_host(threads, machine, err));
+    if (!spr_probe_wanted()) {
+        return SPR_OK;
     }
     /* A thought experiment, not a measurement. */
     if (!machine->probed && threads > spr_cpu_threads()) {
         spr_note(&cli->notes, "%lld threads on %d cores: not measured; a guess for the whole",
                  (long long)threads, spr_cpu_threads());
-        return status;
+        return SPR_OK;
     }
     if (!machine->probed) {
+        struct spr_probe probe = {0};
         spr_machine_free(machine);
-        status = probe_missing(cli, args, (int)threads, &probe, err);
+        enum spr_status status = probe_missing(cli, args, (int)threads, &probe, err);
         status =
             status ? status : spr_machine_from_probe(&probe, isa, (int)threads, machine, err);
         spr_probe_free(&probe);
+        SPR_TRY(status);
     }
-    return status ? status : find_tuned(cli, machine, err);
+    return find_tuned(cli, machine, err);
 }
 
 enum spr_status cli_find_machine(const char *name, struct spr_machine *machine,

@@ -241,16 +241,15 @@ enum spr_status cli_batch_index(const struct spr_options *options, const char *t
     if (!text) {
         return SPR_OK;
     }
-    enum spr_status status = cli_batches(text, &asked, err);
-    for (size_t i = 0; status == SPR_OK && i < options->batch_count; i++) {
+    SPR_TRY(cli_batches(text, &asked, err));
+    for (size_t i = 0; i < options->batch_count; i++) {
         if (options->batches[i] == asked.batches[0] && asked.batch_count == 1) {
             *index = i;
             return SPR_OK;
         }
     }
-    return status ? status
-                  : spr_fail(err, SPR_EINPUT,
-                             "--batch: '%.40s': expected one batch of the record", text);
+    return spr_fail(err, SPR_EINPUT, "--batch: '%.40s': expected one batch of the record",
+                    text);
 }
 
 /* "42ms" -> 0.042; false unless it is a number above 0 with s, ms, us or ns. */

@@ -65,10 +65,7 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
         return no_record(name, err);
     }
     struct spr_record *record = &evaluated->record;
-    enum spr_status status = spr_record_read(name, record, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_record_read(name, record, err));
     if (!path && !cli->quiet) {
         fprintf(cli->err, "sproof: %s of %s, from %s\n", name,
                 record->head.created ? record->head.created : "unknown date",
@@ -77,7 +74,7 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
     check_input(cli, name, &record->head.model);
     check_input(cli, name, &record->head.accuracy);
     check_input(cli, name, &record->head.machine);
-    status = add_missing(&record->network, patterns, pattern_count, err);
+    enum spr_status status = add_missing(&record->network, patterns, pattern_count, err);
     status = status ? status
                     : spr_analyze(&record->network, &record->machine, &record->options,
                                   &evaluated->analysis, err);
@@ -182,17 +179,16 @@ static enum spr_status add_point(struct cli_evaluated *e, const char *name,
                         name, name);
     }
     spr_analysis_free(&e->analysis);
-    enum spr_status status = spr_network_add_grid(&e->record.network, &grid, err);
-    if (status == SPR_OK && e->record.network.variant_count > before) {
+    SPR_TRY(spr_network_add_grid(&e->record.network, &grid, err));
+    if (e->record.network.variant_count > before) {
         e->record.network.variants[before].name =
             spr_arena_text(&e->record.network.arena, name, strlen(name));
         if (!e->record.network.variants[before].name) {
             return spr_no_memory(err);
         }
     }
-    return status ? status
-                  : spr_analyze(&e->record.network, &e->record.machine, &e->record.options,
-                                &e->analysis, err);
+    return spr_analyze(&e->record.network, &e->record.machine, &e->record.options,
+                       &e->analysis, err);
 }
 
 /* The fastest result of a pattern at a batch, NULL when there is none. */

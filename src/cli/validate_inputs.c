@@ -121,54 +121,53 @@ static enum spr_status check_device(const struct validate_work *w)
 enum spr_status validate_read_options(struct validate_work *w)
 {
     const char *const *value = w->args->value;
-    enum spr_status status = check_device(w);
-    status = status ? status : spr_isa_choose(value[OPT_ISA], &w->options.isa, w->err);
-    if (status == SPR_OK && value[OPT_ISA]) {
+    SPR_TRY(check_device(w));
+    SPR_TRY(spr_isa_choose(value[OPT_ISA], &w->options.isa, w->err));
+    if (value[OPT_ISA]) {
         /* The probe and the machine it makes are of the same instruction set. */
         setenv("SPROOF_ISA", spr_isa_name(w->options.isa), 1);
     }
     w->options.seed = 1;
     w->end_to_end = value[OPT_END_TO_END] != NULL;
-    if (status == SPR_OK && !w->end_to_end &&
+    if (!w->end_to_end &&
         (value[OPT_TOKENS] || value[OPT_STATES] || value[OPT_OUTPUT_STATES])) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "--tokens, --states and --output-states: expected with "
-                          "--end-to-end only");
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--tokens, --states and --output-states: expected with "
+                        "--end-to-end only");
     }
     w->options.budget_s = w->max_error = (double)NAN;
     w->options.mask_directory = value[OPT_MASK_DIR];
-    status = status ? status : read_format(w, value[OPT_FORMAT]);
-    status = status ? status : read_threads(w, value[OPT_THREADS]);
-    status = status ? status : read_residency(w, value[OPT_RESIDENCY]);
-    if (status == SPR_OK && value[OPT_LAYOUT]) {
-        status = cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err);
+    SPR_TRY(read_format(w, value[OPT_FORMAT]));
+    SPR_TRY(read_threads(w, value[OPT_THREADS]));
+    SPR_TRY(read_residency(w, value[OPT_RESIDENCY]));
+    if (value[OPT_LAYOUT]) {
+        SPR_TRY(cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err));
     }
     w->options.tune = value[OPT_TUNE] != NULL;
-    if (status == SPR_OK && w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
-        status =
-            spr_fail(w->err, SPR_EINPUT,
-                     value[OPT_TUNE] ? "--tune: expected without --end-to-end, which takes "
-                                       "what was tuned before"
-                                     : "--layout: expected without --end-to-end");
+    if (w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        value[OPT_TUNE] ? "--tune: expected without --end-to-end, which takes "
+                                          "what was tuned before"
+                                        : "--layout: expected without --end-to-end");
     }
-    if (status == SPR_OK && value[OPT_SEED]) {
-        status = read_seed(w, value[OPT_SEED]);
+    if (value[OPT_SEED]) {
+        SPR_TRY(read_seed(w, value[OPT_SEED]));
     }
-    if (status == SPR_OK && value[OPT_BUDGET]) {
-        status = cli_seconds("budget", value[OPT_BUDGET], &w->options.budget_s, w->err);
+    if (value[OPT_BUDGET]) {
+        SPR_TRY(cli_seconds("budget", value[OPT_BUDGET], &w->options.budget_s, w->err));
     }
-    if (status == SPR_OK && value[OPT_MAX_ERROR]) {
-        status = read_max_error(w, value[OPT_MAX_ERROR]);
+    if (value[OPT_MAX_ERROR]) {
+        SPR_TRY(read_max_error(w, value[OPT_MAX_ERROR]));
     }
-    if (status == SPR_OK && value[OPT_PATTERN]) {
-        status = cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err);
+    if (value[OPT_PATTERN]) {
+        SPR_TRY(cli_patterns(value[OPT_PATTERN], &w->patterns, &w->pattern_count, w->err));
     }
-    if (status == SPR_OK && w->options.mask_directory && value[OPT_SPARSITY]) {
-        status = spr_fail(w->err, SPR_EINPUT,
-                          "--sparsity and --mask-dir contradict each other: masks bring "
-                          "their own");
+    if (w->options.mask_directory && value[OPT_SPARSITY]) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--sparsity and --mask-dir contradict each other: masks bring "
+                        "their own");
     }
-    return status;
+    return SPR_OK;
 }
 
 /* A record begins with a brace, a layer table cannot. */
@@ -215,15 +214,17 @@ static enum spr_status read_checkpoint(struct validate_work *w, const char *path
 static enum spr_status read_states(struct validate_work *w)
 {
     const char *const *value = w->args->value;
-    enum spr_status status = spr_end_to_end_shape(&w->record.network, w->shape, w->err);
-    if (status == SPR_OK && value[OPT_STATES]) {
-        status = cli_read_states(value[OPT_STATES], w->shape, &w->states, w->err);
+    SPR_TRY(spr_end_to_end_shape(&w->record.network, w->shape, w->err));
+    if (value[OPT_STATES]) {
+        SPR_TRY(cli_read_states(value[OPT_STATES], w->shape, &w->states, w->err));
     }
-    if (status == SPR_OK && value[OPT_OUTPUT_STATES]) {
+    if (value[OPT_OUTPUT_STATES]) {
         w->output = spr_calloc((size_t)(w->shape[0] * w->shape[1]), sizeof *w->output);
-        status = w->output ? SPR_OK : spr_no_memory(w->err);
+        if (!w->output) {
+            return spr_no_memory(w->err);
+        }
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status read_network(struct validate_work *w)
@@ -241,14 +242,14 @@ static enum spr_status read_network(struct validate_work *w)
     }
     w->from_record = looks_like_record(path);
     if (!w->from_record) {
-        enum spr_status status = cli_network(w->cli, path, &record->network, w->err);
+        SPR_TRY(cli_network(w->cli, path, &record->network, w->err));
         record->options.dtype = SPR_F32;
         record->options.batches[0] = 1;
         record->options.batch_count = 1;
-        return status ? status : hash_model(w, path);
+        return hash_model(w, path);
     }
-    enum spr_status status = spr_record_read(path, record, w->err);
-    if (status == SPR_OK && !w->cli->quiet && !w->args->positional_count) {
+    SPR_TRY(spr_record_read(path, record, w->err));
+    if (!w->cli->quiet && !w->args->positional_count) {
         fprintf(w->cli->err, "sproof: %s of %s, from %s\n", path,
                 record->head.created ? record->head.created : "unknown date",
                 record->network.path);
@@ -256,23 +257,25 @@ static enum spr_status read_network(struct validate_work *w)
     if (!w->args->value[OPT_LAYOUT]) {
         w->options.layout = record->options.layout;
     }
-    if (status == SPR_OK && record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
+    if (record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
         spr_note(&w->cli->notes, "the record is of %s; kernels are measured in f32",
                  spr_dtype_name(record->options.dtype));
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status read_batch(struct validate_work *w)
 {
     struct spr_options asked = {0};
     const char *text = w->args->value[OPT_BATCH];
-    enum spr_status status = text ? cli_batches(text, &asked, w->err) : SPR_OK;
-    w->options.batch = text ? asked.batches[0] : w->record.options.batches[0];
-    if (status == SPR_OK && text && asked.batch_count != 1) {
-        status = spr_fail(w->err, SPR_EINPUT, "--batch: '%.40s': expected one batch", text);
+    if (text) {
+        SPR_TRY(cli_batches(text, &asked, w->err));
     }
-    return status;
+    w->options.batch = text ? asked.batches[0] : w->record.options.batches[0];
+    if (text && asked.batch_count != 1) {
+        return spr_fail(w->err, SPR_EINPUT, "--batch: '%.40s': expected one batch", text);
+    }
+    return SPR_OK;
 }
 
 static enum spr_status make_grid(struct validate_work *w)
@@ -281,17 +284,15 @@ static enum spr_status make_grid(struct validate_work *w)
     struct spr_grid grid = {0};
     double *sparsities = NULL;
     const char *patterns = w->args->value[OPT_DEVICE] ? DEVICE_PATTERNS : DEFAULT_PATTERNS;
-    enum spr_status status =
-        w->patterns ? SPR_OK : cli_patterns(patterns, &w->patterns, &w->pattern_count, w->err);
-    status = status ? status
-                    : cli_sparsities(list ? list : DEFAULT_SPARSITIES, &sparsities,
-                                     &grid.sparsity_count, w->err);
-    if (status == SPR_OK) {
-        grid.patterns = w->patterns;
-        grid.pattern_count = w->pattern_count;
-        grid.sparsities = sparsities;
-        status = spr_network_add_grid(&w->record.network, &grid, w->err);
+    if (!w->patterns) {
+        SPR_TRY(cli_patterns(patterns, &w->patterns, &w->pattern_count, w->err));
     }
+    SPR_TRY(cli_sparsities(list ? list : DEFAULT_SPARSITIES, &sparsities, &grid.sparsity_count,
+                           w->err));
+    grid.patterns = w->patterns;
+    grid.pattern_count = w->pattern_count;
+    grid.sparsities = sparsities;
+    enum spr_status status = spr_network_add_grid(&w->record.network, &grid, w->err);
     spr_free(sparsities);
     return status;
 }
@@ -364,8 +365,8 @@ static enum spr_status make_variants(struct validate_work *w)
 
 enum spr_status validate_read_inputs(struct validate_work *w)
 {
-    enum spr_status status = read_network(w);
-    status = status ? status : read_batch(w);
-    status = status ? status : make_variants(w);
-    return status || !w->end_to_end ? status : read_states(w);
+    SPR_TRY(read_network(w));
+    SPR_TRY(read_batch(w));
+    SPR_TRY(make_variants(w));
+    return w->end_to_end ? read_states(w) : SPR_OK;
 }

@@ -193,6 +193,17 @@ static enum spr_status judge_all(struct spr_comparison *c, struct spr_error *err
     return SPR_OK;
 }
 
+static enum spr_status match_and_judge(struct spr_comparison *c, struct spr_error *err)
+{
+    SPR_TRY(spr_compare_match(c, err));
+    SPR_TRY(judge_all(c, err));
+    if (c->matched == 0) {
+        return spr_fail(err, SPR_EINPUT, "%s and %s have no case in common", c->base->path,
+                        c->next->path);
+    }
+    return SPR_OK;
+}
+
 enum spr_status spr_compare(const struct spr_timings *base, const struct spr_timings *next,
                             double max_regression, struct spr_comparison *c,
                             struct spr_error *err)
@@ -205,12 +216,7 @@ enum spr_status spr_compare(const struct spr_timings *base, const struct spr_tim
                         next->validation ? "a validation" : "an analysis");
     }
     spr_compare_inputs(c);
-    enum spr_status status = spr_compare_match(c, err);
-    status = status ? status : judge_all(c, err);
-    if (status == SPR_OK && c->matched == 0) {
-        status = spr_fail(err, SPR_EINPUT, "%s and %s have no case in common", base->path,
-                          next->path);
-    }
+    enum spr_status status = match_and_judge(c, err);
     if (status != SPR_OK) {
         spr_comparison_free(c);
     }

@@ -273,11 +273,8 @@ static enum spr_status add_memory(const struct probing *p)
             continue;
         }
         tell(p, "memory");
-        enum spr_status status = take_moving(p, SPR_GPU_READ, bytes, &read);
-        status = status ? status : take_moving(p, SPR_GPU_COPY, bytes, &copy);
-        if (status != SPR_OK) {
-            return status;
-        }
+        SPR_TRY(take_moving(p, SPR_GPU_READ, bytes, &read));
+        SPR_TRY(take_moving(p, SPR_GPU_COPY, bytes, &copy));
         probe->points[probe->point_count++] =
             (struct spr_cuda_point){bytes, read.median, copy.median};
         if (bytes >= L2_LEAST && bytes <= L2_SHARE * facts->l2_bytes) {
@@ -343,24 +340,26 @@ static void name_machine(const struct probing *p)
     machine->default_dtype = SPR_F16;
 }
 
+static enum spr_status measure_all(const struct probing *p)
+{
+    name_machine(p);
+    for (size_t i = 0; i < sizeof engine_rows / sizeof *engine_rows; i++) {
+        SPR_TRY(add_engine(p, &engine_rows[i]));
+    }
+    SPR_TRY(add_memory(p));
+    return add_overhead(p);
+}
+
 enum spr_status spr_cuda_probe(const struct spr_cuda_probe_options *options,
                                struct spr_cuda_probe *probe, struct spr_error *err)
 {
     struct probing p = {.options = options, .probe = probe, .err = err};
     *probe = (struct spr_cuda_probe){0};
-    enum spr_status status = spr_gpu_open(options->device, &p.gpu, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_gpu_open(options->device, &p.gpu, err));
     p.device = spr_gpu_facts(p.gpu)->name;
     snprintf(probe->versions, sizeof probe->versions, "%.190s",
              spr_gpu_facts(p.gpu)->versions);
-    name_machine(&p);
-    for (size_t i = 0; i < sizeof engine_rows / sizeof *engine_rows && status == SPR_OK; i++) {
-        status = add_engine(&p, &engine_rows[i]);
-    }
-    status = status ? status : add_memory(&p);
-    status = status ? status : add_overhead(&p);
+    enum spr_status status = measure_all(&p);
     spr_gpu_close(p.gpu);
     if (status != SPR_OK) {
         spr_cuda_probe_free(probe);

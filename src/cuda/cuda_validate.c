@@ -289,15 +289,13 @@ static enum spr_status add_row(struct run *run, const struct spr_planned *planne
     c.speedup_error = c.expected_speedup / c.measured_speedup - 1;
     c.above_roof = !c.inconclusive && (time_s < ROOF_RESOLUTION * own.least_s ||
                                        dense_s < ROOF_RESOLUTION * dense.least_s);
-    enum spr_status status = keep_measured(run, product, &c.measured);
-    status = status ? status : keep_measured(run, &run->dense, &c.dense.measured);
-    if (status == SPR_OK && (!c.layer || !c.variant || !c.kernel || !c.dense.kernel)) {
-        status = no_memory(run);
+    SPR_TRY(keep_measured(run, product, &c.measured));
+    SPR_TRY(keep_measured(run, &run->dense, &c.dense.measured));
+    if (!c.layer || !c.variant || !c.kernel || !c.dense.kernel) {
+        return no_memory(run);
     }
-    if (status == SPR_OK) {
-        v->cases[v->case_count++] = c;
-    }
-    return status;
+    v->cases[v->case_count++] = c;
+    return SPR_OK;
 }
 
 /* Checked again after it was timed. */
@@ -421,16 +419,16 @@ static enum spr_status measure_case(struct run *run, const struct spr_planned *p
     if (!dense && kernels_of(&planned->pattern, kernels) == 0) {
         return leave_out(run, spr_pattern_text(&planned->pattern, text), "no GPU kernel");
     }
-    enum spr_status status = make_dense(run, planned);
-    if (status == SPR_OK && dense) {
+    SPR_TRY(make_dense(run, planned));
+    if (dense) {
         struct product *only = &run->dense;
-        status = time_products(run, &only, 1);
-        status = status ? status : check_again(run, run->dense_case, only);
-        return status ? status : add_row(run, planned, NULL, 0, only);
+        SPR_TRY(time_products(run, &only, 1));
+        SPR_TRY(check_again(run, run->dense_case, only));
+        return add_row(run, planned, NULL, 0, only);
     }
     struct spr_matrix matrix = {0};
     double kept = 0;
-    status = status ? status : draw(run, planned, &matrix, &kept);
+    enum spr_status status = draw(run, planned, &matrix, &kept);
     status = status ? status : measure_pruned(run, planned, &matrix, kept);
     spr_matrix_free(&matrix);
     return status;
@@ -500,18 +498,32 @@ static enum spr_status check_options(const struct run *run)
 static enum spr_status prepare(struct run *run)
 {
     const struct spr_machine *machine = &run->validation->machine;
-    enum spr_status status = spr_model_prepare(&run->model, machine, run->dtype, SPR_NOMINAL,
-                                               SPR_NOMINAL, run->err);
-    status = status ? status
-                    : spr_model_prepare(&run->model_high, machine, run->dtype, SPR_HIGH,
-                                        SPR_HIGH, run->err);
-    if (status == SPR_OK) {
-        if (!isnan(machine->overhead_s.low)) {
-            run->model_high.overhead_s = machine->overhead_s.low;
-        }
-        spr_model_set_residency(&run->model, run->options->residency, 1);
-        spr_model_set_residency(&run->model_high, run->options->residency, 1);
+    SPR_TRY(spr_model_prepare(&run->model, machine, run->dtype, SPR_NOMINAL, SPR_NOMINAL,
+                              run->err));
+    SPR_TRY(spr_model_prepare(&run->model_high, machine, run->dtype, SPR_HIGH, SPR_HIGH,
+                              run->err));
+    if (!isnan(machine->overhead_s.low)) {
+        run->model_high.overhead_s = machine->overhead_s.low;
     }
+    spr_model_set_residency(&run->model, run->options->residency, 1);
+    spr_model_set_residency(&run->model_high, run->options->residency, 1);
+    return SPR_OK;
+}
+
+static enum spr_status measure_on(struct run *run, const char *device,
+                                  const struct spr_network *network)
+{
+    struct spr_agenda agenda = {0};
+    SPR_TRY(check_options(run));
+    SPR_TRY(prepare(run));
+    SPR_TRY(spr_gpu_open(device, &run->gpu, run->err));
+    enum spr_status status =
+        spr_agenda_make(network, run->options, &agenda, run->validation, run->err);
+    run->left_capacity = run->validation->not_measured_count;
+    status = status ? status : measure_all(run, &agenda);
+    spr_agenda_free(&agenda);
+    free_dense(run);
+    spr_gpu_close(run->gpu);
     return status;
 }
 
@@ -522,7 +534,6 @@ enum spr_status spr_cuda_validate(const char *device, enum spr_dtype dtype,
                                   struct spr_validation *validation, struct spr_notes *notes,
                                   struct spr_error *err)
 {
-    struct spr_agenda agenda = {0};
     *validation = (struct spr_validation){.seed = options->seed,
                                           .machine = *machine,
                                           .layout = options->layout,
@@ -535,17 +546,7 @@ enum spr_status spr_cuda_validate(const char *device, enum spr_dtype dtype,
                       .dtype = dtype,
                       .random = options->seed,
                       .err = err};
-    enum spr_status status = check_options(&run);
-    status = status ? status : prepare(&run);
-    status = status ? status : spr_gpu_open(device, &run.gpu, err);
-    if (status == SPR_OK) {
-        status = spr_agenda_make(network, options, &agenda, validation, err);
-        run.left_capacity = validation->not_measured_count;
-        status = status ? status : measure_all(&run, &agenda);
-        spr_agenda_free(&agenda);
-        free_dense(&run);
-        spr_gpu_close(run.gpu);
-    }
+    enum spr_status status = measure_on(&run, device, network);
     if (status != SPR_OK) {
         spr_validation_free(validation);
     }

@@ -64,6 +64,15 @@ static float *carve(char **at, double floats)
     return begin;
 }
 
+/* What each call of a head's two products copies. */
+static enum spr_status pack_head(enum spr_isa isa, const int64_t scores[3],
+                                 const int64_t context[3], struct spr_encoder_head *head,
+                                 struct spr_error *err)
+{
+    SPR_TRY(spr_pack_template(isa, scores, &head->scores, err));
+    return spr_pack_template(isa, context, &head->context, err);
+}
+
 enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr_isa isa,
                                  int threads, struct spr_encoder *encoder,
                                  struct spr_error *err)
@@ -88,8 +97,7 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     }
     char *at = e->memory;
     for (int t = 0; t < threads && status == SPR_OK; t++) {
-        status = spr_pack_template(isa, scores, &e->head[t].scores, err);
-        status = status ? status : spr_pack_template(isa, context, &e->head[t].context, err);
+        status = pack_head(isa, scores, context, &e->head[t], err);
         e->head[t].matrix = carve(&at, scored);
     }
     if (status != SPR_OK) {

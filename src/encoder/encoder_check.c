@@ -222,24 +222,17 @@ static void check_norm(struct check *c, int64_t layer, int which)
 
 static enum spr_status check_layer(struct check *c, int64_t layer, struct spr_error *err)
 {
-    enum spr_status status = SPR_OK;
-    for (int p = SPR_QUERY; p <= SPR_VALUE && status == SPR_OK; p++) {
-        status = check_linear(c, layer, p, err);
+    for (int p = SPR_QUERY; p <= SPR_VALUE; p++) {
+        SPR_TRY(check_linear(c, layer, p, err));
     }
-    status = status ? status : check_attention(c, layer, err);
-    status = status ? status : check_linear(c, layer, SPR_ATTENTION_OUTPUT, err);
-    if (status == SPR_OK) {
-        check_norm(c, layer, 0);
-        status = check_linear(c, layer, SPR_INTERMEDIATE, err);
-    }
-    if (status == SPR_OK) {
-        check_gelu(c, layer);
-        status = check_linear(c, layer, SPR_OUTPUT, err);
-    }
-    if (status == SPR_OK) {
-        check_norm(c, layer, 1);
-    }
-    return status;
+    SPR_TRY(check_attention(c, layer, err));
+    SPR_TRY(check_linear(c, layer, SPR_ATTENTION_OUTPUT, err));
+    check_norm(c, layer, 0);
+    SPR_TRY(check_linear(c, layer, SPR_INTERMEDIATE, err));
+    check_gelu(c, layer);
+    SPR_TRY(check_linear(c, layer, SPR_OUTPUT, err));
+    check_norm(c, layer, 1);
+    return SPR_OK;
 }
 
 enum spr_status spr_encoder_check(struct spr_encoder *encoder,

@@ -140,21 +140,20 @@ static enum spr_status read_vectors(const struct spr_encoder_source *s, int64_t 
     const struct spr_encoder_vectors *v = &s->vectors[layer];
     const char *base = s->network->layers[s->product[layer][SPR_QUERY]].name;
     int length = (int)base_length(base);
-    enum spr_status status = SPR_OK;
     char name[NAME_BYTES];
-    for (int p = 0; p < SPR_PRODUCTS && status == SPR_OK; p++) {
+    for (int p = 0; p < SPR_PRODUCTS; p++) {
         int64_t m, k;
         spr_encoder_product(&s->shape, p, &m, &k);
         snprintf(name, sizeof name, "%.*s%s.bias", length, base, suffixes[p]);
-        status = read_vector(s, name, m, v->bias[p], err);
+        SPR_TRY(read_vector(s, name, m, v->bias[p], err));
     }
-    for (int i = 0; i < 2 && status == SPR_OK; i++) {
+    for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "%.*s%s.weight", length, base, norms[i]);
-        status = read_vector(s, name, s->shape.hidden, v->gamma[i], err);
+        SPR_TRY(read_vector(s, name, s->shape.hidden, v->gamma[i], err));
         snprintf(name, sizeof name, "%.*s%s.bias", length, base, norms[i]);
-        status = status ? status : read_vector(s, name, s->shape.hidden, v->beta[i], err);
+        SPR_TRY(read_vector(s, name, s->shape.hidden, v->beta[i], err));
     }
-    return status;
+    return SPR_OK;
 }
 
 static void draw_vectors(const struct spr_encoder_source *s, int64_t layer)
@@ -176,13 +175,34 @@ static void draw_vectors(const struct spr_encoder_source *s, int64_t layer)
     }
 }
 
+static enum spr_status read_source(struct spr_encoder_source *s, bool vectors,
+                                   struct spr_error *err)
+{
+    const struct spr_network *network = s->network;
+    int64_t layer = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        if (base_length(network->layers[i].name) != SIZE_MAX) {
+            SPR_TRY(read_layer(s, i, layer++, err));
+        }
+    }
+    SPR_TRY(read_shape(s, err));
+    for (int64_t l = 0; l < s->shape.layers && vectors; l++) {
+        SPR_TRY(spr_encoder_vectors_make(&s->shape, &s->vectors[l], err));
+        if (s->weights) {
+            SPR_TRY(read_vectors(s, l, err));
+        } else {
+            draw_vectors(s, l);
+        }
+    }
+    return SPR_OK;
+}
+
 enum spr_status spr_encoder_source_make(const struct spr_network *network,
                                         const struct spr_end_to_end_options *options,
                                         struct spr_encoder_source *source,
                                         struct spr_error *err)
 {
     struct spr_encoder_source *s = source;
-    int64_t layer = 0;
     *s = (struct spr_encoder_source){.network = network,
                                      .weights = options ? options->weights : NULL,
                                      .seed = options ? options->validate->seed : 1};
@@ -192,25 +212,8 @@ enum spr_status spr_encoder_source_make(const struct spr_network *network,
     }
     s->product = spr_calloc((size_t)s->shape.layers, sizeof *s->product);
     s->vectors = spr_calloc((size_t)s->shape.layers, sizeof *s->vectors);
-    if (!s->product || !s->vectors) {
-        spr_encoder_source_free(s);
-        return spr_no_memory(err);
-    }
-    enum spr_status status = SPR_OK;
-    for (size_t i = 0; i < network->layer_count && status == SPR_OK; i++) {
-        if (base_length(network->layers[i].name) != SIZE_MAX) {
-            status = read_layer(s, i, layer++, err);
-        }
-    }
-    status = status ? status : read_shape(s, err);
-    for (int64_t l = 0; l < s->shape.layers && status == SPR_OK && options; l++) {
-        status = spr_encoder_vectors_make(&s->shape, &s->vectors[l], err);
-        if (status == SPR_OK && s->weights) {
-            status = read_vectors(s, l, err);
-        } else if (status == SPR_OK) {
-            draw_vectors(s, l);
-        }
-    }
+    enum spr_status status =
+        s->product && s->vectors ? read_source(s, options != NULL, err) : spr_no_memory(err);
     if (status != SPR_OK) {
         spr_encoder_source_free(s);
     }

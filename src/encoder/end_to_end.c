@@ -101,29 +101,27 @@ static enum spr_status make_entry(struct spr_encoder_trial *r,
     const struct spr_encoder_shape *shape = &r->source.shape;
     entry->variant = variant;
     entry->cells = spr_calloc((size_t)shape->layers, sizeof *entry->cells);
-    enum spr_status status =
-        entry->cells ? spr_encoder_make(shape, o->isa, o->threads, &entry->encoder, err)
-                     : spr_no_memory(err);
+    if (!entry->cells) {
+        return spr_no_memory(err);
+    }
+    SPR_TRY(spr_encoder_make(shape, o->isa, o->threads, &entry->encoder, err));
     entry->encoder.vectors = r->source.vectors;
     entry->encoder.input = r->input;
     entry->encoder.clock_s = r->clock_s;
-    status = status ? status : prune(r, variant, err);
-    for (int64_t l = 0; l < shape->layers && status == SPR_OK; l++) {
-        for (int p = 0; p < SPR_PRODUCTS && status == SPR_OK; p++) {
-            status = pack_product(r, entry, l, p, err);
+    SPR_TRY(prune(r, variant, err));
+    for (int64_t l = 0; l < shape->layers; l++) {
+        for (int p = 0; p < SPR_PRODUCTS; p++) {
+            SPR_TRY(pack_product(r, entry, l, p, err));
         }
-        if (status == SPR_OK && o->stop && o->stop()) {
-            status = spr_fail(err, SPR_EINTERRUPTED, "interrupted");
+        if (o->stop && o->stop()) {
+            return spr_fail(err, SPR_EINTERRUPTED, "interrupted");
         }
     }
-    status =
-        status ? status : spr_encoder_check(&entry->encoder, &r->source, variant, worst, err);
-    if (status == SPR_OK) {
-        spr_encoder_run(&entry->encoder);
-        entry->bits =
-            spr_bits(entry->encoder.x, (size_t)(shape->hidden * spr_encoder_columns(shape)));
-    }
-    return status;
+    SPR_TRY(spr_encoder_check(&entry->encoder, &r->source, variant, worst, err));
+    spr_encoder_run(&entry->encoder);
+    entry->bits =
+        spr_bits(entry->encoder.x, (size_t)(shape->hidden * spr_encoder_columns(shape)));
+    return SPR_OK;
 }
 
 static enum spr_status make_input(struct spr_encoder_trial *r, struct spr_error *err)
@@ -189,7 +187,7 @@ static double threads_apart(const struct spr_encoder_trial *r)
     return told ? kernels->transfer_s : (double)NAN;
 }
 
-static enum spr_status time_entries(struct spr_encoder_trial *r,
+static enum spr_status take_samples(struct spr_encoder_trial *r,
                                     struct spr_end_to_end_case *cases, struct spr_error *err)
 {
     const struct spr_validate_options *o = r->options->validate;
@@ -204,37 +202,45 @@ static enum spr_status time_entries(struct spr_encoder_trial *r,
     struct spr_subject *subjects = spr_calloc(r->count + 1, sizeof *subjects);
     struct spr_measurement hops = {0};
     int threads = o->threads;
-    enum spr_status status = subjects ? SPR_OK : spr_no_memory(err);
-    for (size_t i = 0; i < r->count && subjects; i++) {
+    if (!subjects) {
+        return spr_no_memory(err);
+    }
+    for (size_t i = 0; i < r->count; i++) {
         subjects[i] = (struct spr_subject){
             .run = run_entry, .context = &r->entry[i], .result = &cases[i].measured};
     }
     /* Between the encoders, how far apart the threads are: a host may move them meanwhile. */
     const bool team = threads_apart(r) > 0;
-    if (team && subjects) {
+    if (team) {
         subjects[r->count] = (struct spr_subject){.run = spr_line_transfer_round,
                                                   .context = &threads,
                                                   .result = &hops,
                                                   .beside = true};
     }
-    status =
-        status ? status
-               : spr_bench_run(&bench, subjects, r->count + team, &r->validation->arena, err);
+    enum spr_status status =
+        spr_bench_run(&bench, subjects, r->count + team, &r->validation->arena, err);
     if (team && status == SPR_OK) {
         r->validation->transfer_s = hops.median_s / SPR_LINE_HOPS;
     }
     spr_free(subjects);
-    for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
+    return status;
+}
+
+static enum spr_status time_entries(struct spr_encoder_trial *r,
+                                    struct spr_end_to_end_case *cases, struct spr_error *err)
+{
+    SPR_TRY(take_samples(r, cases, err));
+    for (size_t i = 0; i < r->count; i++) {
         const struct spr_encoder *e = &r->entry[i].encoder;
         if (spr_bits(e->x, (size_t)(e->shape.hidden * spr_encoder_columns(&e->shape))) !=
             r->entry[i].bits) {
-            status = spr_fail(err, SPR_EWRONG,
-                              "wrong result: the output of %s changed while it was timed",
-                              cases[i].variant);
+            return spr_fail(err, SPR_EWRONG,
+                            "wrong result: the output of %s changed while it was timed",
+                            cases[i].variant);
         }
         measure_parts(r, &r->entry[i], &cases[i]);
     }
-    return status;
+    return SPR_OK;
 }
 
 /* Of a part's linear layers, those a variant prunes, by their multiply-adds. */
@@ -290,34 +296,31 @@ static enum spr_status run_all(struct spr_encoder_trial *r, struct spr_error *er
 {
     struct spr_validation *v = r->validation;
     struct spr_end_to_end_case *cases = spr_arena_alloc(&v->arena, r->count * sizeof *cases);
-    enum spr_status status = make_input(r, err);
+    SPR_TRY(make_input(r, err));
     r->entry = spr_calloc(r->count, sizeof *r->entry);
-    if (status == SPR_OK && (!cases || !r->entry)) {
-        status = spr_no_memory(err);
+    if (!cases || !r->entry) {
+        return spr_no_memory(err);
     }
-    for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
+    for (size_t i = 0; i < r->count; i++) {
         const struct spr_variant *variant = i ? &r->network->variants[i - 1] : NULL;
         const char *name = variant ? variant->name : "dense";
         cases[i] = (struct spr_end_to_end_case){
             .variant = spr_arena_text(&v->arena, name, strlen(name)),
             .pattern = variant ? variant->pattern : spr_pattern_dense(),
             .sparsity = variant ? variant->sparsity : 0};
-        status = cases[i].variant
-                     ? make_entry(r, variant, &r->entry[i], &cases[i].max_error_ratio, err)
-                     : spr_no_memory(err);
-        if (status == SPR_OK) {
-            cases[i].weight_bytes = r->entry[i].weight_bytes;
-            spr_encoder_predict(r, &r->entry[i], &cases[i]);
+        if (!cases[i].variant) {
+            return spr_no_memory(err);
         }
+        SPR_TRY(make_entry(r, variant, &r->entry[i], &cases[i].max_error_ratio, err));
+        cases[i].weight_bytes = r->entry[i].weight_bytes;
+        spr_encoder_predict(r, &r->entry[i], &cases[i]);
     }
-    status = status ? status : time_entries(r, cases, err);
-    if (status == SPR_OK) {
-        judge(r, cases);
-        v->end_to_end = cases;
-        v->end_to_end_count = r->count;
-        v->tokens = r->source.shape.tokens;
-    }
-    return status;
+    SPR_TRY(time_entries(r, cases, err));
+    judge(r, cases);
+    v->end_to_end = cases;
+    v->end_to_end_count = r->count;
+    v->tokens = r->source.shape.tokens;
+    return SPR_OK;
 }
 
 /* NAN under a clock of the caller's, by which no loop can be timed. */

@@ -335,6 +335,41 @@ static enum spr_status check_options(const struct spr_prune_options *options,
     return SPR_OK;
 }
 
+/* Of all layers together. */
+static enum spr_status find_global_cut(struct pruning *p, struct spr_error *err)
+{
+    const struct spr_prune_options *options = p->options;
+    double cells = 0;
+    for (size_t i = 0; i < p->weights->weight_count; i++) {
+        struct spr_shape shape = shape_of(&p->weights->weight[i]);
+        cells +=
+            takes_part(p, i) ? options->pattern.kind->cells(&options->pattern, &shape) : 0;
+    }
+    return find_cut(p, 0, p->weights->weight_count,
+                    floor((1 - options->sparsity) * cells + 0.5), err);
+}
+
+static enum spr_status prune_all(struct pruning *p, struct spr_error *err)
+{
+    const struct spr_inspect_progress *progress = p->progress;
+    const size_t count = p->weights->weight_count;
+    SPR_TRY(check_options(p->options, err));
+    SPR_TRY(prepare(p, err));
+    if (p->options->global) {
+        SPR_TRY(find_global_cut(p, err));
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (takes_part(p, i)) {
+            if (progress && progress->tell) {
+                progress->tell(progress->context, (double)i / (double)count,
+                               p->weights->weight[i].layer);
+            }
+            SPR_TRY(prune_weight(p, i, err));
+        }
+    }
+    return SPR_OK;
+}
+
 enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_options *options,
                           const struct spr_inspect_progress *progress,
                           double *energy, /* NOLINT(readability-non-const-parameter): p's */
@@ -345,28 +380,7 @@ enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_op
                         .progress = progress,
                         .energy = energy,
                         .reason = reason};
-    enum spr_status status = check_options(options, err);
-    status = status ? status : prepare(&p, err);
-    if (status == SPR_OK && options->global) {
-        double cells = 0;
-        for (size_t i = 0; i < weights->weight_count; i++) {
-            struct spr_shape shape = shape_of(&weights->weight[i]);
-            cells += takes_part(&p, i)
-                         ? options->pattern.kind->cells(&options->pattern, &shape)
-                         : 0;
-        }
-        status = find_cut(&p, 0, weights->weight_count,
-                          floor((1 - options->sparsity) * cells + 0.5), err);
-    }
-    for (size_t i = 0; i < weights->weight_count && status == SPR_OK; i++) {
-        if (takes_part(&p, i)) {
-            if (progress && progress->tell) {
-                progress->tell(progress->context, (double)i / (double)weights->weight_count,
-                               weights->weight[i].layer);
-            }
-            status = prune_weight(&p, i, err);
-        }
-    }
+    enum spr_status status = prune_all(&p, err);
     spr_free(p.values);
     spr_free(p.norms);
     spr_free(p.sums);

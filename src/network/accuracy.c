@@ -139,14 +139,12 @@ static enum spr_status read_numbers(struct spr_csv *csv, struct spr_accuracy_poi
     const char *expected = "a finite number";
     point->accuracy = (double)NAN;
     point->dense_accuracy = (double)NAN;
-    enum spr_status status =
-        spr_csv_number(csv, ACCURACY, -1e300, 1e300, expected, &point->accuracy);
-    if (status == SPR_OK && isnan(point->accuracy)) {
-        status = spr_csv_bad(csv, ACCURACY, expected);
+    SPR_TRY(spr_csv_number(csv, ACCURACY, -1e300, 1e300, expected, &point->accuracy));
+    if (isnan(point->accuracy)) {
+        return spr_csv_bad(csv, ACCURACY, expected);
     }
-    return status ? status
-                  : spr_csv_number(csv, DENSE_ACCURACY, -1e300, 1e300, expected,
-                                   &point->dense_accuracy);
+    return spr_csv_number(csv, DENSE_ACCURACY, -1e300, 1e300, expected,
+                          &point->dense_accuracy);
 }
 
 static bool same_series(const struct spr_accuracy_point *a, const struct spr_accuracy_point *b)
@@ -175,21 +173,23 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
         return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column 'pattern': %s", csv->path,
                              csv->line, why.text);
     }
-    enum spr_status status = read_sparsity(csv, &point);
-    status = status ? status : read_numbers(csv, &point);
-    status = status ? status : read_metric(r, csv);
-    status = status ? status : read_better(r, csv);
-    status = status ? status : read_allocation(csv, &point.layerwise);
-    status = status ? status : read_text(r, csv, METHOD, &point.method);
-    status = status ? status : read_text(r, csv, SOURCE, &point.source);
+    SPR_TRY(read_sparsity(csv, &point));
+    SPR_TRY(read_numbers(csv, &point));
+    SPR_TRY(read_metric(r, csv));
+    SPR_TRY(read_better(r, csv));
+    SPR_TRY(read_allocation(csv, &point.layerwise));
+    SPR_TRY(read_text(r, csv, METHOD, &point.method));
+    SPR_TRY(read_text(r, csv, SOURCE, &point.source));
     const char *variant = "";
-    status = status ? status : spr_csv_name(csv, VARIANT, &variant);
-    if (status == SPR_OK && *variant) {
+    SPR_TRY(spr_csv_name(csv, VARIANT, &variant));
+    if (*variant) {
         point.variant = spr_arena_text(&accuracy->arena, variant, strlen(variant));
-        status = point.variant ? SPR_OK : out_of_memory(r->err);
+        if (!point.variant) {
+            return out_of_memory(r->err);
+        }
     }
     point.series = accuracy->point_count;
-    for (size_t i = 0; status == SPR_OK && i < accuracy->point_count; i++) {
+    for (size_t i = 0; i < accuracy->point_count; i++) {
         if (point.series == accuracy->point_count &&
             same_series(&accuracy->points[i], &point)) {
             point.series = accuracy->points[i].series;
@@ -200,9 +200,6 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
                      accuracy->points[i].line);
             return spr_csv_bad(csv, ACCURACY, expected);
         }
-    }
-    if (status != SPR_OK) {
-        return status;
     }
     if (accuracy->point_count == POINTS_MAX) {
         return spr_csv_bad(csv, PATTERN, "at most 10000 points in a table");

@@ -107,15 +107,14 @@ static enum spr_status ask_series(const struct question *q, size_t lead,
 /* One answer per method that knows the point. */
 static enum spr_status ask(const struct question *q, struct answer *answers, size_t *count)
 {
-    enum spr_status status = SPR_OK;
     *count = 0;
-    for (size_t i = 0; i < q->accuracy->point_count && status == SPR_OK; i++) {
+    for (size_t i = 0; i < q->accuracy->point_count; i++) {
         if (q->accuracy->points[i].series == i &&
             spr_pattern_equal(&q->accuracy->points[i].pattern, q->pattern)) {
-            status = ask_series(q, i, answers, count);
+            SPR_TRY(ask_series(q, i, answers, count));
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 /* false when out of memory. */
@@ -248,18 +247,20 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                                 false,
                                 true,
                                 err};
-    enum spr_status status = variant->pattern.kind ? ask(&question, answers, &count) : SPR_OK;
-    if (status == SPR_OK && count > 1) {
+    if (variant->pattern.kind) {
+        SPR_TRY(ask(&question, answers, &count));
+    }
+    if (count > 1) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: variant '%.80s' matches %zu methods ('%.40s', '%.40s'): expected "
                         "a column 'variant' that says which",
                         accuracy->path, variant->name, count, answers[0].method,
                         answers[1].method);
     }
-    if (status == SPR_OK && count == 1 && !apply(network, variant, &answers[0], false)) {
+    if (count == 1 && !apply(network, variant, &answers[0], false)) {
         return out_of_memory(err);
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assume_uniform,
@@ -302,15 +303,12 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
 enum spr_status spr_accuracy_join(const struct spr_accuracy *accuracy, bool assume_uniform,
                                   struct spr_network *network, struct spr_error *err)
 {
-    enum spr_status status = set_metric(accuracy, network, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(set_metric(accuracy, network, err));
     if (network->variant_count > 0 && network->variants[0].grid) {
         return join_grid(accuracy, assume_uniform, network, err);
     }
-    for (size_t i = 0; i < network->variant_count && status == SPR_OK; i++) {
-        status = join_table_variant(accuracy, network, &network->variants[i], err);
+    for (size_t i = 0; i < network->variant_count; i++) {
+        SPR_TRY(join_table_variant(accuracy, network, &network->variants[i], err));
     }
-    return status;
+    return SPR_OK;
 }

@@ -133,11 +133,8 @@ static enum spr_status read_choice(struct reading *r, struct spr_csv *csv, size_
     struct row_choice row = {.variant = variant_index};
     struct spr_choice *choice = &row.choice;
     choice->layer = layer_index;
-    enum spr_status status = read_pattern(r, csv, &choice->pattern);
-    status = status ? status : spr_choice_read_row(csv, layer, choice);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(read_pattern(r, csv, &choice->pattern));
+    SPR_TRY(spr_choice_read_row(csv, layer, choice));
     size_t index = r->network->choice_count;
     if (!spr_grow(&r->choices, &r->choice_capacity, index + 1, sizeof row)) {
         return out_of_memory(r->err);
@@ -187,13 +184,12 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     bool describes =
         *spr_csv_cell(csv, PATTERN) || *spr_csv_cell(csv, SPARSITY) || *spr_csv_cell(csv, NNZ);
     size_t layer = 0, variant = 0;
-    enum spr_status status = named ? spr_csv_name(csv, VARIANT, &variant_name) : SPR_OK;
-    status = status ? status : find_layer(r, csv, &layer);
-    if (status == SPR_OK && (!named || *variant_name == '\0')) {
-        status = base_row(r, csv, layer);
+    if (named) {
+        SPR_TRY(spr_csv_name(csv, VARIANT, &variant_name));
     }
-    if (status != SPR_OK) {
-        return status;
+    SPR_TRY(find_layer(r, csv, &layer));
+    if (!named || *variant_name == '\0') {
+        SPR_TRY(base_row(r, csv, layer));
     }
     if (named && *variant_name == '\0') {
         return describes ? spr_csv_bad(csv, VARIANT, "a variant name beside a pattern")
@@ -203,12 +199,12 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
         csv->position[NNZ] < 0) {
         return read_accuracy(csv, &network->dense_accuracy);
     }
-    status = find_variant(r, variant_name, &variant);
-    status = status ? status : read_accuracy(csv, &network->variants[variant].accuracy);
-    if (status == SPR_OK && (named || describes)) {
-        status = read_choice(r, csv, layer, variant);
+    SPR_TRY(find_variant(r, variant_name, &variant));
+    SPR_TRY(read_accuracy(csv, &network->variants[variant].accuracy));
+    if (named || describes) {
+        SPR_TRY(read_choice(r, csv, layer, variant));
     }
-    return status;
+    return SPR_OK;
 }
 
 static int by_variant_and_layer(const void *left, const void *right)

@@ -85,12 +85,9 @@ static enum spr_status read_other(struct spr_csv *csv, struct spr_layer *layer)
             return spr_csv_bad(csv, c, "nothing: op=other is given by flops and bytes");
         }
     }
-    enum spr_status status = spr_csv_number(csv, FLOPS, 0, 1e300, positive, &flops);
-    status = status ? status : spr_csv_number(csv, BYTES, 0, 1e300, positive, &bytes);
-    status = status ? status : spr_csv_number(csv, X_ELEMENTS, 0, 1e300, positive, &elements);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_csv_number(csv, FLOPS, 0, 1e300, positive, &flops));
+    SPR_TRY(spr_csv_number(csv, BYTES, 0, 1e300, positive, &bytes));
+    SPR_TRY(spr_csv_number(csv, X_ELEMENTS, 0, 1e300, positive, &elements));
     if (isnan(bytes) && isnan(elements)) {
         return spr_csv_bad(csv, BYTES,
                            "bytes, or x_elements (read and written), for op=other");
@@ -106,15 +103,12 @@ static enum spr_status read_other(struct spr_csv *csv, struct spr_layer *layer)
 
 static enum spr_status read_gemm(struct spr_csv *csv, struct spr_layer *layer)
 {
-    enum spr_status status = read_dimension(csv, M, &layer->m);
-    status = status ? status : read_dimension(csv, K, &layer->k);
-    status = status ? status : read_dimension(csv, N, &layer->n);
-    status = status ? status : check_product(csv, M, layer->m, layer->k);
-    status = status ? status : check_product(csv, K, layer->k, layer->n);
-    status = status ? status : check_product(csv, N, layer->m, layer->n);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(read_dimension(csv, M, &layer->m));
+    SPR_TRY(read_dimension(csv, K, &layer->k));
+    SPR_TRY(read_dimension(csv, N, &layer->n));
+    SPR_TRY(check_product(csv, M, layer->m, layer->k));
+    SPR_TRY(check_product(csv, K, layer->k, layer->n));
+    SPR_TRY(check_product(csv, N, layer->m, layer->n));
     double k = (double)layer->k, n = (double)layer->n;
     layer->x_elements = layer->op == SPR_OP_CONV        ? (double)layer->groups * k * n
                         : layer->op == SPR_OP_DEPTHWISE ? (double)layer->m * n
@@ -126,17 +120,11 @@ static enum spr_status read_gemm(struct spr_csv *csv, struct spr_layer *layer)
 enum spr_status spr_layer_read_row(struct spr_csv *csv, struct spr_layer *layer)
 {
     *layer = (struct spr_layer){.count = 1, .groups = 1};
-    enum spr_status status = read_op(csv, &layer->op);
-    status =
-        status ? status : spr_csv_integer(csv, COUNT, 1, SPR_DIMENSION_MAX, &layer->count);
-    status =
-        status ? status : spr_csv_integer(csv, GROUPS, 1, SPR_DIMENSION_MAX, &layer->groups);
-    status = status ? status : read_prunable(csv, layer);
-    status = status ? status
-                    : spr_csv_fraction(csv, ACTIVATION_SPARSITY, &layer->activation_sparsity);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(read_op(csv, &layer->op));
+    SPR_TRY(spr_csv_integer(csv, COUNT, 1, SPR_DIMENSION_MAX, &layer->count));
+    SPR_TRY(spr_csv_integer(csv, GROUPS, 1, SPR_DIMENSION_MAX, &layer->groups));
+    SPR_TRY(read_prunable(csv, layer));
+    SPR_TRY(spr_csv_fraction(csv, ACTIVATION_SPARSITY, &layer->activation_sparsity));
     return layer->op == SPR_OP_OTHER ? read_other(csv, layer) : read_gemm(csv, layer);
 }
 
@@ -144,63 +132,62 @@ static enum spr_status same_integer(struct spr_csv *csv, size_t column, int64_t 
                                     int64_t low)
 {
     int64_t value = known;
-    enum spr_status status = spr_csv_integer(csv, column, low, SPR_DIMENSION_MAX, &value);
-    if (status == SPR_OK && value != known) {
+    SPR_TRY(spr_csv_integer(csv, column, low, SPR_DIMENSION_MAX, &value));
+    if (value != known) {
         char expected[96];
         snprintf(expected, sizeof expected, "%lld, as in the first row of this layer",
                  (long long)known);
-        status = spr_csv_bad(csv, column, expected);
+        return spr_csv_bad(csv, column, expected);
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status same_number(struct spr_csv *csv, size_t column, double known)
 {
     double value = known;
-    enum spr_status status =
-        spr_csv_number(csv, column, 0, 1e300, "a number of 0 or more", &value);
-    if (status == SPR_OK && value != known && !(isnan(value) && isnan(known))) {
+    SPR_TRY(spr_csv_number(csv, column, 0, 1e300, "a number of 0 or more", &value));
+    if (value != known && !(isnan(value) && isnan(known))) {
         char expected[96];
         snprintf(expected, sizeof expected, "%.17g, as in the first row of this layer", known);
-        status = spr_csv_bad(csv, column, expected);
+        return spr_csv_bad(csv, column, expected);
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status same_prunable(struct spr_csv *csv, const struct spr_layer *known)
 {
     struct spr_layer here = {.op = known->op};
     bool given = *spr_csv_cell(csv, PRUNABLE) != '\0';
-    enum spr_status status = read_prunable(csv, &here);
-    if (status == SPR_OK && given && here.prunable != known->prunable) {
-        status = spr_csv_bad(csv, PRUNABLE,
-                             known->prunable ? "1, as in the first row of this layer"
-                                             : "0, as in the first row of this layer");
+    SPR_TRY(read_prunable(csv, &here));
+    if (given && here.prunable != known->prunable) {
+        return spr_csv_bad(csv, PRUNABLE,
+                           known->prunable ? "1, as in the first row of this layer"
+                                           : "0, as in the first row of this layer");
     }
-    return status;
+    return SPR_OK;
 }
 
 enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer *known)
 {
     enum spr_op op = known->op;
-    enum spr_status status = read_op(csv, &op);
-    if (status == SPR_OK && op != known->op) {
+    SPR_TRY(read_op(csv, &op));
+    if (op != known->op) {
         char expected[64];
         snprintf(expected, sizeof expected, "%s, as in the first row of this layer",
                  op_names[known->op]);
-        status = spr_csv_bad(csv, OP, expected);
+        return spr_csv_bad(csv, OP, expected);
     }
     if (known->op != SPR_OP_OTHER) {
-        status = status ? status : same_integer(csv, M, known->m, 1);
-        status = status ? status : same_integer(csv, K, known->k, 1);
-        status = status ? status : same_integer(csv, N, known->n, 1);
+        SPR_TRY(same_integer(csv, M, known->m, 1));
+        SPR_TRY(same_integer(csv, K, known->k, 1));
+        SPR_TRY(same_integer(csv, N, known->n, 1));
     }
-    status = status ? status : same_integer(csv, COUNT, known->count, 1);
-    status = status ? status : same_integer(csv, GROUPS, known->groups, 1);
-    status = status ? status : same_number(csv, X_ELEMENTS, known->x_elements);
+    SPR_TRY(same_integer(csv, COUNT, known->count, 1));
+    SPR_TRY(same_integer(csv, GROUPS, known->groups, 1));
+    SPR_TRY(same_number(csv, X_ELEMENTS, known->x_elements));
     if (known->op == SPR_OP_OTHER) {
-        status = status ? status : same_number(csv, FLOPS, known->other_flops);
-        status = status ? status : same_number(csv, BYTES, known->other_bytes);
+        SPR_TRY(same_number(csv, FLOPS, known->other_flops));
+        SPR_TRY(same_number(csv, BYTES, known->other_bytes));
     }
-    return status ? status : same_prunable(csv, known);
+    return same_prunable(csv, known);
 }

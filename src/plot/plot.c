@@ -240,20 +240,21 @@ enum spr_status spr_plot(const struct spr_analysis *analysis,
     if (request->dumb && !request->out) {
         return spr_fail(err, SPR_EINPUT, "no stream to draw into");
     }
-    enum spr_status status = spr_gnuplot_ask(&job.gnuplot, err);
-    for (int kind = 0; kind < SPR_PLOT_ALL && status == SPR_OK; kind++) {
+    SPR_TRY(spr_gnuplot_ask(&job.gnuplot, err));
+    for (int kind = 0; kind < SPR_PLOT_ALL; kind++) {
         struct spr_names_of_plot names;
         bool absent = all && kind == SPR_PLOT_ERROR && !has_errors(request);
         if ((!all && kind != (int)request->kind) || absent) {
             continue;
         }
-        status = spr_plot_names((enum spr_plot_kind)kind, request->output, all, &names, err);
-        status = status ? status : plot_kind(&job, (enum spr_plot_kind)kind, &names);
+        SPR_TRY(spr_plot_names((enum spr_plot_kind)kind, request->output, all, &names, err));
+        SPR_TRY(plot_kind(&job, (enum spr_plot_kind)kind, &names));
     }
     /* Scripts and points are there: an error only when a picture was asked for. */
-    if (status == SPR_OK && written->note[0] && (request->output || request->dumb)) {
-        status = spr_fail(err, SPR_EENVIRONMENT, "%s", written->note);
+    if (written->note[0] && (request->output || request->dumb)) {
+        (void)spr_fail(err, SPR_EENVIRONMENT, "%s", written->note);
         written->note[0] = '\0';
+        return SPR_EENVIRONMENT;
     }
-    return status;
+    return SPR_OK;
 }

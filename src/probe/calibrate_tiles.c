@@ -379,28 +379,22 @@ static enum spr_status time_call(const struct spr_calibration *c, int threads, d
                                  struct spr_error *err)
 {
     const int repeats = 5, calls = 200;
-    struct spr_matrix w = {0};
     struct spr_packed packed = {0};
     struct spr_pattern csr;
     float x[2] = {1, 1}, y[2]; /* two tokens: the plain path */
-    enum spr_status status = spr_pattern_parse("csr", &csr, err);
-    status = status ? status : spr_matrix_random(&csr, 1, 1, 1, 1, &w, err);
+    SPR_TRY(spr_pattern_parse("csr", &csr, err));
     struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
-    status = status ? status : spr_pack(&plan, &w, &packed, err);
+    SPR_TRY(spr_pack_random(&plan, 1, 1, &packed, err));
     *call_s = HUGE_VAL;
-    for (int r = 0; status == SPR_OK && r < repeats; r++) {
+    for (int r = 0; r < repeats; r++) {
         double start = c->clock_s();
         for (int i = 0; i < calls; i++) {
             spr_kernel_run(&packed, x, y);
         }
         *call_s = fmin(*call_s, (c->clock_s() - start) / calls);
     }
-    if (status == SPR_OK && !spr_least_time(c, call_s)) {
-        status = spr_no_memory(err);
-    }
     spr_packed_free(&packed);
-    spr_matrix_free(&w);
-    return status;
+    return spr_least_time(c, call_s) ? SPR_OK : spr_no_memory(err);
 }
 
 /* A plain call; one that wakes and joins a team, and how far apart its threads are. */

@@ -49,7 +49,6 @@ struct trial {
 struct synthetic {
     struct spr_packed packed;
     float *x, *y;
-    double steps, groups; /* as drawn */
 };
 
 /* Rows that a group of the tile holds. */
@@ -62,45 +61,36 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
                             uint64_t seed, struct synthetic *out, struct spr_error *err)
 {
     struct spr_pattern pattern = spr_pattern_dense();
-    struct spr_matrix matrix = {0};
     char text[48];
     const int64_t rows = group_rows(t, spr_isa_lanes(c->isa));
     const int64_t columns = t->dense ? (int64_t)t->steps : t->columns;
     const int64_t m = rows * (int64_t)t->groups, chunk = t->chunk > 0 ? t->chunk : 1;
     double kept = t->steps * t->groups;
-    enum spr_status status = SPR_OK;
     if (!t->dense) {
         snprintf(text, sizeof text, "%lldx%lld", (long long)rows, (long long)chunk);
-        status = spr_pattern_parse(t->chunk == 0 ? "csr" : text, &pattern, err);
+        SPR_TRY(spr_pattern_parse(t->chunk == 0 ? "csr" : text, &pattern, err));
     } else {
         kept *= (double)rows;
     }
-    status =
-        status ? status : spr_matrix_random(&pattern, m, columns, kept, seed, &matrix, err);
     /* One token alone is another path; here it is the rest of several. */
     struct spr_plan plan =
         spr_plan_choose_nk(&pattern, c->isa, m, columns, t->tokens + 1, kept, 1);
     plan.tokens = t->tokens;
     const int64_t n = plan.n = t->tokens * t->batches;
     plan.panel = columns;
-    status = status ? status : spr_pack(&plan, &matrix, &out->packed, err);
-    spr_matrix_free(&matrix);
+    SPR_TRY(spr_pack_random(&plan, kept, seed, &out->packed, err));
     out->x = spr_calloc((size_t)(columns * n), sizeof *out->x);
     const int64_t apart = t->crowded ? (m + CROWDED - 1) / CROWDED * CROWDED
                                      : ((m + LINE - 1) / LINE | 1) * LINE;
-    if (status == SPR_OK) {
-        ((struct spr_strips *)out->packed.block)->row = apart;
-    }
+    ((struct spr_strips *)out->packed.block)->row = apart;
     out->y = spr_calloc((size_t)(apart * n), sizeof *out->y);
-    out->steps = t->steps * t->groups;
-    out->groups = t->groups;
     if (!out->x || !out->y) {
-        return status ? status : spr_no_memory(err);
+        return spr_no_memory(err);
     }
-    for (int64_t i = 0; status == SPR_OK && i < columns * n; i++) {
+    for (int64_t i = 0; i < columns * n; i++) {
         out->x[i] = 0.5F;
     }
-    return status;
+    return SPR_OK;
 }
 
 /* Every thread its own, all at once: packing takes longer than timing. */

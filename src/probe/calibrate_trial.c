@@ -387,6 +387,19 @@ double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
     return seconds;
 }
 
+enum spr_status spr_pack_random(const struct spr_plan *plan, double kept, uint64_t seed,
+                                struct spr_packed *packed, struct spr_error *err)
+{
+    struct spr_matrix matrix = {0};
+    enum spr_status status =
+        spr_matrix_random(&plan->pattern, plan->m, plan->k, kept, seed, &matrix, err);
+    if (status == SPR_OK) {
+        status = spr_pack(plan, &matrix, packed, err);
+    }
+    spr_matrix_free(&matrix);
+    return status;
+}
+
 bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration)
 {
     struct spr_cpu_cache caches[SPR_CPU_CACHES];

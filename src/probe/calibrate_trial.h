@@ -24,6 +24,10 @@ struct spr_trial {
  * memory. */
 bool spr_least_time(const struct spr_calibration *calibration, double *seconds);
 
+/* A random matrix of a plan's pattern and shape, `kept` cells of it, packed. */
+enum spr_status spr_pack_random(const struct spr_plan *plan, double kept, uint64_t seed,
+                                struct spr_packed *packed, struct spr_error *err);
+
 struct spr_trial_bench;
 struct spr_team {
     struct spr_trial_bench *bench; /* one a thread */

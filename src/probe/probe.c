@@ -359,6 +359,21 @@ static void write_head(struct session *s)
     s->probe->drift = no_number();
 }
 
+static enum spr_status measure_all(struct session *s)
+{
+    SPR_TRY(make_room(s));
+    s->pace.left = s->measures;
+    s->pace.end_s = s->pace.clock_s() + (s->options->quick ? QUICK_S : FULL_S);
+    for (int t = 0; t < s->team_count; t++) {
+        SPR_TRY(measure_team(s, t));
+    }
+    SPR_TRY(measure_drift(s));
+    if (s->options->rates_only) {
+        return SPR_OK;
+    }
+    return spr_probe_kernels(s->options, s->isas, s->isa_count, s->probe, s->err);
+}
+
 enum spr_status spr_probe_run(const struct spr_probe_options *options, struct spr_probe *probe,
                               struct spr_error *err)
 {
@@ -370,16 +385,7 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
     list_isas(&s);
     list_teams(&s);
     read_caches(&s);
-    enum spr_status status = make_room(&s);
-    s.pace.left = s.measures;
-    s.pace.end_s = s.pace.clock_s() + (options->quick ? QUICK_S : FULL_S);
-    for (int t = 0; t < s.team_count && status == SPR_OK; t++) {
-        status = measure_team(&s, t);
-    }
-    status = status ? status : measure_drift(&s);
-    if (status == SPR_OK && !options->rates_only) {
-        status = spr_probe_kernels(options, s.isas, s.isa_count, probe, err);
-    }
+    enum spr_status status = measure_all(&s);
     if (status != SPR_OK) {
         spr_probe_free(probe);
     }

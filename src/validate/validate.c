@@ -50,15 +50,11 @@ static enum spr_status prepare(struct spr_validate_run *run, struct spr_notes *n
                                struct spr_error *err)
 {
     const struct spr_validate_options *options = run->options;
-    enum spr_status status =
-        spr_model_prepare(&run->model, run->machine, SPR_F32, SPR_NOMINAL, SPR_NOMINAL, err);
-    status = status ? status
-                    : spr_model_prepare(&run->model_high, run->machine, SPR_F32, SPR_HIGH,
-                                        SPR_HIGH, err);
-    status = status ? status : make_flood(run, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(
+        spr_model_prepare(&run->model, run->machine, SPR_F32, SPR_NOMINAL, SPR_NOMINAL, err));
+    SPR_TRY(
+        spr_model_prepare(&run->model_high, run->machine, SPR_F32, SPR_HIGH, SPR_HIGH, err));
+    SPR_TRY(make_flood(run, err));
     spr_host_note_state(notes);
     spr_model_set_residency(&run->model, options->residency, options->threads);
     spr_model_set_residency(&run->model_high, options->residency, options->threads);
@@ -257,12 +253,23 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
     return status;
 }
 
+static enum spr_status run_all(struct spr_validate_run *run, const struct spr_network *network,
+                               struct spr_agenda *agenda, struct spr_notes *notes,
+                               struct spr_error *err)
+{
+    SPR_TRY(check_options(run->options, err));
+    SPR_TRY(spr_agenda_make(network, run->options, agenda, run->validation, err));
+    SPR_TRY(prepare(run, notes, err));
+    SPR_TRY(spr_validate_pass(run, network, err));
+    return run_agenda(run, agenda, notes, err);
+}
+
 enum spr_status spr_validate(const struct spr_network *network, struct spr_machine *machine,
                              const struct spr_validate_options *options,
                              struct spr_validation *validation, struct spr_notes *notes,
                              struct spr_error *err)
 {
-    struct spr_agenda agenda;
+    struct spr_agenda agenda = {0};
     *validation = (struct spr_validation){.seed = options->seed,
                                           .machine = *machine,
                                           .layout = options->layout,
@@ -275,14 +282,8 @@ enum spr_status spr_validate(const struct spr_network *network, struct spr_machi
         .validation = validation,
         .clock_s = options->clock_s ? options->clock_s : spr_cpu_clock_s,
         .kernel_run = options->kernel_run ? options->kernel_run : spr_kernel_run};
-    enum spr_status status = check_options(options, err);
-    if (status == SPR_OK) {
-        status = spr_agenda_make(network, options, &agenda, validation, err);
-        status = status ? status : prepare(&run, notes, err);
-        status = status ? status : spr_validate_pass(&run, network, err);
-        status = status ? status : run_agenda(&run, &agenda, notes, err);
-        spr_agenda_free(&agenda);
-    }
+    enum spr_status status = run_all(&run, network, &agenda, notes, err);
+    spr_agenda_free(&agenda);
     spr_dense_inputs_free(run.dense);
     spr_free(run.flood);
     spr_free(run.variant_bytes);

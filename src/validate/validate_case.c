@@ -102,13 +102,13 @@ static enum spr_status pack(const struct spr_validate_run *run,
         sparse && sparse->plan ? *sparse->plan : spr_plan_for(run->machine, &of);
     struct spr_packed *packed = sparse ? &sparse->packed : &run->dense->packed;
     size_t promised = spr_packed_bytes(&plan, matrix);
-    enum spr_status status = spr_pack(&plan, matrix, packed, err);
-    if (status == SPR_OK && packed->bytes != promised) {
+    SPR_TRY(spr_pack(&plan, matrix, packed, err));
+    if (packed->bytes != promised) {
         char text[SPR_PATTERN_TEXT];
-        status = spr_fail(err, SPR_EWRONG, "packing %s took %zu bytes instead of %zu",
-                          spr_pattern_text(&planned->pattern, text), packed->bytes, promised);
+        return spr_fail(err, SPR_EWRONG, "packing %s took %zu bytes instead of %zu",
+                        spr_pattern_text(&planned->pattern, text), packed->bytes, promised);
     }
-    return status;
+    return SPR_OK;
 }
 
 static struct spr_contender enter(const struct spr_validate_run *run,
@@ -145,19 +145,45 @@ static enum spr_status enter_dense(const struct spr_validate_run *run,
         snprintf(in->own_name, sizeof in->own_name, "%s", kernel.name);
     }
     in->own.kernel = in->own_name;
-    enum spr_status status =
-        make_buffer(&in->own.y, outputs) ? check(&in->own, seed, err) : spr_no_memory(err);
-    if (status == SPR_OK && spr_blas_takes(&run->blas, dense->m, dense->k, dense->n)) {
+    if (!make_buffer(&in->own.y, outputs)) {
+        return spr_no_memory(err);
+    }
+    SPR_TRY(check(&in->own, seed, err));
+    if (spr_blas_takes(&run->blas, dense->m, dense->k, dense->n)) {
         in->blas = enter(run, dense, in);
         in->blas.w = in->matrix.value;
         in->blas.matrix = &in->matrix;
         snprintf(in->blas_name, sizeof in->blas_name, "openblas%s%s",
                  run->blas.core[0] ? "-" : "", run->blas.core);
         in->blas.kernel = in->blas_name;
-        status = make_buffer(&in->blas.y, outputs) ? check(&in->blas, seed, err)
-                                                   : spr_no_memory(err);
+        if (!make_buffer(&in->blas.y, outputs)) {
+            return spr_no_memory(err);
+        }
+        SPR_TRY(check(&in->blas, seed, err));
     }
-    return status;
+    return SPR_OK;
+}
+
+static enum spr_status fill_dense(struct spr_validate_run *run,
+                                  const struct spr_planned *planned,
+                                  struct spr_dense_inputs *in, struct spr_error *err)
+{
+    struct spr_planned dense = *planned;
+    dense.pattern = spr_pattern_dense();
+    dense.sparsity = 0;
+    double kept = (double)dense.m * (double)dense.k;
+    if (!make_buffer(&in->x, (double)dense.k * (double)dense.n)) {
+        return spr_no_memory(err);
+    }
+    in->shape = planned->shape;
+    uint64_t random = spr_seed(run->options->seed, "x", &dense);
+    for (size_t i = 0; i < in->x.count; i++) {
+        in->x.values[i] = (float)(2 * spr_random_unit(&random) - 1);
+    }
+    SPR_TRY(spr_matrix_random(&dense.pattern, dense.m, dense.k, kept,
+                              spr_seed(run->options->seed, "w", &dense), &in->matrix, err));
+    SPR_TRY(pack(run, &dense, &in->matrix, NULL, err));
+    return enter_dense(run, &dense, in, err);
 }
 
 /* Makes the dense side of a shape, unless it is the one at hand. */
@@ -168,26 +194,13 @@ static enum spr_status make_dense(struct spr_validate_run *run,
         return SPR_OK;
     }
     spr_dense_inputs_free(run->dense);
-    struct spr_dense_inputs *in = run->dense = spr_calloc(1, sizeof *in);
-    struct spr_planned dense = *planned;
-    dense.pattern = spr_pattern_dense();
-    dense.sparsity = 0;
-    double kept = (double)dense.m * (double)dense.k;
-    if (!in || !make_buffer(&in->x, (double)dense.k * (double)dense.n)) {
+    run->dense = spr_calloc(1, sizeof *run->dense);
+    if (!run->dense) {
         return spr_no_memory(err);
     }
-    in->shape = planned->shape;
-    uint64_t random = spr_seed(run->options->seed, "x", &dense);
-    for (size_t i = 0; i < in->x.count; i++) {
-        in->x.values[i] = (float)(2 * spr_random_unit(&random) - 1);
-    }
-    enum spr_status status =
-        spr_matrix_random(&dense.pattern, dense.m, dense.k, kept,
-                          spr_seed(run->options->seed, "w", &dense), &in->matrix, err);
-    status = status ? status : pack(run, &dense, &in->matrix, NULL, err);
-    status = status ? status : enter_dense(run, &dense, in, err);
+    enum spr_status status = fill_dense(run, planned, run->dense, err);
     if (status != SPR_OK) {
-        spr_dense_inputs_free(in);
+        spr_dense_inputs_free(run->dense);
         run->dense = NULL;
     }
     return status;
@@ -229,19 +242,18 @@ static enum spr_status make_matrix(const struct spr_validate_run *run,
         return spr_matrix_random(&planned->pattern, planned->m, planned->k, in->kept, seed,
                                  &in->matrix, err);
     }
-    enum spr_status status = spr_matrix_read_smtx(planned->mask, seed, &in->matrix, err);
-    if (status == SPR_OK && (in->matrix.m != planned->m || in->matrix.k != planned->k)) {
-        status =
-            spr_fail(err, SPR_EINPUT,
-                     "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
-                     planned->mask, (long long)in->matrix.m, (long long)in->matrix.k,
-                     (long long)planned->m, (long long)planned->k, planned->layer);
+    SPR_TRY(spr_matrix_read_smtx(planned->mask, seed, &in->matrix, err));
+    if (in->matrix.m != planned->m || in->matrix.k != planned->k) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
+                        planned->mask, (long long)in->matrix.m, (long long)in->matrix.k,
+                        (long long)planned->m, (long long)planned->k, planned->layer);
     }
-    if (status == SPR_OK && planned->pattern.kind->pattern_class == SPR_CLASS_NM) {
-        status = check_groups(planned, &in->matrix, err);
+    if (planned->pattern.kind->pattern_class == SPR_CLASS_NM) {
+        SPR_TRY(check_groups(planned, &in->matrix, err));
     }
-    in->kept = status == SPR_OK ? spr_matrix_cells(&in->matrix, &planned->pattern) : 0;
-    return status;
+    in->kept = spr_matrix_cells(&in->matrix, &planned->pattern);
+    return SPR_OK;
 }
 
 static enum spr_status make_sparse(const struct spr_validate_run *run,
@@ -253,14 +265,12 @@ static enum spr_status make_sparse(const struct spr_validate_run *run,
     in->contender.packed = &in->packed;
     in->contender.matrix = &in->matrix;
     in->contender.kernel = in->kernel.name;
-    enum spr_status status = make_matrix(run, planned, in, err);
-    status = status ? status : pack(run, planned, &in->matrix, in, err);
-    if (status != SPR_OK) {
-        return status;
+    SPR_TRY(make_matrix(run, planned, in, err));
+    SPR_TRY(pack(run, planned, &in->matrix, in, err));
+    if (!make_buffer(&in->contender.y, (double)planned->m * (double)planned->n)) {
+        return spr_no_memory(err);
     }
-    return make_buffer(&in->contender.y, (double)planned->m * (double)planned->n)
-               ? check(&in->contender, spr_seed(run->options->seed, "check", planned), err)
-               : spr_no_memory(err);
+    return check(&in->contender, spr_seed(run->options->seed, "check", planned), err);
 }
 
 /* Plans of one case that are timed against each other. */
@@ -312,26 +322,34 @@ static enum spr_status note_tried(const struct spr_validate_run *run,
     return SPR_OK;
 }
 
+static enum spr_status time_plans(struct spr_validate_run *run,
+                                  const struct spr_planned *planned, struct tuning *t,
+                                  struct spr_error *err)
+{
+    struct spr_contender *contenders[TUNED_PLANS];
+    for (size_t i = 0; i < t->count; i++) {
+        t->inputs[i].plan = &t->plan[i];
+        SPR_TRY(make_sparse(run, planned, &t->inputs[i], err));
+        contenders[i] = &t->inputs[i].contender;
+    }
+    return time_all(run, contenders, t->count, spr_seed(run->options->seed, "tune", planned),
+                    err);
+}
+
 /* Times the best few plans of a case and keeps the winner for this run and later ones. */
 static enum spr_status tune(struct spr_validate_run *run, const struct spr_planned *planned,
                             struct spr_sparse_inputs *sparse, struct spr_validation_case *out,
                             struct spr_error *err)
 {
     const struct spr_expected_case of = spr_case_of(run, planned, sparse);
-    struct spr_contender *contenders[TUNED_PLANS];
     struct tuning t = {0};
-    enum spr_status status = SPR_OK;
+    size_t best = 0;
     t.count = spr_plan_best(run->machine, &of, t.plan, TUNED_PLANS);
-    for (size_t i = 0; i < t.count && status == SPR_OK; i++) {
-        t.inputs[i].plan = &t.plan[i];
-        status = make_sparse(run, planned, &t.inputs[i], err);
-        contenders[i] = &t.inputs[i].contender;
+    enum spr_status status = time_plans(run, planned, &t, err);
+    if (status == SPR_OK) {
+        best = fastest_plan(&t);
+        status = note_tried(run, &of, &t, best, out, err);
     }
-    status = status ? status
-                    : time_all(run, contenders, t.count,
-                               spr_seed(run->options->seed, "tune", planned), err);
-    size_t best = status == SPR_OK ? fastest_plan(&t) : 0;
-    status = status ? status : note_tried(run, &of, &t, best, out, err);
     if (status == SPR_OK && run->options->tuned) {
         status = spr_tuned_keep(run->options->tuned, &of, &t.plan[best], err);
     }
@@ -473,17 +491,14 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
         contenders[i]->flood_count =
             flood_floats(run, planned, sparse && contenders[i] == &sparse->contender);
     }
-    enum spr_status status = SPR_OK;
     /* A point above its roof is a fault of the roof, or of this moment: once more. */
-    for (int attempt = 0; attempt < 2 && status == SPR_OK; attempt++) {
+    for (int attempt = 0; attempt < 2; attempt++) {
         uint64_t seed = spr_seed(run->options->seed, attempt ? "again" : "time", planned);
-        status = time_all(run, contenders, count, seed, err);
-        if (status == SPR_OK) {
-            bool blas = dense->blas.kernel &&
-                        dense->blas.measured.median_s < dense->own.measured.median_s;
-            status = spr_case_fill(run, main, blas ? &dense->blas : &dense->own, predicted,
-                                   out, err);
-        }
+        SPR_TRY(time_all(run, contenders, count, seed, err));
+        bool blas =
+            dense->blas.kernel && dense->blas.measured.median_s < dense->own.measured.median_s;
+        SPR_TRY(
+            spr_case_fill(run, main, blas ? &dense->blas : &dense->own, predicted, out, err));
         if (!out->above_roof) {
             break;
         }
@@ -491,7 +506,7 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
         predicted[1] = spr_predict(run, planned, NULL);
         predicted[0] = sparse ? spr_predict(run, planned, sparse) : predicted[1];
     }
-    return status;
+    return SPR_OK;
 }
 
 enum spr_status spr_validate_case(struct spr_validate_run *run,

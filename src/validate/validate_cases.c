@@ -166,31 +166,31 @@ static void mask_path(const struct listing *list, const char *layer, char *path,
 static enum spr_status add_masked(struct listing *list, const struct spr_layer *layer)
 {
     char path[1024], text[SPR_PATTERN_TEXT];
-    enum spr_status status = SPR_OK;
     mask_path(list, layer->name, path, sizeof path);
     if (access(path, F_OK) != 0) {
         struct spr_planned dense = plan(list, layer);
-        status = layer->prunable ? leave_out(list, layer->name, "no mask") : SPR_OK;
-        return status ? status : consider(list, &dense);
+        if (layer->prunable) {
+            SPR_TRY(leave_out(list, layer->name, "no mask"));
+        }
+        return consider(list, &dense);
     }
     list->masks++;
-    for (size_t p = 0; p < list->options->pattern_count && status == SPR_OK; p++) {
+    for (size_t p = 0; p < list->options->pattern_count; p++) {
         struct spr_planned planned = plan(list, layer);
         planned.pattern = list->options->patterns[p];
         planned.variant = spr_pattern_text(&planned.pattern, text);
         planned.mask = path;
         planned.sparsity = (double)NAN; /* counted when it is read */
-        status = consider(list, &planned);
+        SPR_TRY(consider(list, &planned));
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status add_variants(struct listing *list, size_t index, size_t *hints)
 {
     const struct spr_network *network = list->network;
     const struct spr_layer *layer = &network->layers[index];
-    enum spr_status status = SPR_OK;
-    for (size_t v = 0; v < network->variant_count && status == SPR_OK; v++) {
+    for (size_t v = 0; v < network->variant_count; v++) {
         const struct spr_variant *variant = &network->variants[v];
         const char *misfit = NULL;
         struct spr_planned planned = plan(list, layer);
@@ -205,11 +205,11 @@ static enum spr_status add_variants(struct listing *list, size_t index, size_t *
         if (misfit) {
             char what[160];
             snprintf(what, sizeof what, "%.100s %.50s", layer->name, variant->name);
-            status = leave_out(list, what, misfit);
+            SPR_TRY(leave_out(list, what, misfit));
         }
-        status = status ? status : consider(list, &planned);
+        SPR_TRY(consider(list, &planned));
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status add_layer(struct listing *list, size_t index, size_t *hints)

@@ -114,15 +114,14 @@ static enum spr_status read_checkpoint(const struct spr_source *source,
 {
     struct spr_source file = *source;
     size_t first = source->weights->tensor_count;
-    enum spr_status status = SPR_OK;
-    for (size_t i = 0; i < listing->count && status == SPR_OK; i++) {
+    for (size_t i = 0; i < listing->count; i++) {
         if (listing->file[i].kind == FILE_SAFETENSORS) {
             file.path = listing->file[i].path;
-            status = spr_map_file(file.weights, file.path, &file.bytes, &file.size, err);
-            status = status ? status : spr_add_safetensors(&file, err);
+            SPR_TRY(spr_map_file(file.weights, file.path, &file.bytes, &file.size, err));
+            SPR_TRY(spr_add_safetensors(&file, err));
         }
     }
-    return status ? status : spr_layers_of_tensors(&file, first, err);
+    return spr_layers_of_tensors(&file, first, err);
 }
 
 static enum spr_status read_kind(const struct spr_source *source,

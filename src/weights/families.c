@@ -174,8 +174,8 @@ static enum spr_status add_weight_row(const struct building *building, const str
     if (!candidate) {
         return SPR_OK;
     }
-    enum spr_status status = spr_place(building->source, building->config, candidate, err);
-    if (status == SPR_OK && role->kind == ROLE_PATCHES) {
+    SPR_TRY(spr_place(building->source, building->config, candidate, err));
+    if (role->kind == ROLE_PATCHES) {
         const struct spr_config *config = building->config;
         struct spr_weight *weight =
             &building->source->weights->weight[building->source->weights->weight_count - 1];
@@ -186,7 +186,7 @@ static enum spr_status add_weight_row(const struct building *building, const str
                 (double)config->channels * (double)config->image * (double)config->image;
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status add_role(const struct building *building, const struct role *role,
@@ -351,9 +351,9 @@ enum spr_status spr_place_family(const struct spr_source *source,
     if (!family || !can_build(&building, family)) {
         return SPR_OK;
     }
-    enum spr_status status = add_roles(&building, family, family->before, -1, err);
-    for (int64_t block = 0; block < config->layers && status == SPR_OK; block++) {
-        status = add_roles(&building, family, family->block, block, err);
+    SPR_TRY(add_roles(&building, family, family->before, -1, err));
+    for (int64_t block = 0; block < config->layers; block++) {
+        SPR_TRY(add_roles(&building, family, family->block, block, err));
     }
-    return status ? status : add_roles(&building, family, family->after, -1, err);
+    return add_roles(&building, family, family->after, -1, err);
 }

@@ -20,21 +20,18 @@ static enum spr_status read_shard(const struct spr_source *source, const char *n
                                   struct spr_error *err)
 {
     struct spr_source shard = *source;
-    enum spr_status status = spr_beside(source, "weight_map", name, &shard.path, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_beside(source, "weight_map", name, &shard.path, err));
     if (access(shard.path, F_OK) != 0) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: '%.200s' is missing: expected it beside the "
                         "index",
                         source->path, name);
     }
-    status = spr_map_file(source->weights, shard.path, &shard.bytes, &shard.size, err);
-    if (status == SPR_OK && (spr_sniff_pickle(&shard) || spr_sniff_npz(&shard))) {
+    SPR_TRY(spr_map_file(source->weights, shard.path, &shard.bytes, &shard.size, err));
+    if (spr_sniff_pickle(&shard) || spr_sniff_npz(&shard)) {
         return spr_read_pickle(&shard, err);
     }
-    return status ? status : spr_add_safetensors(&shard, err);
+    return spr_add_safetensors(&shard, err);
 }
 
 /* Reads each file once, in the order in which the map names them. */
@@ -94,22 +91,31 @@ static enum spr_status check_map(const struct spr_source *source, const spr_json
     return status;
 }
 
+static enum spr_status follow_index(const struct spr_source *source, const spr_json *root,
+                                    struct spr_names *shards, struct spr_error *err)
+{
+    const spr_json *map = spr_json_get(root, "weight_map");
+    const size_t first = source->weights->tensor_count;
+    if (!spr_json_is_object(map) || !spr_json_first(map)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: no weight_map: expected an index of safetensors files",
+                        source->path);
+    }
+    SPR_TRY(read_shards(source, map, shards, err));
+    SPR_TRY(check_map(source, map, first, err));
+    return spr_layers_of_tensors(source, first, err);
+}
+
 enum spr_status spr_read_index(const struct spr_source *source, struct spr_error *err)
 {
     struct spr_names shards = {0};
     spr_json *root = NULL;
-    size_t first = source->weights->tensor_count;
     enum spr_status status =
         spr_json_parse(source->path, (const char *)source->bytes, source->size, &root, err);
-    const spr_json *map = status == SPR_OK ? spr_json_get(root, "weight_map") : NULL;
-    if (status == SPR_OK && (!spr_json_is_object(map) || !spr_json_first(map))) {
-        status = spr_fail(err, SPR_EINPUT,
-                          "%s: no weight_map: expected an index of safetensors files",
-                          source->path);
+    if (status == SPR_OK) {
+        status = follow_index(source, root, &shards, err);
     }
-    status = status ? status : read_shards(source, map, &shards, err);
-    status = status ? status : check_map(source, map, first, err);
     spr_names_free(&shards);
     spr_json_free(root);
-    return status ? status : spr_layers_of_tensors(source, first, err);
+    return status;
 }

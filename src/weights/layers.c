@@ -115,22 +115,23 @@ static enum spr_status gather(const struct spr_source *source, size_t first,
                               struct gathering *all, struct spr_error *err)
 {
     const struct spr_weights *weights = source->weights;
-    enum spr_status status = spr_config_read(source, &all->config, err);
-    for (size_t i = first; i < weights->tensor_count && status == SPR_OK; i++) {
+    SPR_TRY(spr_config_read(source, &all->config, err));
+    for (size_t i = first; i < weights->tensor_count; i++) {
         const char *name = weights->tensor[i].name;
         if (spr_names_find(&all->tensors, name) != SIZE_MAX) {
-            status = spr_fail(err, SPR_EINPUT,
-                              "%s: tensor '%s': there is one of this name "
-                              "already",
-                              weights->tensor[i].file, name);
-        } else if (!spr_names_add(&all->tensors, name, i)) {
-            status = spr_no_memory(err);
+            return spr_fail(err, SPR_EINPUT,
+                            "%s: tensor '%s': there is one of this name "
+                            "already",
+                            weights->tensor[i].file, name);
+        }
+        if (!spr_names_add(&all->tensors, name, i)) {
+            return spr_no_memory(err);
         }
     }
-    for (size_t i = first; i < weights->tensor_count && status == SPR_OK; i++) {
-        status = take_tensor(source, all, i, err);
+    for (size_t i = first; i < weights->tensor_count; i++) {
+        SPR_TRY(take_tensor(source, all, i, err));
     }
-    return status ? status : index_candidates(&all->candidates, err);
+    return index_candidates(&all->candidates, err);
 }
 
 static enum spr_status set_origin(const struct spr_source *source,
@@ -144,23 +145,26 @@ static enum spr_status set_origin(const struct spr_source *source,
     return source->weights->origin ? SPR_OK : spr_no_memory(err);
 }
 
+static enum spr_status place_layers(const struct spr_source *source, size_t first,
+                                    struct gathering *all, struct spr_error *err)
+{
+    SPR_TRY(gather(source, first, all, err));
+    SPR_TRY(set_origin(source, &all->config, err));
+    SPR_TRY(spr_place_family(source, &all->config, &all->candidates, err));
+    for (size_t i = 0; i < all->candidates.count; i++) {
+        struct spr_candidate *candidate = &all->candidates.item[i];
+        if (!candidate->placed) {
+            SPR_TRY(spr_place(source, &all->config, candidate, err));
+        }
+    }
+    return SPR_OK;
+}
+
 enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t first,
                                       struct spr_error *err)
 {
     struct gathering all = {0};
-    enum spr_status status = gather(source, first, &all, err);
-    if (status == SPR_OK) {
-        status = set_origin(source, &all.config, err);
-    }
-    if (status == SPR_OK) {
-        status = spr_place_family(source, &all.config, &all.candidates, err);
-    }
-    for (size_t i = 0; i < all.candidates.count && status == SPR_OK; i++) {
-        struct spr_candidate *candidate = &all.candidates.item[i];
-        if (!candidate->placed) {
-            status = spr_place(source, &all.config, candidate, err);
-        }
-    }
+    enum spr_status status = place_layers(source, first, &all, err);
     spr_names_free(&all.tensors);
     spr_names_free(&all.candidates.names);
     spr_free(all.candidates.item);

@@ -164,12 +164,12 @@ static enum spr_status add_entry(const struct market *market, int64_t row, int64
                                  double value, struct spr_entries *entries,
                                  struct spr_error *err)
 {
-    enum spr_status status = spr_entries_add(entries, row, column, value, err);
-    if (status == SPR_OK && market->symmetry != GENERAL && row != column) {
-        status = spr_entries_add(entries, column, row,
-                                 market->symmetry == SKEW ? -value : value, err);
+    SPR_TRY(spr_entries_add(entries, row, column, value, err));
+    if (market->symmetry != GENERAL && row != column) {
+        SPR_TRY(spr_entries_add(entries, column, row,
+                                market->symmetry == SKEW ? -value : value, err));
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status read_coordinate(struct market *market, struct spr_entries *entries,
@@ -248,6 +248,16 @@ bool spr_sniff_mtx(const struct spr_source *source)
             strncasecmp((const char *)source->bytes, BANNER, length) == 0);
 }
 
+static enum spr_status read_market(const struct spr_source *source, struct market *market,
+                                   struct spr_entries *entries, struct spr_error *err)
+{
+    SPR_TRY(spr_lines_open(&market->text, source, err));
+    SPR_TRY(read_banner(market, err));
+    SPR_TRY(read_sizes(market, err));
+    SPR_TRY(spr_entries_begin(entries, source->path, market->size, source->size, err));
+    return read_entries(market, entries, err);
+}
+
 enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *err)
 {
     struct market market = {0};
@@ -257,15 +267,11 @@ enum spr_status spr_read_mtx(const struct spr_source *source, struct spr_error *
     if (!name) {
         return spr_no_memory(err);
     }
-    enum spr_status status = spr_lines_open(&market.text, source, err);
-    status = status ? status : read_banner(&market, err);
-    status = status ? status : read_sizes(&market, err);
-    if (status == SPR_OK) {
-        status = spr_entries_begin(&entries, source->path, market.size, source->size, err);
-    }
-    status = status ? status : read_entries(&market, &entries, err);
+    enum spr_status status = read_market(source, &market, &entries, err);
     spr_lines_close(&market.text);
-    status = status ? status : spr_entries_matrix(&entries, &matrix, err);
+    if (status == SPR_OK) {
+        status = spr_entries_matrix(&entries, &matrix, err);
+    }
     spr_entries_free(&entries);
     if (status != SPR_OK) {
         return status;

@@ -125,17 +125,17 @@ static enum spr_status entry_array(struct archive *archive, zip_uint64_t index,
 {
     zip_stat_t facts;
     char label[1024];
-    enum spr_status status = entry_stat(archive, index, &facts, err);
     *npy = (struct spr_npy){0};
-    if (status == SPR_OK) {
-        int length = snprintf(label, sizeof label, "%.700s: entry '%.200s'",
-                              archive->source->path, facts.name);
-        npy->size = (size_t)facts.size;
-        npy->label = spr_arena_text(arena, label, (size_t)length);
-        status = npy->label ? entry_bytes(archive, &facts, arena, &npy->bytes, err)
-                            : spr_no_memory(err);
+    SPR_TRY(entry_stat(archive, index, &facts, err));
+    int length = snprintf(label, sizeof label, "%.700s: entry '%.200s'", archive->source->path,
+                          facts.name);
+    npy->size = (size_t)facts.size;
+    npy->label = spr_arena_text(arena, label, (size_t)length);
+    if (!npy->label) {
+        return spr_no_memory(err);
     }
-    return status ? status : spr_npy_parse(npy, err);
+    SPR_TRY(entry_bytes(archive, &facts, arena, &npy->bytes, err));
+    return spr_npy_parse(npy, err);
 }
 
 /* "csr" from the array `format` of bytes or of UCS-4. */
@@ -186,9 +186,8 @@ static enum spr_status read_plain(struct archive *archive, struct spr_error *err
 {
     const struct spr_source *source = archive->source;
     struct spr_arena *arena = &source->weights->arena;
-    enum spr_status status = SPR_OK;
     long long others = 0;
-    for (zip_int64_t i = 0; i < archive->count && status == SPR_OK; i++) {
+    for (zip_int64_t i = 0; i < archive->count; i++) {
         const char *entry = zip_get_name(archive->zip, (zip_uint64_t)i, 0);
         struct spr_npy npy;
         if (!entry || !ends_with(entry, ".npy")) {
@@ -199,14 +198,14 @@ static enum spr_status read_plain(struct archive *archive, struct spr_error *err
         if (!name) {
             return spr_no_memory(err);
         }
-        status = entry_array(archive, (zip_uint64_t)i, arena, &npy, err);
-        status = status ? status : spr_npy_add(source, &npy, name, 0, err);
+        SPR_TRY(entry_array(archive, (zip_uint64_t)i, arena, &npy, err));
+        SPR_TRY(spr_npy_add(source, &npy, name, 0, err));
     }
-    if (others > 0 && status == SPR_OK) {
+    if (others > 0) {
         spr_note(source->notes, "%s: %lld entries that are not .npy are left out",
                  source->path, others);
     }
-    return status;
+    return SPR_OK;
 }
 
 /* torch.save makes archives, too. */

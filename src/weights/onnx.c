@@ -154,26 +154,23 @@ static enum spr_status read_node(struct spr_onnx *onnx, struct spr_wire message,
         return damaged(onnx, &all, "a node", err);
     }
     node.output = output_count > 0 ? outputs[0] : SIZE_MAX;
-    enum spr_status status = check_order(onnx, &node, err);
-    if (status == SPR_OK && node.output != SIZE_MAX && onnx->value[node.output].made) {
-        status =
-            spr_fail(err, SPR_EINPUT,
-                     "%s: node '%.100s' at byte %zu: its output '%.100s' is there already: "
-                     "expected a graph without cycles",
-                     onnx->source->path, node.name ? node.name : "",
-                     (size_t)(all.at - onnx->source->bytes), onnx->value[node.output].name);
+    SPR_TRY(check_order(onnx, &node, err));
+    if (node.output != SIZE_MAX && onnx->value[node.output].made) {
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: node '%.100s' at byte %zu: its output '%.100s' is there already: "
+                        "expected a graph without cycles",
+                        onnx->source->path, node.name ? node.name : "",
+                        (size_t)(all.at - onnx->source->bytes), onnx->value[node.output].name);
     }
-    if (status == SPR_OK) {
-        status = strcmp(node.op, "Constant") == 0 && node.output != SIZE_MAX
-                     ? read_constant(onnx, &node, err)
-                     : spr_onnx_layer(onnx, &node, err);
-    }
+    SPR_TRY(strcmp(node.op, "Constant") == 0 && node.output != SIZE_MAX
+                ? read_constant(onnx, &node, err)
+                : spr_onnx_layer(onnx, &node, err));
     for (size_t i = 0; i < output_count; i++) {
         if (outputs[i] != SIZE_MAX) {
             onnx->value[outputs[i]].made = true;
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 /* Constants and shapes first: nodes may stand before them. */
@@ -183,29 +180,28 @@ static enum spr_status read_graph(struct spr_onnx *onnx, struct spr_wire graph,
     const struct spr_wire nothing = {0}; /* constants are known by their own names */
     struct spr_wire message = graph;
     struct spr_wire_field f;
-    enum spr_status status = SPR_OK;
-    while (status == SPR_OK && spr_wire_next(&message, &f)) {
+    while (spr_wire_next(&message, &f)) {
         if (f.kind != SPR_WIRE_BYTES) {
             continue;
         }
         if (f.number == 5) {
-            status = spr_onnx_tensor(onnx, f.body, nothing, err);
+            SPR_TRY(spr_onnx_tensor(onnx, f.body, nothing, err));
         } else if (f.number == 15) {
-            status = read_sparse(onnx, f.body, nothing, err);
+            SPR_TRY(read_sparse(onnx, f.body, nothing, err));
         } else if (f.number == 11 || f.number == 12 || f.number == 13) {
-            status = read_value_info(onnx, f.body, f.number == 11, err);
+            SPR_TRY(read_value_info(onnx, f.body, f.number == 11, err));
         }
     }
-    if (status == SPR_OK && message.bad) {
-        status = damaged(onnx, &graph, "the graph", err);
+    if (message.bad) {
+        return damaged(onnx, &graph, "the graph", err);
     }
     message = graph;
-    while (status == SPR_OK && spr_wire_next(&message, &f)) {
+    while (spr_wire_next(&message, &f)) {
         if (f.number == 1 && f.kind == SPR_WIRE_BYTES) {
-            status = read_node(onnx, f.body, err);
+            SPR_TRY(read_node(onnx, f.body, err));
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 /* ModelProto.graph of a file that is a message from end to end. */

@@ -182,11 +182,8 @@ static enum spr_status read_outside(struct spr_onnx *onnx, const struct parts *p
     if (!p->location) {
         return bad(onnx, p, "external data without a location", err);
     }
-    enum spr_status status = spr_beside(source, "external data", p->location, &path, err);
-    status = status ? status : spr_map_file(source->weights, path, &bytes, &size, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_beside(source, "external data", p->location, &path, err));
+    SPR_TRY(spr_map_file(source->weights, path, &bytes, &size, err));
     double length = p->has_length ? (double)p->length : need;
     if ((double)p->offset + length > (double)size) {
         char text[160];
@@ -206,13 +203,12 @@ static enum spr_status find_data(struct spr_onnx *onnx, const struct parts *p, s
                                  struct spr_tensor *t, struct spr_error *err)
 {
     int64_t elements;
-    enum spr_status status = SPR_OK;
     if (p->too_many || !spr_shape_elements(t->shape, t->rank, &elements)) {
         return bad(onnx, p, "expected at most 8 dimensions and 2^53 elements", err);
     }
     double need = (double)elements * (double)size;
     if (p->external) {
-        status = read_outside(onnx, p, need, t, err);
+        SPR_TRY(read_outside(onnx, p, need, t, err));
     } else if (p->raw.at) {
         t->data = p->raw.at;
         t->bytes = (uint64_t)(p->raw.end - p->raw.at);
@@ -223,15 +219,15 @@ static enum spr_status find_data(struct spr_onnx *onnx, const struct parts *p, s
         t->bytes = (uint64_t)(p->values.end - p->values.at);
         t->offset = (uint64_t)(p->values.at - onnx->source->bytes);
     } else if (p->values_field > 0) {
-        status = narrow(onnx, p, size, t, err);
+        SPR_TRY(narrow(onnx, p, size, t, err));
     }
-    if (status == SPR_OK && (double)t->bytes != need) {
+    if ((double)t->bytes != need) {
         char text[120];
         snprintf(text, sizeof text, "%llu bytes of data: its dimensions and type need %.0f",
                  (unsigned long long)t->bytes, need);
-        status = bad(onnx, p, text, err);
+        return bad(onnx, p, text, err);
     }
-    return status;
+    return SPR_OK;
 }
 
 enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
@@ -262,19 +258,17 @@ enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
     if (!t.name || value == SIZE_MAX) {
         return bad(onnx, &p, "its name: expected UTF-8", err);
     }
-    enum spr_status status = find_data(onnx, &p, types[d].bytes, &t, err);
-    if (status == SPR_OK && onnx->value[value].tensor != SIZE_MAX) {
-        status = bad(onnx, &p, "there is one of this name already", err);
+    SPR_TRY(find_data(onnx, &p, types[d].bytes, &t, err));
+    if (onnx->value[value].tensor != SIZE_MAX) {
+        return bad(onnx, &p, "there is one of this name already", err);
     }
-    status = status ? status : spr_add_tensor(onnx->source, &t, &index, err);
-    if (status == SPR_OK) {
-        struct spr_onnx_value *v = &onnx->value[value];
-        v->tensor = index;
-        v->made = v->has_shape = true;
-        v->rank = t.rank;
-        memcpy(v->shape, t.shape, sizeof v->shape);
-    }
-    return status;
+    SPR_TRY(spr_add_tensor(onnx->source, &t, &index, err));
+    struct spr_onnx_value *v = &onnx->value[value];
+    v->tensor = index;
+    v->made = v->has_shape = true;
+    v->rank = t.rank;
+    memcpy(v->shape, t.shape, sizeof v->shape);
+    return SPR_OK;
 }
 
 bool spr_onnx_sparse_shape(struct spr_wire message, struct spr_wire *name, int64_t shape[2])

@@ -230,9 +230,8 @@ static enum spr_status add_members(const struct spr_source *source,
                                    const struct header *header, const spr_json *root,
                                    struct spr_names *names, struct spr_error *err)
 {
-    enum spr_status status = SPR_OK;
     const spr_json *member = spr_json_first(root);
-    for (; member && status == SPR_OK; member = spr_json_next(member)) {
+    for (; member; member = spr_json_next(member)) {
         const char *name = spr_json_key(member);
         struct spr_tensor tensor;
         if (spr_names_find(names, name) != SIZE_MAX) {
@@ -243,11 +242,11 @@ static enum spr_status add_members(const struct spr_source *source,
             return spr_no_memory(err);
         }
         if (strcmp(name, "__metadata__") != 0) {
-            status = read_tensor(source, header, member, &tensor, err);
-            status = status ? status : spr_add_tensor(source, &tensor, NULL, err);
+            SPR_TRY(read_tensor(source, header, member, &tensor, err));
+            SPR_TRY(spr_add_tensor(source, &tensor, NULL, err));
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_error *err)

@@ -224,27 +224,33 @@ static enum spr_status check_parts(const struct spr_source *source,
     return SPR_OK;
 }
 
+static enum spr_status gather(const struct spr_source *source, const struct spr_scipy *parts,
+                              struct spr_entries *entries, struct spr_error *err)
+{
+    const int64_t size[2] = {index_at(&parts->shape, 0, INT64_MAX / 2),
+                             index_at(&parts->shape, 1, INT64_MAX / 2)};
+    const bool integers = parts->data.kind != 'f';
+    SPR_TRY(spr_entries_begin(entries, source->path, size, source->size, err));
+    entries->single = !integers && parts->data.item_bytes < 8;
+    entries->wrap_bits =
+        integers && parts->data.kind != 'b' ? 8 * (int)parts->data.item_bytes : 0;
+    entries->wrap_signed = parts->data.kind == 'i';
+    return read_format(parts, entries, err);
+}
+
 enum spr_status spr_add_scipy(const struct spr_source *source, const struct spr_scipy *parts,
                               const char *name, struct spr_error *err)
 {
     struct spr_entries entries = {0};
     struct spr_matrix matrix;
-    enum spr_status status = check_parts(source, parts, err);
+    SPR_TRY(check_parts(source, parts, err));
+    enum spr_status status = gather(source, parts, &entries, err);
+    if (status == SPR_OK) {
+        status = spr_entries_matrix(&entries, &matrix, err);
+    }
+    spr_entries_free(&entries);
     if (status != SPR_OK) {
         return status;
     }
-    const int64_t size[2] = {index_at(&parts->shape, 0, INT64_MAX / 2),
-                             index_at(&parts->shape, 1, INT64_MAX / 2)};
-    status = spr_entries_begin(&entries, source->path, size, source->size, err);
-    if (status == SPR_OK) {
-        bool integers = parts->data.kind != 'f';
-        entries.single = !integers && parts->data.item_bytes < 8;
-        entries.wrap_bits =
-            integers && parts->data.kind != 'b' ? 8 * (int)parts->data.item_bytes : 0;
-        entries.wrap_signed = parts->data.kind == 'i';
-        status = read_format(parts, &entries, err);
-    }
-    status = status ? status : spr_entries_matrix(&entries, &matrix, err);
-    spr_entries_free(&entries);
-    return status ? status : spr_add_matrix(source, name, parts->data.dtype, &matrix, err);
+    return spr_add_matrix(source, name, parts->data.dtype, &matrix, err);
 }

@@ -22,12 +22,11 @@ enum spr_status spr_weights_read(const char *path, const struct spr_weights_opti
         return spr_no_memory(err);
     }
     bool directory = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-    enum spr_status status =
-        directory ? spr_read_directory(&source, err) : spr_read_file(&source, err);
-    if (status == SPR_OK && weights->weight_count == before) {
+    SPR_TRY(directory ? spr_read_directory(&source, err) : spr_read_file(&source, err));
+    if (weights->weight_count == before) {
         spr_note(notes, "%s: no matrices of layers in it", path);
     }
-    return status;
+    return SPR_OK;
 }
 
 void spr_weights_free(struct spr_weights *weights)
