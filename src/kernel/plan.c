@@ -23,7 +23,7 @@ static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
 
 static int widest(const struct spr_plan *plan, int rows)
 {
-    return spr_tiles_of(plan->isa)->widest(rows);
+    return spr_isa_code_of(plan->isa)->tiles->widest(rows);
 }
 
 /* Loads per multiply-add of a tile: T of X and R weights for R*T multiply-adds. */
