@@ -117,7 +117,7 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.rows = 1;
         plan.vectors = 0;
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
-        if (!dense && lanes == SPR_SHUFFLE_ROWS && k <= SPR_PANEL_MAX &&
+        if (!dense && spr_isa_code_of(isa)->tiles->shuffles && k <= SPR_PANEL_MAX &&
             spr_lane_shape(&plan).chunk == 0) {
             plan.slots = spr_shuffle_slots(&cell, k, kept / ((double)m * (double)k));
         }

@@ -267,7 +267,7 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
         sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
               &out->unaligned);
         trial.x_bytes = near_bytes;
-        trial.half = lanes == SPR_SHUFFLE_ROWS && tile->vectors > 1;
+        trial.half = spr_isa_code_of(c->isa)->tiles->halves && tile->vectors > 1;
         if (trial.half) {
             /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
             out->half_step_s = HUGE_VAL;
@@ -318,7 +318,7 @@ static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
         }
     }
     out[count++] = (struct spr_tile){SPR_TILE_VECTOR, 1, 0};
-    for (int slots = 1; lanes == SPR_SHUFFLE_ROWS && slots <= SPR_SHUFFLE_SLOTS; slots++) {
+    for (int slots = 1; tiles->shuffles && slots <= SPR_SHUFFLE_SLOTS; slots++) {
         out[count++] = (struct spr_tile){SPR_TILE_VECTOR, slots, SPR_CHUNK_SHUFFLE};
     }
     return count;
