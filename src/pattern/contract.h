@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pattern file sees. A file src/pattern/NAME.c defines one array
+/* What a pattern file sees. A file src/pattern/kind/NAME.c defines one array
  *
  *     const struct spr_pattern_kind spr_pattern_file_NAME[] = { {...}, {0} };
  *
@@ -16,6 +16,9 @@
 #define SPR_DEFINE_PATTERN(name)                                                              \
     extern const struct spr_pattern_kind spr_pattern_file_##name[];                           \
     const struct spr_pattern_kind spr_pattern_file_##name[]
+
+/* The examples of a row: {"csr", 20}, {"unstructured", 40}. */
+#define SPR_EXAMPLES(...) ((const struct spr_example[]){__VA_ARGS__, {NULL, 0}})
 
 /* Bytes of one stored column index and of one row pointer (README, "Patterns"). */
 #define SPR_INDEX_BYTES 4.0
