@@ -60,13 +60,23 @@ struct spr_cell_shape {
     int64_t take, of;      /* of > 0: `take` of every `of` columns of each row instead */
 };
 
-/* Everything one pattern is; one file in src/pattern/kind/ defines one or more rows.
+/* A legal spelling, for suggestions and for tests. */
+struct spr_example {
+    const char *text;
+    int place; /* among all of the registry: of two as near to a word the lower is suggested */
+};
+
+/* Everything one pattern is; one file in src/pattern/kind defines one or more rows.
  * Formulas: README, section "The equations". */
 struct spr_pattern_kind {
     const char *name;     /* registry name, "csr" */
     const char *spelling; /* canonical first, for `list patterns` */
     const char *summary;  /* one line of plain words */
     const char *storage;  /* the storage formula, in words of the README */
+    const char *grammar;  /* in messages, "N:M with N < M"; NULL: the name */
+    /* at least one, the first canonical, up to a NULL text; messages list the rows in the order
+     * of their first places */
+    const struct spr_example *examples;
     enum spr_class pattern_class;
     /* true when `text` is this pattern; fills the two numbers */
     bool (*parse)(const char *text, struct spr_pattern *pattern);

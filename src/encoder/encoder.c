@@ -199,7 +199,7 @@ static void multiply(const struct spr_packed *packed, int64_t columns, const flo
 {
     struct spr_strips strips = *spr_packed_strips(packed);
     strips.n = strips.row = columns;
-    spr_tiles_of(packed->plan.isa)->matrix(&strips, 0, x, y);
+    spr_isa_code_of(packed->plan.isa)->tiles->matrix(&strips, 0, x, y);
 }
 
 static void linear(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
@@ -215,7 +215,7 @@ static void linear(struct spr_encoder *e, int64_t layer, int product, const stru
 static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, int64_t head,
                    struct spr_encoder_head *room, const struct share *s)
 {
-    const struct spr_elementwise *ops = spr_elementwise_of(e->isa);
+    const struct spr_elementwise *ops = spr_isa_code_of(e->isa)->elementwise;
     const int64_t hidden = e->shape.hidden, size = hidden / e->shape.heads;
     const int64_t row = head * size, all[2] = {0, s->columns};
     float *query = part(e->query, hidden, s) + row * s->columns;
@@ -249,8 +249,8 @@ static void attention(struct spr_encoder *e, int64_t layer, int product, const s
 static void gelu(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
 {
     const int64_t all[2] = {0, s->columns}, rows = e->shape.intermediate;
-    spr_elementwise_of(e->isa)->gelu(part(e->wide, rows, s), e->vectors[layer].bias[product],
-                                     rows, s->columns, all);
+    spr_isa_code_of(e->isa)->elementwise->gelu(
+        part(e->wide, rows, s), e->vectors[layer].bias[product], rows, s->columns, all);
 }
 
 static void norm(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
@@ -265,7 +265,7 @@ static void norm(struct spr_encoder *e, int64_t layer, int product, const struct
                                   .rows = e->shape.hidden,
                                   .n = s->columns,
                                   .epsilon = SPR_NORM_EPSILON};
-    spr_elementwise_of(e->isa)->norm(&norm, 0, s->columns);
+    spr_isa_code_of(e->isa)->elementwise->norm(&norm, 0, s->columns);
 }
 
 /* One piece of a layer on every share. */

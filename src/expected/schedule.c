@@ -81,7 +81,7 @@ size_t spr_plan_candidates(const struct spr_expected_case *of,
     const int64_t lanes = spr_isa_lanes(of->isa), vectors = (of->n + lanes - 1) / lanes;
     for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
         struct spr_plan other = plan;
-        int widest = spr_tiles_of(of->isa)->widest(heights[i]);
+        int widest = spr_isa_code_of(of->isa)->tiles->widest(heights[i]);
         if (widest == 0 || heights[i] > (dense ? of->m : cell.rows)) {
             continue;
         }

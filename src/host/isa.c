@@ -37,33 +37,26 @@ int spr_isa_lanes(enum spr_isa isa)
     return sets[isa].lanes;
 }
 
+/* What the CPU says of each set that can be compiled in. The builtins ask the operating system
+ * too: it must save the wide registers. Neon is part of every AArch64. */
+#define CPU_RUNS_scalar true
+#define CPU_RUNS_neon true
+#define CPU_RUNS_avx2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define CPU_RUNS_avx512                                                                       \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&               \
+     __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+
 bool spr_isa_usable(enum spr_isa isa)
 {
-    switch (isa) {
-    case SPR_ISA_SCALAR:
-        return true;
-    case SPR_ISA_NEON:
-#if defined(SPROOF_HAS_NEON)
-        return true; /* part of every AArch64 */
-#else
-        return false;
-#endif
-    /* The builtins ask the operating system too: it must save the wide registers. */
-    case SPR_ISA_AVX2:
-#if defined(SPROOF_HAS_AVX2)
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-        return false;
-#endif
-    case SPR_ISA_AVX512:
-#if defined(SPROOF_HAS_AVX512)
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-#else
-        return false;
-#endif
+    switch ((int)isa) {
+#define SPR_ISA_OBJECT(name, NAME)                                                            \
+    case SPR_ISA_##NAME:                                                                      \
+        return CPU_RUNS_##name;
+#include "isa_list.inc"
+#undef SPR_ISA_OBJECT
+    default:
+        return false; /* not compiled in */
     }
-    return false;
 }
 
 enum spr_isa spr_isa_best(void)

@@ -6,49 +6,7 @@
 #include <omp.h>
 #endif
 
-#include "kernel/isa/elementwise.h"
 #include "kernel/pack.h"
-
-#define DECLARE(isa)                                                                          \
-    extern const struct spr_tiles spr_tiles__##isa;                                           \
-    extern const struct spr_elementwise spr_elementwise__##isa;
-DECLARE(scalar)
-#ifdef SPROOF_HAS_NEON
-DECLARE(neon)
-#endif
-#ifdef SPROOF_HAS_AVX2
-DECLARE(avx2)
-#endif
-#ifdef SPROOF_HAS_AVX512
-DECLARE(avx512)
-#endif
-
-/* What the objects of one instruction set export. */
-static const struct {
-    const struct spr_tiles *tiles;
-    const struct spr_elementwise *elementwise;
-} objects[SPR_ISA_COUNT] = {
-    [SPR_ISA_SCALAR] = {&spr_tiles__scalar, &spr_elementwise__scalar},
-#ifdef SPROOF_HAS_NEON
-    [SPR_ISA_NEON] = {&spr_tiles__neon, &spr_elementwise__neon},
-#endif
-#ifdef SPROOF_HAS_AVX2
-    [SPR_ISA_AVX2] = {&spr_tiles__avx2, &spr_elementwise__avx2},
-#endif
-#ifdef SPROOF_HAS_AVX512
-    [SPR_ISA_AVX512] = {&spr_tiles__avx512, &spr_elementwise__avx512},
-#endif
-};
-
-const struct spr_tiles *spr_tiles_of(enum spr_isa isa)
-{
-    return objects[isa].tiles;
-}
-
-const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa)
-{
-    return objects[isa].elementwise;
-}
 
 const char *spr_layout_name(enum spr_layout layout)
 {
@@ -101,15 +59,15 @@ bool spr_kernel_find(const struct spr_pattern *pattern, enum spr_isa isa,
 void spr_kernel_interleave(const struct spr_packed *packed, int thread, const float *x)
 {
     if (packed->inputs) {
-        spr_tiles_of(packed->plan.isa)
-            ->interleave(spr_packed_strips(packed), thread, x, packed->inputs);
+        spr_isa_code_of(packed->plan.isa)
+            ->tiles->interleave(spr_packed_strips(packed), thread, x, packed->inputs);
     }
 }
 
 void spr_kernel_multiply(const struct spr_packed *packed, int thread, const float *x, float *y)
 {
     const struct spr_strips *strips = spr_packed_strips(packed);
-    const struct spr_tiles *tiles = spr_tiles_of(packed->plan.isa);
+    const struct spr_tiles *tiles = spr_isa_code_of(packed->plan.isa)->tiles;
     (packed->plan.tokens > 0 ? tiles->tokens
      : packed->plan.vectors == 0
          ? tiles->vector

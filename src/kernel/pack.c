@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "kernel/pack_shuffle.h"
+#include "matrix/matrix_build.h"
 
 #define ALIGNMENT 64
 #define HEIGHTS_MAX 25
@@ -47,27 +48,13 @@ static int group_rows(const struct packer *p, int64_t row, int64_t end)
     return spr_group_height(p->plan, end - row);
 }
 
-size_t spr_find_entry(const struct spr_matrix *w, int64_t row, int64_t column)
-{
-    size_t low = w->row[row], high = w->row[row + 1];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (w->column[middle] < column) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 /* Columns in [begin, end) that a unit stores, rising, into p->columns; returns how many. */
 static int64_t list_columns(struct packer *p, int64_t unit, int64_t begin, int64_t end)
 {
     const struct spr_matrix *w = p->matrix;
     int64_t count = 0, width = p->cell.columns;
     if (p->unit_rows == 1 && width == 1) {
-        for (size_t e = spr_find_entry(w, unit, begin);
+        for (size_t e = spr_matrix_find(w, unit, begin);
              e < w->row[unit + 1] && w->column[e] < end; e++) {
             p->columns[count++] = w->column[e];
         }
@@ -76,7 +63,7 @@ static int64_t list_columns(struct packer *p, int64_t unit, int64_t begin, int64
     p->stamp++;
     for (int64_t row = unit_begin(p, unit); row < unit_end(p, unit); row++) {
         /* A block that starts before the panel reaches into it. */
-        for (size_t e = spr_find_entry(w, row, begin / width * width);
+        for (size_t e = spr_matrix_find(w, row, begin / width * width);
              e < w->row[row + 1] && w->column[e] / width * width < end; e++) {
             p->seen[w->column[e] / width] = p->stamp;
         }
@@ -165,7 +152,7 @@ static void put_values(struct packer *p, int64_t row, int rows, int64_t begin, i
     const size_t step_values =
         lanes ? (size_t)(p->lanes.vectors * spr_isa_lanes(p->plan->isa)) : (size_t)rows;
     for (int r = 0; r < rows; r++) {
-        for (size_t e = spr_find_entry(w, row + r, begin);
+        for (size_t e = spr_matrix_find(w, row + r, begin);
              e < w->row[row + r + 1] && w->column[e] < end; e++) {
             int64_t column = w->column[e];
             size_t at = (size_t)(p->dense ? column - begin : p->position[column]);

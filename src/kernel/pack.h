@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside a packed block, and the tables of the compiled instruction sets. */
+/* Inside a packed block. */
 #ifndef SPROOF_KERNEL_PACK_H
 #define SPROOF_KERNEL_PACK_H
 
 #include "sproof/kernel.h"
-#include "kernel/isa/strips.h"
-
-/* The object of an instruction set; NULL when it was not compiled in. */
-const struct spr_tiles *spr_tiles_of(enum spr_isa isa);
+#include "kernel/isa_code.h"
 
 /* The strips inside a packed block. */
 const struct spr_strips *spr_packed_strips(const struct spr_packed *packed);

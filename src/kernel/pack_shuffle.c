@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "matrix/matrix_build.h"
+
 /* What one part costs beside the others, in cycles, for choosing the number of slots only:
  * a tile (positions, Y in and out), a slot, a weight that did not fit. */
 #define TILE_COST 4.0
@@ -75,7 +77,7 @@ static void put_tiles(const struct spr_matrix *w, const struct spr_shuffle_rows 
         float *tile = out + (size_t)(row - rows->begin) / SPR_SHUFFLE_ROWS * tile_values;
         uint32_t positions = 0;
         int slot = 0;
-        for (size_t e = spr_find_entry(w, row, column);
+        for (size_t e = spr_matrix_find(w, row, column);
              e < w->row[row + 1] && w->column[e] < column + SPR_SHUFFLE_COLUMNS; e++, slot++) {
             if (slot >= from && slot < from + count) {
                 uint32_t position = (uint32_t)(w->column[e] - column);

@@ -32,7 +32,4 @@ void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *matri
                      const struct spr_shuffle_rows *rows, struct spr_cursor *at,
                      struct spr_strips *out);
 
-/* First entry of a row whose column is at least `column`. */
-size_t spr_find_entry(const struct spr_matrix *matrix, int64_t row, int64_t column);
-
 #endif

@@ -23,7 +23,7 @@ static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
 
 static int widest(const struct spr_plan *plan, int rows)
 {
-    return spr_tiles_of(plan->isa)->widest(rows);
+    return spr_isa_code_of(plan->isa)->tiles->widest(rows);
 }
 
 /* Loads per multiply-add of a tile: T of X and R weights for R*T multiply-adds. */
@@ -117,7 +117,7 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.rows = 1;
         plan.vectors = 0;
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
-        if (!dense && lanes == SPR_SHUFFLE_ROWS && k <= SPR_PANEL_MAX &&
+        if (!dense && spr_isa_code_of(isa)->tiles->shuffles && k <= SPR_PANEL_MAX &&
             spr_lane_shape(&plan).chunk == 0) {
             plan.slots = spr_shuffle_slots(&cell, k, kept / ((double)m * (double)k));
         }

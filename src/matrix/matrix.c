@@ -232,3 +232,17 @@ void spr_matrix_product(const struct spr_matrix *matrix, int64_t n, const float 
         terms[i] = (double)(matrix->row[row + 1] - matrix->row[row]);
     }
 }
+
+size_t spr_matrix_find(const struct spr_matrix *w, int64_t row, int64_t column)
+{
+    size_t low = w->row[row], high = w->row[row + 1];
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (w->column[middle] < column) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}

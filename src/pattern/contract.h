@@ -17,6 +17,9 @@
     extern const struct spr_pattern_kind spr_pattern_file_##name[];                           \
     const struct spr_pattern_kind spr_pattern_file_##name[]
 
+/* The examples of a row: {"csr", 20}, {"unstructured", 40}. */
+#define SPR_EXAMPLES(...) ((const struct spr_example[]){__VA_ARGS__, {NULL, 0}})
+
 /* Bytes of one stored column index and of one row pointer (README, "Patterns"). */
 #define SPR_INDEX_BYTES 4.0
 #define SPR_INDEX16_BYTES 2.0

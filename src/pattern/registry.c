@@ -27,12 +27,55 @@ const struct spr_pattern_kind *spr_pattern_kind_at(size_t index)
     return NULL;
 }
 
+/* More than there are; what does not fit is only not suggested. */
+#define PLACED_MAX 64
+
+/* Spellings by rising place. */
+struct placed {
+    struct spr_example item[PLACED_MAX];
+    size_t count;
+};
+
+static void put(struct placed *list, const char *text, int place)
+{
+    size_t at = list->count;
+    if (at == PLACED_MAX) {
+        return;
+    }
+    for (; at > 0 && list->item[at - 1].place > place; at--) {
+        list->item[at] = list->item[at - 1];
+    }
+    list->item[at] = (struct spr_example){text, place};
+    list->count++;
+}
+
+static enum spr_status fail_unknown(const char *text, struct spr_error *err)
+{
+    struct placed rows = {.count = 0}, examples = {.count = 0};
+    const struct spr_pattern_kind *kind;
+    const char *known[PLACED_MAX + 1] = {NULL};
+    char expected[1024] = "";
+    for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
+        put(&rows, kind->grammar ? kind->grammar : kind->name, kind->examples->place);
+        for (const struct spr_example *e = kind->examples; e->text; e++) {
+            put(&examples, e->text, e->place);
+        }
+    }
+    for (size_t i = 0, used = 0; i < rows.count && used < sizeof expected; i++) {
+        const char *lead = i == 0 ? "" : i + 1 < rows.count ? ", " : ", or ";
+        used += (size_t)snprintf(expected + used, sizeof expected - used, "%s%s", lead,
+                                 rows.item[i].text);
+    }
+    for (size_t i = 0; i < examples.count; i++) {
+        known[i] = examples.item[i].text;
+    }
+    return spr_fail_unknown(err, text, known, "unknown pattern '%.60s': expected %s", text,
+                            expected);
+}
+
 enum spr_status spr_pattern_parse(const char *text, struct spr_pattern *pattern,
                                   struct spr_error *err)
 {
-    static const char *const known[] = {"dense",   "csr",     "csr16", "unstructured", "1x1",
-                                        "bitmask", "ell",     "4x4",   "32x1",         "2:4",
-                                        "comp:16", "bsr:4x4", NULL};
     const struct spr_pattern_kind *kind;
     for (size_t i = 0; (kind = spr_pattern_kind_at(i)) != NULL; i++) {
         struct spr_pattern parsed = {.kind = kind};
@@ -41,13 +84,7 @@ enum spr_status spr_pattern_parse(const char *text, struct spr_pattern *pattern,
             return SPR_OK;
         }
     }
-    if (strcmp(text, "bsr:1x1") == 0) {
-        return spr_pattern_parse("csr", pattern, err);
-    }
-    return spr_fail_unknown(err, text, known,
-                            "unknown pattern '%.60s': expected dense, csr, csr16, bitmask, "
-                            "ell, RxC, N:M with N < M, or comp:P with P > 1",
-                            text);
+    return fail_unknown(text, err);
 }
 
 const char *spr_pattern_text(const struct spr_pattern *pattern, char *text)

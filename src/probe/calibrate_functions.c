@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "kernel/isa/elementwise.h"
+#include "kernel/isa_code.h"
 #include "kernel/operands.h"
 #include "probe/calibrate_trial.h"
 #include "sproof/calibrate.h"
@@ -225,7 +226,7 @@ static enum spr_status make_bench(const struct spr_calibration *c, struct bench 
 {
     const int64_t keys[3] = {TOKENS, HEAD, TOKENS}, values[3] = {HEAD, TOKENS, TOKENS};
     const size_t most = (size_t)footprints[FOOTPRINTS - 1];
-    b->ops = spr_elementwise_of(c->isa);
+    b->ops = spr_isa_code_of(c->isa)->elementwise;
     b->memory = spr_aligned_alloc(4096, most);
     b->bias = spr_calloc(most / (TOKENS * sizeof(float)) + 1, sizeof *b->bias);
     if (!b->memory || !b->bias) {

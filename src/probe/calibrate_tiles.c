@@ -257,7 +257,7 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
     const int lanes = spr_isa_lanes(c->isa);
     /* One lane is always at its place; a tile that is never wider than a vector loads so few
      * of X that where they start makes no difference. */
-    bool crosses = lanes > 1 && spr_tiles_of(c->isa)->widest(tile->rows) > 1;
+    bool crosses = lanes > 1 && spr_isa_code_of(c->isa)->tiles->widest(tile->rows) > 1;
     if (!vector && !crosses) {
         out->unaligned = out->x;
         out->unaligned.count = 1;
@@ -267,7 +267,7 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
         sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
               &out->unaligned);
         trial.x_bytes = near_bytes;
-        trial.half = lanes == SPR_SHUFFLE_ROWS && tile->vectors > 1;
+        trial.half = spr_isa_code_of(c->isa)->tiles->halves && tile->vectors > 1;
         if (trial.half) {
             /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
             out->half_step_s = HUGE_VAL;
@@ -298,7 +298,7 @@ static bool measured(const struct spr_calibration *c, const struct spr_tile *til
 static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
 {
     static const int heights[] = {1, 2, 4, 6, 8, 12, 16, 24};
-    const struct spr_tiles *tiles = spr_tiles_of(c->isa);
+    const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
     const int lanes = tiles->lanes;
     size_t count = 0;
     for (size_t h = 0; h < COUNT(heights); h++) {
@@ -318,7 +318,7 @@ static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
         }
     }
     out[count++] = (struct spr_tile){SPR_TILE_VECTOR, 1, 0};
-    for (int slots = 1; lanes == SPR_SHUFFLE_ROWS && slots <= SPR_SHUFFLE_SLOTS; slots++) {
+    for (int slots = 1; tiles->shuffles && slots <= SPR_SHUFFLE_SLOTS; slots++) {
         out[count++] = (struct spr_tile){SPR_TILE_VECTOR, slots, SPR_CHUNK_SHUFFLE};
     }
     return count;

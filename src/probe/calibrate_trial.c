@@ -321,7 +321,7 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
                          const struct spr_trial *t, double warm_bytes,
                          double *steps_per_segment)
 {
-    const struct spr_tiles *tiles = spr_tiles_of(c->isa);
+    const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
     const double seconds = c->quick ? 8e-5 : 2e-4;
     double least = HUGE_VAL;
     int next = 0;

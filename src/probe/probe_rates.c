@@ -8,6 +8,7 @@
 #endif
 
 #include "base/mem.h"
+#include "kernel/isa_code.h"
 #include "machine/rates_json.h"
 #include "probe/probe_parts.h"
 
@@ -37,45 +38,6 @@ const struct spr_probe_row spr_probe_rows[] = {
 };
 const size_t spr_probe_row_count = sizeof spr_probe_rows / sizeof *spr_probe_rows;
 
-extern const struct spr_probe_loops spr_probe_loops__scalar;
-#if defined(SPROOF_HAS_NEON)
-extern const struct spr_probe_loops spr_probe_loops__neon;
-#endif
-#if defined(SPROOF_HAS_AVX2)
-extern const struct spr_probe_loops spr_probe_loops__avx2;
-#endif
-#if defined(SPROOF_HAS_AVX512)
-extern const struct spr_probe_loops spr_probe_loops__avx512;
-#endif
-
-static const struct spr_probe_loops *loops_of(enum spr_isa isa)
-{
-    switch (isa) {
-    case SPR_ISA_SCALAR:
-        return &spr_probe_loops__scalar;
-    case SPR_ISA_NEON:
-#if defined(SPROOF_HAS_NEON)
-        return &spr_probe_loops__neon;
-#else
-        return NULL;
-#endif
-    case SPR_ISA_AVX2:
-#if defined(SPROOF_HAS_AVX2)
-        return &spr_probe_loops__avx2;
-#else
-        return NULL;
-#endif
-    case SPR_ISA_AVX512:
-#if defined(SPROOF_HAS_AVX512)
-        return &spr_probe_loops__avx512;
-#else
-        return NULL;
-#endif
-        break;
-    }
-    return NULL;
-}
-
 /* The dot products are extensions of their own: feature bits of the CPU decide. */
 static bool has_dot(enum spr_isa isa, enum spr_probe_kind kind)
 {
@@ -95,7 +57,8 @@ static bool has_dot(enum spr_isa isa, enum spr_probe_kind kind)
 
 spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind)
 {
-    const struct spr_probe_loops *loops = spr_isa_usable(isa) ? loops_of(isa) : NULL;
+    const struct spr_probe_loops *loops =
+        spr_isa_usable(isa) ? spr_isa_code_of(isa)->probe_loops : NULL;
     bool dot = kind == SPR_PROBE_DOT_BF16 || kind == SPR_PROBE_DOT_I8;
     if (!loops || !loops->run[kind] || (dot && !has_dot(isa, kind))) {
         return NULL;

@@ -3,16 +3,15 @@
 #include "test.h"
 
 #include "machine.h"
+#include "patterns.h"
 #include "sproof/analysis.h"
 #include "sproof/explain.h"
 
 #define ROUNDS 400
 #define SLACK 1e-9
 
-static const char *const pattern_texts[] = {"csr", "csr16",  "bitmask", "ell", "4x4",
-                                            "1x7", "32x1",   "8x16",    "2:4", "1:4",
-                                            "3:8", "comp:4", "comp:16"};
-#define PATTERN_COUNT (sizeof pattern_texts / sizeof *pattern_texts)
+static const char *const sizes_too[] = {"1x7", "8x16", "1:4", "3:8", "comp:4", NULL};
+static struct test_patterns patterns_all, patterns_free; /* free: of any sparsity */
 
 struct world {
     unsigned long long state;
@@ -111,7 +110,7 @@ static void random_world(struct world *w, unsigned long long seed)
         w->layers[i] = random_layer(&w->state, names[i]);
     }
     for (size_t i = 0; i < 3; i++) {
-        const char *text = pattern_texts[test_between(&w->state, 0, PATTERN_COUNT - 1)];
+        const char *text = test_patterns_pick(&patterns_all, &w->state);
         CHECK_INT(SPR_OK, spr_pattern_parse(text, &patterns[i], NULL));
     }
     sparsities[2] = uniform(&w->state);
@@ -253,16 +252,16 @@ static void density_one(void)
         if (!spr_op_has_weights(layer.op)) {
             continue;
         }
-        for (size_t p = 0; p < PATTERN_COUNT; p++) {
+        for (size_t p = 0; p < patterns_all.count; p++) {
             struct spr_pattern pattern;
-            CHECK_INT(SPR_OK, spr_pattern_parse(pattern_texts[p], &pattern, NULL));
+            CHECK_INT(SPR_OK, spr_pattern_parse(patterns_all.text[p], &pattern, NULL));
             if (!isnan(spr_pattern_fixed_sparsity(&pattern)) ||
                 (pattern.a > 1 && layer.m % pattern.a != 0) ||
                 (pattern.b > 1 && layer.k % pattern.b != 0)) {
                 continue;
             }
             struct spr_shape shape = {layer.m, layer.k, layer.groups};
-            test_row = pattern_texts[p];
+            test_row = patterns_all.text[p];
             CHECK(spr_model_sparse(&model, &layer, 1, &pattern,
                                    spr_pattern_kept(&pattern, &shape, 0), NULL, &run));
             spr_model_dense(&model, &layer, 1, &dense);
@@ -294,7 +293,7 @@ static void break_even_is_the_last(void)
         struct spr_layer layer = random_layer(&w.state, "a");
         struct spr_prediction dense, run;
         struct spr_pattern pattern;
-        CHECK_INT(SPR_OK, spr_pattern_parse(pattern_texts[test_between(&w.state, 0, 7)],
+        CHECK_INT(SPR_OK, spr_pattern_parse(test_patterns_pick(&patterns_free, &w.state),
                                             &pattern, NULL));
         CHECK_INT(SPR_OK, spr_model_prepare(&model, &w.machine, SPR_F32, SPR_NOMINAL,
                                             SPR_NOMINAL, NULL));
@@ -319,8 +318,20 @@ static void break_even_is_the_last(void)
     CHECK(found > 100); /* else the rounds prove nothing */
 }
 
+static bool is_sparse(const struct spr_pattern *pattern)
+{
+    return !spr_pattern_is_dense(pattern);
+}
+
+static bool is_free(const struct spr_pattern *pattern)
+{
+    return isnan(spr_pattern_fixed_sparsity(pattern));
+}
+
 int main(void)
 {
+    patterns_all = test_patterns_of(is_sparse, sizes_too);
+    patterns_free = test_patterns_of(is_free, sizes_too);
     every_result();
     doubled_rates();
     density_one();

@@ -4,13 +4,19 @@
 
 #include "expected.h"
 #include "machine.h"
+#include "patterns.h"
 #include "sproof/analysis.h"
 #include "sproof/explain.h"
 
 #define ROUNDS 300
 
-static const char *const pattern_texts[] = {"csr", "bitmask", "ell", "4x4",
-                                            "1x7", "32x1",    "2:4", "comp:4"};
+static const char *const sizes_too[] = {"1x7", "comp:4", NULL};
+static struct test_patterns patterns_sparse;
+
+static bool is_sparse(const struct spr_pattern *pattern)
+{
+    return !spr_pattern_is_dense(pattern);
+}
 
 struct world {
     unsigned long long state;
@@ -51,8 +57,7 @@ static void random_world(struct world *w, unsigned long long seed)
         w->layers[i] = random_layer(&w->state, names[i]);
     }
     for (size_t i = 0; i < COUNT_OF(patterns); i++) {
-        const char *text =
-            pattern_texts[test_between(&w->state, 0, COUNT_OF(pattern_texts) - 1)];
+        const char *text = test_patterns_pick(&patterns_sparse, &w->state);
         CHECK_INT(SPR_OK, spr_pattern_parse(text, &patterns[i], NULL));
     }
     struct spr_grid grid = {patterns, COUNT_OF(patterns), sparsities, COUNT_OF(sparsities)};
@@ -129,6 +134,7 @@ static bool result_laws(const struct spr_analysis *a, const struct spr_result *r
 int main(void)
 {
     size_t expected = 0, without = 0;
+    patterns_sparse = test_patterns_of(is_sparse, sizes_too);
     for (unsigned long long seed = 1; seed <= ROUNDS; seed++) {
         struct world w;
         struct spr_analysis a;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Softmax, GELU and layer norm of every instruction set against double precision, on widths
  * around the vector's, between guard pages of NaN. */
-#include "kernel/isa/elementwise.h"
+#include "kernel/isa_code.h"
 #include "test.h"
 
 #define ROWS 37
@@ -161,7 +161,7 @@ static void test_tails(const struct spr_elementwise *ops)
 int main(void)
 {
     for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
-        const struct spr_elementwise *ops = spr_elementwise_of((enum spr_isa)isa);
+        const struct spr_elementwise *ops = spr_isa_code_of((enum spr_isa)isa)->elementwise;
         if (!spr_isa_usable((enum spr_isa)isa)) {
             continue;
         }

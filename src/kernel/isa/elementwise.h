@@ -7,8 +7,6 @@
 
 #include <stdint.h>
 
-#include "sproof/isa.h"
-
 /* Of layer norm: BERT's. */
 #define SPR_NORM_EPSILON 1e-12F
 
@@ -32,7 +30,5 @@ struct spr_elementwise {
     /* The columns [begin, end). */
     void (*norm)(const struct spr_norm *norm, int64_t begin, int64_t end);
 };
-
-const struct spr_elementwise *spr_elementwise_of(enum spr_isa isa);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "kernel/isa/vec.h"
+
 extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
 
 #if defined(__clang__)

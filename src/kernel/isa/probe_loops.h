@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel/isa/vec.h"
-
 /* Multiples of this many bytes are what the memory loops walk over. */
 #define SPR_PROBE_GRAIN 4096
 /* Random rows read in one round. */

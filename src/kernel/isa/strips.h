@@ -10,7 +10,7 @@
  * weights: lane l holds row l / chunk, column l % chunk, and the same `chunk` consecutive
  * inputs stand in every group of `chunk` lanes.
  *
- * Scattered single weights at n = 1 ("shuffle", where vectors have 16 lanes): 32 inputs stand
+ * Scattered single weights at n = 1 ("shuffle", where spr_tiles.shuffles): 32 inputs stand
  * in two registers, a slot is one weight for each of 16 rows, and a permutation fetches each
  * lane's input. Every tile of 16 rows x 32 columns has the same number of slots, so that no
  * loop depends on the data; what does not fit follows row by row. The 5-bit positions of six
@@ -58,6 +58,8 @@ struct spr_strips {
 /* What one instruction set's object exports. */
 struct spr_tiles {
     int lanes;
+    bool halves;   /* a tile's last vector may be half of one */
+    bool shuffles; /* `vector` takes the shuffle form */
     /* One thread's share of Y = W X with n > 1. */
     void (*matrix)(const struct spr_strips *strips, int thread, const float *x, float *y);
     /* The same with n = 1. */

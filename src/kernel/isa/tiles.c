@@ -240,5 +240,13 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
 }
 
 extern const struct spr_tiles SPR_PER_ISA(spr_tiles);
-const struct spr_tiles SPR_PER_ISA(spr_tiles) = {VEC_LANES,  matrix, vector,
-                                                 interleave, tokens, widest};
+const struct spr_tiles SPR_PER_ISA(spr_tiles) = {
+    .lanes = VEC_LANES,
+    .halves = VEC_HAS_HALF,
+    .shuffles = VEC_HAS_PERMUTE,
+    .matrix = matrix,
+    .vector = vector,
+    .interleave = interleave,
+    .tokens = tokens,
+    .widest = widest,
+};

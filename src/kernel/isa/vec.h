@@ -3,6 +3,7 @@
 #ifndef SPROOF_KERNEL_ISA_VEC_H
 #define SPROOF_KERNEL_ISA_VEC_H
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -148,6 +149,35 @@ VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
     v = _mm512_insertf32x4(v, vec_pick4(x, index + 4), 1);
     v = _mm512_insertf32x4(v, vec_pick4(x, index + 8), 2);
     return _mm512_insertf32x4(v, vec_pick4(x, index + 12), 3);
+}
+/* Two registers of inputs from which one instruction fetches any lane: what the shuffle form
+ * (strips.h) is made of. A place counts lanes of `low`, then of `high`: the lowest
+ * VEC_PLACE_BITS of each word, the others do not matter. */
+#define VEC_HAS_PERMUTE 1
+#define VEC_PLACE_BITS 5
+typedef __m512i vec_places;
+VEC_INLINE vec_places vec_load_places(const float *p)
+{
+    return _mm512_loadu_si512((const void *)p);
+}
+VEC_INLINE vec_places vec_next_places(vec_places places)
+{
+    return _mm512_srli_epi32(places, VEC_PLACE_BITS);
+}
+VEC_INLINE vec vec_permute(vec low, vec_places places, vec high)
+{
+    return _mm512_permutex2var_ps(low, places, high);
+}
+/* a * b + sum where a is not 0, else the sum, whatever b is. */
+VEC_INLINE vec vec_fma_nonzero(vec a, vec b, vec sum)
+{
+    return _mm512_mask3_fmadd_ps(a, b, sum,
+                                 _mm512_cmp_ps_mask(a, _mm512_setzero_ps(), _CMP_NEQ_UQ));
+}
+/* A bit for each lane that is infinite or undefined. */
+VEC_INLINE unsigned short vec_not_finite(vec v)
+{
+    return _mm512_cmp_ps_mask(_mm512_abs_ps(v), _mm512_set1_ps(FLT_MAX), _CMP_NLE_UQ);
 }
 
 #elif defined(SPR_BUILD_AVX2)
@@ -475,6 +505,10 @@ VEC_INLINE vec vec_fma_half(vec a, vec b, vec sum)
 {
     return vec_fma(a, b, sum);
 }
+#endif
+
+#ifndef VEC_HAS_PERMUTE
+#define VEC_HAS_PERMUTE 0
 #endif
 
 /* Four columns of four rows become four rows of four columns. */

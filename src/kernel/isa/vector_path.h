@@ -113,16 +113,19 @@ static void scattered(const struct vector_work *work)
     }
 }
 
-#if VEC_LANES == SPR_SHUFFLE_ROWS
+#if VEC_HAS_PERMUTE
+_Static_assert(VEC_LANES == SPR_SHUFFLE_ROWS && 2 * VEC_LANES == SPR_SHUFFLE_COLUMNS &&
+                   1 << VEC_PLACE_BITS == SPR_SHUFFLE_COLUMNS &&
+                   SPR_SHUFFLE_SLOTS * VEC_PLACE_BITS <= 32,
+               "a tile of the shuffle form is one vector of rows, two of inputs");
+
 /* A slot without a weight holds 0 and must not meet an infinite or undefined input. */
 static bool all_finite(const float *x, int64_t count)
 {
-    const __m512 most = _mm512_set1_ps(3.402823466e+38F);
-    __mmask16 bad = 0;
+    unsigned short bad = 0;
     for (int64_t i = 0; i < count; i += VEC_LANES) {
         int left = count - i < VEC_LANES ? (int)(count - i) : VEC_LANES;
-        __m512 size = _mm512_abs_ps(vec_load_part(x + i, left));
-        bad = (__mmask16)(bad | _mm512_cmp_ps_mask(size, most, _CMP_NLE_UQ));
+        bad = (unsigned short)(bad | vec_not_finite(vec_load_part(x + i, left)));
     }
     return bad == 0;
 }
@@ -134,29 +137,26 @@ VEC_INLINE void shuffle_tile(int slots, bool finite, const struct vector_work *w
     for (const struct spr_segment *s = work->segment; s < work->end; s++) {
         int64_t left = columns - (int64_t)s->index;
         const float *x = work->x + s->index, *w = work->value + s->value;
-        const __m512 low = vec_load_part(x, left < 16 ? (int)left : 16);
-        const __m512 high =
-            left <= 16 ? vec_zero() : vec_load_part(x + 16, left < 32 ? (int)left - 16 : 16);
+        const vec low = vec_load_part(x, left < VEC_LANES ? (int)left : VEC_LANES);
+        const vec high = left <= VEC_LANES
+                             ? vec_zero()
+                             : vec_load_part(x + VEC_LANES, left < SPR_SHUFFLE_COLUMNS
+                                                                ? (int)left - VEC_LANES
+                                                                : VEC_LANES);
         for (uint32_t g = 0; g < s->steps; g++, w += tile_values) {
             float *y = work->y + s->row + g * VEC_LANES;
             int rows = (int)(s->rows - g * VEC_LANES);
             bool whole = rows >= VEC_LANES;
-            __m512i position = _mm512_loadu_si512((const void *)w);
-            __m512 sum = !work->first || s != work->segment
-                             ? (whole ? vec_load(y) : vec_load_part(y, rows))
-                             : vec_zero();
+            vec_places places = vec_load_places(w);
+            vec sum = !work->first || s != work->segment
+                          ? (whole ? vec_load(y) : vec_load_part(y, rows))
+                          : vec_zero();
 #pragma GCC unroll 6
             for (int i = 0; i < slots; i++) {
-                __m512 input = _mm512_permutex2var_ps(low, position, high);
-                __m512 value = vec_load(w + (i + 1) * VEC_LANES);
-                if (finite) {
-                    sum = _mm512_fmadd_ps(value, input, sum);
-                } else {
-                    __mmask16 used =
-                        _mm512_cmp_ps_mask(value, _mm512_setzero_ps(), _CMP_NEQ_UQ);
-                    sum = _mm512_mask3_fmadd_ps(value, input, sum, used);
-                }
-                position = _mm512_srli_epi32(position, 5);
+                vec input = vec_permute(low, places, high);
+                vec value = vec_load(w + (i + 1) * VEC_LANES);
+                sum = finite ? vec_fma(value, input, sum) : vec_fma_nonzero(value, input, sum);
+                places = vec_next_places(places);
             }
             if (whole) {
                 vec_store(y, sum);
@@ -233,7 +233,7 @@ static void vector(const struct spr_strips *strips, int thread, const float *x, 
             VECTOR_CASE(2, 16)
             VECTOR_CASE(4, 16)
 #endif
-#if VEC_LANES == SPR_SHUFFLE_ROWS
+#if VEC_HAS_PERMUTE
         default:
             if (strip->chunk == SPR_CHUNK_SHUFFLE) {
                 shuffle((int)strip->rows, &work, strips->k);

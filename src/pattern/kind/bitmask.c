@@ -33,6 +33,7 @@ SPR_DEFINE_PATTERN(bitmask) = {
      .spelling = "bitmask",
      .summary = "single non-zeros anywhere, a mask bit per weight",
      .storage = "nnz*v + ceil(m*k/8) + (m+1)*4",
+     .examples = SPR_EXAMPLES({"bitmask", 60}),
      .pattern_class = SPR_CLASS_CSR,
      .parse = parse,
      .format = format,

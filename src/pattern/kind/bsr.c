@@ -62,6 +62,7 @@ SPR_DEFINE_PATTERN(bsr) = {
      .spelling = "RxC, bsr:RxC",
      .summary = "blocks of R rows (outputs) by C columns (inputs)",
      .storage = "nb*(R*C*v+4) + (ceil(m/R)+1)*4",
+     .examples = SPR_EXAMPLES({"4x4", 80}, {"32x1", 90}, {"bsr:4x4", 120}),
      .pattern_class = SPR_CLASS_BLOCK,
      .parse = parse,
      .format = format,

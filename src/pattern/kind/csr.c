@@ -8,7 +8,7 @@ static bool parse(const char *text, struct spr_pattern *pattern)
 {
     (void)pattern;
     return strcmp(text, "csr") == 0 || strcmp(text, "unstructured") == 0 ||
-           strcmp(text, "1x1") == 0;
+           strcmp(text, "1x1") == 0 || strcmp(text, "bsr:1x1") == 0;
 }
 
 static bool parse16(const char *text, struct spr_pattern *pattern)
@@ -63,6 +63,7 @@ SPR_DEFINE_PATTERN(csr) = {
      .spelling = "csr, unstructured, 1x1",
      .summary = "single non-zeros anywhere, 4-byte column indices",
      .storage = "nnz*(v+4) + (m+1)*4",
+     .examples = SPR_EXAMPLES({"csr", 20}, {"unstructured", 40}, {"1x1", 50}),
      .pattern_class = SPR_CLASS_CSR,
      .parse = parse,
      .format = format,
@@ -74,6 +75,7 @@ SPR_DEFINE_PATTERN(csr) = {
      .spelling = "csr16",
      .summary = "csr with 2-byte column indices, k up to 65536",
      .storage = "nnz*(v+2) + (m+1)*4",
+     .examples = SPR_EXAMPLES({"csr16", 30}),
      .pattern_class = SPR_CLASS_CSR,
      .parse = parse16,
      .format = format,

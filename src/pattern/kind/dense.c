@@ -38,6 +38,7 @@ SPR_DEFINE_PATTERN(dense) = {
      .spelling = "dense",
      .summary = "every weight stored and multiplied",
      .storage = "m*k*v",
+     .examples = SPR_EXAMPLES({"dense", 10}),
      .pattern_class = SPR_CLASS_DENSE,
      .parse = parse,
      .format = format,

@@ -54,6 +54,7 @@ SPR_DEFINE_PATTERN(ell) = {
      .spelling = "ell",
      .summary = "rows padded to the longest, 4-byte column indices",
      .storage = "m*w*(v+4), w the longest row",
+     .examples = SPR_EXAMPLES({"ell", 70}),
      .pattern_class = SPR_CLASS_CSR,
      .parse = parse,
      .format = format,
