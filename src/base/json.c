@@ -119,6 +119,22 @@ const spr_json *spr_json_get(const spr_json *object, const char *key)
     return cJSON_GetObjectItemCaseSensitive(object, key);
 }
 
+const char *spr_json_get_text(const spr_json *object, const char *key)
+{
+    return spr_json_text(spr_json_get(object, key));
+}
+
+double spr_json_get_number(const spr_json *object, const char *key)
+{
+    double value;
+    return spr_json_number(spr_json_get(object, key), &value) ? value : (double)NAN;
+}
+
+bool spr_json_get_bool(const spr_json *object, const char *key)
+{
+    return cJSON_IsTrue(spr_json_get(object, key));
+}
+
 const char *spr_json_key(const spr_json *member)
 {
     return member->string;
@@ -132,6 +148,15 @@ const spr_json *spr_json_first(const spr_json *container)
 const spr_json *spr_json_next(const spr_json *item)
 {
     return item->next;
+}
+
+size_t spr_json_count(const spr_json *container)
+{
+    size_t count = 0;
+    for (const spr_json *item = spr_json_first(container); item; item = spr_json_next(item)) {
+        count++;
+    }
+    return count;
 }
 
 bool spr_json_is_object(const spr_json *item)

@@ -25,9 +25,15 @@ const spr_json *spr_json_get(const spr_json *object, const char *key);
 /* Name of a member of an object. */
 const char *spr_json_key(const spr_json *member);
 
+/* Member of an object that is a text, a finite number, true; NULL, NAN, false: it is none. */
+const char *spr_json_get_text(const spr_json *object, const char *key);
+double spr_json_get_number(const spr_json *object, const char *key);
+bool spr_json_get_bool(const spr_json *object, const char *key);
+
 /* First element and next sibling of an array or object; NULL at the end. */
 const spr_json *spr_json_first(const spr_json *container);
 const spr_json *spr_json_next(const spr_json *item);
+size_t spr_json_count(const spr_json *container);
 
 bool spr_json_is_object(const spr_json *item);
 bool spr_json_is_array(const spr_json *item);

@@ -14,16 +14,6 @@
 #define PART "\x1f"
 #define KEY_MAX 4096
 
-static enum spr_status add(struct spr_timings *points, const struct spr_timing *point,
-                           struct spr_error *err)
-{
-    if (!spr_grow(&points->points, &points->capacity, points->count + 1, sizeof *point)) {
-        return spr_no_memory(err);
-    }
-    points->points[points->count++] = *point;
-    return SPR_OK;
-}
-
 /* Sets both keys. A name cut at 4 KB may meet another: then the first counts. */
 static enum spr_status set_keys(struct spr_timings *points, struct spr_timing *p,
                                 const char *shape, struct spr_error *err)
@@ -40,6 +30,17 @@ static enum spr_status set_keys(struct spr_timings *points, struct spr_timing *p
     }
     p->key = spr_arena_text(&points->record.arena, key, (size_t)used);
     return p->key && p->loose_key ? SPR_OK : spr_no_memory(err);
+}
+
+static enum spr_status add(struct spr_timings *points, struct spr_timing *point,
+                           const char *shape, struct spr_error *err)
+{
+    SPR_TRY(set_keys(points, point, shape, err));
+    if (!spr_grow(&points->points, &points->capacity, points->count + 1, sizeof *point)) {
+        return spr_no_memory(err);
+    }
+    points->points[points->count++] = *point;
+    return SPR_OK;
 }
 
 static enum spr_status add_case(struct spr_timings *points,
@@ -69,75 +70,62 @@ static enum spr_status add_case(struct spr_timings *points,
                                                              : " library";
     snprintf(shape, sizeof shape, "%lld %lld %lld %s%s", (long long)c->m, (long long)c->k,
              (long long)c->n, c->real_mask ? "real" : "random", whose);
-    SPR_TRY(set_keys(points, &p, shape, err));
-    return add(points, &p, err);
+    return add(points, &p, shape, err);
 }
 
 /* The figures that a variant and a layer of one have alike. */
-static enum spr_status add_figures(struct spr_timings *points,
-                                   const struct spr_record_place *at, const spr_json *item,
-                                   struct spr_timing *p)
+static void add_figures(struct spr_timings *points, struct spr_reader *r, const spr_json *item,
+                        struct spr_timing *p)
 {
     char shape[32];
-    const char *pattern;
-    enum spr_status status = spr_record_text(at, item, "pattern", true, &pattern);
-    if (status != SPR_OK) {
-        return status;
-    }
-    snprintf(p->pattern, sizeof p->pattern, "%s", pattern);
+    const char *pattern = spr_reader_text(r, item, "pattern", true);
+    snprintf(p->pattern, sizeof p->pattern, "%s", pattern ? pattern : "");
     snprintf(shape, sizeof shape, "%.12g", p->n);
-    p->sparsity = spr_record_number(item, "sparsity");
-    p->time_s = spr_record_number(item, "time_s");
-    p->dense_time_s = spr_record_number(item, "dense_time_s");
-    p->speedup = spr_record_number(item, "speedup");
+    p->sparsity = spr_json_get_number(item, "sparsity");
+    p->time_s = spr_json_get_number(item, "time_s");
+    p->dense_time_s = spr_json_get_number(item, "dense_time_s");
+    p->speedup = spr_json_get_number(item, "speedup");
     if (!(p->time_s >= 0)) {
-        return spr_record_bad(at, p->layer ? "layers[].time_s" : "time_s",
-                              "a number of 0 or more");
+        spr_reader_fail(r, p->layer ? "layers[].time_s" : "time_s",
+                        "expected a number of 0 or more");
     }
-    status = set_keys(points, p, shape, at->err);
-    return status ? status : add(points, p, at->err);
+    if (r->status == SPR_OK) {
+        r->status = add(points, p, shape, r->err);
+    }
 }
 
-static enum spr_status add_variant(struct spr_timings *points,
-                                   const struct spr_record_place *at, const spr_json *item,
-                                   bool layers)
+static void add_variant(struct spr_timings *points, struct spr_reader *r, const spr_json *item,
+                        bool layers)
 {
-    struct spr_timing p = {.n = spr_record_number(item, "batch")};
-    enum spr_status status = spr_record_text(at, item, "variant", true, &p.variant);
-    if (status == SPR_OK && !(p.n >= 1)) {
-        status = spr_record_bad(at, "batch", "a number of 1 or more");
+    struct spr_timing p = {.variant = spr_reader_text(r, item, "variant", true),
+                           .n = spr_json_get_number(item, "batch")};
+    if (!(p.n >= 1)) {
+        spr_reader_fail(r, "batch", "expected a number of 1 or more");
     }
-    status = status ? status : add_figures(points, at, item, &p);
+    add_figures(points, r, item, &p);
     const spr_json *list = layers ? spr_json_get(item, "layers") : NULL;
-    for (const spr_json *l = spr_json_first(list); l && status == SPR_OK;
+    for (const spr_json *l = spr_json_first(list); l && r->status == SPR_OK;
          l = spr_json_next(l)) {
         struct spr_timing layer = {.n = p.n, .variant = p.variant};
-        status = spr_record_text(at, l, "layer", true, &layer.layer);
-        status = status ? status : add_figures(points, at, l, &layer);
+        layer.layer = spr_reader_text(r, l, "layer", true);
+        add_figures(points, r, l, &layer);
     }
-    return status;
 }
 
 static enum spr_status read_analysis(struct spr_timings *points, const spr_json *root,
                                      bool layers, struct spr_error *err)
 {
     struct spr_validation *record = &points->record;
-    struct spr_record_place at = {points->path, "record", 0, &record->arena, err};
-    const spr_json *list = spr_json_get(root, "variants");
-    enum spr_status status =
-        spr_record_read_head(&at, root, &spr_analysis_kind, &record->head);
-    status = status ? status : spr_record_read_machine(&at, root, &record->machine);
-    status = status ? status : spr_record_read_options(&at, root, &record->options);
-    if (status == SPR_OK && !spr_json_is_array(list)) {
-        status = spr_fail(err, SPR_EINPUT, "%s: variants: expected a list", points->path);
+    struct spr_reader r = {
+        .file = points->path, .arena = &record->arena, .err = err, .blank = '?'};
+    spr_record_read_head(&r, root, &spr_analysis_kind, &record->head);
+    spr_record_read_machine(&r, root, &record->machine);
+    spr_record_read_options(&r, root, &record->options);
+    const spr_json *item = spr_reader_list(&r, root, "variants", false, "a list");
+    for (; item; item = spr_reader_next(&r, item)) {
+        add_variant(points, &r, item, layers);
     }
-    at.where = "variants";
-    for (const spr_json *item = spr_json_first(list); item && status == SPR_OK;
-         item = spr_json_next(item)) {
-        status = add_variant(points, &at, item, layers);
-        at.index++;
-    }
-    return status;
+    return r.status;
 }
 
 static enum spr_status read_validation(struct spr_timings *points, const spr_json *root,
@@ -156,11 +144,9 @@ enum spr_status spr_timings_read(const char *path, bool layers, struct spr_timin
 {
     spr_json *root;
     *points = (struct spr_timings){.path = path};
-    enum spr_status status = spr_json_read(path, &root, err);
-    if (status != SPR_OK) {
-        return status;
-    }
-    const char *schema = spr_json_text(spr_json_get(root, "schema"));
+    SPR_TRY(spr_json_read(path, &root, err));
+    enum spr_status status;
+    const char *schema = spr_json_get_text(root, "schema");
     points->validation = schema && strcmp(schema, spr_validation_kind.schema) == 0;
     if (points->validation) {
         status = read_validation(points, root, err);

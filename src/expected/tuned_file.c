@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tuned plans in a file beside the probe. */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/emit.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "host/cache_dir.h"
@@ -16,94 +15,86 @@
 
 #define PLANS_MAX 100000
 
-static enum spr_status bad(const char *path, size_t index, const char *key,
-                           struct spr_error *err)
+#define NOT_OF_ONE "not of a tuned plan"
+
+/* The numbers of a plan, some of which a message names together. */
+static enum spr_status read_sizes(const spr_json *item, struct spr_tuned_plan *plan)
 {
-    return spr_fail(err, SPR_EINPUT, "%s: plans[%zu].%s: not of a tuned plan", path, index,
-                    key);
+    static const struct spr_range size = {1, (double)SPR_DIMENSION_MAX, false, ""};
+    static const struct spr_range threads = {1, 65536, false, ""};
+    static const struct spr_range rows = {1, 4096, false, ""}, tile = {0, 4096, false, ""};
+    struct spr_reader silent = {0};
+    plan->m = spr_reader_whole(&silent, item, "m", &size);
+    plan->k = spr_reader_whole(&silent, item, "k", &size);
+    plan->n = spr_reader_whole(&silent, item, "n", &size);
+    plan->panel = spr_reader_whole(&silent, item, "panel", &size);
+    plan->threads = (int)spr_reader_whole(&silent, item, "threads", &threads);
+    plan->rows = (int)spr_reader_whole(&silent, item, "rows", &rows);
+    plan->vectors = (int)spr_reader_whole(&silent, item, "vectors", &tile);
+    plan->slots = (int)spr_reader_whole(&silent, item, "slots", &tile);
+    plan->tokens = (int)spr_reader_whole(&silent, item, "tokens", &tile);
+    return silent.status;
 }
 
-static bool integer(const spr_json *object, const char *key, double least, double most,
-                    int64_t *value)
+static void read_plan(struct spr_reader *r, const spr_json *item, struct spr_tuned_plan *plan)
 {
-    double number;
-    if (!spr_json_number(spr_json_get(object, key), &number) || number < least ||
-        number > most || number != floor(number)) {
-        return false;
-    }
-    *value = (int64_t)number;
-    return true;
-}
-
-static enum spr_status read_plan(const char *path, size_t index, const spr_json *item,
-                                 struct spr_tuned_plan *plan, struct spr_error *err)
-{
-    const double most = (double)SPR_DIMENSION_MAX;
-    const char *pattern = spr_json_text(spr_json_get(item, "pattern"));
-    int64_t threads, rows, vectors, slots, tokens;
-    if (!spr_isa_find(spr_json_text(spr_json_get(item, "isa")), &plan->isa)) {
-        return bad(path, index, "isa", err);
+    const char *pattern = spr_json_get_text(item, "pattern");
+    if (!spr_isa_find(spr_json_get_text(item, "isa"), &plan->isa)) {
+        spr_reader_fail(r, "isa", NOT_OF_ONE);
     }
     if (!pattern || spr_pattern_parse(pattern, &plan->pattern, NULL) != SPR_OK) {
-        return bad(path, index, "pattern", err);
+        spr_reader_fail(r, "pattern", NOT_OF_ONE);
     }
-    if (!spr_layout_find(spr_json_text(spr_json_get(item, "layout")), &plan->layout)) {
-        return bad(path, index, "layout", err);
+    if (!spr_layout_find(spr_json_get_text(item, "layout"), &plan->layout)) {
+        spr_reader_fail(r, "layout", NOT_OF_ONE);
     }
-    if (!integer(item, "m", 1, most, &plan->m) || !integer(item, "k", 1, most, &plan->k) ||
-        !integer(item, "n", 1, most, &plan->n) ||
-        !integer(item, "panel", 1, most, &plan->panel) ||
-        !integer(item, "threads", 1, 65536, &threads) ||
-        !integer(item, "rows", 1, 4096, &rows) ||
-        !integer(item, "vectors", 0, 4096, &vectors) ||
-        !integer(item, "slots", 0, 4096, &slots) ||
-        !integer(item, "tokens", 0, 4096, &tokens)) {
-        return bad(path, index, "m..tokens", err);
+    if (read_sizes(item, plan) != SPR_OK) {
+        spr_reader_fail(r, "m..tokens", NOT_OF_ONE);
     }
-    plan->threads = (int)threads;
-    plan->rows = (int)rows;
-    plan->vectors = (int)vectors;
-    plan->slots = (int)slots;
-    plan->tokens = (int)tokens;
-    return spr_json_number(spr_json_get(item, "density"), &plan->density) &&
-                   plan->density >= 0 && plan->density <= 1
-               ? SPR_OK
-               : bad(path, index, "density", err);
+    plan->density = spr_json_get_number(item, "density");
+    if (!(plan->density >= 0 && plan->density <= 1)) {
+        spr_reader_fail(r, "density", NOT_OF_ONE);
+    }
+}
+
+/* Those of another machine are none. */
+static void read_plans(struct spr_reader *r, const spr_json *root, struct spr_tuned *tuned)
+{
+    char identity[SPR_CPU_IDENTITY];
+    const char *of = spr_json_get_text(root, "identity");
+    spr_cache_identity(identity);
+    if (!of || strcmp(of, identity) != 0 || !spr_json_is_array(spr_json_get(root, "plans"))) {
+        return;
+    }
+    const spr_json *item = spr_reader_list(r, root, "plans", false, NULL);
+    for (; item; item = spr_reader_next(r, item)) {
+        if (tuned->count == PLANS_MAX) {
+            spr_reader_leave(r);
+            spr_reader_fail(r, "plans", "expected at most %d", PLANS_MAX);
+        } else if (spr_reader_have(r, spr_grow(&tuned->plan, &tuned->capacity,
+                                               tuned->count + 1, sizeof *tuned->plan))) {
+            read_plan(r, item, &tuned->plan[tuned->count++]);
+        }
+    }
 }
 
 enum spr_status spr_tuned_read_file(const char *path, struct spr_tuned *tuned,
                                     struct spr_error *err)
 {
-    char identity[SPR_CPU_IDENTITY];
     spr_json *root;
+    struct spr_reader r = {.file = path, .err = err};
     *tuned = (struct spr_tuned){0};
-    enum spr_status status = spr_json_read(path, &root, err);
-    const char *schema = status == SPR_OK ? spr_json_text(spr_json_get(root, "schema")) : NULL;
-    if (status == SPR_OK && (!schema || strcmp(schema, "sproof/tuned") != 0)) {
-        status = spr_fail(err, SPR_EINPUT, "%s: schema: expected sproof/tuned", path);
+    r.status = spr_json_read(path, &root, err);
+    const char *schema = spr_json_get_text(root, "schema");
+    if (!schema || strcmp(schema, "sproof/tuned") != 0) {
+        spr_reader_fail(&r, "schema", "expected sproof/tuned");
     }
-    const char *of = status == SPR_OK ? spr_json_text(spr_json_get(root, "identity")) : NULL;
-    spr_cache_identity(identity);
-    const spr_json *list =
-        of && strcmp(of, identity) == 0 ? spr_json_get(root, "plans") : NULL;
-    for (const spr_json *i = spr_json_is_array(list) ? spr_json_first(list) : NULL;
-         i && status == SPR_OK; i = spr_json_next(i)) {
-        if (tuned->count == PLANS_MAX) {
-            status =
-                spr_fail(err, SPR_EINPUT, "%s: plans: expected at most %d", path, PLANS_MAX);
-        } else if (!spr_grow(&tuned->plan, &tuned->capacity, tuned->count + 1,
-                             sizeof *tuned->plan)) {
-            status = spr_no_memory(err);
-        } else {
-            status = read_plan(path, tuned->count, i, &tuned->plan[tuned->count], err);
-            tuned->count += status == SPR_OK;
-        }
-    }
+    read_plans(&r, root, tuned);
     spr_json_free(root);
-    if (status != SPR_OK) {
+    if (r.status != SPR_OK) {
         spr_tuned_free(tuned);
     }
-    return status;
+    return r.status;
 }
 
 enum spr_status spr_tuned_read(struct spr_tuned *tuned, struct spr_notes *notes,

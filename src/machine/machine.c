@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "base/mem.h"
 #include "machine/machine_json.h"
 #include "machine/rates_json.h"
@@ -23,124 +23,60 @@ const char *spr_accept_text(const struct spr_accept *accept, char *text)
     return text;
 }
 
-/* Where in the file we are, for messages. */
-struct place {
-    struct spr_machine *machine;
-    const char *file;
-    char path[160]; /* "engines[1].flops_per_s" */
-    struct spr_error *err;
-};
+#define DTYPES "f64, f32, tf32, f16, bf16, fp8 or i8"
 
-static enum spr_status bad(const struct place *at, const char *key, const spr_json *item,
-                           const char *expected)
+/* A text that is not empty. */
+static const char *name_of(struct spr_reader *r, const spr_json *object, const char *key)
 {
-    char value[80] = "missing";
-    double number;
-    bool flag;
-    if (spr_json_text(item)) {
-        snprintf(value, sizeof value, "'%.60s'", spr_json_text(item));
-    } else if (spr_json_number(item, &number)) {
-        snprintf(value, sizeof value, "%.10g", number);
-    } else if (spr_json_bool(item, &flag)) {
-        snprintf(value, sizeof value, "%s", flag ? "true" : "false");
-    } else if (item) {
-        snprintf(value, sizeof value, "%s",
-                 spr_json_is_array(item)    ? "an array"
-                 : spr_json_is_object(item) ? "an object"
-                 : spr_json_is_null(item)   ? "null"
-                                            : "a number out of range");
+    const char *text = spr_reader_text(r, object, key, true);
+    if (text && !*text) {
+        spr_reader_wrong(r, key, spr_json_get(object, key), "a text");
     }
-    return spr_fail(at->err, SPR_EINPUT, "%s: %s%s%s: %s: expected %s", at->file, at->path,
-                    at->path[0] && key[0] && key[0] != '[' ? "." : "", key, value, expected);
+    return text;
 }
 
-static enum spr_status copy_text(struct place *at, const spr_json *item, const char **text)
-{
-    const char *source = spr_json_text(item);
-    *text = NULL;
-    if (source) {
-        char *copy = spr_arena_text(&at->machine->arena, source, strlen(source));
-        if (!copy) {
-            return spr_no_memory(at->err);
-        }
-        /* Texts are printed: a terminal must not act on them. */
-        for (char *c = copy; *c; c++) {
-            *c = (char)((unsigned char)*c < 0x20 || *c == 0x7F ? ' ' : *c);
-        }
-        *text = copy;
-    }
-    return SPR_OK;
-}
-
-static enum spr_status need_text(struct place *at, const spr_json *object, const char *key,
-                                 const char **text)
-{
-    const spr_json *item = spr_json_get(object, key);
-    if (!spr_json_text(item) || !*spr_json_text(item)) {
-        return bad(at, key, item, "a text");
-    }
-    return copy_text(at, item, text);
-}
-
-static enum spr_status positive(struct place *at, const char *key, const spr_json *item,
-                                double *value)
-{
-    /* A rate of 0 would make times infinite; an overhead of 0 is a fine figure. */
-    bool zero_allowed = strcmp(key, "overhead_s") == 0;
-    if (!spr_json_number(item, value) || *value > 1e30 || *value < 0 ||
-        (*value == 0 && !zero_allowed)) {
-        return bad(at, key, item,
-                   zero_allowed ? "a number of 0 or more, or null"
-                                : "a number above 0 or null");
-    }
-    return SPR_OK;
-}
-
-static enum spr_status read_interval(struct place *at, const char *key, const spr_json *item,
-                                     struct spr_number *number)
+static void read_interval(struct spr_reader *r, const char *key, const spr_json *item,
+                          const struct spr_range *range, struct spr_number *number)
 {
     const spr_json *value = spr_json_get(item, "value");
     const spr_json *low = spr_json_get(item, "low");
     const spr_json *high = spr_json_get(item, "high");
-    enum spr_status status = SPR_OK;
     if (!value) {
-        return bad(at, key, item, "a key 'value' (null when unknown)");
+        spr_reader_wrong(r, key, item, "a key 'value' (null when unknown)");
     }
     if (!spr_json_is_null(value)) {
-        status = positive(at, key, value, &number->value);
-        number->low = number->high = number->value;
-        if (status == SPR_OK && !spr_json_is_null(low)) {
-            status = positive(at, key, low, &number->low);
+        number->value = number->low = number->high = spr_reader_value(r, key, value, range);
+        if (!spr_json_is_null(low)) {
+            number->low = spr_reader_value(r, key, low, range);
         }
-        if (status == SPR_OK && !spr_json_is_null(high)) {
-            status = positive(at, key, high, &number->high);
+        if (!spr_json_is_null(high)) {
+            number->high = spr_reader_value(r, key, high, range);
         }
-        if (status == SPR_OK &&
-            (number->low > number->value || number->high < number->value)) {
-            status = bad(at, key, item, "low <= value <= high");
+        if (number->low > number->value || number->high < number->value) {
+            spr_reader_wrong(r, key, item, "low <= value <= high");
         }
     }
-    status = status ? status : copy_text(at, spr_json_get(item, "kind"), &number->kind);
-    status = status ? status : copy_text(at, spr_json_get(item, "source"), &number->source);
-    return status ? status : copy_text(at, spr_json_get(item, "date"), &number->date);
+    number->kind = spr_reader_text(r, item, "kind", false);
+    number->source = spr_reader_text(r, item, "source", false);
+    number->date = spr_reader_text(r, item, "date", false);
 }
 
 /* A plain number, an object with provenance, or null (unknown). */
-static enum spr_status read_number(struct place *at, const spr_json *object, const char *key,
-                                   struct spr_number *number)
+static void read_number(struct spr_reader *r, const spr_json *object, const char *key,
+                        struct spr_number *number)
 {
+    /* A rate of 0 would make times infinite; an overhead of 0 is a fine figure. */
+    static const struct spr_range rate = {SPR_ABOVE_0, 1e30, true, "a number above 0 or null"};
+    static const struct spr_range overhead = {0, 1e30, true, "a number of 0 or more, or null"};
+    const struct spr_range *range = strcmp(key, "overhead_s") == 0 ? &overhead : &rate;
     const spr_json *item = spr_json_get(object, key);
     *number =
         (struct spr_number){.value = (double)NAN, .low = (double)NAN, .high = (double)NAN};
-    if (spr_json_is_null(item)) {
-        return SPR_OK;
-    }
     if (spr_json_is_object(item)) {
-        return read_interval(at, key, item, number);
+        read_interval(r, key, item, range, number);
+    } else {
+        number->value = number->low = number->high = spr_reader_value(r, key, item, range);
     }
-    enum spr_status status = positive(at, key, item, &number->value);
-    number->low = number->high = number->value;
-    return status;
 }
 
 static bool parse_class(const char *text, struct spr_accept *accept)
@@ -155,266 +91,205 @@ static bool parse_class(const char *text, struct spr_accept *accept)
     return false;
 }
 
-static enum spr_status parse_accept(struct place *at, const spr_json *item,
-                                    struct spr_accept *accept)
+static void read_pattern(struct spr_reader *r, const spr_json *item, struct spr_accept *accept)
 {
     const char *text = spr_json_text(item);
     if (!text) {
-        return bad(at, "pattern", item, "any, a class or a pattern");
-    }
-    if (strcmp(text, "any") == 0) {
+        spr_reader_wrong(r, "pattern", item, "any, a class or a pattern");
+    } else if (strcmp(text, "any") == 0) {
         accept->form = SPR_ACCEPT_ANY;
-        return SPR_OK;
+    } else if (!parse_class(text, accept)) {
+        accept->form = SPR_ACCEPT_PATTERN;
+        if (spr_pattern_parse(text, &accept->pattern, NULL) != SPR_OK) {
+            spr_reader_wrong(r, NULL, item,
+                             "any, a class (dense, csr, block, nm, comp) or a pattern");
+        }
     }
-    if (parse_class(text, accept)) {
-        return SPR_OK;
-    }
-    accept->form = SPR_ACCEPT_PATTERN;
-    if (spr_pattern_parse(text, &accept->pattern, NULL) != SPR_OK) {
-        return bad(at, "", item, "any, a class (dense, csr, block, nm, comp) or a pattern");
-    }
-    return SPR_OK;
 }
 
-static enum spr_status parse_as(struct place *at, const spr_json *item,
-                                struct spr_accept *accept)
+static bool parse_as(const char *text, struct spr_accept *accept)
 {
-    const char *text = spr_json_text(item);
-    const char *expected = "dense or an N:M pattern";
     if (!text || spr_pattern_parse(text, &accept->as, NULL) != SPR_OK) {
-        return bad(at, "as", item, expected);
+        return false;
     }
     enum spr_class as_class = accept->as.kind->pattern_class;
-    return as_class == SPR_CLASS_DENSE || as_class == SPR_CLASS_NM
-               ? SPR_OK
-               : bad(at, "as", item, expected);
+    return as_class == SPR_CLASS_DENSE || as_class == SPR_CLASS_NM;
 }
 
-static enum spr_status read_accepts(struct place *at, const spr_json *object,
-                                    struct spr_engine *engine)
+static void read_accepts(struct spr_reader *r, const spr_json *object,
+                         struct spr_engine *engine)
 {
     const spr_json *list = spr_json_get(object, "accepts");
-    if (!spr_json_is_array(list) || !spr_json_first(list)) {
-        return bad(at, "accepts", list, "a list of patterns");
-    }
-    size_t base = strlen(at->path);
-    for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
-        struct spr_accept *accept = &engine->accepts[engine->accept_count];
-        if (engine->accept_count == SPR_ACCEPTS_MAX) {
-            return bad(at, "accepts", list, "at most 24 entries");
-        }
-        snprintf(at->path + base, sizeof at->path - base, ".accepts[%zu]",
-                 engine->accept_count);
+    const spr_json *item = spr_reader_list(r, object, "accepts", true, "a list of patterns");
+    for (; item; item = spr_reader_next(r, item)) {
+        struct spr_accept *accept = &engine->accepts[engine->accept_count++];
         bool object_form = spr_json_is_object(item);
-        enum spr_status status =
-            parse_accept(at, object_form ? spr_json_get(item, "pattern") : item, accept);
         const spr_json *as = object_form ? spr_json_get(item, "as") : NULL;
-        if (status == SPR_OK && !spr_json_is_null(as)) {
-            status = parse_as(at, as, accept);
+        read_pattern(r, object_form ? spr_json_get(item, "pattern") : item, accept);
+        if (!spr_json_is_null(as) && !parse_as(spr_json_text(as), accept)) {
+            spr_reader_wrong(r, "as", as, "dense or an N:M pattern");
         }
-        if (status != SPR_OK) {
-            return status;
+        if (engine->accept_count == SPR_ACCEPTS_MAX && spr_json_next(item)) {
+            spr_reader_wrong(r, "accepts", list, "at most 24 entries");
         }
-        engine->accept_count++;
     }
-    at->path[base] = '\0';
-    return SPR_OK;
 }
 
-static enum spr_status read_dtypes(struct place *at, const spr_json *object,
-                                   struct spr_engine *engine)
+static void read_dtypes(struct spr_reader *r, const spr_json *object,
+                        struct spr_engine *engine)
 {
-    const spr_json *list = spr_json_get(object, "dtypes");
-    if (!spr_json_is_array(list) || !spr_json_first(list)) {
-        return bad(at, "dtypes", list, "a list of dtypes");
+    const spr_json *list = spr_json_get(object, "dtypes"), *item = spr_json_first(list);
+    if (!spr_json_is_array(list) || !item) {
+        spr_reader_wrong(r, "dtypes", list, "a list of dtypes");
     }
-    for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
+    for (; item && r->status == SPR_OK; item = spr_json_next(item)) {
         enum spr_dtype dtype = SPR_F32;
         const char *text = spr_json_text(item);
         if (!text || spr_dtype_parse(text, &dtype, NULL) != SPR_OK) {
-            return bad(at, "dtypes", item, "f64, f32, tf32, f16, bf16, fp8 or i8");
+            spr_reader_wrong(r, "dtypes", item, DTYPES);
         }
         engine->dtypes |= 1u << dtype;
     }
-    return SPR_OK;
 }
 
-static enum spr_status read_engine(struct place *at, const spr_json *item,
-                                   struct spr_engine *engine)
+static void read_engine(struct spr_reader *r, const spr_json *item, struct spr_engine *engine)
 {
-    const spr_json *tile = spr_json_get(item, "tile_rows");
-    double tile_rows = 1;
-    enum spr_status status = need_text(at, item, "name", &engine->name);
-    status = status ? status : read_dtypes(at, item, engine);
-    status = status ? status : read_number(at, item, "flops_per_s", &engine->flops_per_s);
-    status = status ? status : read_accepts(at, item, engine);
-    if (status == SPR_OK && !spr_json_is_null(tile) &&
-        (!spr_json_number(tile, &tile_rows) || tile_rows < 1 || tile_rows > 1048576 ||
-         tile_rows != floor(tile_rows))) {
-        status = bad(at, "tile_rows", tile, "an integer 1..2^20");
-    }
-    if (status == SPR_OK) {
-        engine->tile_rows = (int64_t)tile_rows;
-    }
-    return status;
+    static const struct spr_range rows = {1, 1048576, false, "an integer 1..2^20"};
+    engine->name = name_of(r, item, "name");
+    read_dtypes(r, item, engine);
+    read_number(r, item, "flops_per_s", &engine->flops_per_s);
+    read_accepts(r, item, engine);
+    engine->tile_rows = spr_json_is_null(spr_json_get(item, "tile_rows"))
+                            ? 1
+                            : spr_reader_whole(r, item, "tile_rows", &rows);
 }
 
-static enum spr_status read_memory(struct place *at, const spr_json *item,
-                                   struct spr_memory *memory)
+static void read_engines(struct spr_reader *r, const spr_json *root,
+                         struct spr_machine *machine)
 {
-    const spr_json *shared = spr_json_get(item, "shared");
-    enum spr_status status = need_text(at, item, "level", &memory->level);
-    status = status ? status : read_number(at, item, "bytes", &memory->bytes);
-    status = status ? status : read_number(at, item, "bytes_per_s", &memory->bytes_per_s);
-    if (status == SPR_OK && !spr_json_is_null(shared) &&
-        !spr_json_bool(shared, &memory->shared)) {
-        status = bad(at, "shared", shared, "true or false");
-    }
-    return status;
-}
-
-static enum spr_status read_engines(struct place *at, const spr_json *root)
-{
-    struct spr_machine *machine = at->machine;
     const spr_json *list = spr_json_get(root, "engines");
-    if (!spr_json_is_array(list) || !spr_json_first(list)) {
-        return bad(at, "engines", list, "a list of engines");
-    }
-    for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
-        if (machine->engine_count == SPR_ENGINES_MAX) {
-            return bad(at, "engines", list, "at most 16 engines");
-        }
-        snprintf(at->path, sizeof at->path, "engines[%zu]", machine->engine_count);
+    const spr_json *item = spr_reader_list(r, root, "engines", true, "a list of engines");
+    for (; item; item = spr_reader_next(r, item)) {
         struct spr_engine *engine = &machine->engines[machine->engine_count];
-        enum spr_status status = read_engine(at, item, engine);
-        for (size_t i = 0; status == SPR_OK && i < machine->engine_count; i++) {
+        read_engine(r, item, engine);
+        for (size_t i = 0; r->status == SPR_OK && i < machine->engine_count; i++) {
             if (strcmp(machine->engines[i].name, engine->name) == 0) {
-                status = bad(at, "name", spr_json_get(item, "name"), "a name used once");
+                spr_reader_wrong(r, "name", spr_json_get(item, "name"), "a name used once");
             }
         }
-        if (status != SPR_OK) {
-            return status;
+        if (++machine->engine_count == SPR_ENGINES_MAX && spr_json_next(item)) {
+            spr_reader_wrong(r, "engines", list, "at most 16 engines");
         }
-        machine->engine_count++;
     }
-    at->path[0] = '\0';
-    return SPR_OK;
 }
 
-static enum spr_status read_memories(struct place *at, const spr_json *root)
+static void read_memory(struct spr_reader *r, const spr_json *item, struct spr_memory *memory)
 {
-    struct spr_machine *machine = at->machine;
+    memory->level = name_of(r, item, "level");
+    read_number(r, item, "bytes", &memory->bytes);
+    read_number(r, item, "bytes_per_s", &memory->bytes_per_s);
+    memory->shared = spr_reader_bool(r, item, "shared", false);
+}
+
+static void read_memories(struct spr_reader *r, const spr_json *root,
+                          struct spr_machine *machine)
+{
     const spr_json *list = spr_json_get(root, "memory");
-    if (!spr_json_is_array(list) || !spr_json_first(list)) {
-        return bad(at, "memory", list, "a list of memory levels, nearest first");
-    }
-    for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
-        if (machine->memory_count == SPR_MEMORIES_MAX) {
-            return bad(at, "memory", list, "at most 8 levels");
-        }
-        snprintf(at->path, sizeof at->path, "memory[%zu]", machine->memory_count);
+    const spr_json *item =
+        spr_reader_list(r, root, "memory", true, "a list of memory levels, nearest first");
+    for (; item; item = spr_reader_next(r, item)) {
         struct spr_memory *memory = &machine->memory[machine->memory_count];
-        enum spr_status status = read_memory(at, item, memory);
-        for (size_t i = 0; status == SPR_OK && i < machine->memory_count; i++) {
+        read_memory(r, item, memory);
+        for (size_t i = 0; r->status == SPR_OK && i < machine->memory_count; i++) {
             if (strcmp(machine->memory[i].level, memory->level) == 0) {
-                status = bad(at, "level", spr_json_get(item, "level"), "a level named once");
+                spr_reader_wrong(r, "level", spr_json_get(item, "level"),
+                                 "a level named once");
             }
         }
-        if (status != SPR_OK) {
-            return status;
+        if (!spr_json_next(item) && isnan(memory->bytes_per_s.value)) {
+            spr_reader_wrong(r, "bytes_per_s", NULL,
+                             "a number above 0: the last memory level bounds every layer");
         }
-        machine->memory_count++;
+        if (++machine->memory_count == SPR_MEMORIES_MAX && spr_json_next(item)) {
+            spr_reader_wrong(r, "memory", list, "at most 8 levels");
+        }
     }
-    const struct spr_memory *last = &machine->memory[machine->memory_count - 1];
-    if (isnan(last->bytes_per_s.value)) {
-        return bad(at, "bytes_per_s", NULL,
-                   "a number above 0: the last memory level bounds every layer");
-    }
-    at->path[0] = '\0';
-    return SPR_OK;
 }
 
-static enum spr_status read_head(struct place *at, const spr_json *root)
+static void read_schema(struct spr_reader *r, const spr_json *root)
 {
-    const spr_json *schema = spr_json_get(root, "schema");
     const spr_json *version = spr_json_get(root, "schema_version");
-    double number = 0;
-    if (!spr_json_text(schema) || strcmp(spr_json_text(schema), SPR_MACHINE_SCHEMA) != 0) {
-        return bad(at, "schema", schema, "\"" SPR_MACHINE_SCHEMA "\"");
+    const char *schema = spr_json_get_text(root, "schema");
+    double number = spr_json_get_number(root, "schema_version");
+    if (!schema || strcmp(schema, SPR_MACHINE_SCHEMA) != 0) {
+        spr_reader_wrong(r, "schema", spr_json_get(root, "schema"),
+                         "\"" SPR_MACHINE_SCHEMA "\"");
     }
-    if (!spr_json_number(version, &number) || number < 1 || number != floor(number)) {
-        return bad(at, "schema_version", version, "1");
+    if (!(number >= 1) || number != floor(number)) {
+        spr_reader_wrong(r, "schema_version", version, "1");
     }
     if (number > SPR_MACHINE_VERSION) {
-        return bad(at, "schema_version", version, "at most 1: made by a newer sproof");
+        spr_reader_wrong(r, "schema_version", version, "at most 1: made by a newer sproof");
     }
-    return SPR_OK;
 }
 
-static enum spr_status read_rest(struct place *at, const spr_json *root)
+static void read_head(struct spr_reader *r, const spr_json *root, struct spr_machine *machine)
 {
-    struct spr_machine *machine = at->machine;
+    static const struct spr_range cores = {1, 1e6, false, "an integer 1..10^6"};
     const spr_json *dtype = spr_json_get(root, "default_dtype");
-    const spr_json *probed = spr_json_get(root, "probed");
-    double cores = 0;
+    machine->name = name_of(r, root, "name");
     machine->default_dtype = SPR_F32;
     if (!spr_json_is_null(dtype) &&
         (!spr_json_text(dtype) ||
          spr_dtype_parse(spr_json_text(dtype), &machine->default_dtype, NULL) != SPR_OK)) {
-        return bad(at, "default_dtype", dtype, "f64, f32, tf32, f16, bf16, fp8 or i8");
+        spr_reader_wrong(r, "default_dtype", dtype, DTYPES);
     }
-    const spr_json *count = spr_json_get(root, "cores");
-    if (!spr_json_is_null(count)) {
-        if (!spr_json_number(count, &cores) || cores < 1 || cores > 1e6 ||
-            cores != floor(cores)) {
-            return bad(at, "cores", count, "an integer 1..10^6");
-        }
-        machine->cores = (int64_t)cores;
+    if (!spr_json_is_null(spr_json_get(root, "cores"))) {
+        machine->cores = spr_reader_whole(r, root, "cores", &cores);
     }
-    (void)spr_json_bool(probed, &machine->probed);
-    (void)spr_json_bool(spr_json_get(root, "host"), &machine->host);
-    SPR_TRY(copy_text(at, spr_json_get(root, "description"), &machine->description));
-    SPR_TRY(copy_text(at, spr_json_get(root, "kind"), &machine->kind));
-    return read_number(at, root, "overhead_s", &machine->overhead_s);
+    machine->probed = spr_json_get_bool(root, "probed");
+    machine->host = spr_json_get_bool(root, "host");
+    machine->description = spr_reader_text(r, root, "description", false);
+    machine->kind = spr_reader_text(r, root, "kind", false);
+    read_number(r, root, "overhead_s", &machine->overhead_s);
 }
 
 /* What the probe found of the kernels; null where nothing was probed. */
-static enum spr_status read_kernels(struct place *at, const spr_json *root)
+static void read_kernels(struct spr_reader *r, const spr_json *root,
+                         struct spr_machine *machine)
 {
     struct spr_kernel_rates rates;
     const spr_json *kernels = spr_json_get(root, "kernels");
-    if (spr_json_is_null(kernels)) {
-        return SPR_OK;
+    if (r->status != SPR_OK || spr_json_is_null(kernels)) {
+        return;
     }
-    enum spr_status status =
-        spr_tiles_from_json(kernels, at->file, "kernels", &rates, at->err);
-    if (status == SPR_OK) {
-        at->machine->kernels = spr_tiles_keep(&at->machine->arena, &rates, SPR_ISA_COUNT, 0);
-        status = at->machine->kernels ? status : spr_no_memory(at->err);
+    r->status = spr_tiles_from_json(kernels, r->file, &rates, r->err);
+    if (r->status == SPR_OK) {
+        machine->kernels = spr_tiles_keep(&machine->arena, &rates, SPR_ISA_COUNT, 0);
+        spr_reader_have(r, machine->kernels != NULL);
     }
     spr_tiles_free(&rates);
-    return status;
 }
 
 enum spr_status spr_machine_from_json(const spr_json *root, const char *file,
                                       struct spr_machine *machine, struct spr_error *err)
 {
     *machine = (struct spr_machine){0};
-    struct place at = {.machine = machine, .file = file, .err = err};
-    enum spr_status status = read_head(&at, root);
-    status = status ? status : need_text(&at, root, "name", &machine->name);
-    status = status ? status : read_rest(&at, root);
-    status = status ? status : read_engines(&at, root);
-    status = status ? status : read_memories(&at, root);
-    status = status ? status : read_kernels(&at, root);
-    if (status == SPR_OK) {
+    struct spr_reader r = {
+        .file = file, .arena = &machine->arena, .err = err, .show_values = true, .blank = ' '};
+    read_schema(&r, root);
+    read_head(&r, root, machine);
+    read_engines(&r, root, machine);
+    read_memories(&r, root, machine);
+    read_kernels(&r, root, machine);
+    if (r.status == SPR_OK) {
         machine->path = spr_arena_text(&machine->arena, file, strlen(file));
-        status = machine->path ? SPR_OK : spr_no_memory(err);
+        spr_reader_have(&r, machine->path != NULL);
     }
-    if (status != SPR_OK) {
+    if (r.status != SPR_OK) {
         spr_machine_free(machine);
     }
-    return status;
+    return r.status;
 }
 
 enum spr_status spr_machine_read(const char *path, struct spr_machine *machine,

@@ -87,185 +87,154 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
     spr_emit_close(out, '}');
 }
 
-struct place {
-    const char *file;
-    char path[96];
-    struct spr_error *err;
-};
-
-static enum spr_status bad(const struct place *at, const char *key, const char *expected)
+enum spr_isa spr_isa_from_json(struct spr_reader *r, const spr_json *object)
 {
-    return spr_fail(at->err, SPR_EINPUT, "%s: %s.%s: expected %s", at->file, at->path, key,
-                    expected);
-}
-
-/* A time of 0 or more; one that was not measured is null. */
-static enum spr_status read_time(const struct place *at, const spr_json *object,
-                                 const char *key, double *value)
-{
-    const spr_json *item = spr_json_get(object, key);
-    *value = (double)NAN;
-    if (spr_json_is_null(item)) {
-        return SPR_OK;
+    enum spr_isa isa = SPR_ISA_SCALAR;
+    if (!spr_isa_find(spr_json_get_text(object, "isa"), &isa)) {
+        spr_reader_fail(r, "isa", "expected scalar, neon, avx2 or avx512");
     }
-    return spr_json_number(item, value) && *value >= 0 && *value < 1e9
-               ? SPR_OK
-               : bad(at, key, "seconds, 0 or more");
+    return isa;
 }
 
-static enum spr_status read_count(const struct place *at, const spr_json *object,
-                                  const char *key, double least, int *value)
+/* NAN: it was not measured. */
+static double read_time(struct spr_reader *r, const spr_json *object, const char *key)
 {
-    double number;
-    if (!spr_json_number(spr_json_get(object, key), &number) || number < least ||
-        number > 65536 || number != floor(number)) {
-        return bad(at, key, "an integer");
-    }
-    *value = (int)number;
-    return SPR_OK;
+    /* Below 10^9. */
+    static const struct spr_range range = {0, 0x1.dcd64ffffffffp+29, true,
+                                           "seconds, 0 or more"};
+    return spr_reader_number(r, object, key, &range);
 }
 
-static enum spr_status read_sweep(const struct place *at, const spr_json *object,
-                                  const char *key, struct spr_sweep *sweep)
+static int read_count(struct spr_reader *r, const spr_json *object, const char *key, int least)
 {
-    const char *expected = "at most 12 pairs of rising sizes and seconds";
+    const struct spr_range range = {least, 65536, false, "an integer"};
+    return (int)spr_reader_whole(r, object, key, &range);
+}
+
+static void read_sweep(struct spr_reader *r, const spr_json *object, const char *key,
+                       struct spr_sweep *sweep)
+{
     const spr_json *list = spr_json_get(object, key);
-    if (!spr_json_is_array(list)) {
-        return bad(at, key, expected);
-    }
-    for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
+    bool good = spr_json_is_array(list);
+    for (const spr_json *item = spr_json_first(list); item && good;
+         item = spr_json_next(item)) {
         size_t i = sweep->count;
         const spr_json *bytes = spr_json_is_array(item) ? spr_json_first(item) : NULL;
         const spr_json *step = bytes ? spr_json_next(bytes) : NULL;
-        if (i == SPR_SWEEP_MAX || !spr_json_number(bytes, &sweep->bytes[i]) ||
-            !spr_json_number(step, &sweep->step_s[i]) || spr_json_next(step) ||
-            !is_point(i ? sweep->bytes[i - 1] : -1, sweep->bytes[i], sweep->step_s[i])) {
-            return bad(at, key, expected);
-        }
-        sweep->count++;
+        good = i < SPR_SWEEP_MAX && spr_json_number(bytes, &sweep->bytes[i]) &&
+               spr_json_number(step, &sweep->step_s[i]) && !spr_json_next(step) &&
+               is_point(i ? sweep->bytes[i - 1] : -1, sweep->bytes[i], sweep->step_s[i]);
+        sweep->count += good;
     }
-    return SPR_OK;
+    if (!good) {
+        spr_reader_fail(r, key, "expected at most 12 pairs of rising sizes and seconds");
+    }
 }
 
-static enum spr_status read_form(const struct place *at, const spr_json *object,
-                                 enum spr_tile_form *form)
+static enum spr_tile_form read_form(struct spr_reader *r, const spr_json *object)
 {
-    const char *name = spr_json_text(spr_json_get(object, "form"));
+    const char *name = spr_json_get_text(object, "form");
     for (int i = 0; name && i < SPR_TILE_FORM_COUNT; i++) {
         if (strcmp(name, forms[i]) == 0) {
-            *form = (enum spr_tile_form)i;
-            return SPR_OK;
+            return (enum spr_tile_form)i;
         }
     }
-    return bad(at, "form", "dense, strip, vector or tokens");
+    spr_reader_fail(r, "form", "expected dense, strip, vector or tokens");
+    return SPR_TILE_DENSE;
 }
 
-static enum spr_status read_tile(const struct place *at, const spr_json *object,
-                                 struct spr_tile_rates *tile)
+static void read_tile(struct spr_reader *r, const spr_json *object,
+                      struct spr_tile_rates *tile)
 {
-    *tile = (struct spr_tile_rates){0};
-    if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &tile->isa)) {
-        return bad(at, "isa", "scalar, neon, avx2 or avx512");
+    *tile = (struct spr_tile_rates){.isa = spr_isa_from_json(r, object)};
+    tile->threads = read_count(r, object, "threads", 1);
+    tile->form = read_form(r, object);
+    tile->rows = read_count(r, object, "rows", 1);
+    tile->vectors = read_count(r, object, "vectors", 0);
+    if (tile->rows > SIZE_MAX_TILE || tile->vectors > SIZE_MAX_TILE) {
+        spr_reader_fail(r, "rows", "expected a register tile");
     }
-    enum spr_status status = read_count(at, object, "threads", 1, &tile->threads);
-    status = status ? status : read_form(at, object, &tile->form);
-    status = status ? status : read_count(at, object, "rows", 1, &tile->rows);
-    status = status ? status : read_count(at, object, "vectors", 0, &tile->vectors);
-    if (status == SPR_OK && (tile->rows > SIZE_MAX_TILE || tile->vectors > SIZE_MAX_TILE)) {
-        status = bad(at, "rows", "a register tile");
-    }
-    status = status ? status : read_sweep(at, object, "x", &tile->x);
-    status = status ? status : read_sweep(at, object, "w", &tile->w);
-    status = status ? status : read_sweep(at, object, "w_far", &tile->w_far);
-    status = status ? status : read_sweep(at, object, "y", &tile->y);
+    read_sweep(r, object, "x", &tile->x);
+    read_sweep(r, object, "w", &tile->w);
+    read_sweep(r, object, "w_far", &tile->w_far);
+    read_sweep(r, object, "y", &tile->y);
     /* Absent in what was written before there were any. */
-    if (status == SPR_OK && spr_json_get(object, "input")) {
-        status = read_sweep(at, object, "input", &tile->input);
+    if (spr_json_get(object, "input")) {
+        read_sweep(r, object, "input", &tile->input);
     }
-    status = status ? status : read_sweep(at, object, "group", &tile->group);
-    status = status ? status : read_sweep(at, object, "unaligned", &tile->unaligned);
-    status = status ? status : read_time(at, object, "panel_group_s", &tile->panel_group_s);
-    status =
-        status ? status : read_time(at, object, "unaligned_group_s", &tile->unaligned_group_s);
-    return status ? status : read_time(at, object, "half_step_s", &tile->half_step_s);
+    read_sweep(r, object, "group", &tile->group);
+    read_sweep(r, object, "unaligned", &tile->unaligned);
+    tile->panel_group_s = read_time(r, object, "panel_group_s");
+    tile->unaligned_group_s = read_time(r, object, "unaligned_group_s");
+    tile->half_step_s = read_time(r, object, "half_step_s");
 }
 
-static enum spr_status read_function(const struct place *at, const spr_json *object,
-                                     struct spr_function_rates *function)
+static void read_function(struct spr_reader *r, const spr_json *object,
+                          struct spr_function_rates *function)
 {
-    const char *name = spr_json_text(spr_json_get(object, "function"));
+    const char *name = spr_json_get_text(object, "function");
     int f = 0;
-    *function = (struct spr_function_rates){0};
     while (f < SPR_FUNCTION_COUNT &&
            (!name || strcmp(spr_function_name((enum spr_function)f), name) != 0)) {
         f++;
     }
     if (f == SPR_FUNCTION_COUNT) {
-        return bad(at, "function", "softmax, gelu, layer_norm, operands, exchange or rewrite");
+        spr_reader_fail(r, "function",
+                        "expected softmax, gelu, layer_norm, operands, exchange or rewrite");
     }
-    function->function = (enum spr_function)f;
-    if (!spr_isa_find(spr_json_text(spr_json_get(object, "isa")), &function->isa)) {
-        return bad(at, "isa", "scalar, neon, avx2 or avx512");
+    *function = (struct spr_function_rates){.function = (enum spr_function)f};
+    function->isa = spr_isa_from_json(r, object);
+    function->threads = read_count(r, object, "threads", 1);
+    read_sweep(r, object, "element", &function->element);
+}
+
+static void read_tiles(struct spr_reader *r, const spr_json *object,
+                       struct spr_kernel_rates *rates)
+{
+    size_t capacity = 0;
+    const spr_json *item = spr_reader_list(r, object, "tiles", false, "a list");
+    for (; item; item = spr_reader_next(r, item)) {
+        if (rates->count == TILES_MAX) {
+            spr_reader_leave(r);
+            spr_reader_fail(r, "tiles", "expected at most 65536 tiles");
+        } else if (spr_reader_have(r, spr_grow(&rates->tiles, &capacity, rates->count + 1,
+                                               sizeof *rates->tiles))) {
+            read_tile(r, item, &rates->tiles[rates->count++]);
+        }
     }
-    SPR_TRY(read_count(at, object, "threads", 1, &function->threads));
-    return read_sweep(at, object, "element", &function->element);
 }
 
 /* Absent in machines that were written before there were any. */
-static enum spr_status read_functions(struct place *at, const spr_json *list, const char *path,
-                                      struct spr_kernel_rates *rates)
+static void read_functions(struct spr_reader *r, const spr_json *object,
+                           struct spr_kernel_rates *rates)
 {
     size_t capacity = 0;
-    enum spr_status status = SPR_OK;
-    for (const spr_json *item = spr_json_first(list); item && status == SPR_OK;
-         item = spr_json_next(item)) {
-        snprintf(at->path, sizeof at->path, "%.60s.functions[%zu]", path,
-                 rates->function_count);
+    const spr_json *item = spr_reader_list(r, object, "functions", false, NULL);
+    for (; item; item = spr_reader_next(r, item)) {
         if (rates->function_count == TILES_MAX) {
-            return bad(at, "functions", "at most 65536");
+            spr_reader_fail(r, "functions", "expected at most 65536");
+        } else if (spr_reader_have(r, spr_grow(&rates->functions, &capacity,
+                                               rates->function_count + 1,
+                                               sizeof *rates->functions))) {
+            read_function(r, item, &rates->functions[rates->function_count++]);
         }
-        if (!spr_grow(&rates->functions, &capacity, rates->function_count + 1,
-                      sizeof *rates->functions)) {
-            return spr_no_memory(at->err);
-        }
-        status = read_function(at, item, &rates->functions[rates->function_count]);
-        rates->function_count += status == SPR_OK;
     }
-    return status;
 }
 
-enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, const char *path,
+enum spr_status spr_tiles_from_json(const spr_json *kernels, const char *file,
                                     struct spr_kernel_rates *rates, struct spr_error *err)
 {
-    struct place at = {.file = file, .err = err};
-    size_t capacity = 0;
+    struct spr_reader r = {.file = file, .err = err};
     *rates = (struct spr_kernel_rates){0};
-    snprintf(at.path, sizeof at.path, "%s", path);
-    const spr_json *list = spr_json_get(object, "tiles");
-    enum spr_status status = read_time(&at, object, "call_s", &rates->call_s);
-    status = status ? status : read_time(&at, object, "parallel_s", &rates->parallel_s);
-    status = status ? status
-                    : read_count(&at, object, "parallel_threads", 0, &rates->parallel_threads);
+    spr_reader_enter(&r, "kernels", SIZE_MAX);
+    rates->call_s = read_time(&r, kernels, "call_s");
+    rates->parallel_s = read_time(&r, kernels, "parallel_s");
+    rates->parallel_threads = read_count(&r, kernels, "parallel_threads", 0);
     /* Absent in machines that were written before it was measured. */
-    status = status ? status : read_time(&at, object, "transfer_s", &rates->transfer_s);
-    if (status == SPR_OK && !spr_json_is_array(list)) {
-        status = bad(&at, "tiles", "a list");
-    }
-    const spr_json *item = status == SPR_OK ? spr_json_first(list) : NULL;
-    for (; item && status == SPR_OK; item = spr_json_next(item)) {
-        snprintf(at.path, sizeof at.path, "%.60s.tiles[%zu]", path, rates->count);
-        if (rates->count == TILES_MAX) {
-            snprintf(at.path, sizeof at.path, "%s", path);
-            return bad(&at, "tiles", "at most 65536 tiles");
-        }
-        if (!spr_grow(&rates->tiles, &capacity, rates->count + 1, sizeof *rates->tiles)) {
-            return spr_no_memory(err);
-        }
-        status = read_tile(&at, item, &rates->tiles[rates->count]);
-        rates->count += status == SPR_OK;
-    }
-    return status ? status
-                  : read_functions(&at, spr_json_get(object, "functions"), path, rates);
+    rates->transfer_s = read_time(&r, kernels, "transfer_s");
+    read_tiles(&r, kernels, rates);
+    read_functions(&r, kernels, rates);
+    return r.status;
 }
 
 void spr_tiles_free(struct spr_kernel_rates *rates)

@@ -4,17 +4,20 @@
 #define SPROOF_MACHINE_RATES_JSON_H
 
 #include "base/emit.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "sproof/rates.h"
 #include "sproof/layer.h"
 
 void spr_tiles_to_json(struct spr_emit *out, const char *key,
                        const struct spr_kernel_rates *rates);
 
-/* What is read is allocated (spr_tiles_free), also in part after an error. Errors: SPR_EINPUT naming
- * file, JSON path and what was expected. */
-enum spr_status spr_tiles_from_json(const spr_json *object, const char *file, const char *path,
+/* The member `kernels` of `file`. What is read is allocated (spr_tiles_free), also in part after
+ * an error. Errors: SPR_EINPUT naming file, JSON path and what was expected. */
+enum spr_status spr_tiles_from_json(const spr_json *kernels, const char *file,
                                     struct spr_kernel_rates *rates, struct spr_error *err);
+
+/* The member `isa`, one of a CPU. */
+enum spr_isa spr_isa_from_json(struct spr_reader *r, const spr_json *object);
 
 void spr_tiles_free(struct spr_kernel_rates *rates);
 

@@ -83,190 +83,127 @@ enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
                         : SPR_OK;
 }
 
-struct place {
-    struct spr_probe *probe;
-    const char *file;
-    char path[64];
-    struct spr_error *err;
-};
+/* Below 10^30. */
+static const struct spr_range positive = {SPR_ABOVE_0, 0x1.93e5939a08ce9p+99, false,
+                                          "a number above 0"};
+static const struct spr_range positive_or_null = {SPR_ABOVE_0, 0x1.93e5939a08ce9p+99, true,
+                                                  "a number above 0 or null"};
 
-static enum spr_status bad(const struct place *at, const char *key, const char *expected)
+/* Printable text of at most size - 1 bytes; texts are shown on terminals. Borrowed. */
+static const char *short_text(struct spr_reader *r, const spr_json *object, const char *key,
+                              size_t size)
 {
-    return spr_fail(at->err, SPR_EINPUT, "%s: %s%s%s: expected %s", at->file, at->path,
-                    at->path[0] ? "." : "", key, expected);
-}
-
-/* Printable text of at most size - 1 bytes; texts are shown on terminals. */
-static enum spr_status read_text(const struct place *at, const spr_json *object,
-                                 const char *key, char *text, size_t size)
-{
-    const char *source = spr_json_text(spr_json_get(object, key));
-    if (!source || strlen(source) >= size) {
-        return bad(at, key, "a short text");
+    const char *text = spr_json_get_text(object, key);
+    if (!text || strlen(text) >= size) {
+        spr_reader_fail(r, key, "expected a short text");
+        return "";
     }
-    for (const char *c = source; *c; c++) {
+    for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7F) {
-            return bad(at, key, "printable text");
+            spr_reader_fail(r, key, "expected printable text");
         }
     }
-    snprintf(text, size, "%s", source);
-    return SPR_OK;
+    return text;
 }
 
-static enum spr_status keep_text(const struct place *at, const spr_json *object,
-                                 const char *key, const char **kept)
+static const char *keep_text(struct spr_reader *r, const spr_json *object, const char *key)
 {
-    char text[40];
-    enum spr_status status = read_text(at, object, key, text, sizeof text);
-    *kept = status ? NULL : spr_arena_text(&at->probe->arena, text, strlen(text));
-    return status || *kept ? status : spr_no_memory(at->err);
+    return spr_reader_copy(r, short_text(r, object, key, 40));
 }
 
-/* Above 0, or null. */
-static enum spr_status read_positive(const struct place *at, const spr_json *object,
-                                     const char *key, bool null_allowed, double *value)
+static int read_threads(struct spr_reader *r, const spr_json *object)
 {
-    const spr_json *item = spr_json_get(object, key);
-    if (null_allowed && spr_json_is_null(item)) {
-        *value = (double)NAN;
-        return SPR_OK;
-    }
-    return spr_json_number(item, value) && *value > 0 && *value < 1e30
-               ? SPR_OK
-               : bad(at, key, null_allowed ? "a number above 0 or null" : "a number above 0");
+    static const struct spr_range range = {1, 65536, false, "an integer 1..65536"};
+    return (int)spr_reader_whole(r, object, "threads", &range);
 }
 
-static enum spr_status read_threads(const struct place *at, const spr_json *object,
-                                    int *threads)
+static void read_rate(struct spr_reader *r, const spr_json *item, struct spr_probe_rate *rate)
 {
-    double value;
-    if (!spr_json_number(spr_json_get(object, "threads"), &value) || value < 1 ||
-        value > 65536 || value != floor(value)) {
-        return bad(at, "threads", "an integer 1..65536");
+    rate->name = keep_text(r, item, "name");
+    rate->unit = keep_text(r, item, "unit");
+    if (!spr_json_is_null(spr_json_get(item, "level"))) {
+        rate->level = keep_text(r, item, "level");
     }
-    *threads = (int)value;
-    return SPR_OK;
+    rate->isa = spr_isa_from_json(r, item);
+    rate->threads = read_threads(r, item);
+    rate->value = spr_reader_number(r, item, "value", &positive);
+    rate->low = spr_reader_number(r, item, "low", &positive);
+    rate->high = spr_reader_number(r, item, "high", &positive);
+    if (rate->low > rate->value || rate->value > rate->high) {
+        spr_reader_fail(r, "value", "expected low <= value <= high");
+    }
 }
 
-static enum spr_status read_rate(const struct place *at, const spr_json *item, size_t index)
-{
-    struct spr_probe_rate *rate = &at->probe->rates[index];
-    const spr_json *level = spr_json_get(item, "level");
-    enum spr_status status = keep_text(at, item, "name", &rate->name);
-    status = status ? status : keep_text(at, item, "unit", &rate->unit);
-    if (status == SPR_OK && !spr_json_is_null(level)) {
-        status = keep_text(at, item, "level", &rate->level);
-    }
-    if (status == SPR_OK &&
-        !spr_isa_find(spr_json_text(spr_json_get(item, "isa")), &rate->isa)) {
-        status = bad(at, "isa", "scalar, neon, avx2 or avx512");
-    }
-    status = status ? status : read_threads(at, item, &rate->threads);
-    status = status ? status : read_positive(at, item, "value", false, &rate->value);
-    status = status ? status : read_positive(at, item, "low", false, &rate->low);
-    status = status ? status : read_positive(at, item, "high", false, &rate->high);
-    if (status == SPR_OK && (rate->low > rate->value || rate->value > rate->high)) {
-        status = bad(at, "value", "low <= value <= high");
-    }
-    return status;
-}
-
-static enum spr_status read_point(const struct place *at, const spr_json *item, size_t index)
-{
-    struct spr_probe_point *point = &at->probe->points[index];
-    SPR_TRY(read_threads(at, item, &point->threads));
-    SPR_TRY(read_positive(at, item, "bytes", false, &point->bytes));
-    return read_positive(at, item, "bytes_per_s", false, &point->bytes_per_s);
-}
-
-static enum spr_status read_cache(const struct place *at, const spr_json *item, size_t index)
-{
-    double *detected = &at->probe->cache[index].detected_bytes;
-    double *declared = &at->probe->cache[index].declared_bytes;
-    enum spr_status status = read_positive(at, item, "detected_bytes", true, detected);
-    status = status ? status : read_positive(at, item, "declared_bytes", true, declared);
-    if (status == SPR_OK &&
-        !spr_json_bool(spr_json_get(item, "shared"), &at->probe->cache[index].shared)) {
-        status = bad(at, "shared", "true or false");
-    }
-    return status;
-}
-
-typedef enum spr_status read_fn(const struct place *at, const spr_json *item, size_t index);
-
-static enum spr_status read_list(struct place *at, const spr_json *root, const char *key,
-                                 size_t most, read_fn *read)
-{
-    const spr_json *list = spr_json_get(root, key), *item = spr_json_first(list);
-    size_t count = 0;
-    enum spr_status status = SPR_OK;
-    for (; item && status == SPR_OK && count < most; item = spr_json_next(item)) {
-        snprintf(at->path, sizeof at->path, "%s[%zu]", key, count);
-        status = read(at, item, count++);
-    }
-    at->path[0] = '\0';
-    return status;
-}
-
-static enum spr_status make_room(struct place *at, const spr_json *root, const char *key,
-                                 size_t size, size_t *count, void **items)
+/* Zeroed room for what a list holds, into *count; NULL: failed. */
+static void *make_room(struct spr_reader *r, const spr_json *root, const char *key,
+                       size_t size, size_t *count)
 {
     const spr_json *list = spr_json_get(root, key);
-    *count = 0;
+    *count = spr_json_count(list);
     if (!spr_json_is_array(list)) {
-        return bad(at, key, "a list");
+        spr_reader_fail(r, key, "expected a list");
+    } else if (*count > ITEMS_MAX) {
+        spr_reader_fail(r, key, "expected at most 65536 entries");
     }
-    for (const spr_json *item = spr_json_first(list); item; item = spr_json_next(item)) {
-        ++*count;
+    void *items = r->status == SPR_OK ? spr_arena_alloc(r->arena, (*count + 1) * size) : NULL;
+    if (!spr_reader_have(r, items != NULL)) {
+        return NULL;
     }
-    if (*count > ITEMS_MAX) {
-        return bad(at, key, "at most 65536 entries");
-    }
-    *items = spr_arena_alloc(&at->probe->arena, (*count + 1) * size);
-    if (!*items) {
-        return spr_no_memory(at->err);
-    }
-    memset(*items, 0, (*count + 1) * size);
-    return SPR_OK;
+    return memset(items, 0, (*count + 1) * size);
 }
 
-static enum spr_status read_lists(struct place *at, const spr_json *root)
+static void read_lists(struct spr_reader *r, const spr_json *root, struct spr_probe *probe)
 {
-    struct spr_probe *probe = at->probe;
-    void *rates = NULL, *points = NULL;
-    SPR_TRY(make_room(at, root, "rates", sizeof *probe->rates, &probe->rate_count, &rates));
-    SPR_TRY(make_room(at, root, "sweep", sizeof *probe->points, &probe->point_count, &points));
-    probe->rates = rates;
-    probe->points = points;
-    SPR_TRY(read_list(at, root, "rates", probe->rate_count, read_rate));
-    SPR_TRY(read_list(at, root, "sweep", probe->point_count, read_point));
-    return read_list(at, root, "caches", SPR_CPU_CACHES, read_cache);
+    probe->rates = make_room(r, root, "rates", sizeof *probe->rates, &probe->rate_count);
+    probe->points = make_room(r, root, "sweep", sizeof *probe->points, &probe->point_count);
+    struct spr_probe_rate *rate = probe->rates;
+    struct spr_probe_point *point = probe->points;
+    const spr_json *item = spr_reader_list(r, root, "rates", false, NULL);
+    for (; item; item = spr_reader_next(r, item)) {
+        read_rate(r, item, rate++);
+    }
+    item = spr_reader_list(r, root, "sweep", false, NULL);
+    for (; item; item = spr_reader_next(r, item), point++) {
+        point->threads = read_threads(r, item);
+        point->bytes = spr_reader_number(r, item, "bytes", &positive);
+        point->bytes_per_s = spr_reader_number(r, item, "bytes_per_s", &positive);
+    }
 }
 
-static enum spr_status read_head(struct place *at, const spr_json *root)
+static void read_caches(struct spr_reader *r, const spr_json *root, struct spr_probe *probe)
 {
-    struct spr_probe *probe = at->probe;
-    const char *schema = spr_json_text(spr_json_get(root, "schema"));
-    const spr_json *drift = spr_json_get(root, "drift");
-    double version = 0;
+    const spr_json *item = spr_reader_list(r, root, "caches", false, NULL);
+    for (int i = 0; item; item = spr_reader_next(r, item), i++) {
+        if (i < SPR_CPU_CACHES) {
+            probe->cache[i].detected_bytes =
+                spr_reader_number(r, item, "detected_bytes", &positive_or_null);
+            probe->cache[i].declared_bytes =
+                spr_reader_number(r, item, "declared_bytes", &positive_or_null);
+            probe->cache[i].shared = spr_reader_bool(r, item, "shared", true);
+        }
+    }
+}
+
+static void read_head(struct spr_reader *r, const spr_json *root, struct spr_probe *probe)
+{
+    static const struct spr_range any = {-(double)INFINITY, (double)INFINITY, true,
+                                         "a number or null"};
+    const char *schema = spr_json_get_text(root, "schema");
     if (!schema || strcmp(schema, SCHEMA) != 0) {
-        return bad(at, "schema", "\"" SCHEMA "\"");
+        spr_reader_fail(r, "schema", "expected \"" SCHEMA "\"");
     }
-    if (!spr_json_number(spr_json_get(root, "schema_version"), &version) ||
-        version != SCHEMA_VERSION) {
-        return bad(at, "schema_version", "1");
+    if (spr_json_get_number(root, "schema_version") != SCHEMA_VERSION) {
+        spr_reader_fail(r, "schema_version", "expected 1");
     }
-    if (!spr_json_bool(spr_json_get(root, "quick"), &probe->quick)) {
-        return bad(at, "quick", "true or false");
-    }
-    probe->drift = (double)NAN;
-    if (!spr_json_is_null(drift) && !spr_json_number(drift, &probe->drift)) {
-        return bad(at, "drift", "a number or null");
-    }
-    SPR_TRY(read_text(at, root, "cpu", probe->cpu, sizeof probe->cpu));
-    SPR_TRY(read_text(at, root, "identity", probe->identity, sizeof probe->identity));
-    SPR_TRY(read_text(at, root, "created", probe->created, sizeof probe->created));
-    return read_threads(at, root, &probe->threads);
+    probe->quick = spr_reader_bool(r, root, "quick", true);
+    probe->drift = spr_reader_number(r, root, "drift", &any);
+    snprintf(probe->cpu, sizeof probe->cpu, "%s",
+             short_text(r, root, "cpu", sizeof probe->cpu));
+    snprintf(probe->identity, sizeof probe->identity, "%s",
+             short_text(r, root, "identity", sizeof probe->identity));
+    snprintf(probe->created, sizeof probe->created, "%s",
+             short_text(r, root, "created", sizeof probe->created));
+    probe->threads = read_threads(r, root);
 }
 
 enum spr_status spr_probe_read(const char *path, struct spr_probe *probe,
@@ -274,19 +211,21 @@ enum spr_status spr_probe_read(const char *path, struct spr_probe *probe,
 {
     spr_json *root;
     *probe = (struct spr_probe){0};
-    struct place at = {.probe = probe, .file = path, .err = err};
+    struct spr_reader r = {.file = path, .arena = &probe->arena, .err = err, .blank = '?'};
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
         probe->cache[i].detected_bytes = probe->cache[i].declared_bytes = (double)NAN;
     }
-    enum spr_status status = spr_json_read(path, &root, err);
-    status = status ? status : read_head(&at, root);
-    status = status ? status : read_lists(&at, root);
-    status = status ? status
-                    : spr_tiles_from_json(spr_json_get(root, "kernels"), path, "kernels",
-                                          &probe->kernels, err);
+    r.status = spr_json_read(path, &root, err);
+    read_head(&r, root, probe);
+    read_lists(&r, root, probe);
+    read_caches(&r, root, probe);
+    if (r.status == SPR_OK) {
+        r.status =
+            spr_tiles_from_json(spr_json_get(root, "kernels"), path, &probe->kernels, err);
+    }
     spr_json_free(root);
-    if (status != SPR_OK) {
+    if (r.status != SPR_OK) {
         spr_probe_free(probe);
     }
-    return status;
+    return r.status;
 }

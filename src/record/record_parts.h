@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What all records share: head, machine, options; and how their readers report. */
+/* What all records share: head, machine, options. */
 #ifndef SPROOF_RECORD_RECORD_PARTS_H
 #define SPROOF_RECORD_RECORD_PARTS_H
 
 #include "base/emit.h"
-#include "base/json.h"
+#include "base/json_reader.h"
 #include "sproof/record.h"
 
 /* A kind of record. */
@@ -12,15 +12,6 @@ struct spr_record_kind {
     const char *schema; /* "sproof/analysis" */
     int version;
     const char *maker; /* "sproof analyze": what makes one */
-};
-
-/* Where a reader stands, for its messages, and what owns the texts it keeps. */
-struct spr_record_place {
-    const char *path;
-    const char *where; /* "layers", the list at hand */
-    size_t index;      /* in that list */
-    struct spr_arena *arena;
-    struct spr_error *err;
 };
 
 /* The members from `schema` to `machine`, into an open object. */
@@ -32,38 +23,21 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
                             const enum spr_residency *expected);
 
-/* "FILE: where[index].key: expected ..."; returns SPR_EINPUT. */
-enum spr_status spr_record_bad(const struct spr_record_place *at, const char *key,
-                               const char *expected);
+/* What a dimension or a count of a record may be. */
+extern const struct spr_range spr_record_size;
 
-enum spr_status spr_record_no_memory(const struct spr_record_place *at);
-
-/* Copy of a text, kept by the arena, without control characters; NULL: out of memory. */
-char *spr_record_copy(const struct spr_record_place *at, const char *source);
-
-/* The same for a member, kept by the arena; *text NULL for null or a missing key. */
-enum spr_status spr_record_text(const struct spr_record_place *at, const spr_json *object,
-                                const char *key, bool needed, const char **text);
-
-/* A finite number, or NAN for null, a missing key and anything else. */
-double spr_record_number(const spr_json *object, const char *key);
-
-/* An integer 1..2^40. */
-enum spr_status spr_record_integer(const struct spr_record_place *at, const spr_json *object,
-                                   const char *key, int64_t *value);
-
-enum spr_status spr_record_pattern(const struct spr_record_place *at, const spr_json *object,
-                                   struct spr_pattern *pattern);
+/* The member `pattern`. This and what follows reads with a reader whose .blank is '?'. */
+void spr_record_pattern(struct spr_reader *r, const spr_json *object,
+                        struct spr_pattern *pattern);
 
 /* Checks schema and version, reads the head. */
-enum spr_status spr_record_read_head(struct spr_record_place *at, const spr_json *root,
-                                     const struct spr_record_kind *kind,
-                                     struct spr_record_head *head);
+void spr_record_read_head(struct spr_reader *r, const spr_json *root,
+                          const struct spr_record_kind *kind, struct spr_record_head *head);
 
-enum spr_status spr_record_read_machine(const struct spr_record_place *at,
-                                        const spr_json *root, struct spr_machine *machine);
+void spr_record_read_machine(struct spr_reader *r, const spr_json *root,
+                             struct spr_machine *machine);
 
-enum spr_status spr_record_read_options(const struct spr_record_place *at,
-                                        const spr_json *root, struct spr_options *options);
+void spr_record_read_options(struct spr_reader *r, const spr_json *root,
+                             struct spr_options *options);
 
 #endif

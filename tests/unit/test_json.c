@@ -76,6 +76,13 @@ static void values(void)
     CHECK_EXACT(2, number);
     CHECK(spr_json_next(spr_json_next(spr_json_first(list))) == NULL);
     CHECK(spr_json_first(NULL) == NULL);
+    CHECK_INT(2, spr_json_count(list));
+    CHECK_INT(0, spr_json_count(NULL));
+    CHECK_TEXT("a\xC3\xA9", spr_json_get_text(root, "text"));
+    CHECK(spr_json_get_text(root, "n") == NULL);
+    CHECK_EXACT(2.5, spr_json_get_number(root, "n"));
+    CHECK(isnan(spr_json_get_number(root, "text")));
+    CHECK(spr_json_get_bool(root, "yes") && !spr_json_get_bool(root, "Text"));
     spr_json_free(root);
 }
 
