@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of parsed JSON. The place is kept as keys and indices: as text it is needed once, and
- * a record has a million elements. */
+/* The reader of parsed JSON. The place is kept as keys and indices: as text it is needed once,
+ * and a record has a million elements. */
 #include "base/json_reader.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A reader of parsed JSON whose first failure sticks: whatever is read after it does nothing, so
- * that its status is looked at once, at the end. What is read may be hostile. */
+/* A reader of parsed JSON whose first failure sticks: reading on does nothing, so that the
+ * status is looked at once, at the end. What is read may be hostile. */
 #ifndef SPROOF_BASE_JSON_READER_H
 #define SPROOF_BASE_JSON_READER_H
 
@@ -12,8 +12,8 @@
 
 #define SPR_READER_DEPTH 4
 
-/* Set file and err (may be NULL: nothing is reported), and where texts are kept arena and blank;
- * the rest is zero. */
+/* Set file and err (NULL: nobody is told), and where texts are kept arena and blank; the rest
+ * is zero. */
 struct spr_reader {
     const char *file;        /* for messages */
     struct spr_arena *arena; /* owns what is kept */
@@ -48,11 +48,12 @@ void spr_reader_fail(struct spr_reader *r, const char *key, const char *format, 
 void spr_reader_wrong(struct spr_reader *r, const char *key, const spr_json *item,
                       const char *expected);
 
-/* Fails with SPR_ENOMEM where memory was asked for in vain. Returns whether reading goes on. */
+/* Fails with SPR_ENOMEM where memory was asked for in vain. Returns whether reading goes
+ * on. */
 bool spr_reader_have(struct spr_reader *r, bool memory);
 
-/* The member `key`, or its element `index`, becomes the place, at most SPR_READER_DEPTH deep;
- * SIZE_MAX: it is no list. */
+/* The member `key`, or its element `index` (SIZE_MAX: it is no list), becomes the place, at
+ * most SPR_READER_DEPTH deep. */
 void spr_reader_enter(struct spr_reader *r, const char *key, size_t index);
 void spr_reader_leave(struct spr_reader *r);
 
@@ -60,14 +61,14 @@ void spr_reader_leave(struct spr_reader *r);
 const spr_json *spr_reader_object(struct spr_reader *r, const spr_json *object,
                                   const char *key, const char *expected);
 
-/* First element of a list, which becomes the place, or NULL: there is none. The member must be a
- * list, and not an empty one where it must be `filled`; with a NULL `expected` it may be
+/* First element of a list, which becomes the place, or NULL: there is none. The member must be
+ * a list, and not an empty one where it must be `filled`; with a NULL `expected` it may be
  * anything, and what it holds is walked. */
 const spr_json *spr_reader_list(struct spr_reader *r, const spr_json *object, const char *key,
                                 bool filled, const char *expected);
 
-/* The element behind one of spr_reader_list, now the place; NULL behind the last, where the place
- * is again what it was, and after a failure. */
+/* The element behind one of spr_reader_list, now the place; NULL behind the last, where the
+ * place is again what it was, and after a failure. */
 const spr_json *spr_reader_next(struct spr_reader *r, const spr_json *item);
 
 /* Copy of a text, kept by the arena; NULL: failed. */

@@ -11,8 +11,8 @@
 void spr_tiles_to_json(struct spr_emit *out, const char *key,
                        const struct spr_kernel_rates *rates);
 
-/* The member `kernels` of `file`. What is read is allocated (spr_tiles_free), also in part after
- * an error. Errors: SPR_EINPUT naming file, JSON path and what was expected. */
+/* The member `kernels` of `file`. What is read is allocated (spr_tiles_free), also in part
+ * after an error. Errors: SPR_EINPUT naming file, JSON path and what was expected. */
 enum spr_status spr_tiles_from_json(const spr_json *kernels, const char *file,
                                     struct spr_kernel_rates *rates, struct spr_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The reader of JSON: each kind of read, what it says of wrong values and where, and that its first
- * failure sticks. */
+/* The reader of JSON: each kind of read, what it says of wrong values and where, and that its
+ * first failure sticks. */
 #include "test.h"
 
 #include <stdint.h>
