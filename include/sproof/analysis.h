@@ -122,12 +122,19 @@ enum spr_status spr_analyze(struct spr_network *network, const struct spr_machin
 void spr_analysis_free(struct spr_analysis *analysis);
 
 /* The dense prediction of a layer at a result's batch. */
-const struct spr_prediction *spr_analysis_dense(const struct spr_analysis *analysis,
-                                                size_t batch_index, size_t layer);
+static inline const struct spr_prediction *
+spr_analysis_dense(const struct spr_analysis *analysis, size_t batch_index, size_t layer)
+{
+    return &analysis->dense[batch_index * analysis->network->layer_count + layer];
+}
 
 /* The expected time of a dense layer at a result's batch. */
-const struct spr_layer_expected *spr_analysis_expected_dense(const struct spr_analysis *a,
-                                                             size_t batch_index, size_t layer);
+static inline const struct spr_layer_expected *
+spr_analysis_expected_dense(const struct spr_analysis *analysis, size_t batch_index,
+                            size_t layer)
+{
+    return &analysis->expected_dense[batch_index * analysis->network->layer_count + layer];
+}
 
 /* The speedup that ranks results: expected where every one has it, else of the bounds. */
 double spr_analysis_speedup(const struct spr_analysis *analysis,
