@@ -74,11 +74,9 @@ static inline void reference_bits(const char *kernel, const float *value,
     while (i < count && memcmp(&value[i], &expected[i], sizeof *value) == 0) {
         i++;
     }
-    char text[320] = "";
-    if (i < count) {
-        snprintf(text, sizeof text, "%s: element %zu of %zu is %a, expected exactly %a",
-                 kernel, i, count, (double)value[i], (double)expected[i]);
-    }
+    char text[320];
+    snprintf(text, sizeof text, "%s: element %zu of %zu is %a, expected exactly %a", kernel, i,
+             count, i < count ? (double)value[i] : 0, i < count ? (double)expected[i] : 0);
     (void)test_note(i == count && count > 0, file, line, text);
 }
 #define CHECK_BITS(kernel, value, expected, count)                                            \

@@ -101,17 +101,16 @@ struct trial {
 };
 
 /* The encoder of the table on one thread, one product's weights times `factor`. */
-static void start(struct trial *t, uint64_t seed, int wrong, float factor)
+static void start(struct trial *t, const struct spr_validate_options *o, int wrong,
+                  float factor)
 {
     struct spr_error err = {0};
-    struct spr_validate_options o = options_of(spr_isa_best(), 1);
-    o.seed = seed;
-    const struct spr_end_to_end_options options = {&o, NULL, NULL, NULL};
+    const struct spr_end_to_end_options options = {o, NULL, NULL, NULL};
     t->network = network_of("encoder.csv");
     struct spr_encoder_source *source = &t->source;
     double cells;
     CHECK_STATUS(SPR_OK, spr_encoder_source_make(&t->network, &options, source, &err), &err);
-    CHECK_STATUS(SPR_OK, spr_encoder_make(&source->shape, o.isa, 1, &t->encoder, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_encoder_make(&source->shape, o->isa, 1, &t->encoder, &err), &err);
     for (int p = 0; p < SPR_PRODUCTS; p++) {
         struct spr_choice choice = spr_encoder_choice(source, NULL, 0, p);
         struct spr_matrix matrix = {0};
@@ -120,7 +119,7 @@ static void start(struct trial *t, uint64_t seed, int wrong, float factor)
         for (size_t e = 0; e < matrix.nnz && p == wrong; e++) {
             matrix.value[e] *= factor;
         }
-        struct spr_plan plan = spr_plan_choose(&choice.pattern, o.isa, matrix.m, matrix.k,
+        struct spr_plan plan = spr_plan_choose(&choice.pattern, o->isa, matrix.m, matrix.k,
                                                spr_encoder_columns(&source->shape), cells, 1);
         CHECK_STATUS(SPR_OK, spr_pack(&plan, &matrix, &t->encoder.layer[0].product[p], &err),
                      &err);
@@ -142,13 +141,14 @@ static void stop(struct trial *t)
 
 /* The check looks at samples, others for each seed: over all of these every element of every
  * piece has its turn. */
-static void test_samples(void)
+static void test_samples(enum spr_isa isa)
 {
-    for (uint64_t seed = 1; seed <= 100; seed++) {
+    struct spr_validate_options o = options_of(isa, 1);
+    for (o.seed = 1; o.seed <= 100; o.seed++) {
         struct spr_error err = {0};
         struct trial t;
         double worst = 0;
-        start(&t, seed, SPR_PRODUCTS, 1);
+        start(&t, &o, SPR_PRODUCTS, 1);
         CHECK_STATUS(SPR_OK, spr_encoder_check(&t.encoder, &t.source, NULL, &worst, &err),
                      &err);
         CHECK(worst > 0 && worst <= 1);
@@ -159,10 +159,11 @@ static void test_samples(void)
 /* A weight that is not the matrix's is found by the check. */
 static void test_wrong(void)
 {
+    struct spr_validate_options o = options_of(SPR_ISA_SCALAR, 1);
     struct spr_error err = {0};
     struct trial t;
     double worst = 0;
-    start(&t, 5, SPR_OUTPUT, 1.001F);
+    start(&t, &o, SPR_OUTPUT, 1.001F);
     CHECK_STATUS(SPR_EWRONG, spr_encoder_check(&t.encoder, &t.source, NULL, &worst, &err),
                  &err);
     CHECK(strstr(err.text, "wrong result in layer 0 of dense") != NULL);
@@ -173,11 +174,12 @@ static void test_wrong(void)
  * the products work on and attention leaves out. */
 static void test_nan(void)
 {
+    struct spr_validate_options o = options_of(spr_isa_best(), 1);
     for (int column = 20; column < 32; column++) { /* 20: the last token */
         struct spr_error err = {0};
         struct trial t;
         double worst = 0;
-        start(&t, 5, SPR_PRODUCTS, 1);
+        start(&t, &o, SPR_PRODUCTS, 1);
         t.input[spr_encoder_at(&t.source.shape, 1, 48, 5, column)] = NAN;
         CHECK_STATUS(SPR_EWRONG, spr_encoder_check(&t.encoder, &t.source, NULL, &worst, &err),
                      &err);
@@ -340,7 +342,13 @@ static void test_no_encoder(void)
 int main(void)
 {
     test_patterns();
-    test_samples();
+    for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+        if (spr_isa_usable((enum spr_isa)isa)) {
+            test_row = spr_isa_name((enum spr_isa)isa);
+            test_samples((enum spr_isa)isa);
+        }
+    }
+    test_row = "";
     test_wrong();
     test_nan();
     test_shares();
