@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/worse.h"
 #include "cuda/gpu.h"
 #include "sproof/cpu.h"
 #include "sproof/cuda.h"
@@ -304,7 +305,7 @@ static enum spr_status check_again(struct run *run, struct spr_gpu_case *of,
 {
     double worst = 0;
     enum spr_status status = spr_gpu_check(of, product->task, &worst, run->err);
-    product->worst = fmax(product->worst, worst);
+    product->worst = spr_worse(product->worst, worst);
     return status == SPR_OK && !(product->worst <= 1)
                ? spr_fail(run->err, SPR_EWRONG,
                           "%s: wrong result after it was timed: %.3g times its "

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/worse.h"
 #include "encoder/encoder_source.h"
 
 #define UNIT (1.0 / 16777216)
@@ -35,8 +36,7 @@ static int64_t at(const struct check *c, int64_t rows, int64_t i, int64_t j)
 /* One element: its error over its bound. */
 static void judge(struct check *c, double value, double expected, double bound)
 {
-    double ratio = fabs(value - expected) / bound;
-    c->worst = ratio <= c->worst ? c->worst : ratio; /* a NaN is the worst */
+    c->worst = spr_worse(c->worst, fabs(value - expected) / bound);
 }
 
 static int64_t pick(struct check *c, int64_t count)

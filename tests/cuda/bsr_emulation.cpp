@@ -15,6 +15,7 @@
 
 #include <ucontext.h>
 
+#include "base/worse.h"
 #include "cuda/bsr_pack.h"
 #include "cuda/round.h"
 
@@ -342,7 +343,7 @@ template <int R, int N, int M> static bool multiply_right(const Trial &trial, bo
             double error = (k + 2) * 0x1p-24 * magnitude;
             double bound = error + v * (fabs(sum) + error) + 0x1p-25;
             double ratio = fabs((double)e.value(y[(size_t)(i * n + j)]) - sum) / bound;
-            worst = ratio >= 0 ? fmax(worst, ratio) : HUGE_VAL;
+            worst = spr_worse(worst, ratio);
         }
     }
     bool right = worst <= 1 && e.failures == 0;

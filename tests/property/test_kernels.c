@@ -1,48 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every kernel of the registry on awkward shapes: the identity, random data within the
  * rounding-error bound, declared bytes, guard pages, special values, repeatability. */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "sproof/kernel.h"
 #include "base/random.h"
 #include "patterns.h"
-
-/* Floats that end (or begin) at a page that may not be touched. */
-struct guarded {
-    char *map;
-    size_t bytes;
-    float *data;
-};
-
-static struct guarded guard(size_t floats, bool at_end)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t body = (floats * sizeof(float) + page - 1) / page * page;
-    struct guarded g = {NULL, body + 2 * page, NULL};
-    int zero = -1;
-    g.map = mmap(NULL, g.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, zero, 0);
-    CHECK(g.map != MAP_FAILED);
-    CHECK(mprotect(g.map, page, PROT_NONE) == 0);
-    CHECK(mprotect(g.map + page + body, page, PROT_NONE) == 0);
-    char *start = g.map + page + (at_end ? body - floats * sizeof(float) : 0);
-    g.data = (float *)(void *)start;
-    return g;
-}
-
-static void unguard(struct guarded *g)
-{
-    munmap(g->map, g->bytes);
-}
-
-#define FAIL(...)                                                                             \
-    (snprintf(message, sizeof message, __VA_ARGS__),                                          \
-     (void)test_note(false, __FILE__, __LINE__, message))
-static char message[256];
+#include "reference.h"
 
 struct setting {
     const char *pattern;
@@ -61,45 +22,12 @@ static void describe(const struct setting *s, char *text, size_t size)
              spr_isa_name(s->isa), s->threads, spr_layout_name(s->layout));
 }
 
-/* Worst error over its bound; 0 <= good <= 1. Infinities and NaN must be the same. */
-static double worst_ratio(const struct spr_matrix *w, int64_t n, const float *x,
-                          const float *y)
-{
-    size_t count = (size_t)(w->m * n);
-    double *ref = malloc(count * sizeof *ref + 1), *size = malloc(count * sizeof *size + 1);
-    double *terms = malloc((size_t)w->m * sizeof *terms + 1), worst = 0;
-    spr_matrix_product(w, n, x, NULL, 0, ref, size, terms);
-    for (size_t i = 0; i < count; i++) {
-        double bound = (terms[i / (size_t)n] + 2) * 0x1p-24 * size[i];
-        double error = fabs((double)y[i] - ref[i]);
-        double ratio = error == 0 ? 0 : error / bound;
-        worst = fmax(worst, isnan(ratio) ? HUGE_VAL : ratio);
-    }
-    free(ref);
-    free(size);
-    free(terms);
-    return worst;
-}
-
 static struct spr_plan plan_of(const struct spr_pattern *pattern, const struct setting *s,
                                double kept)
 {
     return s->layout == SPR_LAYOUT_NK
                ? spr_plan_choose_nk(pattern, s->isa, s->m, s->k, s->n, kept, s->threads)
                : spr_plan_choose(pattern, s->isa, s->m, s->k, s->n, kept, s->threads);
-}
-
-/* rows x columns of `from`, or its transpose. */
-static float *in_rows(const float *from, int64_t rows, int64_t columns, enum spr_layout layout)
-{
-    float *to = malloc((size_t)(rows * columns) * sizeof *to + 1);
-    for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < columns; j++) {
-            to[i * columns + j] =
-                layout == SPR_LAYOUT_NK ? from[j * rows + i] : from[i * columns + j];
-        }
-    }
-    return to;
 }
 
 static void check_layout(const struct setting *s);
@@ -121,6 +49,7 @@ static void check_layout(const struct setting *s)
     struct spr_packed packed;
     char text[160];
     describe(s, text, sizeof text);
+    test_row = text;
     CHECK(spr_pattern_parse(s->pattern, &pattern, &err) == SPR_OK);
     struct spr_shape shape = {s->m, s->k, 1};
     if (pattern.kind->misfit_is_error && pattern.kind->misfit(&pattern, &shape)) {
@@ -132,12 +61,8 @@ static void check_layout(const struct setting *s)
     }
     CHECK(spr_matrix_random(&pattern, s->m, s->k, kept, 7, &w, &err) == SPR_OK);
     struct spr_plan plan = plan_of(&pattern, s, kept);
-    if (spr_pack(&plan, &w, &packed, &err) != SPR_OK) {
-        FAIL("%s: does not pack", text);
-    }
-    if (packed.bytes != spr_packed_bytes(&plan, &w)) {
-        FAIL("%s: declared bytes differ from packed", text);
-    }
+    CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
+    CHECK_INT(packed.bytes, spr_packed_bytes(&plan, &w)); /* those declared */
     struct guarded x = guard((size_t)(s->k * s->n), s->at_end);
     struct guarded y = guard((size_t)(s->m * s->n), s->at_end);
     size_t outputs = (size_t)(s->m * s->n);
@@ -145,25 +70,18 @@ static void check_layout(const struct setting *s)
     for (size_t i = 0; i < (size_t)(s->k * s->n); i++) {
         x.data[i] = (float)(2 * spr_random_unit(&state) - 1);
     }
-    memset(y.data, 0xFF, outputs * sizeof(float)); /* NaN everywhere */
     spr_kernel_run(&packed, x.data, y.data);
-    float *rows_x = in_rows(x.data, s->k, s->n, s->layout);
-    float *rows_y = in_rows(y.data, s->m, s->n, s->layout);
-    double ratio = worst_ratio(&w, s->n, rows_x, rows_y);
-    free(rows_x);
-    free(rows_y);
-    if (!(ratio <= 1)) {
-        FAIL("%s: error is %g times its bound", text, ratio);
-    }
+    struct reference r = reference_product(s->pattern, &plan, &w, x.data, y.data);
+    CHECK_REFERENCE(&r);
     float *first = malloc(outputs * sizeof *first + 1);
     memcpy(first, y.data, outputs * sizeof *first);
+    reference_poison(y.data, outputs * sizeof *first);
     spr_kernel_run(&packed, x.data, y.data);
-    if (memcmp(first, y.data, outputs * sizeof *first) != 0) {
-        FAIL("%s: a second run gave other bits", text);
-    }
+    CHECK_BITS(s->pattern, y.data, first, outputs); /* a second run gives the same */
     free(first);
     unguard(&x);
     unguard(&y);
+    test_row = "";
     spr_packed_free(&packed);
     spr_matrix_free(&w);
 }
@@ -260,10 +178,9 @@ static void test_identity(enum spr_layout layout)
                     expected[layout == SPR_LAYOUT_NK ? j * m + i : i * k + j] = w.value[e];
                 }
             }
+            reference_poison(y, sizeof y);
             spr_kernel_run(&packed, x, y);
-            for (size_t i = 0; i < 21 * 37; i++) {
-                CHECK(y[i] == expected[i]);
-            }
+            CHECK_BITS(patterns.text[p], y, expected, COUNT_OF(expected));
             spr_packed_free(&packed);
             spr_matrix_free(&w);
         }
@@ -296,7 +213,9 @@ static void test_special_values(enum spr_layout layout)
             const int64_t along = layout == SPR_LAYOUT_NK ? k : 1;
             struct spr_plan plan = plan_of(&pattern, &s, kept);
             CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
-            float *x = calloc((size_t)(k * n), sizeof *x), *y = calloc((size_t)(m * n), 4);
+            float *x = calloc((size_t)(k * n), sizeof *x), *y = malloc((size_t)(m * n) * 4);
+            struct reference r = {.kernel = few.text[p]};
+            reference_poison(y, (size_t)(m * n) * sizeof *y);
             for (int64_t j = 0; j < n; j++) {
                 x[3 * across + j * along] = INFINITY;
                 x[17 * across + j * along] = NAN;
@@ -304,28 +223,23 @@ static void test_special_values(enum spr_layout layout)
             }
             spr_kernel_run(&packed, x, y);
             for (int64_t i = 0; i < m; i++) {
-                bool infinite = false, nan = false;
-                double small = 0;
+                double special = 0, small = 0;
                 for (size_t e = w.row[i]; e < w.row[i + 1]; e++) {
-                    infinite = infinite || w.column[e] == 3;
-                    nan = nan || w.column[e] == 17;
-                    small = w.column[e] == 30 ? (double)w.value[e] * (double)1e-41F : small;
+                    double value = (double)w.value[e];
+                    special += w.column[e] == 3 ? value * HUGE_VAL : 0;
+                    special += w.column[e] == 17 ? value * (double)NAN : 0;
+                    small += w.column[e] == 30 ? value * (double)1e-41F : 0;
                 }
                 for (int64_t j = 0; j < n; j++) {
-                    float got = y[layout == SPR_LAYOUT_NK ? j * m + i : i * n + j];
-                    if (nan) {
-                        CHECK(isnan(got));
-                    } else if (infinite) {
-                        if (!isinf(got))
-                            FAIL("%s n=%lld isa %d row %lld: %g", few.text[p], (long long)n,
-                                 (int)isa, (long long)i, (double)got);
+                    double got = (double)y[layout == SPR_LAYOUT_NK ? j * m + i : i * n + j];
+                    if (isfinite(special)) {
+                        reference_next(&r, got, small, 0x1p-149);
                     } else {
-                        if (!(fabs((double)got - small) <= 0x1p-149))
-                            FAIL("%s n=%lld isa %d row %lld: %g, expected %g", few.text[p],
-                                 (long long)n, (int)isa, (long long)i, (double)got, small);
+                        reference_special(&r, got, special);
                     }
                 }
             }
+            CHECK_REFERENCE(&r);
             free(x);
             free(y);
             spr_packed_free(&packed);

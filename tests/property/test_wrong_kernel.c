@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A kernel whose result is wrong is never timed, whatever is wrong with it. */
-#include "test.h"
-
+#include "reference.h"
 #include "validate.h"
 
 enum fault {
@@ -10,7 +9,11 @@ enum fault {
     FAULT_UNWRITTEN,   /* one element is never stored */
     FAULT_ROWS_SWAPPED,
     FAULT_ALL_ZERO,
-    FAULT_LATER, /* right at first, wrong while it is timed */
+    FAULT_ALL_NAN,
+    FAULT_FIRST_NAN, /* what follows is right */
+    FAULT_LAST_NAN,
+    FAULT_INFINITE, /* one element */
+    FAULT_LATER,    /* right at first, wrong while it is timed */
     FAULT_COUNT,
 };
 
@@ -44,6 +47,16 @@ static void wrong_run(const struct spr_packed *packed, const float *x, float *y)
         break;
     case FAULT_ALL_ZERO:
         memset(y, 0, count * sizeof *y);
+        break;
+    case FAULT_ALL_NAN:
+        reference_poison(y, count * sizeof *y);
+        break;
+    case FAULT_FIRST_NAN:
+    case FAULT_LAST_NAN:
+        y[fault == FAULT_FIRST_NAN ? 0 : last] = NAN;
+        break;
+    case FAULT_INFINITE:
+        y[last / 2] = -INFINITY;
         break;
     case FAULT_LATER:
         y[0] += calls > 1 ? 1 : 0;

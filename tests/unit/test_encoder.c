@@ -7,8 +7,8 @@
 
 #include "encoder/end_to_end_parts.h"
 #include "base/mem.h"
+#include "reference.h"
 #include "sproof/calibrate.h"
-#include "test.h"
 
 static void write_table(const char *name, const char *intermediate)
 {
@@ -68,7 +68,8 @@ static void test_patterns(void)
         const struct spr_grid grid = {patterns, COUNT_OF(texts), &sparsity, 1};
         CHECK_STATUS(SPR_OK, spr_network_add_grid(&network, &grid, &err), &err);
         struct spr_validate_options o = options_of((enum spr_isa)isa, 1 + isa % 2);
-        float output[21 * 48] = {0};
+        float output[21 * 48];
+        reference_poison(output, sizeof output);
         const struct spr_end_to_end_options options = {&o, NULL, NULL, output};
         struct spr_machine machine = {.name = "host"};
         struct spr_validation v;
@@ -92,44 +93,99 @@ static void test_patterns(void)
     }
 }
 
-/* A weight that is not the matrix's is found by the check. */
-static void test_wrong(void)
-{
-    struct spr_error err = {0};
-    struct spr_validate_options o = options_of(SPR_ISA_SCALAR, 1);
-    const struct spr_end_to_end_options options = {&o, NULL, NULL, NULL};
-    struct spr_network network = network_of("encoder.csv");
+struct trial {
+    struct spr_network network;
     struct spr_encoder_source source;
     struct spr_encoder encoder;
-    float *input = calloc(48 * 32, sizeof *input);
-    double worst = 0, cells;
-    CHECK_STATUS(SPR_OK, spr_encoder_source_make(&network, &options, &source, &err), &err);
-    CHECK_STATUS(SPR_OK, spr_encoder_make(&source.shape, o.isa, 1, &encoder, &err), &err);
+    float input[48 * 32];
+};
+
+/* The encoder of the table on one thread, one product's weights times `factor`. */
+static void start(struct trial *t, const struct spr_validate_options *o, int wrong,
+                  float factor)
+{
+    struct spr_error err = {0};
+    const struct spr_end_to_end_options options = {o, NULL, NULL, NULL};
+    t->network = network_of("encoder.csv");
+    struct spr_encoder_source *source = &t->source;
+    double cells;
+    CHECK_STATUS(SPR_OK, spr_encoder_source_make(&t->network, &options, source, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_encoder_make(&source->shape, o->isa, 1, &t->encoder, &err), &err);
     for (int p = 0; p < SPR_PRODUCTS; p++) {
-        struct spr_choice choice = spr_encoder_choice(&source, NULL, 0, p);
+        struct spr_choice choice = spr_encoder_choice(source, NULL, 0, p);
         struct spr_matrix matrix = {0};
-        CHECK_STATUS(SPR_OK, spr_encoder_matrix(&source, &choice, 0, p, &matrix, &cells, &err),
+        CHECK_STATUS(SPR_OK, spr_encoder_matrix(source, &choice, 0, p, &matrix, &cells, &err),
                      &err);
-        for (size_t e = 0; e < matrix.nnz && p == SPR_OUTPUT; e++) {
-            matrix.value[e] *= 1.001F;
+        for (size_t e = 0; e < matrix.nnz && p == wrong; e++) {
+            matrix.value[e] *= factor;
         }
-        struct spr_plan plan =
-            spr_plan_choose(&choice.pattern, o.isa, matrix.m, matrix.k, 21, cells, 1);
-        CHECK_STATUS(SPR_OK, spr_pack(&plan, &matrix, &encoder.layer[0].product[p], &err),
+        struct spr_plan plan = spr_plan_choose(&choice.pattern, o->isa, matrix.m, matrix.k,
+                                               spr_encoder_columns(&source->shape), cells, 1);
+        CHECK_STATUS(SPR_OK, spr_pack(&plan, &matrix, &t->encoder.layer[0].product[p], &err),
                      &err);
         spr_matrix_free(&matrix);
     }
     for (int i = 0; i < 48 * 32; i++) {
-        input[i] = (float)(i % 13) - 6;
+        t->input[i] = (float)(i % 13) - 6;
     }
-    encoder.input = input;
-    encoder.vectors = source.vectors;
-    CHECK_STATUS(SPR_EWRONG, spr_encoder_check(&encoder, &source, NULL, &worst, &err), &err);
+    t->encoder.input = t->input;
+    t->encoder.vectors = source->vectors;
+}
+
+static void stop(struct trial *t)
+{
+    spr_encoder_free(&t->encoder);
+    spr_encoder_source_free(&t->source);
+    spr_network_free(&t->network);
+}
+
+/* The check looks at samples, others for each seed: over all of these every element of every
+ * piece has its turn. */
+static void test_samples(enum spr_isa isa)
+{
+    struct spr_validate_options o = options_of(isa, 1);
+    for (o.seed = 1; o.seed <= 100; o.seed++) {
+        struct spr_error err = {0};
+        struct trial t;
+        double worst = 0;
+        start(&t, &o, SPR_PRODUCTS, 1);
+        CHECK_STATUS(SPR_OK, spr_encoder_check(&t.encoder, &t.source, NULL, &worst, &err),
+                     &err);
+        CHECK(worst > 0 && worst <= 1);
+        stop(&t);
+    }
+}
+
+/* A weight that is not the matrix's is found by the check. */
+static void test_wrong(void)
+{
+    struct spr_validate_options o = options_of(SPR_ISA_SCALAR, 1);
+    struct spr_error err = {0};
+    struct trial t;
+    double worst = 0;
+    start(&t, &o, SPR_OUTPUT, 1.001F);
+    CHECK_STATUS(SPR_EWRONG, spr_encoder_check(&t.encoder, &t.source, NULL, &worst, &err),
+                 &err);
     CHECK(strstr(err.text, "wrong result in layer 0 of dense") != NULL);
-    spr_encoder_free(&encoder);
-    spr_encoder_source_free(&source);
-    spr_network_free(&network);
-    free(input);
+    stop(&t);
+}
+
+/* So is a NaN behind which everything is right again: in a column that is no token's, which
+ * the products work on and attention leaves out. */
+static void test_nan(void)
+{
+    struct spr_validate_options o = options_of(spr_isa_best(), 1);
+    for (int column = 20; column < 32; column++) { /* 20: the last token */
+        struct spr_error err = {0};
+        struct trial t;
+        double worst = 0;
+        start(&t, &o, SPR_PRODUCTS, 1);
+        t.input[spr_encoder_at(&t.source.shape, 1, 48, 5, column)] = NAN;
+        CHECK_STATUS(SPR_EWRONG, spr_encoder_check(&t.encoder, &t.source, NULL, &worst, &err),
+                     &err);
+        CHECK(!(worst <= 1));
+        stop(&t);
+    }
 }
 
 /* The outputs of one thread, whatever is rounded up and however few columns a thread gets. */
@@ -159,12 +215,15 @@ static void test_shares(void)
             struct spr_validate_options o = options_of(SPR_ISA_SCALAR, threads);
             const struct spr_end_to_end_options options = {&o, NULL, NULL,
                                                            threads == 1 ? one : several};
-            memset(several, 0, sizeof several);
+            struct reference r = {.kernel = "encoder"};
+            reference_poison(threads == 1 ? one : several, sizeof one);
             CHECK_STATUS(SPR_OK, spr_end_to_end(&network, &machine, &options, &v, NULL, &err),
                          &err);
-            for (int i = 0; threads > 1 && i < n * 48; i++) {
-                CHECK(fabs((double)one[i] - (double)several[i]) < 1e-5);
+            for (int i = 0; i < n * 48; i++) {
+                double found = (double)(threads == 1 ? one : several)[i];
+                reference_next(&r, found, (double)one[i], 1e-5);
             }
+            CHECK_REFERENCE(&r);
             spr_validation_free(&v);
             spr_network_free(&network);
         }
@@ -283,7 +342,15 @@ static void test_no_encoder(void)
 int main(void)
 {
     test_patterns();
+    for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
+        if (spr_isa_usable((enum spr_isa)isa)) {
+            test_row = spr_isa_name((enum spr_isa)isa);
+            test_samples((enum spr_isa)isa);
+        }
+    }
+    test_row = "";
     test_wrong();
+    test_nan();
     test_shares();
     test_rewrite();
     test_many();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of weights in every storage and number format against one element at a time. */
-#include "test.h"
+#include "reference.h"
 
 #include "matrix/matrix_build.h"
 #include "base/mem.h"
@@ -71,9 +71,10 @@ static void check_rows(const struct spr_weight *weight)
     static uint64_t bits[SIDE_MAX * 3];
     static float values[SIDE_MAX * SIDE_MAX];
     for (int64_t row = 0, count; row < weight->m; row += count) {
+        struct reference r = {.kernel = "rows"};
         count = test_between(&state, 1, weight->m - row);
         memset(bits, 0xA5, sizeof bits);
-        memset(values, 0xA5, sizeof values);
+        reference_poison(values, sizeof values);
         spr_weight_bits(weight, row, count, bits);
         spr_weight_values(weight, row, count, values);
         for (int64_t i = 0; i < count; i++) {
@@ -82,10 +83,12 @@ static void check_rows(const struct spr_weight *weight)
                 float want = j < weight->k ? expected[(row + i) * weight->k + j] : 0;
                 CHECK(set == (want != 0));
                 if (j < weight->k) {
-                    CHECK_EXACT((double)want, (double)values[i * weight->k + j]);
+                    double got = (double)values[i * weight->k + j];
+                    reference_next(&r, got, (double)want, 0);
                 }
             }
         }
+        CHECK_REFERENCE(&r);
     }
 }
 
