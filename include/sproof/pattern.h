@@ -61,12 +61,12 @@ struct spr_cell_shape {
 };
 
 /* Everything one pattern is; one file in src/pattern/kind/ defines one or more rows.
- * Formulas: README, section "The equations". */
+ * Formulas: src/pattern/README.md. */
 struct spr_pattern_kind {
     const char *name;     /* registry name, "csr" */
     const char *spelling; /* canonical first, for `list patterns` */
     const char *summary;  /* one line of plain words */
-    const char *storage;  /* the storage formula, in words of the README */
+    const char *storage;  /* the storage formula, in words of src/pattern/README.md */
     enum spr_class pattern_class;
     /* true when `text` is this pattern; fills the two numbers */
     bool (*parse)(const char *text, struct spr_pattern *pattern);

@@ -17,7 +17,7 @@
     extern const struct spr_pattern_kind spr_pattern_file_##name[];                           \
     const struct spr_pattern_kind spr_pattern_file_##name[]
 
-/* Bytes of one stored column index and of one row pointer (README, "Patterns"). */
+/* Bytes of one stored column index and of one row pointer (src/pattern/README.md). */
 #define SPR_INDEX_BYTES 4.0
 #define SPR_INDEX16_BYTES 2.0
 #define SPR_POINTER_BYTES 4.0

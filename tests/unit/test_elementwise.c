@@ -175,7 +175,7 @@ int main(void)
         test_ranges(ops);
         test_tails(ops);
         /* Twice the exponential's error and the sum's; Phi's; the mean of 37 terms. These are
-         * the bounds that validate and the README state. */
+         * the bounds that validate and src/encoder/README.md state. */
         CHECK(worst_softmax <= 2 * 4e-7 + 41 * 0x1p-24 + 10 * 0x1p-22);
         CHECK(worst_gelu <= 4e-7 + 4 * 0x1p-24);
         CHECK(worst_norm <= 1e-5);
