@@ -85,7 +85,7 @@ def link_problems():
                 yield f"{name_of(page)}: the link '{link}' points to no file"
             elif anchor and anchor not in anchors_of(target.read_text()):
                 yield f"{name_of(page)}: the link '{link}' points to no heading"
-            elif page == FRONT:
+            if page == FRONT:
                 reached.add(target)
     for page in pages():
         if page not in reached:
