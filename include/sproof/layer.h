@@ -82,7 +82,7 @@ struct spr_network {
     struct spr_arena arena; /* owns strings and arrays above except where noted */
 };
 
-/* Reads a layer table (README, "Tables in"). Zeroes *network first.
+/* Reads a layer table (src/network/README.md, "The layer table"). Zeroes *network first.
  * Errors: SPR_EINPUT naming file, line, column, value and what was expected, for up to
  * 20 rows; SPR_ENOMEM. Warnings (unknown columns, oversized blocks) go to notes. */
 enum spr_status spr_network_read(const char *path, struct spr_network *network,

@@ -66,13 +66,13 @@ struct spr_example {
     int place; /* among all of the registry: of two as near to a word the lower is suggested */
 };
 
-/* Everything one pattern is; one file in src/pattern/kind defines one or more rows.
- * Formulas: README, section "The equations". */
+/* Everything one pattern is; one file in src/pattern/kind/ defines one or more rows.
+ * Formulas: src/pattern/README.md. */
 struct spr_pattern_kind {
     const char *name;     /* registry name, "csr" */
     const char *spelling; /* canonical first, for `list patterns` */
     const char *summary;  /* one line of plain words */
-    const char *storage;  /* the storage formula, in words of the README */
+    const char *storage;  /* the storage formula, in words of src/pattern/README.md */
     const char *grammar;  /* in messages, "N:M with N < M"; NULL: the name */
     /* at least one, the first canonical, up to a NULL text; messages list the rows in the order
      * of their first places */

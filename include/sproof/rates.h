@@ -60,7 +60,7 @@ struct spr_tile_rates {
     double half_step_s; /* unaligned, X near, only half of the last vector; 0: there is none */
 };
 
-/* What an encoder computes between its matrix products (README, "End to end"). */
+/* What an encoder computes between its matrix products (src/encoder/README.md). */
 enum spr_function {
     SPR_FUNCTION_SOFTMAX,  /* each score */
     SPR_FUNCTION_GELU,     /* with its bias, each element */

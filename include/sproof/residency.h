@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-/* Which bytes must cross which memory level (README, "The equations"). */
+/* Which bytes must cross which memory level (src/analysis/README.md, "Residency"). */
 enum spr_residency {
     SPR_RESIDENCY_DRAM,    /* everything crosses the last level */
     SPR_RESIDENCY_WARM,    /* the same layer again and again */

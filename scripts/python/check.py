@@ -20,7 +20,7 @@ try:
     import torch
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}: expected the packages of scripts/python/requirements.txt "
-                     "(README, \"From PyTorch and back\")") from None
+                     "(scripts/python/README.md)") from None
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 

@@ -32,7 +32,7 @@ try:
     import torch
 except ModuleNotFoundError as missing:
     raise SystemExit(f"{missing}: expected the packages of scripts/python/requirements.txt "
-                     "(README, \"From PyTorch and back\")") from None
+                     "(scripts/python/README.md)") from None
 
 import sproof_export
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The analytical model of one operator. Equations: README, "The equations". */
+/* The analytical model of one operator. Equations: src/analysis/README.md, "The bound". */
 #include "sproof/model.h"
 
 #include <math.h>

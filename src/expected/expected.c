@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The expected time of sproof's own kernel: the counts of its loop nest times what each part
- * cost when the machine was probed (README, "The expected time"). */
+ * cost when the machine was probed (src/expected/README.md). */
 #include "sproof/expected.h"
 
 #include <math.h>

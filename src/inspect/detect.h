@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which pattern explains the zeros of a matrix: the rule is in the README, "Weights in". */
+/* Which pattern explains the zeros of a matrix: the rule is in src/weights/README.md. */
 #ifndef SPROOF_INSPECT_DETECT_H
 #define SPROOF_INSPECT_DETECT_H
 

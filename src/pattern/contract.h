@@ -20,7 +20,7 @@
 /* The examples of a row: {"csr", 20}, {"unstructured", 40}. */
 #define SPR_EXAMPLES(...) ((const struct spr_example[]){__VA_ARGS__, {NULL, 0}})
 
-/* Bytes of one stored column index and of one row pointer (README, "Patterns"). */
+/* Bytes of one stored column index and of one row pointer (src/pattern/README.md). */
 #define SPR_INDEX_BYTES 4.0
 #define SPR_INDEX16_BYTES 2.0
 #define SPR_POINTER_BYTES 4.0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Analysis records, written. Keys: README, "The record". */
+/* Analysis records, written. Keys: src/record/README.md, "Of analyze". */
 
 #include <math.h>
 #include <string.h>

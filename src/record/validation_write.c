@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Validation records, written. Keys: README, "The record". */
+/* Validation records, written. Keys: src/record/README.md, "Of validate". */
 
 #include <stdint.h>
 

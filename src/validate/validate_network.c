@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "validate/validate_parts.h"
 
-/* Compulsory bytes of one pass (U of README, "The equations"). variant NULL: dense. */
+/* Compulsory bytes of one pass (U of src/analysis/README.md, "Residency"). variant NULL: dense. */
 static double pass_bytes(const struct spr_validate_run *run, const struct spr_network *network,
                          const struct spr_variant *variant)
 {

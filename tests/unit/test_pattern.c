@@ -83,7 +83,7 @@ static void refusals(void)
     test_row = "";
 }
 
-/* m = 6, k = 10, sparsity 0.5, 2-byte values: worked out by hand from the README. */
+/* m = 6, k = 10, sparsity 0.5, 2-byte values: worked out by hand from src/pattern/README.md. */
 static void costs(void)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stands between the matrix products of an encoder. Matrices are features x tokens,
- * row-major, n tokens to a row; vectors run along tokens. Errors of each are in the README,
- * "End to end". */
+ * row-major, n tokens to a row; vectors run along tokens. Errors of each are in
+ * src/encoder/README.md, "How it runs". */
 #ifndef SPROOF_KERNEL_ISA_ELEMENTWISE_H
 #define SPROOF_KERNEL_ISA_ELEMENTWISE_H
 

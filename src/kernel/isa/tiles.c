@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Register tiles: R rows of W times T vectors of X's rows, sums held in registers. One
- * always-inline body with constant R and T, instantiated by a table (README, "Kernels"). */
+ * always-inline body with constant R and T, instantiated by a table
+ * (src/kernel/README.md, "One engine"). */
 #include "kernel/isa/strips.h"
 #include "kernel/isa/token_path.h"
 #include "kernel/isa/vec.h"
