@@ -52,8 +52,6 @@ struct spr_plot_request {
     int dumb_columns; /* size of that drawing in characters; 0: 80 x 24 */
     int dumb_rows;
     FILE *out;
-    /* told of each temporary file while gnuplot draws, NULL when they are gone; may be NULL */
-    void (*pending)(const char *name);
 };
 
 #define SPR_PLOT_FILES_MAX (3 * (SPR_PLOT_KIND_COUNT - 1))

@@ -128,27 +128,14 @@ enum spr_status cli_network(struct cli *cli, const char *path, struct spr_networ
 /* A checkpoint that validate runs end to end, by its name, or a directory. */
 bool cli_is_checkpoint(const char *path);
 
-/* files.c: after SIGINT, SIGTERM or SIGHUP no temporary file stays; exit 128 + number. */
+/* signals.c: after every signal that can be caught no temporary file stays; exit 128 + number
+ * after SIGINT, SIGTERM and SIGHUP. */
 void cli_catch_signals(void);
 
 /* From now on SIGINT is only remembered, so that what is complete can be written; a second
  * one ends the program as before. */
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);
-
-/* Remembers a temporary file for that; NULL forgets all. */
-void cli_pending(const char *path);
-
-/* A file written under a temporary name, renamed when complete. */
-struct cli_output {
-    FILE *file;
-    char path[1024], temporary[1056];
-};
-enum spr_status cli_output_open(struct cli_output *output, const char *path,
-                                struct spr_error *err);
-/* status: what the writing came to; anything but SPR_OK discards the file. */
-enum spr_status cli_output_close(struct cli_output *output, enum spr_status status,
-                                 struct spr_error *err);
 
 /* records.c: record of `path` (NULL: sproof.json), evaluated: the patterns it lacks are added when
  * asked for. Says on stderr what it came from and warns when an input changed since. */

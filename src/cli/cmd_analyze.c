@@ -7,6 +7,7 @@
 
 #include "base/csv.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "cli/cli.h"
 
 /* What one run of analyze owns. */
@@ -263,10 +264,10 @@ static enum spr_status refuse_input(const char *path, const char *input, struct 
 static enum spr_status save(const char *path, const struct spr_analysis *a,
                             const struct spr_record_head *head, struct spr_error *err)
 {
-    struct cli_output output;
-    enum spr_status status = cli_output_open(&output, path, err);
+    struct spr_output output;
+    enum spr_status status = spr_output_open(&output, path, err);
     if (status == SPR_OK) {
-        status = cli_output_close(&output, spr_record_write(output.file, a, head, err), err);
+        status = spr_output_close(&output, spr_record_write(output.file, a, head, err), err);
     }
     return status;
 }

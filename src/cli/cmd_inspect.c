@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "sproof/inspect.h"
 
@@ -259,12 +260,12 @@ static enum spr_status work_through(struct work *w)
 
 static enum spr_status write_model(struct work *w)
 {
-    struct cli_output output;
+    struct spr_output output;
     const char *path = w->args->value[OPT_OUTPUT];
     const struct spr_model_table table = {w->prunes ? w->variant : NULL, w->listed};
     if (path) {
-        SPR_TRY(cli_output_open(&output, path, w->err));
-        SPR_TRY(cli_output_close(&output,
+        SPR_TRY(spr_output_open(&output, path, w->err));
+        SPR_TRY(spr_output_close(&output,
                                  spr_inspection_write_model(output.file, &w->inspection,
                                                             &table, &w->cli->notes, w->err),
                                  w->err));
@@ -274,11 +275,11 @@ static enum spr_status write_model(struct work *w)
 
 static enum spr_status write_weights(struct work *w)
 {
-    struct cli_output output;
+    struct spr_output output;
     const char *path = w->args->value[OPT_WRITE];
     if (path) {
-        SPR_TRY(cli_output_open(&output, path, w->err));
-        SPR_TRY(cli_output_close(&output, spr_weights_write(output.file, &w->weights, w->err),
+        SPR_TRY(spr_output_open(&output, path, w->err));
+        SPR_TRY(spr_output_close(&output, spr_weights_write(output.file, &w->weights, w->err),
                                  w->err));
         if (!w->cli->quiet) {
             fprintf(w->cli->err, "wrote %s\n", path);
@@ -290,16 +291,16 @@ static enum spr_status write_weights(struct work *w)
 static enum spr_status write_mask(struct work *w, const struct spr_inspected *layer)
 {
     char path[1024];
-    struct cli_output output;
+    struct spr_output output;
     int length = snprintf(path, sizeof path, "%s/", w->args->value[OPT_MASKS]);
     for (const char *c = layer->weight->layer; *c && length < (int)sizeof path - 8; c++) {
         path[length++] = *c == '/' ? '_' : *c;
     }
     snprintf(path + length, sizeof path - (size_t)length, ".smtx");
-    enum spr_status status = cli_output_open(&output, path, w->err);
+    enum spr_status status = spr_output_open(&output, path, w->err);
     return status
                ? status
-               : cli_output_close(&output, spr_mask_write(output.file, layer, w->err), w->err);
+               : spr_output_close(&output, spr_mask_write(output.file, layer, w->err), w->err);
 }
 
 static enum spr_status write_masks(struct work *w)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/csv.h"
+#include "base/output.h"
 #include "base/table.h"
 #include "cli/cli.h"
 
@@ -200,10 +201,10 @@ static void show(struct cli *cli, const struct spr_probe *probe)
 static enum spr_status write_file(const char *path, const struct spr_probe *probe,
                                   struct spr_error *err)
 {
-    struct cli_output output;
-    enum spr_status status = cli_output_open(&output, path, err);
+    struct spr_output output;
+    enum spr_status status = spr_output_open(&output, path, err);
     if (status == SPR_OK) {
-        status = cli_output_close(&output, spr_probe_write(output.file, probe, err), err);
+        status = spr_output_close(&output, spr_probe_write(output.file, probe, err), err);
     }
     return status;
 }

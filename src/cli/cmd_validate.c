@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "cli/validate_work.h"
 #include "sproof/end_to_end.h"
 #include "sproof/schedule.h"
@@ -74,10 +75,10 @@ static enum spr_status measure(struct validate_work *w)
 
 static enum spr_status save(struct validate_work *w, const char *path)
 {
-    struct cli_output output;
-    enum spr_status status = cli_output_open(&output, path, w->err);
+    struct spr_output output;
+    enum spr_status status = spr_output_open(&output, path, w->err);
     if (status == SPR_OK) {
-        status = cli_output_close(
+        status = spr_output_close(
             &output, spr_validation_write(output.file, &w->validation, w->err), w->err);
     }
     return status;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/output.h"
 #include "base/table.h"
 #include "cli/cli.h"
 #include "sproof/validate.h"
@@ -160,11 +161,11 @@ enum spr_status cli_probe_device(struct cli *cli, const struct args *args,
         fputs("\r\033[K", cli->err);
     }
     if (status == SPR_OK && path) {
-        struct cli_output output;
-        status = cli_output_open(&output, path, err);
+        struct spr_output output;
+        status = spr_output_open(&output, path, err);
         if (status == SPR_OK) {
             status =
-                cli_output_close(&output, spr_cuda_probe_write(output.file, &probe, err), err);
+                spr_output_close(&output, spr_cuda_probe_write(output.file, &probe, err), err);
         }
     }
     if (status == SPR_OK) {

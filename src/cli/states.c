@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "cli/cli.h"
 #include "sproof/weights.h"
 
@@ -33,8 +34,8 @@ enum spr_status cli_write_states(const char *path, const int64_t shape[2], const
                                  struct spr_error *err)
 {
     char header[128];
-    struct cli_output output;
-    enum spr_status status = cli_output_open(&output, path, err);
+    struct spr_output output;
+    enum spr_status status = spr_output_open(&output, path, err);
     if (status != SPR_OK) {
         return status;
     }
@@ -49,5 +50,5 @@ enum spr_status cli_write_states(const char *path, const int64_t shape[2], const
     header[sizeof header - 1] = '\n';
     fwrite(header, 1, sizeof header, output.file);
     fwrite(states, sizeof *states, (size_t)(shape[0] * shape[1]), output.file);
-    return cli_output_close(&output, SPR_OK, err);
+    return spr_output_close(&output, SPR_OK, err);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tuned plans in a file beside the probe. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/json_reader.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/output.h"
 #include "host/cache_dir.h"
 #include "sproof/schedule.h"
 
@@ -166,26 +166,14 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
 
 enum spr_status spr_tuned_save(const struct spr_tuned *tuned, struct spr_error *err)
 {
-    char path[SPR_CACHE_PATH], temporary[SPR_CACHE_PATH + 32];
+    char path[SPR_CACHE_PATH];
+    struct spr_output output;
     if (!spr_cache_path("tuned.json", path, sizeof path)) {
         return spr_fail(
             err, SPR_EENVIRONMENT,
             "no place to keep tuned plans: neither XDG_CACHE_HOME nor HOME is set");
     }
     spr_make_directories(path);
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    if (!file) {
-        return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
-    }
-    enum spr_status status = write_plans(file, tuned, err);
-    bool failed = ferror(file) != 0;
-    failed = fclose(file) != 0 || failed;
-    if (status == SPR_OK && (failed || rename(temporary, path) != 0)) {
-        status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
-    }
-    if (status != SPR_OK) {
-        unlink(temporary);
-    }
-    return status;
+    SPR_TRY(spr_output_open(&output, path, err));
+    return spr_output_close(&output, write_plans(output.file, tuned, err), err);
 }

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "plot/picture_files.h"
+#include "base/output.h"
 
 extern char **environ;
 
@@ -147,17 +147,20 @@ enum spr_status spr_gnuplot_ask(struct spr_gnuplot *gnuplot, struct spr_error *e
     return status;
 }
 
+/* "./" and a name. */
+#define SAFE_NAME (SPR_OUTPUT_PATH + 2)
+
 /* gnuplot takes a leading '|' or '<' for a command, '-' for an option, '~' for a home. */
-static const char *plain_name(const char *name, char safe[SPR_FILE_NAME])
+static const char *plain_name(const char *name, char safe[SAFE_NAME])
 {
-    snprintf(safe, SPR_FILE_NAME, "%s%s", name[0] == '/' ? "" : "./", name);
+    snprintf(safe, SAFE_NAME, "%s%s", name[0] == '/' ? "" : "./", name);
     return safe;
 }
 
 enum spr_status spr_gnuplot_draw(const char *script, const char *picture,
                                  struct spr_error *err)
 {
-    char script_name[SPR_FILE_NAME], picture_name[SPR_FILE_NAME];
+    char script_name[SAFE_NAME], picture_name[SAFE_NAME];
     const char *const arguments[] = {"gnuplot",
                                      "-d",
                                      "-c",

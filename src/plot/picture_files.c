@@ -4,7 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/output.h"
 
 static const char *const endings[] = {".svg", ".png", ".pdf"};
 
@@ -51,42 +52,10 @@ enum spr_status spr_plot_names(enum spr_plot_kind kind, const char *output, bool
     return SPR_OK;
 }
 
-void spr_file_temporary(const char *name, char temporary[SPR_FILE_NAME])
-{
-    const char *dot = strrchr(name, '.');
-    int stem = dot ? (int)(dot - name) : (int)strlen(name);
-    snprintf(temporary, SPR_FILE_NAME, "%.*s.%ld.tmp%s", stem, name, (long)getpid(),
-             dot ? dot : "");
-}
-
-static enum spr_status cannot(const char *name, int reason, struct spr_error *err)
-{
-    return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", name,
-                    reason ? strerror(reason) : "cannot be written");
-}
-
 enum spr_status spr_file_write(const char *name, const struct spr_text *text,
                                struct spr_error *err)
 {
-    char temporary[SPR_FILE_NAME];
-    spr_file_temporary(name, temporary);
-    FILE *file = fopen(temporary, "wb");
-    if (!file) {
-        return cannot(name, errno, err);
-    }
-    errno = 0;
-    bool failed = text->used > 0 && fwrite(text->data, 1, text->used, file) != text->used;
-    int reason = errno;
-    if (fclose(file) != 0 && !failed) {
-        failed = true;
-        reason = errno;
-    }
-    if (!failed && rename(temporary, name) == 0) {
-        return SPR_OK;
-    }
-    reason = failed ? reason : errno;
-    unlink(temporary);
-    return cannot(name, reason, err);
+    return spr_output_write(name, text->data, text->used, err);
 }
 
 enum spr_status spr_file_read(const char *name, struct spr_text *text, struct spr_error *err)

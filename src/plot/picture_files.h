@@ -8,9 +8,6 @@
 #include "sproof/plot.h"
 #include "plot/plot_text.h"
 
-/* A name of the user plus what makes a temporary one of it. */
-#define SPR_FILE_NAME (SPR_PLOT_PATH + 48)
-
 enum spr_picture { SPR_PICTURE_SVG, SPR_PICTURE_PNG, SPR_PICTURE_PDF };
 
 struct spr_names_of_plot {
@@ -25,10 +22,7 @@ struct spr_names_of_plot {
 enum spr_status spr_plot_names(enum spr_plot_kind kind, const char *output, bool many,
                                struct spr_names_of_plot *names, struct spr_error *err);
 
-/* The temporary name beside `name`, ending as `name` does. */
-void spr_file_temporary(const char *name, char temporary[SPR_FILE_NAME]);
-
-/* Writes text to name by way of a temporary file. Errors: SPR_EENVIRONMENT. */
+/* Writes text to name, whole or not at all. Errors: SPR_EENVIRONMENT. */
 enum spr_status spr_file_write(const char *name, const struct spr_text *text,
                                struct spr_error *err);
 

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/output.h"
 #include "plot/draw.h"
 #include "plot/gnuplot.h"
 #include "plot/picture_files.h"
@@ -114,26 +114,16 @@ static enum spr_status finish_picture(const struct job *job,
     return status;
 }
 
-/* Tells the caller of a temporary file, so that a signal need not leave it behind. */
-static void pending(const struct job *job, const char *name)
-{
-    if (job->request->pending) {
-        job->request->pending(name);
-    }
-}
-
 static enum spr_status draw_picture(const struct job *job,
                                     const struct spr_names_of_plot *names, const char *title)
 {
-    char temporary[SPR_FILE_NAME];
-    spr_file_temporary(names->picture, temporary);
-    pending(job, temporary);
+    char temporary[SPR_OUTPUT_PATH];
+    SPR_TRY(spr_output_temporary(names->picture, temporary, job->err));
     enum spr_status status = spr_gnuplot_draw(names->script, temporary, job->err);
     if (status == SPR_OK) {
         status = finish_picture(job, names, temporary, title);
     }
-    unlink(temporary);
-    pending(job, NULL);
+    spr_output_discard(temporary);
     if (status == SPR_OK) {
         record(job->written, names->picture);
     }
@@ -163,24 +153,29 @@ static enum spr_status copy_out(const struct job *job, const char *name)
     return status;
 }
 
+/* The script and the drawing are nobody's but this run's. */
+static enum spr_status draw_text(const struct job *job, const struct spr_names_of_plot *names,
+                                 const struct spr_text *script)
+{
+    char script_name[SPR_OUTPUT_PATH], drawing[SPR_OUTPUT_PATH];
+    SPR_TRY(spr_output_temporary(names->script, script_name, job->err));
+    enum spr_status status = spr_output_temporary(names->points, drawing, job->err);
+    if (status == SPR_OK) {
+        status = spr_file_write(script_name, script, job->err);
+        status = status ? status : spr_gnuplot_draw(script_name, drawing, job->err);
+        status = status ? status : copy_out(job, drawing);
+        spr_output_discard(drawing);
+    }
+    spr_output_discard(script_name);
+    return status;
+}
+
 static enum spr_status draw_dumb(const struct job *job, enum spr_plot_kind kind,
                                  const struct spr_names_of_plot *names)
 {
-    char script_name[SPR_FILE_NAME], drawing[SPR_FILE_NAME];
     struct spr_text script = {0}, points = {0}, title = {0};
-    spr_file_temporary(names->script, script_name);
-    spr_file_temporary(names->points, drawing);
     enum spr_status status = make_script(job, kind, true, names, &script, &points, &title);
-    status = status ? status : spr_file_write(script_name, &script, job->err);
-    if (status == SPR_OK) {
-        pending(job, script_name);
-        pending(job, drawing);
-        status = spr_gnuplot_draw(script_name, drawing, job->err);
-        status = status ? status : copy_out(job, drawing);
-        unlink(script_name);
-        unlink(drawing);
-        pending(job, NULL);
-    }
+    status = status ? status : draw_text(job, names, &script);
     spr_text_free(&script);
     spr_text_free(&points);
     spr_text_free(&title);

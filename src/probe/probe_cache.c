@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a probe is kept, and whether it still holds. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/output.h"
 #include "host/cache_dir.h"
 #include "probe/probe_parts.h"
 
@@ -39,28 +39,15 @@ bool spr_probe_cached(struct spr_probe *probe)
 
 enum spr_status spr_probe_save(const struct spr_probe *probe, struct spr_error *err)
 {
-    char path[SPR_CACHE_PATH], temporary[SPR_CACHE_PATH + 32];
+    char path[SPR_CACHE_PATH];
+    struct spr_output output;
     if (!spr_probe_cache_path(path, sizeof path)) {
         return spr_fail(err, SPR_EENVIRONMENT,
                         "no place to keep the probe: neither XDG_CACHE_HOME nor HOME is set");
     }
     spr_make_directories(path);
-    snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-    FILE *file = fopen(temporary, "wb");
-    if (!file) {
-        return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
-    }
-    enum spr_status status = spr_probe_write(file, probe, err);
-    if (fclose(file) != 0 && status == SPR_OK) {
-        status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
-    }
-    if (status == SPR_OK && rename(temporary, path) != 0) {
-        status = spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
-    }
-    if (status != SPR_OK) {
-        unlink(temporary);
-    }
-    return status;
+    SPR_TRY(spr_output_open(&output, path, err));
+    return spr_output_close(&output, spr_probe_write(output.file, probe, err), err);
 }
 
 static bool same_rate(const struct spr_probe_rate *a, const struct spr_probe_rate *b)
