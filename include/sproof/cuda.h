@@ -5,6 +5,10 @@
 
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #include "sproof/validate.h"
 
 /* One point of the sweep over working sets. */
@@ -54,4 +58,7 @@ enum spr_status spr_cuda_validate(const char *device, enum spr_dtype dtype,
                                   struct spr_validation *validation, struct spr_notes *notes,
                                   struct spr_error *err);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

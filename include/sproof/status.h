@@ -18,10 +18,10 @@ extern "C" {
 
 /* Every way a function can end; what it exits with is spr_exit_code's. */
 enum spr_status {
-    SPR_OK = 0,        /* done: exit 0 */
-    SPR_EGATE,         /* a gate the user set was not met: exit 1 */
-    SPR_EINPUT,        /* usage, or an input missing, unreadable or wrong: exit 2 */
-    SPR_EWRONG,        /* a kernel of sproof's own computed a wrong result: exit 2 */
+    SPR_OK = 0, /* done: exit 0 */
+    SPR_EGATE,  /* a gate the user set was not met: exit 1 */
+    SPR_EINPUT, /* usage, or an input missing, unreadable or wrong: exit 2 */
+    SPR_EWRONG, /* what a kernel computed, or what was packed for it, is wrong: exit 2 */
     SPR_EINCONCLUSIVE, /* too noisy to tell: exit 3 */
     SPR_EENVIRONMENT,  /* output cannot be written, a program is missing: exit 4 */
     SPR_ENOMEM,        /* out of memory: exit 4 */
@@ -86,7 +86,7 @@ void spr_notes_free(struct spr_notes *notes);
 const char *spr_nearest(const char *word, const char *const *candidates);
 
 /* Bytes enough for a suggestion. */
-#define SPR_SUGGESTION_TEXT 256
+#define SPR_SUGGESTION_TEXT 1024
 
 /* lead'NEAREST'? into text, "" when no candidate (NULL: there are none) is near: "; did you mean
  * '4x4'?" behind what was expected. Returns text. */

@@ -232,10 +232,7 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
 {
     struct spr_analysis *a = e->analysis;
     struct sums sums = {0};
-    enum spr_status status = evaluate_layers(e, result);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(evaluate_layers(e, result));
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         const struct spr_layer_result *out = &result->layers[i];
@@ -376,10 +373,7 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
         if (!result->layers) {
             return spr_no_memory(e->err);
         }
-        enum spr_status status = evaluate_variant(e, result);
-        if (status != SPR_OK) {
-            return status;
-        }
+        SPR_TRY(evaluate_variant(e, result));
     }
     return SPR_OK;
 }

@@ -6,10 +6,27 @@
 #include <stdint.h>
 
 /* Set bits of so many words. */
-int64_t spr_count_bits(const uint64_t *bits, int64_t words);
+static inline int64_t spr_count_bits(const uint64_t *bits, int64_t words)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < words; i++) {
+        count += __builtin_popcountll(bits[i]);
+    }
+    return count;
+}
 
 /* Set bits in [begin, end). */
-int64_t spr_count_range(const uint64_t *bits, int64_t begin, int64_t end);
+static inline int64_t spr_count_range(const uint64_t *bits, int64_t begin, int64_t end)
+{
+    int64_t count = 0;
+    while (begin < end) {
+        int64_t shift = begin % 64, take = 64 - shift < end - begin ? 64 - shift : end - begin;
+        uint64_t mask = take == 64 ? ~(uint64_t)0 : (((uint64_t)1 << take) - 1);
+        count += __builtin_popcountll(bits[begin / 64] >> shift & mask);
+        begin += take;
+    }
+    return count;
+}
 
 /* FNV-1a, 64 bit, a word at a time: start with SPR_HASH_START. For look-ups and fingerprints, not
  * against an adversary. */

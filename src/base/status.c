@@ -161,7 +161,7 @@ const char *spr_suggestion(const char *lead, const char *word, const char *const
     const char *near = candidates ? spr_nearest(word, candidates) : NULL;
     text[0] = '\0';
     if (near) {
-        snprintf(text, SPR_SUGGESTION_TEXT, "%s%.200s'?", lead, near);
+        snprintf(text, SPR_SUGGESTION_TEXT, "%s%.900s'?", lead, near);
     }
     return text;
 }
@@ -183,7 +183,7 @@ const char *spr_alternatives(const char *const *candidates, char text[SPR_SUGGES
 enum spr_status spr_fail_unknown(struct spr_error *err, const char *word,
                                  const char *const *candidates, const char *format, ...)
 {
-    char expected[2048], suggestion[SPR_SUGGESTION_TEXT];
+    char expected[SPR_ERROR_TEXT], suggestion[SPR_SUGGESTION_TEXT];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(expected, sizeof expected, format, arguments);

@@ -135,10 +135,7 @@ static void put_engine(FILE *file, const struct spr_engine *engine)
 static enum spr_status show_machine(struct cli *cli, const char *name, struct spr_error *err)
 {
     struct spr_machine machine;
-    enum spr_status status = cli_find_machine(name, &machine, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(cli_find_machine(name, &machine, err));
     fprintf(cli->out, "%s\n", machine.name);
     spr_text_wrapped(cli->out, machine.description ? machine.description : "no description",
                      2);
@@ -233,10 +230,7 @@ static enum spr_status list_kernels(struct cli *cli, struct spr_error *err)
     static const char *const heads[] = {"kernel", "pattern", "instruction set", "runs here"};
     struct spr_kernel kernel;
     enum spr_isa used;
-    enum spr_status status = spr_isa_choose(NULL, &used, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_isa_choose(NULL, &used, err));
     spr_table_row(&table);
     for (size_t c = 0; c < 4; c++) {
         spr_table_cell(&table, c, "%s", heads[c]);

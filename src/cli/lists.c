@@ -26,10 +26,7 @@ static enum spr_status for_parts(const char *option, const char *text, part_fn *
                             option, text);
         }
         snprintf(part, sizeof part, "%.*s", (int)length, text);
-        enum spr_status status = each(part, context, err);
-        if (status != SPR_OK) {
-            return status;
-        }
+        SPR_TRY(each(part, context, err));
         text += length;
         if (*text == '\0') {
             return SPR_OK;

@@ -183,14 +183,7 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
             return spr_fail(err, SPR_EINPUT, "--%s: expected a value, %s", rows[option].name,
                             rows[option].metavar);
         }
-        enum spr_status status = store(option,
-                                       flag    ? ""
-                                       : value ? value
-                                               : argv[++i],
-                                       args, err);
-        if (status != SPR_OK) {
-            return status;
-        }
+        SPR_TRY(store(option, flag ? "" : value ? value : argv[++i], args, err));
     }
     return SPR_OK;
 }

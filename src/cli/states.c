@@ -35,10 +35,7 @@ enum spr_status cli_write_states(const char *path, const int64_t shape[2], const
 {
     char header[128];
     struct spr_output output;
-    enum spr_status status = spr_output_open(&output, path, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_output_open(&output, path, err));
     /* The data begins at a multiple of 64 bytes, behind a newline. */
     memset(header, ' ', sizeof header);
     static const unsigned char magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 0x76, 0};

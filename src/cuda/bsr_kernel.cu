@@ -4,7 +4,7 @@
 #include "cuda/internal.h"
 #include "cuda/round.h"
 
-// One thread of the GPU as bsr.h sees it. Offsets are bytes in shared memory.
+// One thread of the GPU as bsr_kernel.h sees it. Offsets are bytes in shared memory.
 template <class T> struct GpuThread {
     unsigned char *shared;
     uint32_t base;

@@ -38,19 +38,11 @@ struct reading {
     struct spr_error *err;
 };
 
-static enum spr_status out_of_memory(struct spr_error *err)
-{
-    return spr_no_memory(err);
-}
-
 static enum spr_status read_text(struct reading *r, struct spr_csv *csv, size_t column,
                                  const char **text)
 {
     const char *cell;
-    enum spr_status status = spr_csv_name(csv, column, &cell);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_csv_name(csv, column, &cell));
     size_t count = r->accuracy->point_count;
     /* Methods and sources repeat from row to row: keep one copy. */
     const struct spr_accuracy_point *last = count > 0 ? &r->accuracy->points[count - 1] : NULL;
@@ -63,20 +55,17 @@ static enum spr_status read_text(struct reading *r, struct spr_csv *csv, size_t 
         return SPR_OK;
     }
     *text = spr_arena_text(&r->accuracy->arena, cell, strlen(cell));
-    return *text ? SPR_OK : out_of_memory(r->err);
+    return *text ? SPR_OK : spr_no_memory(r->err);
 }
 
 static enum spr_status read_metric(struct reading *r, struct spr_csv *csv)
 {
     struct spr_accuracy *accuracy = r->accuracy;
     const char *metric;
-    enum spr_status status = spr_csv_name(csv, METRIC, &metric);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_csv_name(csv, METRIC, &metric));
     if (!accuracy->metric) {
         accuracy->metric = spr_arena_text(&accuracy->arena, metric, strlen(metric));
-        return accuracy->metric ? SPR_OK : out_of_memory(r->err);
+        return accuracy->metric ? SPR_OK : spr_no_memory(r->err);
     }
     if (strcmp(accuracy->metric, metric) != 0) {
         char expected[128];
@@ -116,10 +105,7 @@ static enum spr_status read_sparsity(struct spr_csv *csv, struct spr_accuracy_po
 {
     double fixed = spr_pattern_fixed_sparsity(&point->pattern);
     point->sparsity = (double)NAN;
-    enum spr_status status = spr_csv_fraction(csv, SPARSITY, &point->sparsity);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_csv_fraction(csv, SPARSITY, &point->sparsity));
     if (isnan(fixed)) {
         return isnan(point->sparsity)
                    ? spr_csv_bad(csv, SPARSITY, "a fraction 0..1 or a percentage 0%..100%")
@@ -185,7 +171,7 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     if (*variant) {
         point.variant = spr_arena_text(&accuracy->arena, variant, strlen(variant));
         if (!point.variant) {
-            return out_of_memory(r->err);
+            return spr_no_memory(r->err);
         }
     }
     point.series = accuracy->point_count;
@@ -205,7 +191,7 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
         return spr_csv_bad(csv, PATTERN, "at most 10000 points in a table");
     }
     if (!spr_grow(&accuracy->points, &r->capacity, accuracy->point_count + 1, sizeof point)) {
-        return out_of_memory(r->err);
+        return spr_no_memory(r->err);
     }
     accuracy->points[accuracy->point_count++] = point;
     return SPR_OK;
@@ -219,7 +205,7 @@ enum spr_status spr_accuracy_read(const char *path, struct spr_accuracy *accurac
     enum spr_status status;
     accuracy->path = spr_arena_text(&accuracy->arena, path, strlen(path));
     if (!accuracy->path) {
-        status = out_of_memory(err);
+        status = spr_no_memory(err);
     } else {
         status = spr_csv_read(path, columns, NEEDED_COLUMNS, on_row, &r, notes, err);
     }

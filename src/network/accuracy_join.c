@@ -8,11 +8,6 @@
 #include "base/mem.h"
 #include "sproof/accuracy.h"
 
-static enum spr_status out_of_memory(struct spr_error *err)
-{
-    return spr_no_memory(err);
-}
-
 /* What a table says of one (pattern, sparsity) by one method. */
 struct answer {
     double accuracy, dense_accuracy;
@@ -151,7 +146,7 @@ static enum spr_status set_metric(const struct spr_accuracy *accuracy,
     const char *metric = accuracy->metric ? accuracy->metric : "";
     network->metric = spr_arena_text(&network->arena, metric, strlen(metric));
     network->lower_is_better = accuracy->lower_is_better;
-    return network->metric ? SPR_OK : out_of_memory(err);
+    return network->metric ? SPR_OK : spr_no_memory(err);
 }
 
 enum spr_status spr_accuracy_make_variants(const struct spr_accuracy *accuracy,
@@ -160,7 +155,7 @@ enum spr_status spr_accuracy_make_variants(const struct spr_accuracy *accuracy,
 {
     struct spr_variant *variants = spr_calloc(accuracy->point_count, sizeof *variants);
     if (!variants) {
-        return out_of_memory(err);
+        return spr_no_memory(err);
     }
     spr_free(network->variants);
     network->variants = variants;
@@ -186,12 +181,12 @@ enum spr_status spr_accuracy_make_variants(const struct spr_accuracy *accuracy,
         }
         if (named ? !variants[i].name
                   : !set_name(network, &variants[i], several ? point->method : NULL)) {
-            return out_of_memory(err);
+            return spr_no_memory(err);
         }
         struct answer answer = {point->accuracy, point->dense_accuracy, point->method,
                                 point->layerwise, false};
         if (!apply(network, &variants[i], &answer, assume_uniform)) {
-            return out_of_memory(err);
+            return spr_no_memory(err);
         }
     }
     return set_metric(accuracy, network, err);
@@ -225,7 +220,7 @@ static enum spr_status join_by_name(const struct spr_accuracy *accuracy,
     }
     struct answer answer = {named->accuracy, named->dense_accuracy, named->method,
                             named->layerwise, false};
-    return apply(network, variant, &answer, false) ? SPR_OK : out_of_memory(err);
+    return apply(network, variant, &answer, false) ? SPR_OK : spr_no_memory(err);
 }
 
 static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
@@ -258,7 +253,7 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                         answers[1].method);
     }
     if (count == 1 && !apply(network, variant, &answers[0], false)) {
-        return out_of_memory(err);
+        return spr_no_memory(err);
     }
     return SPR_OK;
 }
@@ -282,7 +277,7 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
         size_t copies = found > 0 ? found : 1;
         if (!spr_grow(&joined, &capacity, count + copies, sizeof *joined)) {
             spr_free(joined);
-            return out_of_memory(err);
+            return spr_no_memory(err);
         }
         for (size_t a = 0; a < copies; a++) {
             struct spr_variant *variant = &joined[count++];
@@ -290,7 +285,7 @@ static enum spr_status join_grid(const struct spr_accuracy *accuracy, bool assum
             if ((found > 1 && !set_name(network, variant, answers[a].method)) ||
                 (found > 0 && !apply(network, variant, &answers[a], assume_uniform))) {
                 spr_free(joined);
-                return out_of_memory(err);
+                return spr_no_memory(err);
             }
         }
     }

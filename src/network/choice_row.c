@@ -11,10 +11,7 @@ static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer
 {
     double fixed = spr_pattern_fixed_sparsity(&choice->pattern);
     double sparsity = (double)NAN;
-    enum spr_status status = spr_csv_fraction(csv, SPARSITY, &sparsity);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_csv_fraction(csv, SPARSITY, &sparsity));
     if (!isnan(fixed) && !isnan(sparsity) && fabs(sparsity - fixed) > SPR_SPARSITY_SLACK) {
         char expected[96], name[SPR_PATTERN_TEXT];
         snprintf(expected, sizeof expected, "%.6g, the sparsity that %s fixes, within 0.01",

@@ -43,11 +43,6 @@ struct reading {
     struct spr_error *err;
 };
 
-static enum spr_status out_of_memory(struct spr_error *err)
-{
-    return spr_no_memory(err);
-}
-
 static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t *index)
 {
     struct spr_network *network = r->network;
@@ -64,17 +59,14 @@ static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t
         return spr_layer_check_row(csv, &network->layers[*index]);
     }
     struct spr_layer layer;
-    enum spr_status status = spr_layer_read_row(csv, &layer);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_layer_read_row(csv, &layer));
     *index = network->layer_count;
     layer.name = spr_arena_text(&network->arena, name, strlen(name));
     if (!layer.name ||
         !spr_grow(&network->layers, &r->layer_capacity, *index + 1, sizeof layer) ||
         !spr_grow(&r->base_line, &r->seen_capacity, *index + 1, sizeof *r->base_line) ||
         !spr_names_add(&r->layer_names, layer.name, *index)) {
-        return out_of_memory(r->err);
+        return spr_no_memory(r->err);
     }
     network->layers[*index] = layer;
     r->base_line[*index] = 0;
@@ -95,7 +87,7 @@ static enum spr_status find_variant(struct reading *r, const char *name, size_t 
     if (!variant.name ||
         !spr_grow(&network->variants, &r->variant_capacity, *index + 1, sizeof variant) ||
         !spr_names_add(&r->variant_names, variant.name, *index)) {
-        return out_of_memory(r->err);
+        return spr_no_memory(r->err);
     }
     network->variants[*index] = variant;
     network->variant_count++;
@@ -137,7 +129,7 @@ static enum spr_status read_choice(struct reading *r, struct spr_csv *csv, size_
     SPR_TRY(spr_choice_read_row(csv, layer, choice));
     size_t index = r->network->choice_count;
     if (!spr_grow(&r->choices, &r->choice_capacity, index + 1, sizeof row)) {
-        return out_of_memory(r->err);
+        return spr_no_memory(r->err);
     }
     r->choices[index] = row;
     r->network->choice_count++;
@@ -299,7 +291,7 @@ static enum spr_status finish(struct reading *r)
     }
     network->choices = spr_calloc(count, sizeof *network->choices);
     if (!network->choices) {
-        return out_of_memory(r->err);
+        return spr_no_memory(r->err);
     }
     if (r->choices && count > 1) {
         qsort(r->choices, count, sizeof *r->choices, by_variant_and_layer);
@@ -359,7 +351,7 @@ enum spr_status spr_network_read(const char *path, struct spr_network *network,
     network->path = spr_arena_text(&network->arena, path, strlen(path));
     network->name = name_of_path(&network->arena, path);
     if (!network->path || !network->name) {
-        status = out_of_memory(err);
+        status = spr_no_memory(err);
     } else {
         status = spr_csv_read(path, columns, NEEDED_COLUMNS, on_row, &r, notes, err);
     }

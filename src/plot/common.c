@@ -90,7 +90,7 @@ bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pat
 static enum spr_status no_variant(const struct spr_analysis *analysis, const char *name,
                                   struct spr_error *err)
 {
-    char clean[2][SPR_CLEAN_TEXT], suggestion[SPR_SUGGESTION_TEXT];
+    char clean[2][SPR_CLEAN_TEXT];
     const struct spr_network *network = analysis->network;
     const char **names = spr_calloc(network->variant_count + 1, sizeof *names);
     if (!names) {
@@ -99,10 +99,11 @@ static enum spr_status no_variant(const struct spr_analysis *analysis, const cha
     for (size_t i = 0; i < network->variant_count; i++) {
         names[i] = network->variants[i].name;
     }
-    spr_suggestion(": did you mean '", name, names, suggestion);
+    const char *near = spr_nearest(name, names);
     enum spr_status status =
-        spr_fail(err, SPR_EINPUT, "no variant '%s'%s", spr_text_clean(name, 120, clean[0]),
-                 spr_text_clean(suggestion, 160, clean[1]));
+        spr_fail(err, SPR_EINPUT, "no variant '%s'%s%s%s", spr_text_clean(name, 120, clean[0]),
+                 near ? ": did you mean '" : "",
+                 near ? spr_text_clean(near, 120, clean[1]) : "", near ? "'?" : "");
     spr_free(names);
     return status;
 }

@@ -237,10 +237,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
     const struct spr_result *result = scene->results[r];
     struct spr_style style = spr_figure_style(0);
     char title[SPR_CLEAN_TEXT];
-    enum spr_status status = style_of(scene, result, &style, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(style_of(scene, result, &style, err));
     spr_text_clean(result->variant->name, scene->figure->dumb ? 12 : 30, title);
     scene->figure->subject = title;
     bool done = draw_markers(scene, &scene->sparse[r], &style, false, title) &&
@@ -360,10 +357,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     set_axes(scene);
     spr_roofs_draw(scene->figure, &scene->analysis->model);
     for (size_t r = 0; r < scene->result_count; r++) {
-        enum spr_status status = draw_result(scene, r, err);
-        if (status != SPR_OK) {
-            return status;
-        }
+        SPR_TRY(draw_result(scene, r, err));
     }
     if (!draw_dense(scene)) {
         return spr_no_memory(err);

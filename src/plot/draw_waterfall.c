@@ -198,10 +198,7 @@ enum spr_status spr_draw_waterfall(const struct spr_analysis *analysis,
     struct scene scene = {.analysis = analysis, .figure = figure};
     const struct spr_result *results[1];
     size_t count = 0;
-    enum spr_status status = spr_draw_focus(analysis, request, results, 1, &count, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_draw_focus(analysis, request, results, 1, &count, err));
     scene.result = results[0];
     spr_explain_waterfall(analysis, scene.result,
                           request->measured ? request->measured : &nothing, &scene.waterfall);

@@ -418,10 +418,7 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
 {
     struct spr_tile tiles[128];
     struct spr_team team = {0};
-    enum spr_status status = calibrate_calls(calibration, rates, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(calibrate_calls(calibration, rates, err));
     const size_t begin = rates->count, count = list_tiles(calibration, tiles);
     size_t capacity = rates->count;
     bool ok = spr_team_make(&team, calibration) &&

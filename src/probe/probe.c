@@ -237,11 +237,8 @@ static bool is_swept(const struct session *s, int team)
 static enum spr_status measure_team(struct session *s, int index)
 {
     int threads = s->teams[index];
-    enum spr_status status = spr_probe_team_make(
-        &s->team, threads, (size_t)team_bytes(s, threads), s->pace.clock_s, s->err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_probe_team_make(&s->team, threads, (size_t)team_bytes(s, threads),
+                                s->pace.clock_s, s->err));
     enum spr_isa isa = chosen_isa(s);
     add_rate(s, threads == 1 ? "call" : "parallel_region", "s", NULL, isa,
              spr_probe_measure_call(&s->pace, &s->team));

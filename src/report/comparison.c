@@ -276,9 +276,9 @@ static void put_case(struct spr_emit *out, const void *subject, size_t index)
     spr_emit_text(out, "verdict", spr_verdict_name(row->verdict));
 }
 
-static struct spr_rows rows_of(const struct spr_comparison *c)
+static struct spr_report_rows rows_of(const struct spr_comparison *c)
 {
-    return (struct spr_rows){c, c->row_count, put_case};
+    return (struct spr_report_rows){c, c->row_count, put_case};
 }
 
 static void put_source(struct spr_emit *out, const char *key, const struct spr_timings *points)
@@ -293,7 +293,7 @@ static void put_source(struct spr_emit *out, const char *key, const struct spr_t
 static void put_document(struct spr_emit *out, const void *subject)
 {
     const struct spr_comparison *c = subject;
-    const struct spr_rows rows = rows_of(c);
+    const struct spr_report_rows rows = rows_of(c);
     put_source(out, "base", c->base);
     put_source(out, "new", c->next);
     spr_emit_text(out, "records", c->base->validation ? "validation" : "analysis");
@@ -324,7 +324,7 @@ static enum spr_status write_document(FILE *file, const void *subject,
 static enum spr_status write_lines(FILE *file, const void *subject,
                                    const struct spr_report *report, struct spr_error *err)
 {
-    const struct spr_rows rows = rows_of(subject);
+    const struct spr_report_rows rows = rows_of(subject);
     return spr_report_lines(file, &rows, report->format, err);
 }
 

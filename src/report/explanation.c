@@ -297,9 +297,9 @@ static void put_step(struct spr_emit *out, const void *subject, size_t index)
     spr_emit_text(out, "remedy", matters ? spr_step_remedy(a, e->result, step, remedy) : NULL);
 }
 
-static struct spr_rows steps_of(const struct told *told)
+static struct spr_report_rows steps_of(const struct told *told)
 {
-    return (struct spr_rows){told, told->explanation->waterfall.count, put_step};
+    return (struct spr_report_rows){told, told->explanation->waterfall.count, put_step};
 }
 
 static void put_reached(struct spr_emit *out, const struct spr_explanation *e, bool expected)
@@ -329,7 +329,7 @@ static void put_document(struct spr_emit *out, const void *subject)
 {
     const struct told *told = subject;
     const struct spr_result *r = told->explanation->result;
-    const struct spr_rows steps = steps_of(told);
+    const struct spr_report_rows steps = steps_of(told);
     struct spr_answer answer = spr_result_answer(r, true);
     spr_emit_text(out, "variant", r->variant->name);
     spr_emit_number(out, "batch", r->batch);
@@ -355,7 +355,7 @@ static enum spr_status write_document(FILE *file, const void *subject,
 static enum spr_status write_lines(FILE *file, const void *subject,
                                    const struct spr_report *report, struct spr_error *err)
 {
-    const struct spr_rows steps = steps_of(subject);
+    const struct spr_report_rows steps = steps_of(subject);
     return spr_report_lines(file, &steps, report->format, err);
 }
 

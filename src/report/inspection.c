@@ -316,7 +316,7 @@ static enum spr_status write_lines(FILE *file, const void *subject,
                                    const struct spr_report *report, struct spr_error *err)
 {
     const struct spr_inspection *in = subject;
-    const struct spr_rows rows = {in, in->layer_count * in->pattern_count, put_line};
+    const struct spr_report_rows rows = {in, in->layer_count * in->pattern_count, put_line};
     return spr_report_lines(file, &rows, report->format, err);
 }
 

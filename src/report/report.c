@@ -38,7 +38,7 @@ static enum spr_status write_lines(FILE *file, const void *subject,
                                    const struct spr_report *report, struct spr_error *err)
 {
     const struct spr_analysis *a = ((const struct told *)subject)->analysis;
-    struct spr_rows rows = {a, a->result_count, put_variant};
+    struct spr_report_rows rows = {a, a->result_count, put_variant};
     if (report->layers) {
         rows.count *= a->network->layer_count;
         rows.put = put_layer;

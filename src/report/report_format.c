@@ -53,14 +53,14 @@ enum spr_status spr_report_as(const struct spr_formats *formats, FILE *file,
     return fail_unknown(formats, format_names[report->format], err);
 }
 
-static void put_row(struct spr_emit *out, const struct spr_rows *rows, size_t index)
+static void put_row(struct spr_emit *out, const struct spr_report_rows *rows, size_t index)
 {
     spr_emit_open(out, NULL, '{');
     rows->put(out, rows->subject, index);
     spr_emit_close(out, '}');
 }
 
-enum spr_status spr_report_lines(FILE *file, const struct spr_rows *rows,
+enum spr_status spr_report_lines(FILE *file, const struct spr_report_rows *rows,
                                  enum spr_format format, struct spr_error *err)
 {
     struct spr_emit *out = spr_emit_new(file, 0);
@@ -81,7 +81,8 @@ enum spr_status spr_report_lines(FILE *file, const struct spr_rows *rows,
     return SPR_OK;
 }
 
-void spr_report_put_rows(struct spr_emit *out, const char *key, const struct spr_rows *rows)
+void spr_report_put_rows(struct spr_emit *out, const char *key,
+                         const struct spr_report_rows *rows)
 {
     spr_emit_open(out, key, '[');
     for (size_t i = 0; i < rows->count; i++) {

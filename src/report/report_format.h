@@ -26,18 +26,19 @@ enum spr_status spr_report_as(const struct spr_formats *formats, FILE *file,
                               struct spr_error *err);
 
 /* What is written as lines and as a list alike; put writes the members of one row. */
-struct spr_rows {
+struct spr_report_rows {
     const void *subject;
     size_t count;
     void (*put)(struct spr_emit *out, const void *subject, size_t index);
 };
 
 /* A line for each row: of CSV, below one with the keys, or of JSON. Errors: SPR_ENOMEM. */
-enum spr_status spr_report_lines(FILE *file, const struct spr_rows *rows,
+enum spr_status spr_report_lines(FILE *file, const struct spr_report_rows *rows,
                                  enum spr_format format, struct spr_error *err);
 
 /* The member `key`: a list with an object for each row. */
-void spr_report_put_rows(struct spr_emit *out, const char *key, const struct spr_rows *rows);
+void spr_report_put_rows(struct spr_emit *out, const char *key,
+                         const struct spr_report_rows *rows);
 
 /* One JSON object: schema, schema_version 1, then the members that put writes. Errors:
  * SPR_ENOMEM. */

@@ -290,7 +290,7 @@ static enum spr_status write_lines(FILE *file, const void *subject,
                                    const struct spr_report *report, struct spr_error *err)
 {
     const struct spr_validation *v = subject;
-    const struct spr_rows rows = {v, v->case_count, put_flat};
+    const struct spr_report_rows rows = {v, v->case_count, put_flat};
     return spr_report_lines(file, &rows, report->format, err);
 }
 

@@ -50,10 +50,7 @@ enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index
     if (!name) {
         return spr_no_memory(err);
     }
-    enum spr_status status = spr_add_weight(source, name, &weight, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_add_weight(source, name, &weight, err));
     spr_weight_of_tensor(source->weights, index, weight);
     if (tensor->rank == 4) {
         make_conv(tensor, weight);
@@ -69,10 +66,7 @@ enum spr_status spr_place(const struct spr_source *source, const struct spr_conf
                           struct spr_candidate *candidate, struct spr_error *err)
 {
     struct spr_weight *weight;
-    enum spr_status status = spr_add_weight(source, candidate->name, &weight, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_add_weight(source, candidate->name, &weight, err));
     const struct spr_tensor *tensor = &source->weights->tensor[candidate->tensor];
     candidate->placed = true;
     if (candidate->mask) {

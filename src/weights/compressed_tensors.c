@@ -132,10 +132,7 @@ enum spr_status spr_add_bitmask(const struct spr_source *source,
                  name, values->dtype);
         return SPR_OK;
     }
-    enum spr_status status = check_parts(&parts, &candidate->m, &candidate->k, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(check_parts(&parts, &candidate->m, &candidate->k, err));
     candidate->name = spr_layer_name(source->weights, name);
     if (!candidate->name) {
         return spr_no_memory(err);

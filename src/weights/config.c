@@ -57,10 +57,7 @@ enum spr_status spr_config_read(const struct spr_source *source, struct spr_conf
     if (size >= (int)sizeof config->path || access(config->path, F_OK) != 0) {
         return SPR_OK;
     }
-    enum spr_status status = spr_json_read(config->path, &root, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_json_read(config->path, &root, err));
     take_text(spr_json_get(root, "model_type"), config->model_type, sizeof config->model_type);
     take_text(spr_json_get(root, "hidden_act"), config->activation, sizeof config->activation);
     take_text(spr_json_get(root, "activation"), config->activation, sizeof config->activation);

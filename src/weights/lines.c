@@ -118,10 +118,7 @@ enum spr_status spr_lines_next(struct spr_lines *text, bool *got, struct spr_err
     *got = false;
     for (;;) {
         if (text->at == text->size && text->gunzip) {
-            enum spr_status status = refill(text, err);
-            if (status != SPR_OK) {
-                return status;
-            }
+            SPR_TRY(refill(text, err));
         }
         if (text->at == text->size) {
             break;

@@ -59,10 +59,7 @@ static enum spr_status read_banner(struct market *market, struct spr_error *err)
     struct spr_lines *text = &market->text;
     char copy[SPR_TEXT_LINE], *word[6];
     bool got;
-    enum spr_status status = spr_lines_next(text, &got, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_lines_next(text, &got, err));
     memcpy(copy, text->line, text->length + 1);
     if (text->too_long || split(copy, word, 5) != 5 || strcasecmp(word[0], BANNER) != 0 ||
         strcasecmp(word[1], "matrix") != 0) {
@@ -126,10 +123,7 @@ static enum spr_status read_sizes(struct market *market, struct spr_error *err)
         market->coordinate ? "rows, columns and entries" : "rows and columns";
     char copy[SPR_TEXT_LINE], *word[4];
     bool got;
-    enum spr_status status = next_line(market, &got, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(next_line(market, &got, err));
     memcpy(copy, market->text.line, market->text.length + 1);
     size_t wanted = market->coordinate ? 3 : 2;
     if (!got || split(copy, word, wanted) != wanted ||

@@ -185,10 +185,7 @@ enum spr_status spr_npy_parse(struct spr_npy *npy, struct spr_error *err)
 {
     size_t start = 0, length = 0;
     char text[SPR_SHAPE_TEXT];
-    enum spr_status status = find_header(npy, &start, &length, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(find_header(npy, &start, &length, err));
     struct scan scan = {(const char *)npy->bytes + start,
                         (const char *)npy->bytes + start + length};
     const char *expected = scan_dictionary(&scan, npy);
@@ -298,10 +295,7 @@ enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *
     if (!name) {
         return spr_no_memory(err);
     }
-    enum spr_status status = spr_npy_parse(&npy, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_npy_parse(&npy, err));
     if (spr_npy_element(&npy) == SPR_ELEMENT_OTHER) {
         return spr_fail(err, SPR_EINPUT, "%s: dtype '%s': expected f2, f4, f8, i1 or b1",
                         source->path, npy.dtype);

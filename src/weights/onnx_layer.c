@@ -115,10 +115,7 @@ static enum spr_status add_linear(struct spr_onnx *onnx, const struct spr_onnx_n
                                   struct spr_error *err)
 {
     struct spr_weight *w;
-    enum spr_status status = add(onnx, node, &w, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(add(onnx, node, &w, err));
     w->op = SPR_OP_LINEAR;
     w->prunable = true;
     set_n(onnx, w, n);
@@ -203,10 +200,7 @@ static enum spr_status conv(struct spr_onnx *onnx, const struct spr_onnx_node *n
                         "kernel, outputs a multiple of group",
                         onnx->source->path, node->name ? node->name : "");
     }
-    enum spr_status status = add(onnx, node, &w, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(add(onnx, node, &w, err));
     bool depthwise = groups > 1 && t.shape[1] == 1;
     w->op = depthwise ? SPR_OP_DEPTHWISE : SPR_OP_CONV;
     w->prunable = !depthwise;

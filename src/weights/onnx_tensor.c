@@ -321,10 +321,7 @@ static enum spr_status sparse_parts(struct spr_onnx *onnx, struct spr_wire messa
         t->dtype = types[d].name;
         t->rank = p.rank;
         memcpy(t->shape, p.shape, sizeof t->shape);
-        enum spr_status status = find_data(onnx, &p, types[d].bytes, t, err);
-        if (status != SPR_OK) {
-            return status;
-        }
+        SPR_TRY(find_data(onnx, &p, types[d].bytes, t, err));
     }
     return SPR_OK;
 }

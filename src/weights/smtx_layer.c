@@ -29,10 +29,7 @@ enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error 
     if (!name) {
         return spr_no_memory(err);
     }
-    enum spr_status status = spr_matrix_read_smtx(source->path, 0, &matrix, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_matrix_read_smtx(source->path, 0, &matrix, err));
     /* A mask says where, not what. */
     for (size_t e = 0; e < matrix.nnz; e++) {
         matrix.value[e] = 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sproof's own block kernel, src/cuda/bsr.h, run on the host: the threads of a block are
+// sproof's own block kernel, src/cuda/bsr_kernel.h, run on the host: the threads of a block are
 // fibers that take turns at barriers, and the instructions of a warp are carried out from the
 // PTX ISA's words. What is proved is the kernel's arithmetic of places: packing, tiles, edges,
 // the order of copies and barriers. Copies run both at once and as late as is legal, so that
