@@ -5,11 +5,11 @@
 
 #include <stdio.h>
 
+#include "sproof/validate.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#include "sproof/validate.h"
 
 /* One point of the sweep over working sets. */
 struct spr_cuda_point {

@@ -15,8 +15,7 @@ extern "C" {
 
 /* One measured rate. low and high: the spread of its repetitions. */
 struct spr_probe_rate {
-    const char
-        *name; /* "f32_fma", "load", "read", ...: the table in src/probe/probe_rates.c */
+    const char *name;  /* "f32_fma", "load", "read", ...: src/probe/probe_rates.c */
     const char *unit;  /* "FLOP/s", "1/s", "B/s", "s" */
     const char *level; /* "L1".."DRAM" for bandwidths, else NULL */
     enum spr_isa isa;

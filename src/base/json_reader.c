@@ -18,7 +18,7 @@ static void put_place(const struct spr_reader *r, const char *key, char text[PLA
 {
     size_t used = 0;
     text[0] = '\0';
-    for (size_t i = 0; i < r->depth && used < PLACE_TEXT; i++) {
+    for (size_t i = 0; i < r->depth && i < SPR_READER_DEPTH && used < PLACE_TEXT; i++) {
         used += (size_t)snprintf(text + used, PLACE_TEXT - used, "%s%s", i ? "." : "",
                                  r->way[i].key);
         if (r->way[i].index != SIZE_MAX && used < PLACE_TEXT) {
@@ -77,10 +77,15 @@ bool spr_reader_have(struct spr_reader *r, bool memory)
 
 void spr_reader_enter(struct spr_reader *r, const char *key, size_t index)
 {
-    if (r->status == SPR_OK && r->depth < SPR_READER_DEPTH) {
-        r->way[r->depth].key = key;
-        r->way[r->depth++].index = index;
+    if (r->status != SPR_OK) {
+        return;
     }
+    /* Deeper ones are counted, so that each leave finds its enter, but not told. */
+    if (r->depth < SPR_READER_DEPTH) {
+        r->way[r->depth].key = key;
+        r->way[r->depth].index = index;
+    }
+    r->depth++;
 }
 
 void spr_reader_leave(struct spr_reader *r)
@@ -115,10 +120,10 @@ const spr_json *spr_reader_list(struct spr_reader *r, const spr_json *object, co
 const spr_json *spr_reader_next(struct spr_reader *r, const spr_json *item)
 {
     const spr_json *next = r->status == SPR_OK ? spr_json_next(item) : NULL;
-    if (next) {
-        r->way[r->depth - 1].index++;
-    } else {
+    if (!next) {
         spr_reader_leave(r);
+    } else if (r->depth <= SPR_READER_DEPTH) {
+        r->way[r->depth - 1].index++;
     }
     return next;
 }

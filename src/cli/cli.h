@@ -105,8 +105,11 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
 void cli_print_help(FILE *file, const struct verb *verb);
 void cli_print_overview(FILE *file, const struct verb *const *verbs); /* ended by NULL */
 
-/* Warnings gathered so far, to stderr, once. */
+/* notes.c: warnings gathered so far, to stderr, once. */
 void cli_flush_notes(struct cli *cli);
+
+/* The lines of an error. */
+void cli_print_error(FILE *file, const struct spr_error *err);
 
 /* lists.c: comma-separated lists; errors name the option. Results are owned by the caller
  * (spr_free). */

@@ -81,40 +81,6 @@ static void print_version(FILE *file)
             spr_build_type());
 }
 
-/* One message line; bytes a terminal would act on become '?', for they may come from a
- * hostile file. */
-static void print_line(FILE *file, const char *kind, const char *text, size_t length)
-{
-    fprintf(file, "sproof: %s", kind);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        fputc(c < 0x20 || c == 0x7F ? '?' : c, file);
-    }
-    fputc('\n', file);
-}
-
-void cli_flush_notes(struct cli *cli)
-{
-    for (size_t i = 0; i < cli->notes.count && i < SPR_NOTES_MAX && !cli->quiet; i++) {
-        const char *line = cli->notes.line[i] ? cli->notes.line[i] : "(out of memory)";
-        print_line(cli->err, "warning: ", line, strlen(line));
-    }
-    if (cli->notes.count > SPR_NOTES_MAX && !cli->quiet) {
-        fprintf(cli->err, "sproof: warning: and %zu more\n", cli->notes.count - SPR_NOTES_MAX);
-    }
-    spr_notes_free(&cli->notes);
-}
-
-static void print_error(FILE *file, const struct spr_error *err)
-{
-    const char *line = err->text;
-    while (*line) {
-        size_t length = strcspn(line, "\n");
-        print_line(file, "", line, length);
-        line += length + (line[length] == '\n');
-    }
-}
-
 static void remember_command(struct cli *cli, int argc, char **argv)
 {
     time_t now = time(NULL);
@@ -172,7 +138,7 @@ int main(int argc, char **argv)
         status = spr_fail(&err, SPR_EENVIRONMENT, "standard output: %s",
                           errno ? strerror(errno) : "cannot be written");
     }
-    print_error(stderr, &err);
+    cli_print_error(stderr, &err);
     if (cli.tuned) {
         spr_tuned_free(cli.tuned);
         spr_free(cli.tuned);

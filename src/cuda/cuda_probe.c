@@ -370,15 +370,13 @@ enum spr_status spr_cuda_probe(const struct spr_cuda_probe_options *options,
 enum spr_status spr_cuda_probe_write(FILE *file, const struct spr_cuda_probe *probe,
                                      struct spr_error *err)
 {
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    struct spr_emit *out = spr_emit_new(file, 3);
     if (!out) {
         return spr_no_memory(err);
     }
-    spr_emit_begin(out, file, 3);
     spr_machine_to_json(out, NULL, &probe->machine);
     spr_emit_newline(out);
-    spr_emit_flush(out);
-    spr_free(out);
+    spr_emit_end(out);
     return SPR_OK;
 }
 

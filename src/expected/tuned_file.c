@@ -142,12 +142,11 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
                                    struct spr_error *err)
 {
     char identity[SPR_CPU_IDENTITY];
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    struct spr_emit *out = spr_emit_new(file, 2);
     if (!out) {
         return spr_no_memory(err);
     }
     spr_cache_identity(identity);
-    spr_emit_begin(out, file, 2);
     spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "schema", "sproof/tuned");
     spr_emit_number(out, "schema_version", 1);
@@ -159,8 +158,7 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
     spr_emit_close(out, ']');
     spr_emit_close(out, '}');
     spr_emit_newline(out);
-    spr_emit_flush(out);
-    spr_free(out);
+    spr_emit_end(out);
     return SPR_OK;
 }
 

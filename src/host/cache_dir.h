@@ -9,7 +9,7 @@
 #include "sproof/cpu.h"
 
 /* Bytes enough for the path of a kept file. */
-#define SPR_CACHE_PATH 1024
+#define SPR_CACHE_PATH 4096
 
 /* $XDG_CACHE_HOME/sproof/NAME or ~/.cache/sproof/NAME; false when neither is set or it is too
  * long. */

@@ -6,7 +6,6 @@
 #include "base/emit.h"
 #include "base/json_reader.h"
 #include "sproof/rates.h"
-#include "sproof/layer.h"
 
 void spr_tiles_to_json(struct spr_emit *out, const char *key,
                        const struct spr_kernel_rates *rates);

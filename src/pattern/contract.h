@@ -17,7 +17,8 @@
     extern const struct spr_pattern_kind spr_pattern_file_##name[];                           \
     const struct spr_pattern_kind spr_pattern_file_##name[]
 
-/* The examples of a row: {"csr", 20}, {"unstructured", 40}. */
+/* The examples of a row, at least one: {"csr", 20}, {"unstructured", 40}. Places of different rows
+ * differ; a new pattern may take any above 120. */
 #define SPR_EXAMPLES(...) ((const struct spr_example[]){__VA_ARGS__, {NULL, 0}})
 
 /* Bytes of one stored column index and of one row pointer (src/pattern/README.md). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pictures of an analysis: which kinds there are, and the files each becomes. */
+/* Pictures of an analysis: who draws which, and the files each becomes. */
 #include "sproof/plot.h"
 
 #include <errno.h>

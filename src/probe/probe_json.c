@@ -59,11 +59,10 @@ static void put_arrays(struct spr_emit *out, const struct spr_probe *probe)
 enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
                                 struct spr_error *err)
 {
-    struct spr_emit *out = spr_calloc(1, sizeof *out);
+    struct spr_emit *out = spr_emit_new(file, 3);
     if (!out) {
         return spr_no_memory(err);
     }
-    spr_emit_begin(out, file, 3);
     spr_emit_open(out, NULL, '{');
     spr_emit_text(out, "schema", SCHEMA);
     spr_emit_number(out, "schema_version", SCHEMA_VERSION);
@@ -77,8 +76,7 @@ enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
     spr_tiles_to_json(out, "kernels", &probe->kernels);
     spr_emit_close(out, '}');
     spr_emit_newline(out);
-    spr_emit_flush(out);
-    spr_free(out);
+    spr_emit_end(out);
     return ferror(file) ? spr_fail(err, SPR_EENVIRONMENT, "the probe cannot be written")
                         : SPR_OK;
 }

@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "probe/probe_parts.h"
-#include "sproof/matrix.h"
 
 /* Room to start at a page, and for the huge page that the hint may give. */
 #define ALIGN ((size_t)4096)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the writer and the readers of analysis records share. */
+/* What the writers and readers of records share, and reports that show their members. */
 #ifndef SPROOF_RECORD_RECORD_KEYS_H
 #define SPROOF_RECORD_RECORD_KEYS_H
 

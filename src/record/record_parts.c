@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/mem.h"
 #include "machine/machine_json.h"
 #include "sproof/version.h"
 

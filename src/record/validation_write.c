@@ -4,7 +4,6 @@
 #include <stdint.h>
 
 #include "base/emit.h"
-#include "base/mem.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
 #include "sproof/validation.h"

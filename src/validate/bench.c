@@ -8,7 +8,6 @@
 
 #include "base/mem.h"
 #include "base/random.h"
-#include "sproof/matrix.h"
 #include "validate/bootstrap.h"
 
 #define CALLS_MAX (1u << 24)

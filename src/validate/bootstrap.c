@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "sproof/matrix.h"
 
 static int rising(const void *a, const void *b)
 {

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The formats there are, and which one a file is in. */
-#include <stdio.h>
-#include <string.h>
-
 #include "weights/reader.h"
 
 /* The first that knows the content reads the file. */

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
-
 /* Runs of digits compare as numbers: layer.2 before layer.10. */
 static int natural_order(const char *left, const char *right)
 {

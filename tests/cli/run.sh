@@ -44,8 +44,7 @@ filter() {
     sed -e "s|$scratch/work|DIR|g" -e "s|$source_data|DATA|g" -e "s|$scratch/bin/||g" \
         -e 's/[0-9]\{4\}-[0-9][0-9]-[0-9][0-9]T[0-9:]*Z/DATE/g' \
         -e 's/"commit":"[^"]*"/"commit":"COMMIT"/' \
-        -e 's/"sha256":"[0-9a-f]*"/"sha256":"HASH"/g' \
-        -e 's/\.[0-9][0-9]*\.tmp/.PID.tmp/g'
+        -e 's/"sha256":"[0-9a-f]*"/"sha256":"HASH"/g'
 }
 
 # Each line is at most 80 characters wide, counted as UTF-8.
@@ -81,7 +80,7 @@ run_case() {
     filter <"$scratch/stderr.raw" >"$scratch/stderr"
     echo "$status" >"$scratch/exit"
     if [ $status -ne 0 ] && ! grep -q KEEPS "$case_directory/cmd.sh"; then
-        left=$(find "$work" -name '*.tmp' -o -name 'sproof*.json' -o -name 'sproof-*' | sed "s|$work/||")
+        left=$(find "$work" -name '.sproof-*' -o -name '*.tmp' -o -name 'sproof*.json' -o -name 'sproof-*' | sed "s|$work/||")
         # A case may bring its own record.
         for file in $left; do
             if [ ! -e "$case_directory/$file" ]; then
@@ -90,7 +89,7 @@ run_case() {
             fi
         done
     fi
-    left=$(find "$work" -name '*.tmp')
+    left=$(find "$work" -name '.sproof-*' -o -name '*.tmp')
     if [ -n "$left" ]; then
         echo "$name: temporary file left behind: $left"
         failed=1

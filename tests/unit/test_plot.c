@@ -292,7 +292,7 @@ static bool any_temporary(void)
     DIR *directory = opendir(".");
     bool found = false;
     for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
-        found = found || strstr(entry->d_name, ".tmp") != NULL;
+        found = found || strncmp(entry->d_name, ".sproof-", 8) == 0;
     }
     if (directory) {
         closedir(directory);

@@ -22,7 +22,7 @@ for signal in INT TERM KILL INT TERM KILL INT; do
         [ $signal = INT ] && kill -TERM $! 2>/dev/null
         wait $! 2>/dev/null
         complete $signal $pause
-        [ $signal = KILL ] && rm -f ./*.tmp # nobody can remove them then
+        [ $signal = KILL ] && rm -f ./.sproof-* # nobody can remove them then
     done
 done
 # In the middle of writing: the file may not grow beyond a part of the record.
@@ -31,7 +31,7 @@ done
     exec sproof validate net.csv --threads 1 --pattern csr --sparsity 0.5 -q
 ) >/dev/null
 complete XFSZ writing
-rm -f ./*.tmp
+rm -f ./.sproof-*
 } 2>/dev/null # where the shell tells of those it saw killed
 # Ctrl-C keeps the complete cases, and says so.
 rm sproof-validation.json
