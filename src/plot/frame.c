@@ -125,7 +125,7 @@ static void terminal_settings(const struct spr_figure *figure, struct spr_text *
         return;
     }
     spr_text_add(script, "output = ");
-    spr_text_add_quoted(script, figure->file);
+    spr_text_add_file(script, figure->file);
     spr_text_add(script,
                  "\nif (exists('ARG1') && strlen(ARG1) > 0) { output = ARG1 }\n"
                  "ending = strlen(output) > 4 ? output[strlen(output)-3:*] : ''\n"
@@ -209,10 +209,11 @@ bool spr_figure_script(struct spr_figure *figure, struct spr_text *script)
     last_elements(figure);
     spr_text_add(script, "# %s\n", figure->title.data ? figure->title.data : "");
     if (!figure->dumb) {
-        char clean[SPR_CLEAN_TEXT];
-        const char *name = spr_text_clean(figure->script, SPR_CLEAN_TEXT / 2, clean);
-        spr_text_add(script, "# made by sproof; draw it again: gnuplot %s\n", name);
-        spr_text_add(script, "# as another file (svg, png, pdf): gnuplot -c %s FILE\n", name);
+        spr_text_add(script, "# made by sproof; draw it again: gnuplot ");
+        spr_text_add_shell_word(script, figure->script);
+        spr_text_add(script, "\n# as another file (svg, png, pdf): gnuplot -c ");
+        spr_text_add_shell_word(script, figure->script);
+        spr_text_add(script, " FILE\n");
     }
     spr_text_add(script, "set encoding utf8\n");
     terminal_settings(figure, script);

@@ -73,8 +73,12 @@ static void no_picture(const struct job *job, const struct spr_names_of_plot *na
         snprintf(note, sizeof job->written->note,
                  "this gnuplot has no terminal '%s': no picture was drawn", terminal);
     } else {
+        struct spr_text word = {0};
+        spr_text_add_shell_word(&word, names->script);
         snprintf(note, sizeof job->written->note,
-                 "no gnuplot: install gnuplot-nox, or run: gnuplot %s", names->script);
+                 "no gnuplot: install gnuplot-nox, or run: gnuplot %s",
+                 word.data ? word.data : names->script);
+        spr_text_free(&word);
     }
 }
 

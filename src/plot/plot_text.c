@@ -2,6 +2,7 @@
 /* Growing text, and what a plotted text may contain. */
 #include "plot/plot_text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -134,6 +135,38 @@ void spr_text_add_quoted(struct spr_text *text, const char *bytes)
         }
     }
     spr_text_add_bytes(text, "'", 1);
+}
+
+/* "./" before what gnuplot would not take for a file: a leading '|' or '<' is a command to it, '-'
+ * an option or a stream, '~' a home. */
+static bool needs_place(const char *name)
+{
+    return !strchr("/._", name[0]) && !isalnum((unsigned char)name[0]);
+}
+
+void spr_text_add_file(struct spr_text *text, const char *name)
+{
+    if (needs_place(name)) {
+        spr_text_add(text, "'./'.");
+    }
+    spr_text_add_quoted(text, name);
+}
+
+void spr_text_add_shell_word(struct spr_text *text, const char *name)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+        "._/-+,:@%=";
+    const bool place = needs_place(name), quoted = strspn(name, plain) != strlen(name);
+    spr_text_add(text, "%s%s", quoted ? "'" : "", place ? "./" : "");
+    for (const char *c = name; *c; c++) {
+        if (*c == '\'') {
+            spr_text_add(text, "'\\''");
+        } else {
+            spr_text_add(text, "%c", (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c);
+        }
+    }
+    spr_text_add(text, "%s", quoted ? "'" : "");
 }
 
 void spr_text_add_csv(struct spr_text *text, const char *field)

@@ -31,6 +31,13 @@ const char *spr_text_clean(const char *source, size_t most, char *clean);
 /* Appends a gnuplot expression whose value is exactly these bytes, whatever they are. */
 void spr_text_add_quoted(struct spr_text *text, const char *bytes);
 
+/* A file name for gnuplot, quoted, and never one of the names that it takes for a command, an
+ * option or a home: "./" stands before it. */
+void spr_text_add_file(struct spr_text *text, const char *name);
+
+/* A file name as a word of a shell, for people to copy; control characters become spaces. */
+void spr_text_add_shell_word(struct spr_text *text, const char *name);
+
 /* Appends one CSV field, quoted where RFC 4180 asks for it. */
 void spr_text_add_csv(struct spr_text *text, const char *field);
 
