@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -72,6 +73,60 @@ static enum spr_status syntax_error(const char *path, const char *text, const ch
                     line, column);
 }
 
+/* Objects with more members are looked through by a map. */
+#define FEW_MEMBERS 32
+
+/* A key of an object that stands there twice, or NULL; false when out of memory. */
+static bool find_twin(const spr_json *object, const char **twin)
+{
+    struct spr_names names = {0};
+    bool complete = true;
+    size_t count = 0;
+    *twin = NULL;
+    for (const spr_json *i = object->child; i && !*twin && complete; i = i->next) {
+        if (count++ < FEW_MEMBERS) {
+            for (const spr_json *j = object->child; j != i && !*twin; j = j->next) {
+                *twin = strcmp(i->string, j->string) == 0 ? i->string : NULL;
+            }
+            continue;
+        }
+        for (const spr_json *j = object->child; names.count == 0 && j != i && complete;
+             j = j->next) {
+            complete = spr_names_add(&names, j->string, 0);
+        }
+        if (spr_names_find(&names, i->string) != SIZE_MAX) {
+            *twin = i->string;
+        }
+        complete = complete && (*twin || spr_names_add(&names, i->string, 0));
+    }
+    spr_names_free(&names);
+    return complete;
+}
+
+/* Of two members of one name a reader would take either: nothing is taken. */
+static enum spr_status check_keys(const char *path, const spr_json *item,
+                                  struct spr_error *err)
+{
+    const char *twin = NULL;
+    if (cJSON_IsObject(item)) {
+        if (!find_twin(item, &twin)) {
+            return spr_no_memory(err);
+        }
+        if (twin) {
+            return spr_fail(
+                err, SPR_EINPUT,
+                "%s: the key '%.200s' stands twice in one object: expected it once", path,
+                twin);
+        }
+    }
+    for (const spr_json *i = item->child; i; i = i->next) {
+        if (i->child) {
+            SPR_TRY(check_keys(path, i, err)); /* cJSON lets nothing nest deeper than 1000 */
+        }
+    }
+    return SPR_OK;
+}
+
 enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
                                spr_json **root, struct spr_error *err)
 {
@@ -89,7 +144,12 @@ enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
         }
     }
     if (whole && cJSON_IsObject(*root)) {
-        return SPR_OK;
+        enum spr_status status = check_keys(path, *root, err);
+        if (status != SPR_OK) {
+            cJSON_Delete(*root);
+            *root = NULL;
+        }
+        return status;
     }
     cJSON_Delete(*root);
     *root = NULL;

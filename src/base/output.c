@@ -5,11 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,8 +56,21 @@ static void remember(const char *temporary)
     }
 }
 
+/* A lock-free type: a handler reads it. */
+static _Atomic pid_t writer;
+
+void spr_output_writer(pid_t pid)
+{
+    writer = pid;
+}
+
 void spr_output_abandon(void)
 {
+    const pid_t pid = writer;
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
     for (size_t i = 0; i < PENDING_MAX; i++) {
         if (pending[i][0]) {
             unlink(pending[i]);

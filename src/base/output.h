@@ -6,6 +6,7 @@
 #define SPROOF_BASE_OUTPUT_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "sproof/status.h"
 
@@ -36,6 +37,9 @@ enum spr_status spr_output_write(const char *path, const void *bytes, size_t siz
 enum spr_status spr_output_temporary(const char *path, char temporary[SPR_OUTPUT_PATH],
                                      struct spr_error *err);
 void spr_output_discard(const char *temporary);
+
+/* Another program that writes one of them: it is ended before they are removed; 0: none. */
+void spr_output_writer(pid_t pid);
 
 /* Removes every temporary file of this program. Safe in a signal handler. */
 void spr_output_abandon(void);

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/output.h"
@@ -17,16 +20,37 @@ extern char **environ;
 /* gnuplot's words end up in an error text; more than this is no explanation. */
 #define WORDS_MAX ((size_t)4096)
 
-static void read_words(int fd, struct spr_text *words)
+/* A picture takes a second or two, a minute beside much other work; a gnuplot that asks its display
+ * or its fonts in vain would be waited for for ever. */
+#define LIMIT_S 120
+
+static double now_s(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* false when the other end is still open at the limit. */
+static bool read_words(int fd, double end_s, struct spr_text *words)
 {
     char buffer[1024];
     for (;;) {
-        ssize_t got = read(fd, buffer, sizeof buffer);
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        const double left_s = end_s - now_s();
+        const int ready = left_s > 0 ? poll(&wait, 1, (int)(1000 * left_s) + 1) : 0;
+        if (ready < 0 && errno == EINTR) {
+            continue;
+        }
+        if (ready == 0) {
+            return false;
+        }
+        ssize_t got = ready > 0 ? read(fd, buffer, sizeof buffer) : -1;
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got <= 0) {
-            return;
+            return true;
         }
         /* Read on when it is enough: a full pipe would stop gnuplot for ever. */
         if (words->used < WORDS_MAX) {
@@ -36,9 +60,35 @@ static void read_words(int fd, struct spr_text *words)
 }
 
 /* No shell: arguments reach gnuplot as they are. Output and complaints come together. */
-static int start(const char *const arguments[], const int pipes[2], pid_t *pid)
+static int spawn(char *const argv[], const int pipes[2], const sigset_t *mask, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed) {
+        return failed;
+    }
+    failed = posix_spawnattr_init(&attributes);
+    if (!failed) {
+        failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+        failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
+        failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
+        failed = failed ? failed : posix_spawnattr_setsigmask(&attributes, mask);
+        failed =
+            failed ? failed : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+        failed =
+            failed ? failed : posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+/* A signal between the start and the note of it would leave gnuplot at work on a file that was
+ * removed already. */
+static int start(const char *const arguments[], const int pipes[2], pid_t *pid)
+{
+    sigset_t all, before;
     char *argv[8];
     size_t count = 0;
     for (; count < 7 && arguments[count]; count++) {
@@ -46,23 +96,23 @@ static int start(const char *const arguments[], const int pipes[2], pid_t *pid)
         memcpy(&argv[count], &arguments[count], sizeof *argv);
     }
     argv[count] = NULL;
-    int failed = posix_spawn_file_actions_init(&actions);
-    if (failed) {
-        return failed;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    int failed = spawn(argv, pipes, &before, pid);
+    if (!failed) {
+        spr_output_writer(*pid);
     }
-    failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
-    failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
-    failed = failed ? failed : posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
 
-/* Returns 0 or an errno value; *exit_status is 127 where the program was not found. */
+/* Returns 0 or an errno value, ETIMEDOUT when it had to be ended; *exit_status is 127 where the
+ * program was not found. */
 static int run(const char *const arguments[], struct spr_text *words, int *exit_status)
 {
     int pipes[2], status = 0;
     pid_t pid = 0;
+    bool ended = true;
     if (pipe(pipes) != 0) {
         return errno;
     }
@@ -71,18 +121,30 @@ static int run(const char *const arguments[], struct spr_text *words, int *exit_
     int failed = start(arguments, pipes, &pid);
     close(pipes[1]);
     if (!failed) {
-        read_words(pipes[0], words);
+        ended = read_words(pipes[0], now_s() + LIMIT_S, words);
+        if (!ended) {
+            kill(pid, SIGKILL);
+        }
     }
     close(pipes[0]);
     while (!failed && waitpid(pid, &status, 0) < 0) {
         failed = errno == EINTR ? 0 : errno;
     }
+    spr_output_writer(0);
     *exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     if (failed == ENOENT) {
         *exit_status = 127;
         failed = 0;
     }
-    return failed;
+    return !failed && !ended ? ETIMEDOUT : failed;
+}
+
+/* Why it could not be run. */
+static enum spr_status cannot_run(int failed, struct spr_error *err)
+{
+    return failed == ETIMEDOUT
+               ? spr_fail(err, SPR_EENVIRONMENT, "gnuplot: no end within %d s: ended", LIMIT_S)
+               : spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
 }
 
 /* The lines that say something, without gnuplot's blank lines and caret marks. */
@@ -131,7 +193,7 @@ enum spr_status spr_gnuplot_ask(struct spr_gnuplot *gnuplot, struct spr_error *e
     int failed = run(arguments, &words, &exit_status);
     const char *list = words.data ? words.data : "";
     if (failed) {
-        status = spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
+        status = cannot_run(failed, err);
     } else if (words.failed) {
         status = spr_no_memory(err);
     } else if (exit_status != 127 && exit_status != 0) {
@@ -172,7 +234,7 @@ enum spr_status spr_gnuplot_draw(const char *script, const char *picture,
     enum spr_status status = SPR_OK;
     int failed = run(arguments, &words, &exit_status);
     if (failed) {
-        status = spr_fail(err, SPR_EENVIRONMENT, "gnuplot: %s", strerror(failed));
+        status = cannot_run(failed, err);
     } else if (exit_status != 0) {
         status = complain(exit_status >= 128 ? "crashed" : "cannot draw", &words, err);
     }

@@ -228,21 +228,12 @@ static enum spr_status check_cover(const struct spr_source *source, size_t first
 
 static enum spr_status add_members(const struct spr_source *source,
                                    const struct header *header, const spr_json *root,
-                                   struct spr_names *names, struct spr_error *err)
+                                   struct spr_error *err)
 {
-    const spr_json *member = spr_json_first(root);
-    for (; member; member = spr_json_next(member)) {
-        const char *name = spr_json_key(member);
+    for (const spr_json *i = spr_json_first(root); i; i = spr_json_next(i)) {
         struct spr_tensor tensor;
-        if (spr_names_find(names, name) != SIZE_MAX) {
-            return spr_fail(err, SPR_EINPUT, "%s: tensor '%.200s' occurs twice in the header",
-                            source->path, name);
-        }
-        if (!spr_names_add(names, name, 0)) {
-            return spr_no_memory(err);
-        }
-        if (strcmp(name, "__metadata__") != 0) {
-            SPR_TRY(read_tensor(source, header, member, &tensor, err));
+        if (strcmp(spr_json_key(i), "__metadata__") != 0) {
+            SPR_TRY(read_tensor(source, header, i, &tensor, err));
             SPR_TRY(spr_add_tensor(source, &tensor, NULL, err));
         }
     }
@@ -252,7 +243,6 @@ static enum spr_status add_members(const struct spr_source *source,
 enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_error *err)
 {
     struct header header = {0};
-    struct spr_names names = {0};
     spr_json *root = NULL;
     size_t first = source->weights->tensor_count;
     enum spr_status status = find_header(source, &header, err);
@@ -260,7 +250,7 @@ enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_
         status = spr_json_parse(source->path, header.text, header.size, &root, err);
     }
     if (status == SPR_OK) {
-        status = add_members(source, &header, root, &names, err);
+        status = add_members(source, &header, root, err);
     }
     if (status == SPR_OK) {
         if (source->weights->tensor_count > first) {
@@ -269,7 +259,6 @@ enum spr_status spr_add_safetensors(const struct spr_source *source, struct spr_
         }
         status = check_cover(source, first, err);
     }
-    spr_names_free(&names);
     spr_json_free(root);
     return status;
 }

@@ -113,7 +113,7 @@ refuse("s.safetensors", safetensors({"a": F, "b": tensor("F32", [2, 2], 20, 36)}
        "s.safetensors: offset 159: tensor 'b' leaves a hole behind 'a', which ends at 155")
 refuse("s.safetensors", safetensors({"a": F}, bytes(20)), "s.safetensors: offset 89: 4 bytes that belong to no tensor")
 refuse("s.safetensors", safetensors(b'{"a": %s, "a": %s}' % ((json.dumps(F).encode(),) * 2), DATA),
-       "s.safetensors: tensor 'a' occurs twice in the header")
+       "s.safetensors: the key 'a' stands twice in one object: expected it once")
 refuse("s.safetensors", safetensors({"a\x1b[2J": F}, DATA),
        "s.safetensors: name of tensor 0: expected UTF-8 without control characters")
 refuse("s.safetensors", safetensors({"a": F, "a.weight": tensor("F32", [2, 2], 16, 32)}, bytes(32)),

@@ -185,6 +185,9 @@ static void test_abandon(void)
 
 int main(void)
 {
+    /* In a place of its own, whatever an earlier run left. */
+    CHECK_INT(0, system("rm -rf output && mkdir output"));
+    CHECK(chdir("output") == 0);
     test_whole();
     test_together();
     test_leftovers();
