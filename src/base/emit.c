@@ -96,6 +96,26 @@ bool spr_utf8_is_name(const char *text)
     return true;
 }
 
+void spr_make_printable(char *text, char blank)
+{
+    char *to = text;
+    for (const char *c = text; *c;) {
+        const unsigned char first = (unsigned char)*c;
+        size_t length = spr_utf8_length(c);
+        bool c1 = length == 2 ? first == 0xC2 && (unsigned char)c[1] < 0xA0
+                              : length == 0 && first >= 0x80 && first < 0xA0;
+        length = length ? length : 1;
+        if (first < 0x20 || first == 0x7F || c1) {
+            *to++ = blank;
+        } else {
+            memmove(to, c, length);
+            to += length;
+        }
+        c += length;
+    }
+    *to = '\0';
+}
+
 /* A JSON string. Bytes that are not UTF-8 become U+FFFD: the record stays valid JSON
  * whatever a table's names are made of. */
 static void put_json_text(struct spr_emit *out, const char *text)

@@ -56,6 +56,11 @@ void spr_emit_null(struct spr_emit *out, const char *key);
 /* Bytes of the UTF-8 sequence at text, 0 when it is malformed. */
 size_t spr_utf8_length(const char *text);
 
+/* Replaces what a terminal would act on: control characters, C1 (U+0080 to U+009F, and the bytes
+ * 0x80 to 0x9F where they are no UTF-8) included. Of text that comes from a file, before it is
+ * kept or leaves. `blank` is one byte. */
+void spr_make_printable(char *text, char blank);
+
 /* true for a name that can be printed: UTF-8 without control characters. */
 bool spr_utf8_is_name(const char *text);
 

@@ -90,8 +90,8 @@ static bool find_twin(const spr_json *object, const char **twin)
             }
             continue;
         }
-        for (const spr_json *j = object->child; names.count == 0 && j != i && complete;
-             j = j->next) {
+        const bool first = names.count == 0;
+        for (const spr_json *j = object->child; first && j != i && complete; j = j->next) {
             complete = spr_names_add(&names, j->string, 0);
         }
         if (spr_names_find(&names, i->string) != SIZE_MAX) {

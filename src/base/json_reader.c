@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/emit.h"
 #include "base/mem.h"
 
 /* Bytes enough for a place, and for what is wrong there: keys and texts are sproof's own. */
@@ -135,8 +136,8 @@ const char *spr_reader_copy(struct spr_reader *r, const char *source)
         copy = spr_arena_text(r->arena, source, strlen(source));
         spr_reader_have(r, copy != NULL);
     }
-    for (char *c = copy; c && *c; c++) {
-        *c = (char)((unsigned char)*c < 0x20 || *c == 0x7F ? r->blank : *c);
+    if (copy) {
+        spr_make_printable(copy, r->blank);
     }
     return copy;
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/emit.h"
 #include "base/mem.h"
 
 #define TERMINAL_WIDTH 80
@@ -81,6 +82,7 @@ const char *spr_text_short(const char *text, size_t width, char *cell)
         text += size;
     }
     cell[used] = '\0';
+    spr_make_printable(cell, '?');
     return cell;
 }
 

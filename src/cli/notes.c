@@ -2,18 +2,17 @@
 /* Warnings and errors for the terminal. */
 #include <string.h>
 
+#include "base/emit.h"
 #include "cli/cli.h"
 
 /* One message line; bytes a terminal would act on become '?', for they may come from a
  * hostile file. */
 static void print_line(FILE *file, const char *kind, const char *text, size_t length)
 {
-    fprintf(file, "sproof: %s", kind);
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        fputc(c < 0x20 || c == 0x7F ? '?' : c, file);
-    }
-    fputc('\n', file);
+    char line[SPR_ERROR_TEXT];
+    snprintf(line, sizeof line, "%.*s", (int)length, text);
+    spr_make_printable(line, '?');
+    fprintf(file, "sproof: %s%s\n", kind, line);
 }
 
 void cli_flush_notes(struct cli *cli)

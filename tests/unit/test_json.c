@@ -210,6 +210,66 @@ static void numbers(void)
     CHECK_INT(0, different);
 }
 
+static void test_printable(void)
+{
+    static const struct {
+        const char *text, *printable;
+    } rows[] = {
+        {"plain", "plain"},
+        {"", ""},
+        {"a\x1b[2Jb\x7f\n", "a?[2Jb??"},
+        {"\xc2\x9b"
+         "2J",
+         "?2J"},                                    /* U+009B: CSI */
+        {"\xc2\x80\xc2\x9f\xc2\xa0", "??\xc2\xa0"}, /* U+00A0 is a space */
+        {"\x9b"
+         "2J\x9d",
+         "?2J?"}, /* the same as raw bytes */
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"caf\xe9", "caf\xe9"},      /* another encoding's letter acts on nothing */
+        {"cut\xe2\x82", "cut\xe2?"}, /* half a character: its second byte could */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s", rows[i].text);
+        spr_make_printable(text, '?');
+        CHECK_TEXT(rows[i].printable, text);
+    }
+}
+
+static void test_twin_keys(void)
+{
+    char many[2048] = "{";
+    for (int i = 0; i < 60; i++) {
+        snprintf(many + strlen(many), sizeof many - strlen(many), "\"key%d\":1,", i);
+    }
+    snprintf(many + strlen(many), sizeof many - strlen(many), "\"key%d\":2}", 7);
+    const char *const rows[][2] = {
+        {"{\"a\":1,\"b\":{\"c\":1,\"c\":2}}", "c"},
+        {"{\"a\":[{},{\"x\":1,\"y\":2,\"x\":1}]}", "x"},
+        {"{\"\":1,\"\":1}", ""},
+        {many, "key7"},
+        {"{\"a\":{\"a\":[{\"a\":1},{\"a\":1}]},\"A\":1}", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_error err = {0};
+        char expected[128];
+        spr_json *root;
+        enum spr_status status =
+            spr_json_parse("t.json", rows[i][0], strlen(rows[i][0]), &root, &err);
+        test_row = rows[i][0];
+        CHECK_STATUS(rows[i][1] ? SPR_EINPUT : SPR_OK, status, &err);
+        if (rows[i][1]) {
+            snprintf(expected, sizeof expected,
+                     "t.json: the key '%s' stands twice in one object: expected it once",
+                     rows[i][1]);
+            CHECK_TEXT(expected, err.text);
+        }
+        spr_json_free(root);
+    }
+    test_row = "";
+}
+
 int main(void)
 {
     bad_documents();
@@ -218,5 +278,7 @@ int main(void)
     written();
     long_text_passes_the_buffer();
     numbers();
+    test_printable();
+    test_twin_keys();
     return test_end();
 }
