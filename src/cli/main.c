@@ -42,7 +42,7 @@ static enum spr_status run_completion(struct cli *cli, const struct args *args,
     int shell;
     SPR_TRY(cli_word("completion", args->value[OPT_COMPLETION], cli_shells, &shell, err));
     if (args->positional_count > 0 || args->value[OPT_MAN]) {
-        return spr_fail(err, SPR_EINPUT, "--completion: expected without --man and VERB");
+        return spr_fail(err, SPR_EINPUT, "--completion: expected without --man or VERB");
     }
     cli_print_completion(cli->out, all_verbs());
     return SPR_OK;

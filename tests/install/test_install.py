@@ -227,14 +227,16 @@ def main():
     parser.add_argument("--cmake", default="cmake", metavar="PATH")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    if arguments.what == "options":
-        check_options(arguments.sproof.resolve(), build)
-    elif arguments.what == "lint":
-        check_lint(build)
-    else:
-        check_tree(arguments.cmake, build)
-    for problem in problems:
-        print(problem)
+    try:
+        if arguments.what == "options":
+            check_options(arguments.sproof.resolve(), build)
+        elif arguments.what == "lint":
+            check_lint(build)
+        else:
+            check_tree(arguments.cmake, build)
+    finally:
+        for problem in problems:
+            print(problem)
     return 1 if problems else 0
 
 
