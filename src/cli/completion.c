@@ -37,60 +37,52 @@ static void add_patterns(struct words *words)
     }
 }
 
-/* validate refuses the first, dram. */
-static void add_residencies(struct words *words, const struct verb *verb)
+/* The names of what the library has several of. */
+static void add_names(struct words *words, const struct verb *verb, int option)
 {
-    for (int i = verb == &verb_validate; i < SPR_RESIDENCY_COUNT; i++) {
+    const char *formats[SPR_FORMAT_COUNT + 1];
+    if (option == OPT_FORMAT) {
+        spr_format_names(verb->formats, formats);
+        add_all(words, formats);
+    }
+    for (int i = 0; option == OPT_DTYPE && i < SPR_DTYPE_COUNT; i++) {
+        add(words, spr_dtype_name((enum spr_dtype)i));
+    }
+    for (int i = 0; option == OPT_ISA && i < SPR_ISA_COUNT; i++) {
+        add(words, spr_isa_name((enum spr_isa)i));
+    }
+    for (int i = 0; option == OPT_KIND && i < SPR_PLOT_KIND_COUNT; i++) {
+        add(words, spr_plot_kind_name((enum spr_plot_kind)i));
+    }
+    for (int i = 0; option == OPT_LAYOUT && i <= SPR_LAYOUT_NK; i++) {
+        add(words, spr_layout_name((enum spr_layout)i));
+    }
+    /* validate refuses the first, dram */
+    int first = verb == &verb_validate ? SPR_RESIDENCY_DRAM + 1 : 0;
+    for (int i = first; option == OPT_RESIDENCY && i < SPR_RESIDENCY_COUNT; i++) {
         add(words, spr_residency_name((enum spr_residency)i));
     }
 }
 
-/* Those of an enumeration, 0 .. count-1. */
-#define ADD_NAMES(words, name, type, count)                                                   \
-    for (int i_ = 0; i_ < (count); i_++) {                                                    \
-        add((words), name((enum type)i_));                                                    \
-    }
-
 /* The words that an option of the verb takes; none when they are not fixed. */
 static void find_words(const struct verb *verb, int option, struct words *words)
 {
-    const char *formats[SPR_FORMAT_COUNT + 1];
-    switch (option) {
-    case OPT_COMPLETION:
-        add_all(words, cli_shells);
-        break;
-    case OPT_DTYPE:
-        ADD_NAMES(words, spr_dtype_name, spr_dtype, SPR_DTYPE_COUNT)
-        break;
-    case OPT_FORMAT:
-        spr_format_names(verb->formats, formats);
-        add_all(words, formats);
-        break;
-    case OPT_ISA:
-        ADD_NAMES(words, spr_isa_name, spr_isa, SPR_ISA_COUNT)
-        break;
-    case OPT_KIND:
-        ADD_NAMES(words, spr_plot_kind_name, spr_plot_kind, SPR_PLOT_KIND_COUNT)
-        break;
-    case OPT_LAYOUT:
-        ADD_NAMES(words, spr_layout_name, spr_layout, SPR_LAYOUT_NK + 1)
-        break;
-    case OPT_PATTERN:
-        add_patterns(words);
-        break;
-    case OPT_RESIDENCY:
-        add_residencies(words, verb);
-        break;
-    case OPT_SCOPE:
-        add_all(words, cli_scopes);
-        break;
-    case OPT_SCORE:
-        add_all(words, cli_scores);
-        break;
-    case OPT_TERMINAL:
-        add_all(words, cli_terminals);
-        break;
+    static const struct {
+        enum option option;
+        const char *const *list;
+    } lists[] = {{OPT_COMPLETION, cli_shells},
+                 {OPT_SCOPE, cli_scopes},
+                 {OPT_SCORE, cli_scores},
+                 {OPT_TERMINAL, cli_terminals}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if ((int)lists[i].option == option) {
+            add_all(words, lists[i].list);
+        }
     }
+    if (option == OPT_PATTERN) {
+        add_patterns(words);
+    }
+    add_names(words, verb, option);
 }
 
 static void put_options(FILE *file, const struct verb *verb)
