@@ -7,7 +7,8 @@ missing_packages() {
     local package
     for package in "$@"; do
         case $package in
-        cmake | gcc | g++ | make | python3 | clang | cppcheck | clang-tidy | clang-format | shellcheck)
+        cmake | gcc | g++ | make | python3 | clang | cppcheck | clang-tidy | clang-format | \
+            shellcheck | mandoc)
             command -v "$package" >/dev/null || echo "$package" ;;
         binutils) command -v nm >/dev/null || echo "$package" ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null || echo "$package" ;;

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 need_packages cmake gcc libc6-dev make libopenblas-dev libcsv-dev libcjson-dev zlib1g-dev \
     libzip-dev gnuplot-nox
 cmake -S . -B build -DCMAKE_BUILD_TYPE=Release >/dev/null
-cmake --build build -j "$(nproc 2>/dev/null || echo 2)" --target sproof
+cmake --build build -j "$(nproc 2>/dev/null || echo 2)" --target sproof manual
 
 root=$PWD
 mkdir -p build/quickstart

@@ -26,8 +26,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import pruning
 import sproof_export
+from places import SPROOF
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATTERNS = ("csr", "4x1", "32x1", "1x16", "4x4", "16x16", "5x7", "2:4")
 
 
@@ -208,7 +208,7 @@ def check_errors() -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sproof", default=str(ROOT / "build" / "sproof"), metavar="PATH")
+    parser.add_argument("--sproof", default=SPROOF, metavar="PATH")
     sproof = parser.parse_args().sproof
     check_counts("convolutions", convolutions(), [torch.randn(1, 3, 96, 96)], sproof)
     check_counts("attention", attention(), [torch.randn(1, 24, 64)], sproof)

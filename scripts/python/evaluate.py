@@ -35,9 +35,8 @@ except ModuleNotFoundError as missing:
                      "(scripts/python/README.md)") from None
 
 import sproof_export
+from places import DATA, SHIPPED, SPROOF
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-DATA = ROOT / "data"
 PATTERNS = ("csr", "4x1", "32x1", "1x16", "4x4", "16x16", "2:4")
 SPARSITIES = (.5, .7, .8, .9, .95)
 MINILM_SPARSITIES = (.05, .1, .2, .3, .4, .5, .7)
@@ -216,7 +215,7 @@ def evaluate_lasso(options: argparse.Namespace) -> None:
             found.append(lasso_point("mlp", pattern, scaled, starts))
             print(f"{pattern} lambda {scaled:.4g}: {found[-1]['accuracy']:.2f} %, "
                   f"{100 * found[-1]['occupancy']:.1f} % of blocks", file=sys.stderr)
-    where = speeds(options.sproof, DATA / "models" / "digits_mlp.csv", found, options.batch,
+    where = speeds(options.sproof, SHIPPED / "models" / "digits_mlp.csv", found, options.batch,
                    options.budget)
     header = ("pattern", "lambda", "sparsity", "occupancy", "accuracy", "magnitude_accuracy",
               "expected_speedup", "measured_speedup", "measured_low", "measured_high")
@@ -298,7 +297,7 @@ def main() -> int:
     for command in (digits, lasso):
         command.add_argument("--seeds", type=int, default=5)
     for command in (lasso, bert):
-        command.add_argument("--sproof", default=str(ROOT / "build" / "sproof"), metavar="PATH")
+        command.add_argument("--sproof", default=SPROOF, metavar="PATH")
     options = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:

@@ -18,6 +18,7 @@ enum option {
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
     OPT_BUDGET,
+    OPT_COMPLETION,
     OPT_DEVICE,
     OPT_DTYPE,
     OPT_END_TO_END,
@@ -30,6 +31,7 @@ enum option {
     OPT_LAYOUT,
     OPT_LAYERS,
     OPT_MACHINE,
+    OPT_MAN,
     OPT_MASK_DIR,
     OPT_MASKS,
     OPT_MAX_DROP,
@@ -61,6 +63,23 @@ enum option {
     OPT_COUNT,
 };
 
+enum argument { FLAG, VALUE, REPEATED };
+
+/* What parsing, help, manual pages and completion know of an option. */
+struct option_row {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: none */
+    enum argument argument;
+    const char *metavar; /* of a flag "" */
+    const char *help;    /* lines of at most 53 columns */
+};
+
+/* An exit status of the program; a list of them ends with meaning NULL. */
+struct exit_row {
+    int code;
+    const char *meaning;
+};
+
 #define POSITIONALS_MAX 64
 
 /* A parsed command line. */
@@ -81,7 +100,8 @@ struct verb {
     const char *examples[2];
     const char *notes; /* further help, NULL: none */
     size_t positionals_max;
-    const enum option *options; /* ended by OPT_COUNT */
+    const enum option *options;        /* ended by OPT_COUNT */
+    const struct spr_formats *formats; /* of --format; NULL: it has none */
     enum spr_status (*run)(struct cli *cli, const struct args *args, struct spr_error *err);
 };
 
@@ -102,8 +122,21 @@ extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb
 /* options.c */
 enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
                           struct spr_error *err);
+const struct option_row *cli_option(int option);
+bool cli_allowed(const struct verb *verb, int option);
+extern const struct exit_row cli_exits[];
 void cli_print_help(FILE *file, const struct verb *verb);
 void cli_print_overview(FILE *file, const struct verb *const *verbs); /* ended by NULL */
+
+/* manual.c: the page of a verb as mdoc(7); verb NULL: of the program, which names them all. */
+void cli_print_manual(FILE *file, const struct verb *verb, const struct verb *const *verbs);
+
+/* completion.c: a bash script that completes command lines. */
+void cli_print_completion(FILE *file, const struct verb *const *verbs);
+
+/* Words of --completion, --scope, --score, --terminal, each list ended by NULL. */
+extern const char *const cli_shells[], *const cli_scopes[], *const cli_scores[],
+                                                                *const cli_terminals[];
 
 /* notes.c: warnings gathered so far, to stderr, once. */
 void cli_flush_notes(struct cli *cli);
@@ -220,6 +253,9 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err);
 enum spr_status cli_residency(const char *text, enum spr_residency *residency,
                               struct spr_error *err);
+
+/* The program in one line. */
+#define CLI_SUMMARY "how fast a pruned network can run, which limit binds, and why"
 
 /* The default grid of sparsities. */
 #define CLI_DEFAULT_SPARSITIES "0.5:0.95:0.05"

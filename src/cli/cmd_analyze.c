@@ -360,5 +360,6 @@ const struct verb verb_analyze = {
         "explain and plot read.",
     .positionals_max = 1,
     .options = options,
+    .formats = &spr_analysis_formats,
     .run = run,
 };

@@ -128,5 +128,6 @@ const struct verb verb_compare = {
         "scripts/ci/regression.sh, which measures again before it fails.",
     .positionals_max = 2,
     .options = options,
+    .formats = &spr_comparison_formats,
     .run = run,
 };

@@ -80,5 +80,6 @@ const struct verb verb_explain = {
              "fastest variant), or any PATTERN@SPARSITY, evaluated now.",
     .positionals_max = 1,
     .options = options,
+    .formats = &spr_explanation_formats,
     .run = run,
 };

@@ -75,17 +75,18 @@ static enum spr_status read_prune(struct work *w)
     return SPR_OK;
 }
 
+const char *const cli_scopes[] = {"layer", "global", NULL};
+const char *const cli_scores[] = {"l1", "l2", NULL};
+
 static enum spr_status read_choices(struct work *w)
 {
-    static const char *const scopes[] = {"layer", "global", NULL};
-    static const char *const scores[] = {"l1", "l2", NULL};
     const char *const *value = w->args->value;
     int scope = 0, score = 1;
     if (value[OPT_SCOPE]) {
-        SPR_TRY(cli_word("scope", value[OPT_SCOPE], scopes, &scope, w->err));
+        SPR_TRY(cli_word("scope", value[OPT_SCOPE], cli_scopes, &scope, w->err));
     }
     if (value[OPT_SCORE]) {
-        SPR_TRY(cli_word("score", value[OPT_SCORE], scores, &score, w->err));
+        SPR_TRY(cli_word("score", value[OPT_SCORE], cli_scores, &score, w->err));
     }
     w->prune.global = scope == 1;
     w->prune.score = score == 0 ? SPR_SCORE_L1 : SPR_SCORE_L2;
@@ -431,5 +432,6 @@ const struct verb verb_inspect = {
         "table for analyze. --prune keeps the weights or blocks of the largest norm.",
     .positionals_max = POSITIONALS_MAX,
     .options = options,
+    .formats = &spr_inspection_formats,
     .run = run,
 };

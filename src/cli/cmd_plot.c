@@ -7,10 +7,12 @@
 #include "cli/cli.h"
 #include "sproof/plot.h"
 
+const char *const cli_terminals[] = {"dumb", NULL};
+
 static enum spr_status read_terminal(const char *text, struct spr_plot_request *request,
                                      struct spr_error *err)
 {
-    request->dumb = strcmp(text, "dumb") == 0;
+    request->dumb = strcmp(text, cli_terminals[0]) == 0;
     return request->dumb
                ? SPR_OK
                : spr_fail(err, SPR_EINPUT,

@@ -228,5 +228,6 @@ const struct verb verb_validate = {
         "bf16 (--dtype), warm or cold.",
     .positionals_max = 1,
     .options = options,
+    .formats = &spr_validation_formats,
     .run = run,
 };

@@ -34,30 +34,54 @@ static const struct verb *find_verb(const char *name, struct spr_error *err)
     return NULL;
 }
 
-static enum spr_status run_help(struct cli *cli, const struct args *args,
-                                struct spr_error *err)
+const char *const cli_shells[] = {"bash", NULL};
+
+static enum spr_status run_completion(struct cli *cli, const struct args *args,
+                                      struct spr_error *err)
 {
-    if (args->positional_count == 0) {
-        cli_print_overview(cli->out, all_verbs());
-        return SPR_OK;
+    int shell;
+    SPR_TRY(cli_word("completion", args->value[OPT_COMPLETION], cli_shells, &shell, err));
+    if (args->positional_count > 0 || args->value[OPT_MAN]) {
+        return spr_fail(err, SPR_EINPUT, "--completion: expected without --man or VERB");
     }
-    const struct verb *verb = find_verb(args->positional[0], err);
-    if (!verb) {
-        return SPR_EINPUT;
-    }
-    cli_print_help(cli->out, verb);
+    cli_print_completion(cli->out, all_verbs());
     return SPR_OK;
 }
 
-static const enum option no_options[] = {OPT_COUNT};
+static enum spr_status run_help(struct cli *cli, const struct args *args,
+                                struct spr_error *err)
+{
+    const struct verb *verb = NULL;
+    if (args->value[OPT_COMPLETION]) {
+        return run_completion(cli, args, err);
+    }
+    if (args->positional_count > 0) {
+        verb = find_verb(args->positional[0], err);
+        if (!verb) {
+            return SPR_EINPUT;
+        }
+    }
+    if (args->value[OPT_MAN]) {
+        cli_print_manual(cli->out, verb, all_verbs());
+    } else if (verb) {
+        cli_print_help(cli->out, verb);
+    } else {
+        cli_print_overview(cli->out, all_verbs());
+    }
+    return SPR_OK;
+}
+
+static const enum option help_options[] = {OPT_COMPLETION, OPT_MAN, OPT_COUNT};
 
 const struct verb verb_help = {
     .name = "help",
     .arguments = "[VERB] ",
     .summary = "Explain a verb.",
     .examples = {"sproof help", "sproof help analyze"},
+    .notes = "--man and --completion write what is installed with the program: the page of\n"
+             "VERB, or of the program, and the completion of its command lines.",
     .positionals_max = 1,
-    .options = no_options,
+    .options = help_options,
     .run = run_help,
 };
 

@@ -4,15 +4,7 @@
 
 #include "cli/cli.h"
 
-enum argument { FLAG, VALUE, REPEATED };
-
-static const struct {
-    const char *name;
-    char letter;
-    enum argument argument;
-    const char *metavar;
-    const char *help;
-} rows[OPT_COUNT] = {
+static const struct option_row rows[OPT_COUNT] = {
     [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE",
                       "accuracy table: pattern,sparsity,accuracy"},
     [OPT_ALLOW_MISMATCH] = {"allow-mismatch", 0, FLAG, "",
@@ -25,6 +17,7 @@ static const struct {
     [OPT_BUDGET] = {"budget", 0, VALUE, "T",
                     "time to spend, such as 90s or 5m: cases in\n"
                     "random order until it is spent"},
+    [OPT_COMPLETION] = {"completion", 0, VALUE, "SHELL", "completion script for bash"},
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "D",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
@@ -43,6 +36,7 @@ static const struct {
                     "kn: X is k x n (default); nk: n x k, as\ninference frameworks hold it"},
     [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
                      "name or file (default host); see list machines"},
+    [OPT_MAN] = {"man", 0, FLAG, "", "manual page, in mdoc"},
     [OPT_MASK_DIR] = {"mask-dir", 0, VALUE, "DIR", "real masks: LAYER.smtx, '_' for '/'"},
     [OPT_MASKS] = {"masks", 0, VALUE, "DIR", "write DIR/LAYER.smtx, '_' for '/'"},
     [OPT_MAX_DROP] = {"max-drop", 0, VALUE, "D",
@@ -86,7 +80,20 @@ static const struct {
     [OPT_WRITE] = {"write", 'w', VALUE, "FILE", "the pruned weights, as safetensors"},
 };
 
-static bool allowed(const struct verb *verb, int option)
+const struct exit_row cli_exits[] = {{0, "done"},
+                                     {1, "a gate failed"},
+                                     {2, "usage or input"},
+                                     {3, "inconclusive"},
+                                     {4, "environment (disk full, no gnuplot)"},
+                                     {130, "interrupted"},
+                                     {0, NULL}};
+
+const struct option_row *cli_option(int option)
+{
+    return &rows[option];
+}
+
+bool cli_allowed(const struct verb *verb, int option)
 {
     for (const enum option *o = verb->options; *o != OPT_COUNT; o++) {
         if ((int)*o == option) {
@@ -103,7 +110,7 @@ static enum spr_status unknown(const struct verb *verb, const char *text,
     char bare[64], suggestion[SPR_SUGGESTION_TEXT];
     size_t count = 0;
     for (int i = 0; i < OPT_COUNT; i++) {
-        if (allowed(verb, i)) {
+        if (cli_allowed(verb, i)) {
             names[count++] = rows[i].name;
         }
     }
@@ -172,7 +179,7 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
             continue;
         }
         int option = match(argv[i], &value);
-        if (option < 0 || !allowed(verb, option)) {
+        if (option < 0 || !cli_allowed(verb, option)) {
             return unknown(verb, argv[i], err);
         }
         bool flag = rows[option].argument == FLAG;
@@ -211,7 +218,7 @@ void cli_print_help(FILE *file, const struct verb *verb)
     fprintf(file, "usage: sproof %s %s[options]\n\n%s\n\n", verb->name, verb->arguments,
             verb->summary);
     for (int i = 0; i < OPT_COUNT; i++) {
-        if (allowed(verb, i)) {
+        if (cli_allowed(verb, i)) {
             print_option(file, i);
         }
     }
@@ -223,14 +230,21 @@ void cli_print_help(FILE *file, const struct verb *verb)
 
 void cli_print_overview(FILE *file, const struct verb *const *verbs)
 {
-    fputs("sproof: how fast a pruned network can run, which limit binds, and why\n\n"
+    fputs("sproof: " CLI_SUMMARY "\n\n"
           "usage: sproof VERB [arguments] [options]\n\n",
           file);
     for (const struct verb *const *verb = verbs; *verb; verb++) {
         fprintf(file, "  %-9s %s\n", (*verb)->name, (*verb)->summary);
     }
     fputs("\n  sproof help VERB explains a verb, sproof --version says how it was built\n\n"
-          "exit status: 0 done, 1 a gate failed, 2 usage or input, 3 inconclusive,\n"
-          "             4 environment (disk full, no gnuplot), 130 interrupted\n",
+          "exit status: ",
           file);
+    for (size_t i = 0; cli_exits[i].meaning; i++) {
+        fprintf(file, "%s%d %s",
+                i == 0   ? ""
+                : i == 4 ? ",\n             "
+                         : ", ",
+                cli_exits[i].code, cli_exits[i].meaning);
+    }
+    fputc('\n', file);
 }

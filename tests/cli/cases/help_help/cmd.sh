@@ -1,0 +1,2 @@
+# The help verb explains itself.
+sproof help help
