@@ -23,15 +23,15 @@
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define HALF_TRIALS 3
 #define TURNS 3
+/* Samples of a call, and calls of each. */
+#define CALL_SAMPLES 5
+#define CALLS 200
 /* Columns of the X tile beside which row groups are timed. */
 #define GROUP_COLUMNS 48
 #define NEAR_Y_BYTES (128 * KIB)
 #define NEAR_VECTOR_Y_BYTES (4 * KIB)
 /* No step is faster than this on any machine. */
 #define LEAST_STEP_S 1e-11
-/* Samples of a call, and calls of each. */
-#define CALL_SAMPLES 5
-#define CALLS 200
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct points {
