@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "compare/compare_inputs.h"
 #include "validate/bootstrap.h"
 
@@ -26,8 +27,7 @@ static bool draw(const struct spr_measurement *m, double sign, uint64_t *state,
     unsigned *counts = spr_calloc(m->sample_count, sizeof *counts);
     if (sorted && counts) {
         memcpy(sorted, m->samples, m->sample_count * sizeof *sorted);
-        spr_sort_numbers(sorted, m->sample_count);
-        *log_median += sign * log(spr_median_sorted(sorted, m->sample_count));
+        *log_median += sign * log(spr_median(sorted, m->sample_count));
         spr_bootstrap_log_medians(sorted, m->sample_count, counts, state, sign, sums);
     }
     bool done = sorted && counts;

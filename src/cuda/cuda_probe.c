@@ -5,11 +5,11 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "cuda/gpu.h"
 #include "machine/machine_json.h"
 #include "sproof/cpu.h"
 #include "sproof/cuda.h"
-#include "validate/bootstrap.h"
 
 #define REPETITIONS 15
 #define WARM_UP_S 0.05
@@ -64,10 +64,9 @@ static enum spr_status take(const struct probing *p, struct spr_gpu_task *task, 
                      : spr_gpu_sample(p->gpu, task, false, calls, &seconds[i], p->err);
     }
     if (status == SPR_OK) {
-        spr_sort_numbers(seconds, (size_t)count);
-        *rates = (struct rates){amount / seconds[count - 1],
-                                amount / spr_median_sorted(seconds, (size_t)count),
-                                amount / fmin(shortest_s, seconds[0])};
+        const struct spr_spread spread = spr_spread_of(seconds, (size_t)count);
+        *rates = (struct rates){amount / spread.high, amount / spread.median,
+                                amount / fmin(shortest_s, spread.low)};
     }
     return status;
 }

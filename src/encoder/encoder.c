@@ -4,11 +4,9 @@
 
 #include <math.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/mem.h"
+#include "host/team.h"
 #include "kernel/operands.h"
 #include "kernel/pack.h"
 #include "sproof/cpu.h"
@@ -151,18 +149,6 @@ void spr_encoder_begin(struct spr_encoder *e)
     memcpy(e->x, e->input, (size_t)(e->shape.hidden * columns) * sizeof *e->x);
 }
 
-/* Which of the team, and how many there are: a runtime may give fewer than asked for. */
-static int team_member(int *members)
-{
-#ifdef _OPENMP
-    *members = omp_get_num_threads();
-    return omp_get_thread_num();
-#else
-    *members = 1;
-    return 0;
-#endif
-}
-
 void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
                        int64_t range[2])
 {
@@ -268,24 +254,34 @@ static void norm(struct spr_encoder *e, int64_t layer, int product, const struct
     spr_isa_code_of(e->isa)->elementwise->norm(&norm, 0, s->columns);
 }
 
-/* One piece of a layer on every share. */
-static void on_shares(struct spr_encoder *e, int64_t layer, int product,
-                      void (*piece)(struct spr_encoder *, int64_t, int, const struct share *))
+typedef void piece(struct spr_encoder *e, int64_t layer, int product, const struct share *s);
+
+/* One piece of a layer. */
+struct piece_call {
+    struct spr_encoder *encoder;
+    int64_t layer;
+    int product;
+    piece *run;
+};
+
+static void run_shares(void *context, int thread, int threads)
 {
-#ifdef _OPENMP
-#pragma omp parallel num_threads(e->threads) if (e->threads > 1)
-#endif
-    {
-        int members, me = team_member(&members);
-        for (int t = me; t < e->threads; t += members) {
-            int64_t range[2];
-            spr_encoder_share(&e->shape, t, e->threads, range);
-            const struct share share = {t, range[0], range[1] - range[0]};
-            if (share.columns > 0) {
-                piece(e, layer, product, &share);
-            }
+    const struct piece_call *call = context;
+    struct spr_encoder *e = call->encoder;
+    for (int t = thread; t < e->threads; t += threads) {
+        int64_t range[2];
+        spr_encoder_share(&e->shape, t, e->threads, range);
+        const struct share share = {t, range[0], range[1] - range[0]};
+        if (share.columns > 0) {
+            call->run(e, call->layer, call->product, &share);
         }
     }
+}
+
+static void on_shares(struct spr_encoder *e, int64_t layer, int product, piece *run)
+{
+    struct piece_call call = {e, layer, product, run};
+    spr_team_run(e->threads, run_shares, &call);
 }
 
 void spr_encoder_linear(struct spr_encoder *e, int64_t layer, int product)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encoders as a whole: made, checked, predicted, timed. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/random.h"
 #include "encoder/end_to_end_parts.h"
 #include "host/host_state.h"
@@ -151,12 +151,6 @@ static void run_entry(void *context)
     spr_encoder_run(&((struct spr_encoder_entry *)context)->encoder);
 }
 
-static int by_value(const void *left, const void *right)
-{
-    const double *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
 /* The parts, by a clock between them; not within the timed runs. */
 static void measure_parts(const struct spr_encoder_trial *r, struct spr_encoder_entry *entry,
                           struct spr_end_to_end_case *out)
@@ -173,8 +167,7 @@ static void measure_parts(const struct spr_encoder_trial *r, struct spr_encoder_
     }
     entry->encoder.part_s = NULL;
     for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
-        qsort(runs[p], PART_RUNS, sizeof runs[p][0], by_value);
-        out->part_s[p] = runs[p][PART_RUNS / 2];
+        out->part_s[p] = spr_median(runs[p], PART_RUNS);
     }
 }
 

@@ -4,80 +4,68 @@
 #include "host/line_transfer.h"
 
 #include <math.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-
-#if defined(_OPENMP)
-#include <omp.h>
 #include <sched.h>
-#endif
+#include <stdatomic.h>
 
+#include "base/numbers.h"
+#include "host/sampler.h"
+#include "host/team.h"
 #include "sproof/cpu.h"
 
 #define REPEATS 7
 /* A thread that waits that long gives its core away. */
 #define SPINS 65536
 
-#if defined(_OPENMP)
+/* A line that goes round, alone in its cache line. */
+struct line {
+    char before[128];
+    atomic_int turn;
+    char behind[128];
+    int went; /* threads that there were */
+};
+
+static void pass_on(void *context, int thread, int threads)
+{
+    struct line *line = context;
+    if (thread == 0) {
+        line->went = threads;
+    }
+    for (int hop = thread; hop < SPR_LINE_HOPS; hop += threads) {
+        for (int spins = 0; atomic_load_explicit(&line->turn, memory_order_acquire) != hop;) {
+            if (++spins == SPINS) {
+                sched_yield();
+                spins = 0;
+            }
+        }
+        atomic_store_explicit(&line->turn, hop + 1, memory_order_release);
+    }
+}
+
 /* The turn goes round; each thread waits for its own. Returns how many threads there were. */
 static int go_round(int threads)
 {
-    int went = 0;
-    struct {
-        char before[128];
-        atomic_int turn;
-        char behind[128];
-    } line;
+    struct line line;
     atomic_init(&line.turn, 0);
-#pragma omp parallel num_threads(threads)
-    {
-        const int me = omp_get_thread_num(), team = omp_get_num_threads();
-#pragma omp master
-        went = team;
-        for (int hop = me; hop < SPR_LINE_HOPS; hop += team) {
-            for (int spins = 0;
-                 atomic_load_explicit(&line.turn, memory_order_acquire) != hop;) {
-                if (++spins == SPINS) {
-                    sched_yield();
-                    spins = 0;
-                }
-            }
-            atomic_store_explicit(&line.turn, hop + 1, memory_order_release);
-        }
-    }
-    return went;
+    spr_team_run(threads, pass_on, &line);
+    return line.went;
 }
-#else
-static int go_round(int threads)
-{
-    (void)threads;
-    return 1;
-}
-#endif
 
 void spr_line_transfer_round(void *threads)
 {
     (void)go_round(*(const int *)threads);
 }
 
-static int by_value(const void *left, const void *right)
-{
-    const double *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
-}
-
 double spr_line_transfer_s(int threads, double (*clock_s)(void))
 {
     double times[REPEATS];
+    const struct spr_sampler sampler = {.clock_s = clock_s,
+                                        .threads = 1, /* it makes its team itself */
+                                        .run = spr_line_transfer_round,
+                                        .context = &threads};
     /* More threads than CPUs wait for each other's time slices; the runtime may give fewer. */
     if (threads < 2 || threads > spr_cpu_threads() || go_round(threads) < threads) {
         return (double)NAN;
     }
-    for (int i = 0; i < REPEATS; i++) {
-        double begin = clock_s();
-        (void)go_round(threads);
-        times[i] = (clock_s() - begin) / SPR_LINE_HOPS;
-    }
-    qsort(times, REPEATS, sizeof times[0], by_value);
-    return times[REPEATS / 2];
+    spr_sampler_run(&sampler, REPEATS, times);
+    return spr_median(times, REPEATS) / SPR_LINE_HOPS;
 }

@@ -2,10 +2,8 @@
 /* The kernels there are, and running one. */
 #include <stdio.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
+#include "host/team.h"
 #include "kernel/pack.h"
 
 const char *spr_layout_name(enum spr_layout layout)
@@ -74,6 +72,28 @@ void spr_kernel_multiply(const struct spr_packed *packed, int thread, const floa
          : tiles->matrix)(strips, thread, packed->inputs ? packed->inputs : x, y);
 }
 
+struct product {
+    const struct spr_packed *packed;
+    const float *x;
+    float *y;
+};
+
+/* Every threads-th share. */
+static void run_shares(void *context, int thread, int threads)
+{
+    const struct product *product = context;
+    const struct spr_packed *packed = product->packed;
+    if (packed->inputs) {
+        for (int share = thread; share < packed->plan.threads; share += threads) {
+            spr_kernel_interleave(packed, share, product->x);
+        }
+        spr_team_barrier();
+    }
+    for (int share = thread; share < packed->plan.threads; share += threads) {
+        spr_kernel_multiply(packed, share, product->x, product->y);
+    }
+}
+
 void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y)
 {
     const int threads = packed->plan.threads;
@@ -82,27 +102,6 @@ void spr_kernel_run(const struct spr_packed *packed, const float *x, float *y)
         spr_kernel_multiply(packed, 0, x, y);
         return;
     }
-#ifdef _OPENMP
-    /* The runtime may give fewer threads than asked for: each takes every team-th share. */
-#pragma omp parallel num_threads(threads)
-    {
-        const int first = omp_get_thread_num(), team = omp_get_num_threads();
-        if (packed->inputs) {
-            for (int share = first; share < threads; share += team) {
-                spr_kernel_interleave(packed, share, x);
-            }
-#pragma omp barrier
-        }
-        for (int share = first; share < threads; share += team) {
-            spr_kernel_multiply(packed, share, x, y);
-        }
-    }
-#else
-    for (int share = 0; share < threads; share++) {
-        spr_kernel_interleave(packed, share, x);
-    }
-    for (int share = 0; share < threads; share++) {
-        spr_kernel_multiply(packed, share, x, y);
-    }
-#endif
+    struct product product = {packed, x, y};
+    spr_team_run(threads, run_shares, &product);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the functions between an encoder's matrix products take, on synthetic matrices. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/mem.h"
+#include "base/numbers.h"
+#include "host/sampler.h"
+#include "host/team.h"
 #include "kernel/isa/elementwise.h"
 #include "kernel/isa_code.h"
 #include "kernel/operands.h"
@@ -57,8 +56,9 @@ static void read_theirs(struct bench *b)
     b->sink = sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
 }
 
-static void once(struct bench *b)
+static void once(void *context)
 {
+    struct bench *b = context;
     const int64_t all[2] = {0, TOKENS};
     if (b->function == SPR_FUNCTION_SOFTMAX) {
         b->ops->softmax(b->memory, b->rows, TOKENS, all, 0.125F);
@@ -98,85 +98,63 @@ static double elements(const struct bench *b)
 }
 
 /* The values stay in range whatever is repeated: small inputs at every start. */
-static void refill(struct bench *b)
+static void refill(void *context)
 {
+    struct bench *b = context;
     for (int64_t i = 0; i < b->rows * TOKENS; i++) {
         b->memory[i] = (float)(i % 17) * 0.1F - 0.8F;
     }
 }
 
-/* The calling thread's. */
-static struct bench *mine(struct bench *team)
+/* Another thread has read what this one has written. */
+static void share_out(void *context)
 {
-#ifdef _OPENMP
-    return &team[omp_get_thread_num()];
-#else
-    return team;
-#endif
+    struct bench *b = context;
+    write_all(b, 1);
+    spr_team_barrier();
+    read_theirs(b);
+}
+
+static void rewrite(void *context)
+{
+    write_all(context, 2);
 }
 
 /* Seconds of writing what another thread has read, and of writing it once more. */
-static void rewrite_sample(const struct spr_calibration *c, struct bench *team,
-                           double *first_s, double *again_s)
+static void rewrite_samples(const struct spr_calibration *c, struct bench *team,
+                            double *first_s, double *again_s)
 {
-    double first = 0, again = 0;
-#ifdef _OPENMP
-#pragma omp parallel num_threads(c->threads) reduction(max : first, again)
-#endif
-    {
-        struct bench *b = mine(team);
-        write_all(b, 1);
-#ifdef _OPENMP
-#pragma omp barrier
-#endif
-        read_theirs(b);
-#ifdef _OPENMP
-#pragma omp barrier
-#endif
-        double begin = c->clock_s();
-        write_all(b, 2);
-        double middle = c->clock_s();
-        write_all(b, 3);
-        again = c->clock_s() - middle;
-        first = middle - begin;
+    struct spr_sampler sampler = {.clock_s = c->clock_s,
+                                  .threads = c->threads,
+                                  .context = team,
+                                  .size = sizeof *team,
+                                  .run = rewrite,
+                                  .slowest = true};
+    for (int r = 0; r < REPEATS; r++) {
+        sampler.prepare = share_out;
+        spr_sampler_run(&sampler, 1, &first_s[r]);
+        sampler.prepare = NULL;
+        spr_sampler_run(&sampler, 1, &again_s[r]);
     }
-    *first_s = first;
-    *again_s = again;
 }
 
 /* Seconds of one call, on every thread at once. */
-static double sample(const struct spr_calibration *c, struct bench *team, double sample_s)
+static void call_samples(const struct spr_calibration *c, struct bench *team, double *call_s)
 {
-    double slowest = 0;
-#ifdef _OPENMP
-#pragma omp parallel num_threads(c->threads) reduction(max : slowest)
-#endif
-    {
-        struct bench *b = mine(team);
-        double calls = 0;
-        refill(b);
-        if (b->function != SPR_FUNCTION_EXCHANGE) {
-            once(b);
-        }
-#ifdef _OPENMP
-#pragma omp barrier
-#endif
-        double begin = c->clock_s(), now;
-        do {
-            once(b); /* what is exchanged is read but once */
-            calls++;
-            now = c->clock_s();
-        } while (now - begin < sample_s && now > begin &&
-                 b->function != SPR_FUNCTION_EXCHANGE);
-        slowest = (now - begin) / calls;
-    }
-    return slowest;
-}
-
-static int by_value(const void *left, const void *right)
-{
-    const double *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
+    const bool repeats =
+        team->function != SPR_FUNCTION_EXCHANGE; /* else it is read but once */
+    const struct spr_sampler sampler = {.clock_s = c->clock_s,
+                                        .threads = c->threads,
+                                        .context = team,
+                                        .size = sizeof *team,
+                                        .run = once,
+                                        .least_s = !repeats   ? 0
+                                                   : c->quick ? QUICK_SAMPLE_S
+                                                              : SAMPLE_S,
+                                        .prepare = refill,
+                                        .again = repeats,
+                                        .slowest = true};
+    spr_sampler_run(&sampler, REPEATS, call_s);
 }
 
 static bool measure(const struct spr_calibration *c, struct bench *team,
@@ -184,7 +162,7 @@ static bool measure(const struct spr_calibration *c, struct bench *team,
 {
     *out = (struct spr_function_rates){
         .isa = c->isa, .threads = c->threads, .function = function};
-    const bool rewrite = function == SPR_FUNCTION_REWRITE;
+    const bool rewritten = function == SPR_FUNCTION_REWRITE;
     for (size_t f = 0; f < FOOTPRINTS; f++) {
         double times[REPEATS], again[REPEATS] = {0}; /* what is not counted of them */
         int64_t rows = (int64_t)(footprints[f] / (TOKENS * sizeof(float)));
@@ -196,23 +174,19 @@ static bool measure(const struct spr_calibration *c, struct bench *team,
             team[t].theirs = team[(t + 1) % c->threads].memory;
             team[t].rows = rows;
         }
-        for (int r = 0; r < REPEATS; r++) {
-            if (rewrite) {
-                rewrite_sample(c, team, &times[r], &again[r]);
-            } else {
-                times[r] = sample(c, team, c->quick ? QUICK_SAMPLE_S : SAMPLE_S);
-            }
+        if (rewritten) {
+            rewrite_samples(c, team, times, again);
+        } else {
+            call_samples(c, team, times);
         }
-        qsort(times, REPEATS, sizeof times[0], by_value);
-        qsort(again, REPEATS, sizeof again[0], by_value);
-        if (!spr_least_time(c, &times[REPEATS / 2]) ||
-            !spr_least_time(c, &again[REPEATS / 2])) {
+        double time_s = spr_median(times, REPEATS), again_s = spr_median(again, REPEATS);
+        if (!spr_least_time(c, &time_s) || !spr_least_time(c, &again_s)) {
             return false;
         }
         double bytes = (double)rows * TOKENS * sizeof(float);
-        double each = fmax(0, times[REPEATS / 2] - again[REPEATS / 2]) / elements(&team[0]);
+        double each = fmax(0, time_s - again_s) / elements(&team[0]);
         size_t at = out->element.count;
-        if ((each > 0 || rewrite) && (at == 0 || bytes > out->element.bytes[at - 1])) {
+        if ((each > 0 || rewritten) && (at == 0 || bytes > out->element.bytes[at - 1])) {
             out->element.bytes[at] = bytes;
             out->element.step_s[at] = each;
             out->element.count++;

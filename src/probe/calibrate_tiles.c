@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "host/line_transfer.h"
+#include "host/sampler.h"
 #include "probe/calibrate_trial.h"
 
 #define KIB 1024.0
@@ -21,6 +23,9 @@
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define HALF_TRIALS 3
 #define TURNS 3
+/* Samples of a call, and calls of each. */
+#define CALL_SAMPLES 5
+#define CALLS 200
 /* Columns of the X tile beside which row groups are timed. */
 #define GROUP_COLUMNS 48
 #define NEAR_Y_BYTES (128 * KIB)
@@ -374,25 +379,28 @@ static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *ca
     return true;
 }
 
-/* A call that multiplies one weight; the fastest of a few hundred. */
+static void run_calls(void *packed)
+{
+    float x[2] = {1, 1}, y[2]; /* two tokens: the plain path */
+    for (int i = 0; i < CALLS; i++) {
+        spr_kernel_run(packed, x, y);
+    }
+}
+
+/* A call that multiplies one weight; the fastest sample. */
 static enum spr_status time_call(const struct spr_calibration *c, int threads, double *call_s,
                                  struct spr_error *err)
 {
-    const int repeats = 5, calls = 200;
     struct spr_packed packed = {0};
+    const struct spr_sampler sampler = {
+        .clock_s = c->clock_s, .threads = 1, .run = run_calls, .context = &packed};
+    double samples[CALL_SAMPLES];
     struct spr_pattern csr;
-    float x[2] = {1, 1}, y[2]; /* two tokens: the plain path */
     SPR_TRY(spr_pattern_parse("csr", &csr, err));
     struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
     SPR_TRY(spr_pack_random(&plan, 1, 1, &packed, err));
-    *call_s = HUGE_VAL;
-    for (int r = 0; r < repeats; r++) {
-        double start = c->clock_s();
-        for (int i = 0; i < calls; i++) {
-            spr_kernel_run(&packed, x, y);
-        }
-        *call_s = fmin(*call_s, (c->clock_s() - start) / calls);
-    }
+    spr_sampler_run(&sampler, CALL_SAMPLES, samples);
+    *call_s = spr_least(samples, CALL_SAMPLES) / CALLS;
     spr_packed_free(&packed);
     return spr_least_time(c, call_s) ? SPR_OK : spr_no_memory(err);
 }

@@ -2,12 +2,11 @@
 /* What a tile of the layout nk costs: packed synthetic matrices and interleaved X. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/mem.h"
+#include "base/numbers.h"
+#include "host/sampler.h"
+#include "host/team.h"
 #include "kernel/pack.h"
 #include "probe/calibrate_trial.h"
 #include "sproof/cpu.h"
@@ -49,6 +48,8 @@ struct trial {
 struct synthetic {
     struct spr_packed packed;
     float *x, *y;
+    enum spr_status status; /* of making it */
+    struct spr_error err;
 };
 
 /* Rows that a group of the tile holds. */
@@ -93,28 +94,34 @@ static enum spr_status make(const struct spr_calibration *c, const struct trial 
     return SPR_OK;
 }
 
+struct making {
+    const struct spr_calibration *calibration;
+    const struct trial *trial;
+    struct synthetic *team;
+};
+
+static void make_own(void *context, int thread, int threads)
+{
+    const struct making *m = context;
+    for (int i = thread; i < m->calibration->threads; i += threads) {
+        struct synthetic *own = &m->team[i];
+        own->status = make(m->calibration, m->trial, (uint64_t)i + 1, own, &own->err);
+    }
+}
+
 /* Every thread its own, all at once: packing takes longer than timing. */
 static enum spr_status make_team(const struct spr_calibration *c, const struct trial *t,
                                  struct synthetic *team, struct spr_error *err)
 {
-    enum spr_status status = SPR_OK;
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(c->threads) schedule(static, 1) if (c->threads > 1)
-#endif
+    struct making making = {c, t, team};
+    spr_team_run(c->threads, make_own, &making);
     for (int i = 0; i < c->threads; i++) {
-        struct spr_error own = {0};
-        enum spr_status made = make(c, t, (uint64_t)i + 1, &team[i], &own);
-        if (made != SPR_OK) {
-#ifdef _OPENMP
-#pragma omp critical
-#endif
-            {
-                status = made;
-                *err = own;
-            }
+        if (team[i].status != SPR_OK) {
+            *err = team[i].err;
+            return team[i].status;
         }
     }
-    return status;
+    return SPR_OK;
 }
 
 static enum spr_status keep_least(const struct spr_calibration *c, double *seconds,
@@ -131,53 +138,33 @@ static void release(struct synthetic *s)
     *s = (struct synthetic){0};
 }
 
-static int by_value(const void *left, const void *right)
+static void interleave(void *context)
 {
-    const double *a = left, *b = right;
-    return (*a > *b) - (*a < *b);
+    const struct synthetic *s = context;
+    spr_kernel_interleave(&s->packed, 0, s->x);
 }
 
-static void run_half(const struct synthetic *s, bool interleave)
+static void multiply(void *context)
 {
-    if (interleave) {
-        spr_kernel_interleave(&s->packed, 0, s->x);
-    } else {
-        spr_kernel_multiply(&s->packed, 0, s->x, s->y);
-    }
+    const struct synthetic *s = context;
+    spr_kernel_multiply(&s->packed, 0, s->x, s->y);
 }
 
 /* Seconds of interleaving X, or of what follows, on every thread at once; the fastest sample. */
 static double time_team(const struct spr_calibration *c, struct synthetic *team,
-                        bool interleave)
+                        void (*run)(void *synthetic))
 {
     double samples[SAMPLES];
-    const double least_s = c->quick ? QUICK_SAMPLE_S : SAMPLE_S;
-    for (int i = 0; i < SAMPLES; i++) {
-        double sum = 0;
-#ifdef _OPENMP
-#pragma omp parallel num_threads(c->threads) reduction(+ : sum)
-#endif
-        {
-#ifdef _OPENMP
-            struct synthetic *s = &team[omp_get_thread_num()];
-#else
-            struct synthetic *s = team;
-#endif
-            double calls = 0;
-            spr_kernel_interleave(&s->packed, 0, s->x);
-            run_half(s, interleave);
-            double begin = c->clock_s(), now;
-            do {
-                run_half(s, interleave);
-                calls++;
-                now = c->clock_s();
-            } while (now - begin < least_s && now > begin);
-            sum += (now - begin) / calls;
-        }
-        samples[i] = sum / c->threads;
-    }
-    qsort(samples, SAMPLES, sizeof samples[0], by_value);
-    return samples[0];
+    const struct spr_sampler sampler = {.clock_s = c->clock_s,
+                                        .threads = c->threads,
+                                        .context = team,
+                                        .size = sizeof *team,
+                                        .run = run,
+                                        .least_s = c->quick ? QUICK_SAMPLE_S : SAMPLE_S,
+                                        .prepare = interleave,
+                                        .again = true};
+    spr_sampler_run(&sampler, SAMPLES, samples);
+    return spr_least(samples, SAMPLES);
 }
 
 /* Farther is never faster. */
@@ -197,12 +184,12 @@ static double run_trial(const struct spr_calibration *c, const struct trial *t,
     double seconds = (double)NAN;
     *status = *status ? *status : make_team(c, t, team, err);
     if (*status == SPR_OK) {
-        seconds = time_team(c, team, false);
+        seconds = time_team(c, team, multiply);
         *status = keep_least(c, &seconds, err);
     }
     if (*status == SPR_OK && input && team->packed.inputs) {
         const double inputs = (double)(team->packed.plan.k * team->packed.plan.n);
-        double input_s = time_team(c, team, true);
+        double input_s = time_team(c, team, interleave);
         *status = keep_least(c, &input_s, err);
         add_point(input, 4 * inputs, input_s / inputs);
     }

@@ -4,12 +4,12 @@
 
 #include <math.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "base/random.h"
+#include "host/sampler.h"
+#include "host/team.h"
 #include "sproof/cpu.h"
 
 /* Steps of W where none are asked for: near, but more than a loop could learn by heart. */
@@ -36,6 +36,7 @@ struct spr_trial_bench {
     size_t steps[WINDOWS]; /* of each window */
     int windows;
     uint64_t random;
+    double step_s, steps_per_segment; /* what its last trial found */
     /* By steps of a row group: how many there are, the last one drawn, whose columns come next. */
     uint32_t counts[SPR_PANEL_MAX + 1], last[SPR_PANEL_MAX + 1], next[SPR_PANEL_MAX + 1];
     uint32_t earlier[DRAWN_SEGMENTS]; /* of as many steps */
@@ -283,36 +284,52 @@ static bool build_shuffle(struct spr_trial_bench *b, const struct spr_trial *t)
     return true;
 }
 
-/* Sums over one sample: seconds, steps, row groups. */
-struct sample {
-    double seconds, steps, segments;
+/* A way through the windows of a bench, round and round. */
+struct way {
+    const struct spr_trial_bench *bench;
+    void (*tile)(const struct spr_strips *strips, int window, const float *x, float *y);
+    int next;
+    double steps, segments; /* since a sample began */
 };
 
-/* Windows from *next on until the sample is long enough. */
-static struct sample run_windows(const struct spr_calibration *c,
-                                 const struct spr_trial_bench *b,
-                                 const struct spr_tiles *tiles, double seconds, int *next)
+static void begin_sample(void *context)
 {
-    struct sample sum = {0};
-    bool vector = b->strips.vectors == 0;
-    double start = c->clock_s(), now = start;
-    for (int guard = 0; guard < 1 << 16 && (guard == 0 || now - start < seconds); guard++) {
-        /* some thousand steps for one look at the clock */
-        for (size_t steps = 0; steps < NEAR_STEPS / 2;) {
-            int w = *next;
-            steps += b->steps[w];
-            (vector ? tiles->vector : tiles->matrix)(&b->strips, w, b->x, b->y);
-            sum.steps += (double)b->steps[w];
-            sum.segments += b->strip[w].end - b->strip[w].begin;
-            *next = (w + 1) % b->windows;
-            if (*next == 0 && seconds <= 0) {
-                break;
-            }
-        }
-        now = c->clock_s();
+    struct way *way = context;
+    way->steps = way->segments = 0;
+}
+
+static double steps_done(const void *context)
+{
+    return ((const struct way *)context)->steps;
+}
+
+static size_t run_window(struct way *way)
+{
+    const struct spr_trial_bench *b = way->bench;
+    const int w = way->next;
+    way->tile(&b->strips, w, b->x, b->y);
+    way->steps += (double)b->steps[w];
+    way->segments += b->strip[w].end - b->strip[w].begin;
+    way->next = (w + 1) % b->windows;
+    return b->steps[w];
+}
+
+/* Some thousand steps for one look at the clock. */
+static void run_windows(void *way)
+{
+    for (size_t steps = 0; steps < NEAR_STEPS / 2;) {
+        steps += run_window(way);
     }
-    sum.seconds = now - start;
-    return sum;
+}
+
+/* Once through all of it, so that what a cache can hold is there. What none can hold is read
+ * from its middle on: the beginning may be there from the trial before. */
+static void warm_up(struct way *way, bool held)
+{
+    do {
+        (void)run_window(way);
+    } while (way->next != 0 && (held || way->steps < NEAR_STEPS / 2));
+    way->next = held ? 0 : way->bench->windows / 2;
 }
 
 /* Seconds per step, row groups included; *steps_per_segment: steps of a row group. The
@@ -322,25 +339,24 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
                          double *steps_per_segment)
 {
     const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
-    const double seconds = c->quick ? 8e-5 : 2e-4;
-    double least = HUGE_VAL;
-    int next = 0;
+    double samples[SAMPLES];
     bool shuffle = t->tile.vectors == SPR_CHUNK_SHUFFLE;
     if (!(shuffle ? build_shuffle(b, t) : build(b, t, spr_isa_lanes(c->isa)))) {
         return (double)NAN;
     }
-    /* Once through all of it, so that what a cache can hold is there. What none can hold is read
-     * from its middle on: the beginning may be there from the trial before. */
-    do {
-        run_windows(c, b, tiles, 0, &next);
-    } while (next != 0 && t->w_bytes <= warm_bytes);
-    next = t->w_bytes <= warm_bytes ? 0 : b->windows / 2;
-    for (int i = 0; i < SAMPLES; i++) {
-        struct sample s = run_windows(c, b, tiles, seconds, &next);
-        least = fmin(least, s.seconds / s.steps);
-        *steps_per_segment = s.steps / s.segments;
-    }
-    return least;
+    struct way way = {.bench = b,
+                      .tile = b->strips.vectors == 0 ? tiles->vector : tiles->matrix};
+    const struct spr_sampler sampler = {.clock_s = c->clock_s,
+                                        .threads = 1,
+                                        .context = &way,
+                                        .run = run_windows,
+                                        .least_s = c->quick ? 8e-5 : 2e-4,
+                                        .prepare = begin_sample,
+                                        .work = steps_done};
+    warm_up(&way, t->w_bytes <= warm_bytes);
+    spr_sampler_run(&sampler, SAMPLES, samples);
+    *steps_per_segment = way.steps / way.segments;
+    return spr_least(samples, SAMPLES);
 }
 
 bool spr_least_time(const struct spr_calibration *c, double *seconds)
@@ -361,29 +377,40 @@ bool spr_least_time(const struct spr_calibration *c, double *seconds)
     return true;
 }
 
-/* The same trial on every thread at once; the mean of their times. */
+/* One trial on every thread at once. */
+struct team_trial {
+    const struct spr_calibration *calibration;
+    const struct spr_team *team;
+    const struct spr_trial *trial;
+    int threads; /* as many as the runtime gave */
+};
+
+static void time_own(void *context, int thread, int threads)
+{
+    struct team_trial *at = context;
+    struct spr_trial_bench *own = &at->team->bench[thread];
+    own->steps_per_segment = 1;
+    own->step_s = time_trial(at->calibration, own, at->trial, at->team->warm_bytes,
+                             &own->steps_per_segment);
+    if (thread == 0) {
+        at->threads = threads;
+    }
+}
+
+/* The mean of the threads' times. */
 double spr_team_time(const struct spr_calibration *c, struct spr_team *team,
                      const struct spr_trial *t, double *steps_per_segment)
 {
-    double sum = 0, steps = 0;
-    int count = 1;
-#ifdef _OPENMP
-#pragma omp parallel num_threads(team->threads) reduction(+ : sum, steps) if (team->threads > 1)
-    {
-        double own = 1;
-        sum += time_trial(c, &team->bench[omp_get_thread_num()], t, team->warm_bytes, &own);
-        steps += own;
-#pragma omp master
-        {
-            count = omp_get_num_threads(); /* the runtime may give fewer */
-        }
+    struct team_trial at = {.calibration = c, .team = team, .trial = t};
+    double seconds = 0, steps = 0;
+    spr_team_run(team->threads, time_own, &at);
+    for (int i = 0; i < at.threads; i++) {
+        seconds += team->bench[i].step_s;
+        steps += team->bench[i].steps_per_segment;
     }
-#else
-    sum = time_trial(c, team->bench, t, team->warm_bytes, &steps);
-#endif
-    *steps_per_segment = steps / count;
-    double seconds = sum / count;
-    team->failed = team->failed || isnan(sum) || !spr_least_time(c, &seconds);
+    *steps_per_segment = steps / at.threads;
+    seconds /= at.threads;
+    team->failed = team->failed || isnan(seconds) || !spr_least_time(c, &seconds);
     return seconds;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "host/cache_dir.h"
+#include "host/team.h"
 #include "probe/probe_parts.h"
 
 /* Seconds for the rates. */
@@ -58,7 +59,7 @@ static void say(struct session *s, enum spr_isa isa, const char *what)
 }
 
 static void add_rate(struct session *s, const char *name, const char *unit, const char *level,
-                     enum spr_isa isa, struct spr_probe_spread spread)
+                     enum spr_isa isa, struct spr_spread spread)
 {
     s->probe->rates[s->probe->rate_count++] =
         (struct spr_probe_rate){.name = name,
@@ -66,7 +67,7 @@ static void add_rate(struct session *s, const char *name, const char *unit, cons
                                 .level = level,
                                 .isa = isa,
                                 .threads = s->team.threads,
-                                .value = spread.value,
+                                .value = spread.median,
                                 .low = spread.low,
                                 .high = spread.high};
 }
@@ -104,7 +105,7 @@ static void sweep(struct session *s)
         snprintf(what, sizeof what, "reading %.0f KiB", bytes / 1024);
         say(s, isa, what);
         spr_probe_team_set(&s->team, (size_t)bytes, 0);
-        struct spr_probe_spread spread = spr_probe_measure(&s->pace, &s->team, read);
+        struct spr_spread spread = spr_probe_measure(&s->pace, &s->team, read);
         s->probe->points[s->probe->point_count++] =
             (struct spr_probe_point){s->team.threads, bytes, spread.high};
     }
@@ -194,7 +195,7 @@ static void measure_row(struct session *s, enum spr_isa isa, const struct spr_pr
     say(s, isa, what);
     spr_probe_team_set(&s->team, level ? (size_t)level->set_bytes : NEAR_BYTES,
                        row->row_bytes);
-    struct spr_probe_spread spread = spr_probe_measure(&s->pace, &s->team, loop);
+    struct spr_spread spread = spr_probe_measure(&s->pace, &s->team, loop);
     spread.high = fmax(spread.high, best);
     add_rate(s, row->name, row->unit, level ? level->name : NULL, isa, spread);
 }
@@ -268,9 +269,9 @@ static enum spr_status measure_drift(struct session *s)
         return status;
     }
     say(s, isa, "clock drift");
-    struct spr_probe_spread now =
+    struct spr_spread now =
         spr_probe_measure(&s->pace, &s->team, spr_probe_loop_of(isa, SPR_PROBE_FMA_F32));
-    s->probe->drift = first ? now.value / first->value - 1 : no_number();
+    s->probe->drift = first ? now.median / first->value - 1 : no_number();
     if (first) {
         first->low = fmin(first->low, now.low);
         first->high = fmax(first->high, now.high);
@@ -296,7 +297,7 @@ static void list_isas(struct session *s)
 static void list_teams(struct session *s)
 {
     int all = s->options->threads > 0 ? s->options->threads : spr_cpu_threads();
-    all = spr_probe_team_most(all);
+    all = spr_team_most(all);
     for (int threads = 1; threads < all; threads *= 2) {
         /* Between one and all only when there is time. */
         if (threads == 1 || (!s->options->quick && s->team_count + 1 < TEAMS_MAX)) {

@@ -3,8 +3,9 @@
 #ifndef SPROOF_PROBE_PROBE_PARTS_H
 #define SPROOF_PROBE_PROBE_PARTS_H
 
-#include "sproof/cpu.h"
+#include "base/numbers.h"
 #include "kernel/isa/probe_loops.h"
+#include "sproof/cpu.h"
 #include "sproof/probe.h"
 
 /* --- probe_rates.c: what is measured, in one table. */
@@ -33,14 +34,10 @@ struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const 
 
 struct spr_probe_team {
     int threads;
-    size_t bytes;                /* of each thread's memory */
-    struct spr_probe_work *work; /* [threads] */
-    void **blocks;               /* [threads], owned */
+    size_t bytes;                     /* of each thread's memory */
+    struct spr_probe_thread *members; /* [threads] */
     double (*clock_s)(void);
 };
-
-/* The most threads a team can have here: 1 when built without OpenMP. */
-int spr_probe_team_most(int threads);
 
 /* Errors: SPR_ENOMEM. */
 enum spr_status spr_probe_team_make(struct spr_probe_team *team, int threads, size_t bytes,
@@ -58,17 +55,13 @@ struct spr_probe_pace {
     int repetitions; /* of each when time allows; at least 3 in any case */
 };
 
-struct spr_probe_spread {
-    double value, low, high; /* median, least and most of the repetitions */
-};
-
 /* Work per second of all threads together. */
-struct spr_probe_spread spr_probe_measure(struct spr_probe_pace *pace,
-                                          struct spr_probe_team *team, spr_probe_loop *loop);
+struct spr_spread spr_probe_measure(struct spr_probe_pace *pace, struct spr_probe_team *team,
+                                    spr_probe_loop *loop);
 
 /* Seconds that an empty parallel region takes (1 thread: an empty call). */
-struct spr_probe_spread spr_probe_measure_call(struct spr_probe_pace *pace,
-                                               const struct spr_probe_team *team);
+struct spr_spread spr_probe_measure_call(struct spr_probe_pace *pace,
+                                         struct spr_probe_team *team);
 
 /* --- probe_kernels.c */
 

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that run the same loop at once, each on memory it has itself first touched. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "host/sampler.h"
+#include "host/team.h"
 #include "probe/probe_parts.h"
 
 /* Room to start at a page, and for the huge page that the hint may give. */
@@ -25,65 +22,57 @@
 #define OVERLAP 0.7
 #define APART_MAX 8
 
-int spr_probe_team_most(int threads)
-{
-#if defined(_OPENMP)
-    return threads;
-#else
-    return threads > 1 ? 1 : threads;
-#endif
-}
+/* One thread: its memory, and the loop that it runs. */
+struct spr_probe_thread {
+    struct spr_probe_work work;
+    void *block; /* owned */
+    spr_probe_loop *loop;
+    size_t rounds; /* in one run */
+    double done;   /* work of its last run */
+};
 
-static int my_number(void)
+static void touch_memory(void *context, int thread, int threads)
 {
-#if defined(_OPENMP)
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
+    const struct spr_probe_team *team = context;
+    float *memory = team->members[thread].work.memory;
+    (void)threads;
+    for (size_t i = 0; i < team->bytes / sizeof *memory; i++) {
+        memory[i] = 1;
+    }
 }
 
 enum spr_status spr_probe_team_make(struct spr_probe_team *team, int threads, size_t bytes,
                                     double (*clock_s)(void), struct spr_error *err)
 {
     *team = (struct spr_probe_team){.threads = threads, .bytes = bytes, .clock_s = clock_s};
-    team->work = spr_calloc((size_t)threads, sizeof *team->work);
-    team->blocks = spr_calloc((size_t)threads, sizeof *team->blocks);
-    bool complete = team->work && team->blocks;
+    team->members = spr_calloc((size_t)threads, sizeof *team->members);
+    bool complete = team->members != NULL;
     /* Memory, and the numbers of the smallest rows it holds. */
     size_t rows = bytes / 64 * sizeof(uint32_t), all = bytes + rows + 2 * ALIGN;
     for (int t = 0; t < threads && complete; t++) {
-        team->blocks[t] = spr_calloc(1, all);
-        complete = team->blocks[t] != NULL;
+        struct spr_probe_thread *member = &team->members[t];
+        member->block = spr_calloc(1, all);
+        complete = member->block != NULL;
         if (complete) {
-            size_t skip = (ALIGN - (size_t)team->blocks[t] % ALIGN) % ALIGN;
-            spr_cpu_huge_pages(team->blocks[t], all);
-            team->work[t].memory = (float *)(void *)((char *)team->blocks[t] + skip);
+            size_t skip = (ALIGN - (size_t)member->block % ALIGN) % ALIGN;
+            spr_cpu_huge_pages(member->block, all);
+            member->work.memory = (float *)(void *)((char *)member->block + skip);
         }
     }
     if (!complete) {
         spr_probe_team_free(team);
         return spr_no_memory(err);
     }
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(threads)
-#endif
-    {
-        float *memory = team->work[my_number()].memory;
-        for (size_t i = 0; i < bytes / sizeof *memory; i++) {
-            memory[i] = 1;
-        }
-    }
+    spr_team_run(threads, touch_memory, team);
     return SPR_OK;
 }
 
 void spr_probe_team_free(struct spr_probe_team *team)
 {
-    for (int t = 0; t < team->threads && team->blocks; t++) {
-        spr_free(team->blocks[t]);
+    for (int t = 0; t < team->threads && team->members; t++) {
+        spr_free(team->members[t].block);
     }
-    spr_free(team->blocks);
-    spr_free(team->work);
+    spr_free(team->members);
     *team = (struct spr_probe_team){0};
 }
 
@@ -103,93 +92,101 @@ static void draw_rows(struct spr_probe_work *work, size_t room, uint64_t seed)
     work->cursor = 0;
 }
 
+/* A working set for each thread of a team. */
+struct setting {
+    const struct spr_probe_team *team;
+    size_t bytes, row_bytes;
+};
+
+static void set_own(void *context, int thread, int threads)
+{
+    const struct setting *set = context;
+    struct spr_probe_work *work = &set->team->members[thread].work;
+    (void)threads;
+    work->bytes = set->bytes;
+    work->row_bytes = set->row_bytes;
+    if (set->row_bytes > 0) {
+        draw_rows(work, set->team->bytes, (uint64_t)thread + 1);
+    }
+}
+
 void spr_probe_team_set(struct spr_probe_team *team, size_t bytes, size_t row_bytes)
 {
     bytes = bytes / SPR_PROBE_GRAIN * SPR_PROBE_GRAIN;
     bytes = bytes > team->bytes ? team->bytes : bytes;
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(team->threads)
-#endif
-    {
-        int me = my_number();
-        struct spr_probe_work *work = &team->work[me];
-        work->bytes = bytes < SPR_PROBE_GRAIN ? SPR_PROBE_GRAIN : bytes;
-        work->row_bytes = row_bytes;
-        if (row_bytes > 0) {
-            draw_rows(work, team->bytes, (uint64_t)me + 1);
-        }
-    }
+    struct setting set = {team, bytes < SPR_PROBE_GRAIN ? SPR_PROBE_GRAIN : bytes, row_bytes};
+    spr_team_run(team->threads, set_own, &set);
 }
 
-struct run {
-    double work;
-    double seconds; /* from the first start to the last end */
-    double busy_s;  /* of the thread that was done soonest: no wait for the others */
-    double overlap; /* share of `seconds` in which all threads were at work */
-};
+static void run_loop(void *context)
+{
+    struct spr_probe_thread *member = context;
+    member->done = member->loop(&member->work, member->rounds);
+}
+
+static double work_done(const void *context)
+{
+    return ((const struct spr_probe_thread *)context)->done;
+}
+
+/* Between samples only: a thread would wait for what another core has just written. */
+static void set_loop(const struct spr_probe_team *team, spr_probe_loop *loop, size_t rounds)
+{
+    for (int t = 0; t < team->threads; t++) {
+        team->members[t].loop = loop;
+        team->members[t].rounds = rounds;
+    }
+}
 
 /* All threads start together; the time is from the first start to the last end, so that
  * threads which had to wait for a core do not count as fast. */
-static struct run run_once(const struct spr_probe_team *team, spr_probe_loop *loop,
-                           size_t rounds)
+static struct spr_sample run_once(const struct spr_probe_team *team)
 {
-    double start = (double)INFINITY, end = -start, work = 0;
-    /* The reductions read these.
-     * NOLINTNEXTLINE(clang-analyzer-deadcode.DeadStores) */
-    double first_end = start, busy_s = start, last_start = end;
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(team->threads) reduction(min : start, first_end, busy_s)     \
-    reduction(max : end, last_start) reduction(+ : work)
-#endif
-    {
-        struct spr_probe_work *mine = &team->work[my_number()];
-#if defined(_OPENMP)
-#pragma omp barrier
-#endif
-        last_start = start = team->clock_s();
-        work = loop(mine, rounds);
-        first_end = end = team->clock_s();
-        busy_s = end - start;
-    }
-    /* A clock that stands still must not make rates infinite. */
-    double seconds = fmax(end - start, CLOCK_STEP_S);
-    return (struct run){.work = work,
-                        .seconds = seconds,
-                        .busy_s = fmax(busy_s, CLOCK_STEP_S),
-                        .overlap = (first_end - last_start) / seconds};
+    const struct spr_sampler sampler = {.clock_s = team->clock_s,
+                                        .threads = team->threads,
+                                        .context = team->members,
+                                        .size = sizeof *team->members,
+                                        .run = run_loop,
+                                        .work = work_done};
+    return spr_sample_take(&sampler);
 }
 
-/* Rounds that take about `sample_s`; also warms up. The shorter of two runs counts: one that
- * was interrupted would make the samples too short for good. */
-static size_t size_rounds(const struct spr_probe_team *team, spr_probe_loop *loop,
-                          double sample_s)
+/* A clock that stands still must not make rates infinite. */
+static double seconds_of(const struct spr_sample *sample)
+{
+    return fmax(sample->end_s - sample->begin_s, CLOCK_STEP_S);
+}
+
+/* The share of a sample in which all threads were at work. */
+static double overlap_of(const struct spr_sample *sample)
+{
+    return (sample->first_end_s - sample->last_begin_s) / seconds_of(sample);
+}
+
+/* Seconds of the thread that was done soonest: no wait for the others. */
+static double busy_seconds(const struct spr_probe_team *team)
+{
+    return fmax(run_once(team).least_s, CLOCK_STEP_S);
+}
+
+/* Gives the threads a loop of rounds that take about `sample_s`; also warms up. The shorter of two
+ * runs counts: one that was interrupted would make the samples too short for good. */
+static void size_rounds(const struct spr_probe_team *team, spr_probe_loop *loop,
+                        double sample_s)
 {
     size_t rounds = 1;
     for (int i = 0; i < 8; i++) {
-        double seconds = run_once(team, loop, rounds).busy_s;
+        set_loop(team, loop, rounds);
+        double seconds = busy_seconds(team);
         if (seconds >= sample_s * 0.6) {
-            seconds = fmin(seconds, run_once(team, loop, rounds).busy_s);
+            seconds = fmin(seconds, busy_seconds(team));
         }
         if (seconds >= sample_s * 0.6 || seconds <= CLOCK_STEP_S) {
-            break;
+            return;
         }
         rounds = (size_t)ceil((double)rounds * fmin(16, sample_s / seconds));
     }
-    return rounds;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static struct spr_probe_spread spread_of(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, by_value);
-    double median =
-        count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-    return (struct spr_probe_spread){median, values[0], values[count - 1]};
+    set_loop(team, loop, rounds);
 }
 
 /* Seconds for this measure; counts it off. */
@@ -200,27 +197,28 @@ static double next_slot(struct spr_probe_pace *pace)
     return fmax(slot, 0);
 }
 
-struct spr_probe_spread spr_probe_measure(struct spr_probe_pace *pace,
-                                          struct spr_probe_team *team, spr_probe_loop *loop)
+struct spr_spread spr_probe_measure(struct spr_probe_pace *pace, struct spr_probe_team *team,
+                                    spr_probe_loop *loop)
 {
     double rates[REPETITIONS_MAX], slot = next_slot(pace), start = pace->clock_s();
     int most = pace->repetitions < REPETITIONS_MAX ? pace->repetitions : REPETITIONS_MAX;
     /* Two samples' time goes into sizing. */
     double sample_s = fmax(slot / (most + 2), SAMPLE_MIN_S);
-    size_t rounds = size_rounds(team, loop, sample_s);
+    size_rounds(team, loop, sample_s);
     int count = 0, apart = 0;
-    struct spr_probe_spread spread = {0, 0, 0};
+    struct spr_spread spread = {0, 0, 0};
     /* A second helping of time where half of the samples were disturbed. */
-    for (int helping = 1; helping <= 2 && spread.value <= spread.high * DISTURBED; helping++) {
+    for (int helping = 1; helping <= 2 && spread.median <= spread.high * DISTURBED;
+         helping++) {
         int until = helping * most < REPETITIONS_MAX ? helping * most : REPETITIONS_MAX;
         while (count < until && (count < 3 || pace->clock_s() - start < helping * slot)) {
-            struct run run = run_once(team, loop, rounds);
+            const struct spr_sample sample = run_once(team);
             /* Threads that did not run at once tell nothing, unless they never do. */
-            if (run.overlap >= OVERLAP || apart++ >= APART_MAX) {
-                rates[count++] = run.work / run.seconds;
+            if (overlap_of(&sample) >= OVERLAP || apart++ >= APART_MAX) {
+                rates[count++] = sample.work / seconds_of(&sample);
             }
         }
-        spread = spread_of(rates, count);
+        spread = spr_spread_of(rates, (size_t)count);
     }
     return spread;
 }
@@ -231,36 +229,42 @@ static double nothing(struct spr_probe_work *work, size_t rounds)
 }
 
 #define CALLS 16
+/* Seconds of CALLS calls by a clock that stands still. */
+#define CALLS_MIN_S 1e-12
 
-/* Time of CALLS calls, each a whole team started and ended. */
-static double time_calls(const struct spr_probe_team *team)
+static void call_own(void *context, int thread, int threads)
 {
+    const struct spr_probe_team *team = context;
     spr_probe_loop *volatile call = nothing;
-    double start = team->clock_s();
-    for (size_t i = 0; i < CALLS; i++) {
-        if (team->threads == 1) {
-            (void)call(&team->work[0], i);
-            continue;
-        }
-#if defined(_OPENMP)
-#pragma omp parallel num_threads(team->threads)
-        {
-            (void)call(&team->work[omp_get_thread_num()], i);
-        }
-#endif
-    }
-    return fmax(team->clock_s() - start, 1e-12);
+    (void)threads;
+    (void)call(&team->members[thread].work, 1);
 }
 
-struct spr_probe_spread spr_probe_measure_call(struct spr_probe_pace *pace,
-                                               const struct spr_probe_team *team)
+/* CALLS calls, each a whole team started and ended. */
+static void run_calls(void *context)
 {
+    const struct spr_probe_team *team = context;
+    spr_probe_loop *volatile call = nothing;
+    for (size_t i = 0; i < CALLS; i++) {
+        if (team->threads == 1) {
+            (void)call(&team->members[0].work, i);
+        } else {
+            spr_team_run(team->threads, call_own, context);
+        }
+    }
+}
+
+struct spr_spread spr_probe_measure_call(struct spr_probe_pace *pace,
+                                         struct spr_probe_team *team)
+{
+    const struct spr_sampler sampler = {
+        .clock_s = pace->clock_s, .threads = 1, .context = team, .run = run_calls};
     double times[REPETITIONS_MAX];
     double slot = next_slot(pace), start = pace->clock_s();
-    int count = 0;
-    (void)time_calls(team);
-    while (count < 3 || (count < REPETITIONS_MAX && pace->clock_s() - start < slot)) {
-        times[count++] = time_calls(team) / CALLS;
+    run_calls(team);
+    size_t count = spr_sampler_run_until(&sampler, 3, REPETITIONS_MAX, start + slot, times);
+    for (size_t i = 0; i < count; i++) {
+        times[i] = fmax(times[i], CALLS_MIN_S) / CALLS;
     }
-    return spread_of(times, count);
+    return spr_spread_of(times, count);
 }

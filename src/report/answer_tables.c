@@ -4,8 +4,8 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/numbers.h"
 #include "base/table.h"
 
 /* Rows of a screen; --format csv has all of them. */
@@ -249,12 +249,6 @@ static const char *what_ranks(const struct spr_analysis *a)
 /* Results at one pattern and a few sparsities of the grid side by side. */
 #define MATRIX_MAX 6
 
-static int by_value(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return a < b ? -1 : a > b;
-}
-
 static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
                               double *sparsities)
 {
@@ -271,9 +265,7 @@ static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
             all[count++] = variant->sparsity;
         }
     }
-    if (count > 1) {
-        qsort(all, count, sizeof *all, by_value);
-    }
+    spr_sort_numbers(all, count);
     /* Every stride-th and the last: 50, 60, ... 90, 95 of the default grid. */
     size_t stride = count > MATRIX_MAX ? (count + MATRIX_MAX - 3) / (MATRIX_MAX - 1) : 1;
     size_t picked = 0;

@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/numbers.h"
 #include "base/random.h"
+#include "host/sampler.h"
 #include "validate/bootstrap.h"
-
-#define CALLS_MAX (1u << 24)
 
 /* A program that takes a core keeps it for about this long (Linux, base_slice_ns: 1.4 ms on
  * two CPUs, 2.8 ms on eight and more). */
@@ -19,12 +19,6 @@
 /* Looking at the intervals costs more than a sample: from one look to the next a third more
  * samples are taken. */
 #define NEXT_LOOK(rounds) ((rounds) + (rounds) / 3)
-
-static double median_of(double *values, size_t count)
-{
-    spr_sort_numbers(values, count);
-    return spr_median_sorted(values, count);
-}
 
 /* Percentile bootstrap of the median of rising samples. Its draws are logarithms, whose last
  * digit may pass the median's. */
@@ -47,12 +41,9 @@ void spr_bench_summarise(struct spr_measurement *result, uint64_t *random)
         return;
     }
     memcpy(work, result->samples, count * sizeof *work);
-    result->median_s = median_of(work, count);
+    result->median_s = spr_median(work, count);
     set_interval(result, work, random);
-    for (size_t i = 0; i < count; i++) {
-        work[i] = fabs(result->samples[i] - result->median_s);
-    }
-    result->mad_s = median_of(work, count);
+    result->mad_s = spr_median_distance(work, count, result->median_s);
     result->outliers = 0;
     for (size_t i = 0; i < count; i++) {
         result->outliers += fabs(result->samples[i] - result->median_s) > 5 * result->mad_s;
@@ -75,7 +66,7 @@ struct session {
     const struct spr_bench *bench;
     const struct spr_subject *subjects;
     size_t count, rounds;
-    size_t calls[SPR_BENCH_SUBJECTS_MAX]; /* in one sample */
+    struct spr_sampler samplers[SPR_BENCH_SUBJECTS_MAX];
     struct spr_measurement results[SPR_BENCH_SUBJECTS_MAX];
     double *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
     size_t disturbed[SPR_BENCH_SUBJECTS_MAX];
@@ -87,29 +78,18 @@ static bool stopped(const struct session *s)
     return s->bench->stop && s->bench->stop();
 }
 
-/* Runs a subject for a while and finds how many calls make a sample. The time of the last
- * half counts: the first calls meet cold caches and sleeping cores. */
+/* Runs a subject for a while and finds how many calls make a sample. */
 static void warm_up(struct session *s, size_t index)
 {
-    const struct spr_subject *subject = &s->subjects[index];
-    double begin = s->bench->clock_s(), last = begin, now;
-    size_t batch = 1;
-    double per_call;
-    do {
-        for (size_t i = 0; i < batch; i++) {
-            subject->run(subject->context);
-        }
-        now = s->bench->clock_s();
-        per_call = (now - last) / (double)batch;
-        if (now - last < s->bench->sample_s && batch < CALLS_MAX) {
-            batch *= 2;
-        }
-        last = now;
-    } while (now - begin < s->bench->warm_up_s && !stopped(s));
-    double calls = per_call > 0 ? ceil(s->bench->sample_s / per_call) : (double)batch;
-    s->calls[index] = s->bench->before || calls < 1 ? 1
-                      : calls > CALLS_MAX           ? CALLS_MAX
-                                                    : (size_t)calls;
+    const struct spr_bench *bench = s->bench;
+    struct spr_sampler *sampler = &s->samplers[index];
+    *sampler = (struct spr_sampler){.clock_s = bench->clock_s,
+                                    .threads = 1,
+                                    .run = s->subjects[index].run,
+                                    .context = s->subjects[index].context};
+    size_t calls =
+        spr_sampler_warm_up(sampler, bench->warm_up_s, bench->sample_s, bench->stop);
+    sampler->calls = bench->before ? 1 : calls;
 }
 
 void spr_bench_sleep(double seconds)
@@ -131,14 +111,11 @@ static void take_sample(struct session *s, size_t index)
         subject->run(subject->context);
     }
     double switches = bench->switches ? bench->switches() : 0;
-    double begin = bench->clock_s();
-    for (size_t i = 0; i < s->calls[index]; i++) {
-        subject->run(subject->context);
-    }
-    double sample_s = bench->clock_s() - begin;
+    const struct spr_sample sample = spr_sample_take(&s->samplers[index]);
     switches = bench->switches ? bench->switches() - switches : 0;
-    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] = sample_s / (double)s->calls[index];
-    s->disturbed[index] += switches * SLICE_S > SPR_BENCH_WIDE * sample_s;
+    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] = sample.mean_each_s;
+    s->disturbed[index] +=
+        switches * SLICE_S > SPR_BENCH_WIDE * (sample.end_s - sample.begin_s);
 }
 
 /* One sample of each subject, in random order (Fisher & Yates). */

@@ -3,26 +3,10 @@
 #include "validate/bootstrap.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/numbers.h"
 #include "base/random.h"
-
-static int rising(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-void spr_sort_numbers(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, rising);
-}
-
-double spr_median_sorted(const double *sorted, size_t count)
-{
-    return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
-}
 
 /* The sample that `rank` drawn ones (from 0) lie below, by counting: drawing needs no sort. */
 static double drawn_at(const double *sorted, const unsigned *counts, size_t rank)

@@ -16,9 +16,6 @@
 void spr_bootstrap_log_medians(const double *sorted, size_t count, unsigned *counts,
                                uint64_t *state, double sign, double sums[SPR_BOOTSTRAP_DRAWS]);
 
-void spr_sort_numbers(double *values, size_t count);
-double spr_median_sorted(const double *sorted, size_t count);
-
 /* Bounds of the middle 95 % of the draws; sorts them. */
 void spr_bootstrap_interval(double draws[SPR_BOOTSTRAP_DRAWS], double *low, double *high);
 

@@ -2,6 +2,7 @@
 /* Comparing: intervals of known samples, verdicts, what belongs together, what differs. */
 #include "test.h"
 
+#include "base/numbers.h"
 #include "validate/bootstrap.h"
 #include "sproof/compare.h"
 #include "validation.h"

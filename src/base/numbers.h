@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is made of many numbers, none of them NaN, at least one. */
+#ifndef SPROOF_BASE_NUMBERS_H
+#define SPROOF_BASE_NUMBERS_H
+
+#include <stddef.h>
+
+/* Rising. */
+void spr_sort_numbers(double *values, size_t count);
+
+/* Of an even count the mean of the two in the middle. */
+double spr_median_sorted(const double *sorted, size_t count);
+
+/* The same of numbers in any order; sorts them. */
+double spr_median(double *values, size_t count);
+
+double spr_least(const double *values, size_t count);
+
+/* Median distance from `middle`; the values become those distances, sorted. */
+double spr_median_distance(double *values, size_t count, double middle);
+
+struct spr_spread {
+    double low, median, high; /* the least, the middle and the most of them */
+};
+
+/* Sorts them. */
+struct spr_spread spr_spread_of(double *values, size_t count);
+
+#endif
