@@ -56,10 +56,10 @@ static enum spr_status measure(struct validate_work *w)
     enum spr_dtype dtype = w->record.options.dtype;
     status = device ? cli_validate_device(w->cli, w->args, &w->record.network, &w->options, v,
                                           &dtype, w->err)
-             : w->end_to_end ? spr_end_to_end(&w->record.network, &w->machine, &whole, v,
-                                              &w->cli->notes, w->err)
-                             : spr_validate(&w->record.network, &w->machine, &w->options, v,
-                                            w->err);
+             : w->end_to_end
+                 ? spr_end_to_end(&w->record.network, &w->machine, &whole, v, &w->cli->notes,
+                                  w->err)
+                 : spr_validate(&w->record.network, &w->machine, &w->options, v, w->err);
     clear_progress(w);
     v->head = w->record.head;
     v->head.command = w->cli->command;

@@ -289,7 +289,7 @@ static enum spr_status make_side(struct spr_validate_run *run, struct spr_side *
     }
     SPR_TRY(make_case(run, side, &made->of, err));
     if (spr_pattern_is_dense(&side->planned.pattern)) {
-        return make_product(run, side, kernels[0], err);
+        return make_product(run, side, SPR_GPU_CUBLASLT, err);
     }
     for (size_t i = 0; i < count; i++) {
         SPR_TRY(try_product(run, side, kernels[i], err));
