@@ -42,6 +42,7 @@ static inline void test_validation_start(struct test_validation *t, const char *
                                               .case_budget_s = 1e-3,
                                               .clock_s = test_clock,
                                               .own_dense_only = true}};
+    t->options.notes = &t->notes;
     test_write("net.csv", table);
     CHECK_STATUS(SPR_OK, spr_network_read("net.csv", &t->network, NULL, &t->err), &t->err);
 }
@@ -62,8 +63,7 @@ static inline enum spr_status test_validation_run(struct test_validation *t)
 {
     struct spr_machine machine = test_machine_of(TEST_CPU);
     t->err = (struct spr_error){0};
-    return spr_validate(&t->network, &machine, &t->options, &t->validation, &t->notes,
-                        &t->err);
+    return spr_validate(&t->network, &machine, &t->options, &t->validation, &t->err);
 }
 
 static inline void test_validation_stop(struct test_validation *t)

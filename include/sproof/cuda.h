@@ -47,16 +47,15 @@ enum spr_status spr_cuda_probe_write(FILE *file, const struct spr_cuda_probe *pr
 
 void spr_cuda_probe_free(struct spr_cuda_probe *probe);
 
-/* Like spr_validate, on a GPU: dense by cuBLASLt, csr and blocks by cuSPARSE, blocks of 16, 32
- * and 64 by a kernel of sproof's own as well (a case each), 2:4 by cuSPARSELt. What is
- * expected is the bound on the machine's nominal rates: theory, to be held against practice.
- * options: isa and threads are of the host and only list the cases; residency warm or cold. */
-enum spr_status spr_cuda_validate(const char *device, enum spr_dtype dtype,
-                                  const struct spr_network *network,
+/* Like spr_validate, on a GPU: options.device, in options.dtype. Dense by cuBLASLt, csr and
+ * blocks by cuSPARSE, blocks of 16, 32 and 64 by a kernel of sproof's own as well (a case each),
+ * 2:4 by cuSPARSELt. What is expected is the bound on the machine's nominal rates: theory, to be
+ * held against practice. options: isa and threads are of the host and only list the cases;
+ * residency warm or cold. Errors: SPR_EENVIRONMENT too. */
+enum spr_status spr_cuda_validate(const struct spr_network *network,
                                   struct spr_machine *machine,
                                   const struct spr_validate_options *options,
-                                  struct spr_validation *validation, struct spr_notes *notes,
-                                  struct spr_error *err);
+                                  struct spr_validation *validation, struct spr_error *err);
 
 #ifdef __cplusplus
 }

@@ -38,9 +38,12 @@ struct spr_validate_options {
     bool (*stop)(void);      /* asked often; true ends the run; NULL: never */
     void (*progress)(void *context, const struct spr_validate_progress *progress);
     void *context;
+    struct spr_notes *notes; /* what makes the times uncertain; NULL: not told */
     /* Runs a packed matrix; NULL: spr_kernel_run. Tests put a wrong one here. */
     void (*kernel_run)(const struct spr_packed *packed, const float *x, float *y);
-    bool own_dense_only; /* do not load OpenBLAS */
+    bool own_dense_only;  /* do not load OpenBLAS */
+    const char *device;   /* of spr_cuda_validate: "cuda:0" */
+    enum spr_dtype dtype; /* of spr_cuda_validate: f16 or bf16 */
 };
 
 /* Measures every distinct (m, k, n, pattern, sparsity) of the network's variants once, and
@@ -52,8 +55,7 @@ struct spr_validate_options {
  * SPR_ENOMEM. */
 enum spr_status spr_validate(const struct spr_network *network, struct spr_machine *machine,
                              const struct spr_validate_options *options,
-                             struct spr_validation *validation, struct spr_notes *notes,
-                             struct spr_error *err);
+                             struct spr_validation *validation, struct spr_error *err);
 
 #ifdef __cplusplus
 }

@@ -37,6 +37,7 @@ static enum spr_status measure(struct validate_work *w)
     bool quiet = w->cli->quiet || w->args->value[OPT_NO_PROGRESS] || !isatty(STDERR_FILENO);
     w->options.progress = quiet ? NULL : show_progress;
     w->options.context = w->cli;
+    w->options.notes = &w->cli->notes;
     w->options.stop = cli_interrupted;
     bool device = w->args->value[OPT_DEVICE] != NULL;
     enum spr_status status =
@@ -56,10 +57,10 @@ static enum spr_status measure(struct validate_work *w)
     enum spr_dtype dtype = w->record.options.dtype;
     status = device ? cli_validate_device(w->cli, w->args, &w->record.network, &w->options, v,
                                           &dtype, w->err)
-             : w->end_to_end ? spr_end_to_end(&w->record.network, &w->machine, &whole, v,
-                                              &w->cli->notes, w->err)
-                             : spr_validate(&w->record.network, &w->machine, &w->options, v,
-                                            &w->cli->notes, w->err);
+             : w->end_to_end
+                 ? spr_end_to_end(&w->record.network, &w->machine, &whole, v, &w->cli->notes,
+                                  w->err)
+                 : spr_validate(&w->record.network, &w->machine, &w->options, v, w->err);
     clear_progress(w);
     v->head = w->record.head;
     v->head.command = w->cli->command;

@@ -185,6 +185,7 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
                                     struct spr_validation *validation, enum spr_dtype *dtype,
                                     struct spr_error *err)
 {
+    (void)cli;
     const char *device = args->value[OPT_DEVICE], *name = args->value[OPT_MACHINE];
     struct spr_machine machine;
     if (!name) {
@@ -203,8 +204,10 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
         status = spr_dtype_parse(args->value[OPT_DTYPE], dtype, err);
     }
     if (status == SPR_OK) {
-        status = spr_cuda_validate(device, *dtype, network, &machine, options, validation,
-                                   &cli->notes, err);
+        struct spr_validate_options on = *options;
+        on.device = device;
+        on.dtype = *dtype;
+        status = spr_cuda_validate(network, &machine, &on, validation, err);
     }
     spr_machine_free(&machine);
     return status;

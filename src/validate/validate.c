@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run of validate: all cases in order, until they are done, time is spent or it is told to
  * stop. */
-#include "sproof/validate.h"
-
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/random.h"
 #include "host/host_state.h"
 #include "sproof/cpu.h"
 #include "validate/validate_parts.h"
-
-/* Enough to push everything else out where no cache size is known. */
-#define FLOOD_BYTES 256e6
 
 static enum spr_status check_options(const struct spr_validate_options *options,
                                      struct spr_error *err)
@@ -28,47 +21,17 @@ static enum spr_status check_options(const struct spr_validate_options *options,
     return SPR_OK;
 }
 
-/* Twice the last cache, to be read and written. */
-static enum spr_status make_flood(struct spr_validate_run *run, struct spr_error *err)
-{
-    const struct spr_machine *machine = run->machine;
-    double bytes = 0;
-    if (run->options->residency == SPR_RESIDENCY_WARM) {
-        return SPR_OK;
-    }
-    for (size_t i = 0; i < machine->memory_count; i++) {
-        double all = machine->memory[i].shared ? 1 : run->options->threads;
-        bytes = fmax(bytes, all * machine->memory[i].bytes.value);
-    }
-    bytes = bytes > 0 && bytes < 8e9 ? 2 * bytes : FLOOD_BYTES;
-    run->flood_count = (size_t)(bytes / sizeof(float));
-    run->flood = spr_calloc(run->flood_count, sizeof(float));
-    return run->flood ? SPR_OK : spr_no_memory(err);
-}
-
-static enum spr_status prepare(struct spr_validate_run *run, struct spr_notes *notes,
-                               struct spr_error *err)
+void spr_validate_begin(struct spr_validate_run *run, struct spr_machine *machine)
 {
     const struct spr_validate_options *options = run->options;
-    SPR_TRY(
-        spr_model_prepare(&run->model, run->machine, SPR_F32, SPR_NOMINAL, SPR_NOMINAL, err));
-    SPR_TRY(
-        spr_model_prepare(&run->model_high, run->machine, SPR_F32, SPR_HIGH, SPR_HIGH, err));
-    SPR_TRY(make_flood(run, err));
-    spr_host_note_state(notes);
-    spr_model_set_residency(&run->model, options->residency, options->threads);
-    spr_model_set_residency(&run->model_high, options->residency, options->threads);
-    if (!options->own_dense_only) {
-        (void)spr_blas_load(&run->blas, options->isa, options->threads);
-    }
-    if (run->blas.note[0]) {
-        spr_note(notes, "%s", run->blas.note);
-    }
-    if (run->blas.core[0]) {
-        run->validation->openblas_core =
-            spr_arena_text(&run->validation->arena, run->blas.core, strlen(run->blas.core));
-    }
-    return SPR_OK;
+    *run->validation = (struct spr_validation){.seed = options->seed,
+                                               .machine = *machine,
+                                               .layout = options->layout,
+                                               .drift = (double)NAN,
+                                               .peak_flops_per_s = (double)NAN};
+    *machine = (struct spr_machine){0};
+    run->machine = &run->validation->machine;
+    run->clock_s = options->clock_s ? options->clock_s : spr_cpu_clock_s;
 }
 
 static bool stopped(const struct spr_validate_run *run)
@@ -114,11 +77,10 @@ static size_t *make_order(const struct spr_validate_run *run, size_t count)
     return order;
 }
 
-/* Measures in `order`; done[i] tells which of the agenda are there. */
+/* Measures in `order`; rows[i] are those of agenda item i. */
 static enum spr_status measure_all(struct spr_validate_run *run,
                                    const struct spr_agenda *agenda, const size_t *order,
-                                   struct spr_validation_case *cases, bool *done,
-                                   struct spr_error *err)
+                                   struct spr_case_rows *rows, struct spr_error *err)
 {
     double begin = run->clock_s();
     for (size_t i = 0; i < agenda->count; i++) {
@@ -132,7 +94,7 @@ static enum spr_status measure_all(struct spr_validate_run *run,
         }
         tell(run, agenda, i, order[i], elapsed_s);
         enum spr_status status =
-            spr_validate_case(run, &agenda->items[order[i]], &cases[order[i]], err);
+            spr_validate_case(run, &agenda->items[order[i]], &rows[order[i]], err);
         if (status == SPR_EINTERRUPTED) {
             run->validation->interrupted = true;
             *err = (struct spr_error){0};
@@ -141,7 +103,7 @@ static enum spr_status measure_all(struct spr_validate_run *run,
         if (status != SPR_OK) {
             return status;
         }
-        done[order[i]] = true;
+        rows[order[i]].done = true;
     }
     return SPR_OK;
 }
@@ -149,14 +111,13 @@ static enum spr_status measure_all(struct spr_validate_run *run,
 /* Load that others put on the cores the kernels need. */
 #define OTHERS_NOTED 0.1
 
-static void note_others(const struct spr_validate_run *run, const struct spr_host_load *before,
-                        struct spr_notes *notes)
+static void note_others(const struct spr_validate_run *run, const struct spr_host_load *before)
 {
     double others = spr_host_load_others(before);
     double cores = (double)spr_cpu_threads();
     double wanted = run->options->threads + others;
-    if (others > OTHERS_NOTED && wanted > cores + OTHERS_NOTED) {
-        spr_note(notes,
+    if (run->backend->rate && others > OTHERS_NOTED && wanted > cores + OTHERS_NOTED) {
+        spr_note(run->options->notes,
                  "other programs kept %.1f of %g cores busy during the run: with %d thread%s "
                  "the times are too long",
                  others, cores, run->options->threads, run->options->threads == 1 ? "" : "s");
@@ -165,6 +126,13 @@ static void note_others(const struct spr_validate_run *run, const struct spr_hos
 
 /* As many dense times of one shape tell which of them is off. */
 #define WITNESSES 3
+
+/* Several kernels of one case were timed beside the same dense one: it is one witness. */
+static bool same_dense(const struct spr_validation *v, size_t index)
+{
+    return index > 0 && v->cases[index].dense.measured.samples ==
+                            v->cases[index - 1].dense.measured.samples;
+}
 
 /* The rank of a case's dense time among those of its shape: how many are less, and how many
  * there are. */
@@ -175,7 +143,7 @@ static size_t dense_rank(const struct spr_validation *v, size_t index, size_t *w
     *witnesses = 0;
     for (size_t i = 0; i < v->case_count; i++) {
         const struct spr_validation_case *o = &v->cases[i];
-        if (o->m == c->m && o->k == c->k && o->n == c->n) {
+        if (o->m == c->m && o->k == c->k && o->n == c->n && !same_dense(v, i)) {
             double mine = c->dense.measured.median_s, other = o->dense.measured.median_s;
             less += other < mine || (!(mine < other) && i < index);
             (*witnesses)++;
@@ -191,7 +159,7 @@ static void mark_disturbed(struct spr_validation *v)
     for (size_t i = 0; i < v->case_count; i++) {
         size_t witnesses, rank = dense_rank(v, i, &witnesses);
         double usual_s = v->cases[i].dense.measured.median_s;
-        if (witnesses < WITNESSES || rank != witnesses / 2) {
+        if (same_dense(v, i) || witnesses < WITNESSES || rank != witnesses / 2) {
             continue; /* not the one in the middle */
         }
         for (size_t j = 0; j < v->case_count; j++) {
@@ -204,92 +172,80 @@ static void mark_disturbed(struct spr_validation *v)
     }
 }
 
-/* The complete cases, in the order of the agenda. */
-static enum spr_status collect(struct spr_validation *v, size_t total,
-                               const struct spr_validation_case *cases, const bool *done,
-                               struct spr_error *err)
+/* The rows of complete cases, in the order of the agenda; *done: how many cases. */
+static enum spr_status collect(struct spr_validation *v, const struct spr_case_rows *rows,
+                               size_t total, size_t *done, struct spr_error *err)
 {
-    if (!spr_grow(&v->cases, &v->case_capacity, total, sizeof *v->cases)) {
+    if (!spr_grow(&v->cases, &v->case_capacity, total * SPR_CONTENDERS_MAX,
+                  sizeof *v->cases)) {
         return spr_no_memory(err);
     }
     for (size_t i = 0; i < total; i++) {
-        if (done[i]) {
-            v->cases[v->case_count++] = cases[i];
+        *done += rows[i].done;
+        for (size_t r = 0; rows[i].done && r < rows[i].count; r++) {
+            v->cases[v->case_count++] = rows[i].row[r];
         }
     }
     return SPR_OK;
 }
 
-static enum spr_status run_agenda(struct spr_validate_run *run,
-                                  const struct spr_agenda *agenda, struct spr_notes *notes,
-                                  struct spr_error *err)
+/* Measures between two looks at the machine's rate and at what else it does. */
+static enum spr_status measure_watched(struct spr_validate_run *run,
+                                       const struct spr_agenda *agenda, const size_t *order,
+                                       struct spr_case_rows *rows, struct spr_error *err)
 {
     struct spr_validation *v = run->validation;
-    struct spr_validation_case *cases = spr_calloc(agenda->count, sizeof *cases);
-    bool *done = spr_calloc(agenda->count, sizeof *done);
-    size_t *order = make_order(run, agenda->count);
-    enum spr_status status = SPR_OK;
-    if (cases && done && order) {
-        struct spr_host_load load = spr_host_load_now();
-        double before = spr_validate_rate(run);
-        spr_validate_raise_roof(run, before);
-        status = measure_all(run, agenda, order, cases, done, err);
-        double after = spr_validate_rate(run);
-        note_others(run, &load, notes);
-        v->peak_flops_per_s = fmax(before, after);
-        v->drift = after / before - 1;
-        status = status ? status : collect(v, agenda->count, cases, done, err);
-    } else {
-        status = spr_no_memory(err);
+    struct spr_host_load load = spr_host_load_now();
+    double before = spr_validate_rate(run);
+    spr_validate_raise_roof(run, before);
+    enum spr_status status = measure_all(run, agenda, order, rows, err);
+    double after = spr_validate_rate(run);
+    note_others(run, &load);
+    v->peak_flops_per_s = fmax(before, after);
+    v->drift = after / before - 1;
+    return status;
+}
+
+static enum spr_status run_agenda(struct spr_validate_run *run,
+                                  const struct spr_agenda *agenda, struct spr_error *err)
+{
+    struct spr_validation *v = run->validation;
+    struct spr_case_rows *rows = spr_calloc(agenda->count, sizeof *rows);
+    size_t *order = make_order(run, agenda->count), done = 0;
+    enum spr_status status =
+        rows && order ? measure_watched(run, agenda, order, rows, err) : spr_no_memory(err);
+    if (status == SPR_OK) {
+        status = collect(v, rows, agenda->count, &done, err);
+        mark_disturbed(v);
     }
-    mark_disturbed(v);
-    if (status == SPR_OK && !v->interrupted && v->case_count < agenda->count) {
-        spr_note(notes, "the budget of %g s is spent: %zu of %zu cases, chosen at random",
-                 run->options->budget_s, v->case_count, agenda->count);
+    if (status == SPR_OK && !v->interrupted && done < agenda->count) {
+        spr_note(run->options->notes,
+                 "the budget of %g s is spent: %zu of %zu cases, chosen at random",
+                 run->options->budget_s, done, agenda->count);
     }
-    spr_free(cases);
-    spr_free(done);
+    spr_free(rows);
     spr_free(order);
     return status;
 }
 
-static enum spr_status run_all(struct spr_validate_run *run, const struct spr_network *network,
-                               struct spr_agenda *agenda, struct spr_notes *notes,
-                               struct spr_error *err)
+static enum spr_status list_and_measure(struct spr_validate_run *run,
+                                        const struct spr_network *network,
+                                        struct spr_agenda *agenda, struct spr_error *err)
 {
     SPR_TRY(check_options(run->options, err));
-    SPR_TRY(spr_agenda_make(network, run->options, agenda, run->validation, err));
-    SPR_TRY(prepare(run, notes, err));
-    SPR_TRY(spr_validate_pass(run, network, err));
-    return run_agenda(run, agenda, notes, err);
+    SPR_TRY(spr_agenda_make(run, network, agenda, err));
+    if (run->backend->prepare) {
+        SPR_TRY(run->backend->prepare(run, network, err));
+    }
+    return run_agenda(run, agenda, err);
 }
 
-enum spr_status spr_validate(const struct spr_network *network, struct spr_machine *machine,
-                             const struct spr_validate_options *options,
-                             struct spr_validation *validation, struct spr_notes *notes,
-                             struct spr_error *err)
+enum spr_status spr_validate_on(struct spr_validate_run *run,
+                                const struct spr_network *network, struct spr_error *err)
 {
     struct spr_agenda agenda = {0};
-    *validation = (struct spr_validation){.seed = options->seed,
-                                          .machine = *machine,
-                                          .layout = options->layout,
-                                          .drift = (double)NAN,
-                                          .peak_flops_per_s = (double)NAN};
-    *machine = (struct spr_machine){0};
-    struct spr_validate_run run = {
-        .options = options,
-        .machine = &validation->machine,
-        .validation = validation,
-        .clock_s = options->clock_s ? options->clock_s : spr_cpu_clock_s,
-        .kernel_run = options->kernel_run ? options->kernel_run : spr_kernel_run};
-    enum spr_status status = run_all(&run, network, &agenda, notes, err);
+    enum spr_status status = list_and_measure(run, network, &agenda, err);
     spr_agenda_free(&agenda);
-    spr_dense_inputs_free(run.dense);
-    spr_free(run.flood);
-    spr_free(run.variant_bytes);
-    spr_blas_free(&run.blas);
-    if (status != SPR_OK) {
-        spr_validation_free(validation);
-    }
+    spr_side_free(run, &run->dense);
     return status;
 }

@@ -10,15 +10,14 @@
 #include "validate/validate_parts.h"
 
 struct listing {
+    struct spr_validate_run *run;
     const struct spr_network *network;
     const struct spr_validate_options *options;
     struct spr_agenda *agenda;
-    struct spr_validation *validation;
     struct spr_names known;     /* key of a case -> index */
     struct spr_names shapes;    /* "m,k,n" -> number */
     const char **first_variant; /* [case] whose occurrences are counted */
     size_t first_capacity;
-    size_t left_capacity;
     size_t masks; /* found */
     struct spr_error *err;
 };
@@ -28,24 +27,29 @@ static enum spr_status no_memory(const struct listing *list)
     return spr_no_memory(list->err);
 }
 
-/* One more line of what is not measured; each only once. */
-static enum spr_status leave_out(struct listing *list, const char *what, const char *why)
+enum spr_status spr_validate_leave_out(struct spr_validate_run *run, const char *what,
+                                       const char *why, struct spr_error *err)
 {
-    char line[320];
-    struct spr_validation *v = list->validation;
-    snprintf(line, sizeof line, "%.120s: %.180s", what, why);
+    char line[400];
+    struct spr_validation *v = run->validation;
+    snprintf(line, sizeof line, "%.120s: %.250s", what, why);
     for (size_t i = 0; i < v->not_measured_count; i++) {
         if (strcmp(v->not_measured[i], line) == 0) {
             return SPR_OK;
         }
     }
     char *kept = spr_arena_text(&v->arena, line, strlen(line));
-    if (!kept || !spr_grow(&v->not_measured, &list->left_capacity, v->not_measured_count + 1,
+    if (!kept || !spr_grow(&v->not_measured, &run->left_capacity, v->not_measured_count + 1,
                            sizeof *v->not_measured)) {
-        return no_memory(list);
+        return spr_no_memory(err);
     }
     v->not_measured[v->not_measured_count++] = kept;
     return SPR_OK;
+}
+
+static enum spr_status leave_out(struct listing *list, const char *what, const char *why)
+{
+    return spr_validate_leave_out(list->run, what, why, list->err);
 }
 
 static enum spr_status number_shape(struct listing *list, struct spr_planned *planned)
@@ -65,7 +69,7 @@ static enum spr_status number_shape(struct listing *list, struct spr_planned *pl
 
 static const char *copy(struct listing *list, const char *text)
 {
-    return spr_arena_text(&list->validation->arena, text, strlen(text));
+    return spr_arena_text(&list->run->validation->arena, text, strlen(text));
 }
 
 /* Adds a case, or its occurrences when it is there. */
@@ -229,16 +233,14 @@ static enum spr_status add_layer(struct listing *list, size_t index, size_t *hin
     return add_variants(list, index, hints);
 }
 
-enum spr_status spr_agenda_make(const struct spr_network *network,
-                                const struct spr_validate_options *options,
-                                struct spr_agenda *agenda, struct spr_validation *validation,
+enum spr_status spr_agenda_make(struct spr_validate_run *run,
+                                const struct spr_network *network, struct spr_agenda *agenda,
                                 struct spr_error *err)
 {
-    struct listing list = {.network = network,
-                           .options = options,
-                           .agenda = agenda,
-                           .validation = validation,
-                           .err = err};
+    const struct spr_validate_options *options = run->options;
+    const struct spr_validation *validation = run->validation;
+    struct listing list = {
+        .run = run, .network = network, .options = options, .agenda = agenda, .err = err};
     *agenda = (struct spr_agenda){0};
     size_t *hints = spr_calloc(network->variant_count, sizeof *hints);
     enum spr_status status = hints ? SPR_OK : no_memory(&list);

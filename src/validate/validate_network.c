@@ -49,12 +49,12 @@ enum spr_status spr_validate_pass(struct spr_validate_run *run,
 }
 
 double spr_validate_pass_bytes(const struct spr_validate_run *run,
-                               const struct spr_planned *planned, bool sparse)
+                               const struct spr_planned *planned)
 {
     if (!run->variant_bytes) {
         return 0;
     }
-    return sparse && planned->variant_index != SIZE_MAX
+    return !spr_pattern_is_dense(&planned->pattern) && planned->variant_index != SIZE_MAX
                ? run->variant_bytes[planned->variant_index]
                : run->dense_bytes;
 }

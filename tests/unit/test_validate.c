@@ -254,10 +254,9 @@ static void test_above_roof(void)
         if (slow) { /* the fake clock cannot be this slow */
             machine.engines[0].flops_per_s.value = machine.engines[0].flops_per_s.high = 1;
         }
-        CHECK_STATUS(
-            SPR_OK,
-            spr_validate(&t.network, &machine, &t.options, &t.validation, &t.notes, &t.err),
-            &t.err);
+        CHECK_STATUS(SPR_OK,
+                     spr_validate(&t.network, &machine, &t.options, &t.validation, &t.err),
+                     &t.err);
         CHECK_INT(1, t.validation.case_count);
         CHECK_INT(slow, t.validation.cases[0].above_roof);
         test_validation_stop(&t);
@@ -307,11 +306,12 @@ static void test_out_of_memory(void)
     size_t fail = 1;
     test_validation_start(&t, MIXED);
     test_validation_grid(&t, patterns, 2, levels, 1);
+    t.options.notes = NULL;
     for (; status != SPR_OK && fail < 3000; fail++) {
         struct spr_machine machine = test_machine_of(TEST_CPU);
         t.err = (struct spr_error){0};
         spr_mem_fail_from(fail);
-        status = spr_validate(&t.network, &machine, &t.options, &t.validation, NULL, &t.err);
+        status = spr_validate(&t.network, &machine, &t.options, &t.validation, &t.err);
         spr_mem_fail_from(0);
         if (status != SPR_OK) {
             CHECK_STATUS(SPR_ENOMEM, status, &t.err);

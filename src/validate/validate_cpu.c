@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sproof's kernels and OpenBLAS on this machine's CPU as the backend of a run. */
+#include "validate/validate_cpu.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "sproof/schedule.h"
+
+/* Enough to push everything else out where no cache size is known. */
+#define FLOOD_BYTES 256e6
+
+static bool make_buffer(struct spr_buffer *buffer, double count)
+{
+    if (!(count < (double)(SIZE_MAX / 8))) {
+        return false;
+    }
+    buffer->count = (size_t)count;
+    buffer->memory = spr_calloc(buffer->count * sizeof(float) + SPR_CACHE_LINE, 1);
+    if (!buffer->memory) {
+        return false;
+    }
+    /* Of an aligned block of bytes, the first that begins a line. */
+    void *aligned = (char *)buffer->memory + SPR_CACHE_LINE -
+                    (size_t)((uintptr_t)buffer->memory % SPR_CACHE_LINE);
+    buffer->values = aligned;
+    return true;
+}
+
+static void free_buffer(struct spr_buffer *buffer)
+{
+    spr_free(buffer->memory);
+    *buffer = (struct spr_buffer){0};
+}
+
+/* Twice the last cache, to be read and written. */
+static enum spr_status make_flood(const struct spr_validate_run *run, struct spr_error *err)
+{
+    const struct spr_machine *machine = run->machine;
+    struct spr_cpu *cpu = run->own;
+    double bytes = 0;
+    if (run->options->residency == SPR_RESIDENCY_WARM) {
+        return SPR_OK;
+    }
+    for (size_t i = 0; i < machine->memory_count; i++) {
+        double all = machine->memory[i].shared ? 1 : run->options->threads;
+        bytes = fmax(bytes, all * machine->memory[i].bytes.value);
+    }
+    bytes = bytes > 0 && bytes < 8e9 ? 2 * bytes : FLOOD_BYTES;
+    cpu->flood_count = (size_t)(bytes / sizeof(float));
+    cpu->flood = spr_calloc(cpu->flood_count, sizeof(float));
+    return cpu->flood ? SPR_OK : spr_no_memory(err);
+}
+
+static enum spr_status prepare(struct spr_validate_run *run, const struct spr_network *network,
+                               struct spr_error *err)
+{
+    const struct spr_validate_options *options = run->options;
+    struct spr_cpu *cpu = run->own;
+    SPR_TRY(spr_validate_models(run, SPR_F32, err));
+    SPR_TRY(make_flood(run, err));
+    spr_host_note_state(options->notes);
+    if (!options->own_dense_only) {
+        (void)spr_blas_load(&cpu->blas, options->isa, options->threads);
+    }
+    if (cpu->blas.note[0]) {
+        spr_note(options->notes, "%s", cpu->blas.note);
+    }
+    if (cpu->blas.core[0]) {
+        run->validation->openblas_core =
+            spr_arena_text(&run->validation->arena, cpu->blas.core, strlen(cpu->blas.core));
+    }
+    return spr_validate_pass(run, network, err);
+}
+
+static enum spr_status pack(const struct spr_cpu_make *make, struct spr_packed *packed,
+                            struct spr_error *err)
+{
+    const struct spr_expected_case of = spr_case_of(make->run, make->side);
+    const struct spr_plan plan =
+        make->plan ? *make->plan : spr_plan_for(make->run->machine, &of);
+    size_t promised = spr_packed_bytes(&plan, &make->side->matrix);
+    SPR_TRY(spr_pack(&plan, &make->side->matrix, packed, err));
+    if (packed->bytes != promised) {
+        char text[SPR_PATTERN_TEXT];
+        return spr_fail(err, SPR_EWRONG, "packing %s took %zu bytes instead of %zu",
+                        spr_pattern_text(&make->side->planned.pattern, text), packed->bytes,
+                        promised);
+    }
+    return SPR_OK;
+}
+
+/* Enters a product whose kernel is known. */
+static enum spr_status enter(const struct spr_cpu_make *make, struct spr_cpu_product *product,
+                             struct spr_error *err)
+{
+    const struct spr_planned *planned = &make->side->planned;
+    product->run = make->run;
+    product->side = make->side;
+    *make->contender = (struct spr_contender){.product = product, .kernel = product->name};
+    if (!make_buffer(&product->y, (double)planned->m * (double)planned->n)) {
+        return spr_no_memory(err);
+    }
+    return spr_cpu_check(make->contender, err);
+}
+
+enum spr_status spr_cpu_side_make(const struct spr_cpu_make *make, struct spr_cpu_side **made,
+                                  struct spr_error *err)
+{
+    struct spr_kernel kernel;
+    struct spr_cpu_side *side = spr_calloc(1, sizeof *side);
+    *made = side;
+    if (!side) {
+        return spr_no_memory(err);
+    }
+    struct spr_cpu_product *product = &side->products[0];
+    SPR_TRY(pack(make, &side->packed, err));
+    product->packed = &side->packed;
+    if (spr_kernel_find(&make->side->planned.pattern, make->run->options->isa, &kernel)) {
+        snprintf(product->name, sizeof product->name, "%s", kernel.name);
+    }
+    return enter(make, product, err);
+}
+
+void spr_cpu_side_free(struct spr_cpu_side *made)
+{
+    if (made) {
+        spr_packed_free(&made->packed);
+        for (size_t i = 0; i < SPR_CONTENDERS_MAX; i++) {
+            free_buffer(&made->products[i].y);
+        }
+        spr_free(made);
+    }
+}
+
+static enum spr_status enter_blas(struct spr_validate_run *run, struct spr_side *side,
+                                  struct spr_error *err)
+{
+    const struct spr_cpu *cpu = run->own;
+    struct spr_cpu_side *made = side->made;
+    struct spr_cpu_product *product = &made->products[side->count];
+    const struct spr_cpu_make make = {run, side, NULL, &side->contenders[side->count]};
+    snprintf(product->name, sizeof product->name, "openblas%s%s", cpu->blas.core[0] ? "-" : "",
+             cpu->blas.core);
+    side->count++;
+    return enter(&make, product, err);
+}
+
+/* A random W and X of the shape. */
+static enum spr_status draw_dense(struct spr_validate_run *run, struct spr_side *side,
+                                  struct spr_error *err)
+{
+    const struct spr_planned *planned = &side->planned;
+    struct spr_buffer *x = &((struct spr_cpu *)run->own)->x;
+    if (!make_buffer(x, (double)planned->k * (double)planned->n)) {
+        return spr_no_memory(err);
+    }
+    uint64_t random = spr_seed(run->options->seed, "x", planned);
+    for (size_t i = 0; i < x->count; i++) {
+        x->values[i] = (float)(2 * spr_random_unit(&random) - 1);
+    }
+    return spr_matrix_random(&planned->pattern, planned->m, planned->k, side->kept,
+                             spr_seed(run->options->seed, "w", planned), &side->matrix, err);
+}
+
+static enum spr_status make_side(struct spr_validate_run *run, struct spr_side *side,
+                                 struct spr_error *err)
+{
+    const struct spr_planned *planned = &side->planned;
+    const struct spr_cpu *cpu = run->own;
+    const struct spr_cpu_make make = {run, side, NULL, &side->contenders[0]};
+    struct spr_cpu_side *made = NULL;
+    bool dense = spr_pattern_is_dense(&planned->pattern);
+    if (dense) {
+        SPR_TRY(draw_dense(run, side, err));
+    }
+    enum spr_status status = spr_cpu_side_make(&make, &made, err);
+    side->made = made;
+    side->count = 1;
+    SPR_TRY(status);
+    if (dense) {
+        return spr_blas_takes(&cpu->blas, planned->m, planned->k, planned->n)
+                   ? enter_blas(run, side, err)
+                   : SPR_OK;
+    }
+    return run->options->tune ? spr_cpu_tune(run, side, err) : SPR_OK;
+}
+
+static void free_side(struct spr_validate_run *run, struct spr_side *side)
+{
+    if (side == &run->dense) {
+        free_buffer(&((struct spr_cpu *)run->own)->x);
+    }
+    spr_cpu_side_free(side->made);
+}
+
+/* Under a clock of the caller's no loop can be timed. */
+static double rate(const struct spr_validate_run *run)
+{
+    const struct spr_validate_options *options = run->options;
+    return options->clock_s ? (double)NAN
+                            : spr_fma_rate(options->isa, options->threads, run->clock_s);
+}
+
+enum spr_status spr_validate(const struct spr_network *network, struct spr_machine *machine,
+                             const struct spr_validate_options *options,
+                             struct spr_validation *validation, struct spr_error *err)
+{
+    static const struct spr_backend backend = {.prepare = prepare,
+                                               .make = make_side,
+                                               .time = spr_cpu_time,
+                                               .predict = spr_cpu_predict,
+                                               .rate = rate,
+                                               .free = free_side};
+    struct spr_cpu cpu = {.kernel_run =
+                              options->kernel_run ? options->kernel_run : spr_kernel_run};
+    struct spr_validate_run run = {.options = options,
+                                   .backend = &backend,
+                                   .own = &cpu,
+                                   .threads = options->threads,
+                                   .validation = validation};
+    spr_validate_begin(&run, machine);
+    enum spr_status status = spr_validate_on(&run, network, err);
+    spr_free(cpu.flood);
+    spr_free(run.variant_bytes);
+    spr_blas_free(&cpu.blas);
+    if (status != SPR_OK) {
+        spr_validation_free(validation);
+    }
+    return status;
+}
