@@ -18,7 +18,7 @@ struct listing {
     struct spr_names shapes;    /* "m,k,n" -> number */
     const char **first_variant; /* [case] whose occurrences are counted */
     size_t first_capacity;
-    size_t masks; /* found */
+    struct spr_names masks; /* path of a mask that was found -> index of its layer */
     struct spr_error *err;
 };
 
@@ -167,6 +167,23 @@ static void mask_path(const struct listing *list, const char *layer, char *path,
     }
 }
 
+/* A mask is one layer's: 'a/b' and 'a_b' have the same name of a file. */
+static enum spr_status own_mask(struct listing *list, const struct spr_layer *layer,
+                                const char *path)
+{
+    const size_t other = spr_names_find(&list->masks, path);
+    if (other != SIZE_MAX) {
+        return spr_fail(list->err, SPR_EINPUT,
+                        "--mask-dir: layers '%.400s' and '%.400s' would both take %.800s: "
+                        "expected names that differ in more than '/' and '_'",
+                        list->network->layers[other].name, layer->name, path);
+    }
+    const char *kept = copy(list, path);
+    return kept && spr_names_add(&list->masks, kept, (size_t)(layer - list->network->layers))
+               ? SPR_OK
+               : no_memory(list);
+}
+
 static enum spr_status add_masked(struct listing *list, const struct spr_layer *layer)
 {
     char path[1024], text[SPR_PATTERN_TEXT];
@@ -178,7 +195,7 @@ static enum spr_status add_masked(struct listing *list, const struct spr_layer *
         }
         return consider(list, &dense);
     }
-    list->masks++;
+    SPR_TRY(own_mask(list, layer, path));
     for (size_t p = 0; p < list->options->pattern_count; p++) {
         struct spr_planned planned = plan(list, layer);
         planned.pattern = list->options->patterns[p];
@@ -247,7 +264,7 @@ enum spr_status spr_agenda_make(struct spr_validate_run *run,
     for (size_t i = 0; i < network->layer_count && status == SPR_OK; i++) {
         status = add_layer(&list, i, hints);
     }
-    if (status == SPR_OK && options->mask_directory && list.masks == 0) {
+    if (status == SPR_OK && options->mask_directory && list.masks.count == 0) {
         status = spr_fail(err, SPR_EINPUT,
                           "--mask-dir %s: no mask of any layer: expected LAYER.smtx, with '_' "
                           "for each '/' of the layer's name",
@@ -262,6 +279,7 @@ enum spr_status spr_agenda_make(struct spr_validate_run *run,
     spr_free(hints);
     spr_names_free(&list.known);
     spr_names_free(&list.shapes);
+    spr_names_free(&list.masks);
     spr_free(list.first_variant);
     return status;
 }
