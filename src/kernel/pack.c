@@ -9,15 +9,16 @@
 #include "matrix/matrix_build.h"
 
 #define ALIGNMENT 64
-#define HEIGHTS_MAX 25
 
 /* A unit is what shares its columns: a block row, a single row, a dense row group. */
 struct packer {
     const struct spr_plan *plan;
     const struct spr_matrix *matrix;
     struct spr_cell_shape cell;
-    struct spr_lane_shape lanes; /* n = 1 */
-    bool dense, vector, scattered, shuffle;
+    bool dense, shuffle;
+    bool lanes;                 /* lanes are weights, in tiles of the shape below */
+    struct spr_tile_shape tile; /* else every row group has its own */
+    int64_t chunk;              /* columns of a step */
     int64_t unit_rows, units, panels;
     uint32_t *steps;      /* [unit][panel] */
     int64_t *columns;     /* of one unit, rising */
@@ -42,8 +43,9 @@ static int64_t unit_end(const struct packer *p, int64_t unit)
 /* Rows of the row group that starts at `row` of a unit. */
 static int group_rows(const struct packer *p, int64_t row, int64_t end)
 {
-    if (p->vector) {
-        return (int)(end - row < p->lanes.rows ? end - row : p->lanes.rows);
+    if (p->lanes) {
+        const int rows = spr_tile_rows(&p->tile, spr_isa_lanes(p->plan->isa));
+        return (int)(end - row < rows ? end - row : rows);
     }
     return spr_group_height(p->plan, end - row);
 }
@@ -91,12 +93,11 @@ static int64_t panel_end(const struct packer *p, int64_t panel)
 
 static void count_steps(struct packer *p)
 {
-    const int64_t chunk = p->vector && !p->scattered ? p->lanes.chunk : 1;
     for (int64_t unit = 0; unit < p->units; unit++) {
         for (int64_t panel = 0; panel < p->panels; panel++) {
             int64_t begin = panel_begin(p, panel), end = panel_end(p, panel);
             int64_t count = p->dense ? end - begin : list_columns(p, unit, begin, end);
-            p->steps[unit * p->panels + panel] = (uint32_t)(count / chunk);
+            p->steps[unit * p->panels + panel] = (uint32_t)(count / p->chunk);
         }
     }
 }
@@ -142,39 +143,32 @@ static int by_length(const void *left, const void *right)
     return a->unit < b->unit ? -1 : 1;
 }
 
+/* Values that a step of a row group has room for. */
+static size_t step_values(const struct packer *p, int rows)
+{
+    return (size_t)(p->lanes ? spr_tile_values(&p->tile, spr_isa_lanes(p->plan->isa)) : rows);
+}
+
 /* Values of a group's columns [begin, end), laid out as the tile reads them. */
 static void put_values(struct packer *p, int64_t row, int rows, int64_t begin, int64_t end,
                        float *out)
 {
     const struct spr_matrix *w = p->matrix;
-    const bool lanes = p->vector && !p->scattered;
-    const size_t chunk = lanes ? (size_t)p->lanes.chunk : 1;
-    const size_t step_values =
-        lanes ? (size_t)(p->lanes.vectors * spr_isa_lanes(p->plan->isa)) : (size_t)rows;
+    const size_t chunk = (size_t)p->chunk, values = step_values(p, rows);
     for (int r = 0; r < rows; r++) {
         for (size_t e = spr_matrix_find(w, row + r, begin);
              e < w->row[row + r + 1] && w->column[e] < end; e++) {
             int64_t column = w->column[e];
             size_t at = (size_t)(p->dense ? column - begin : p->position[column]);
-            out[at / chunk * step_values + (size_t)r * chunk + at % chunk] = w->value[e];
+            out[at / chunk * values + (size_t)r * chunk + at % chunk] = w->value[e];
         }
     }
 }
 
-static size_t segment_values(const struct packer *p, int rows, size_t steps)
-{
-    if (p->vector && !p->scattered) {
-        return steps * (size_t)(p->lanes.vectors * spr_isa_lanes(p->plan->isa));
-    }
-    return steps * (size_t)rows;
-}
-
 /* One unit in one panel, its groups of one height. fill: values and indices too. */
-static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t strip_rows,
-                     bool fill)
+static void put_unit(struct packer *p, int64_t unit, int64_t panel, int height, bool fill)
 {
     const size_t steps = p->steps[unit * p->panels + panel];
-    const int64_t chunk = p->vector && !p->scattered ? p->lanes.chunk : 1;
     const int64_t begin = panel_begin(p, panel), end = panel_end(p, panel);
     const int64_t last_row = unit_end(p, unit);
     size_t index = p->at.index;
@@ -187,7 +181,7 @@ static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t str
     }
     for (int64_t row = unit_begin(p, unit); row < last_row;) {
         int rows = group_rows(p, row, last_row);
-        if (p->vector || (uint32_t)rows == strip_rows) {
+        if (p->lanes || rows == height) {
             if (fill) {
                 p->out.segment[p->at.segment] =
                     (struct spr_segment){.row = (uint32_t)row,
@@ -198,14 +192,14 @@ static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t str
                 put_values(p, row, rows, begin, end, p->out.value + p->at.value);
             }
             p->at.segment++;
-            p->at.value += segment_values(p, rows, steps);
+            p->at.value += steps * step_values(p, rows);
             any = true;
         }
         row += rows;
     }
     if (any && !p->dense) {
         for (size_t i = 0; fill && i < steps; i++) {
-            p->out.index[index + i] = (uint16_t)(p->columns[(int64_t)i * chunk] - begin);
+            p->out.index[index + i] = (uint16_t)(p->columns[(int64_t)i * p->chunk] - begin);
         }
         p->at.index += steps;
     }
@@ -214,7 +208,7 @@ static void put_unit(struct packer *p, int64_t unit, int64_t panel, uint32_t str
 /* Heights of the row groups that occur in the units of a thread. */
 static void find_heights(const struct packer *p, int64_t begin, int64_t end, bool *heights)
 {
-    memset(heights, 0, HEIGHTS_MAX * sizeof *heights);
+    memset(heights, 0, (SPR_TILE_HEIGHT_MAX + 1) * sizeof *heights);
     for (int64_t unit = begin; unit < end; unit++) {
         /* all units but the last are alike */
         if (unit > begin && unit < end - 1) {
@@ -222,13 +216,13 @@ static void find_heights(const struct packer *p, int64_t begin, int64_t end, boo
         }
         for (int64_t row = unit_begin(p, unit); row < unit_end(p, unit);) {
             int rows = group_rows(p, row, unit_end(p, unit));
-            heights[p->vector ? 0 : rows] = true;
+            heights[p->lanes ? 0 : rows] = true;
             row += rows;
         }
     }
 }
 
-/* Segments of one thread, panel and height. */
+/* Segments of one thread, panel and height (0: lanes are weights). */
 static void put_strip(struct packer *p, int64_t begin, int64_t end, int64_t panel, int height,
                       struct order *order, bool fill)
 {
@@ -243,39 +237,39 @@ static void put_strip(struct packer *p, int64_t begin, int64_t end, int64_t pane
         qsort(order, count, sizeof *order, by_length);
     }
     for (size_t i = 0; i < count; i++) {
-        put_unit(p, order[i].unit, panel, (uint32_t)height, fill);
+        put_unit(p, order[i].unit, panel, height, fill);
     }
     if (p->at.segment == first) {
         return;
     }
     if (fill) {
-        p->out.strip[p->at.strip] =
-            (struct spr_strip){.rows = (uint32_t)(p->vector ? p->lanes.vectors : height),
-                               .chunk = (uint32_t)(p->scattered ? 0 : p->lanes.chunk),
-                               .begin = (uint32_t)first,
-                               .end = (uint32_t)p->at.segment,
-                               .column = panel * p->plan->panel,
-                               .first = panel == 0};
+        p->out.strip[p->at.strip] = (struct spr_strip){.begin = (uint32_t)first,
+                                                       .end = (uint32_t)p->at.segment,
+                                                       .column = panel * p->plan->panel,
+                                                       .rows = (uint16_t)height,
+                                                       .vectors = (uint16_t)p->tile.vectors,
+                                                       .chunk = (uint16_t)p->tile.chunk,
+                                                       .first = panel == 0};
     }
     p->at.strip++;
 }
 
 static void put_all(struct packer *p, struct order *order, bool fill)
 {
-    bool heights[HEIGHTS_MAX];
+    bool heights[SPR_TILE_HEIGHT_MAX + 1];
     p->at = (struct spr_cursor){0};
     for (int t = 0; t < p->plan->threads; t++) {
         if (fill) {
             p->out.thread_strip[t] = (uint32_t)p->at.strip;
         }
         if (p->shuffle) {
-            struct spr_shuffle_rows rows = {p->first[t], p->first[t + 1]};
+            const struct spr_span rows = {p->first[t], p->first[t + 1]};
             spr_shuffle_put(p->plan, p->matrix, &rows, &p->at, fill ? &p->out : NULL);
             continue;
         }
         find_heights(p, p->first[t], p->first[t + 1], heights);
         for (int64_t panel = 0; panel < p->panels; panel++) {
-            for (int height = HEIGHTS_MAX - 1; height >= 0; height--) {
+            for (int height = SPR_TILE_HEIGHT_MAX; height >= 0; height--) {
                 if (heights[height]) {
                     put_strip(p, p->first[t], p->first[t + 1], panel, height, order, fill);
                 }
@@ -326,11 +320,13 @@ static bool prepare(struct packer *p)
     const struct spr_plan *plan = p->plan;
     plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &p->cell);
     p->dense = plan->pattern.kind->pattern_class == SPR_CLASS_DENSE;
-    p->vector = plan->vectors == 0;
-    p->lanes = p->vector ? spr_lane_shape(plan) : (struct spr_lane_shape){0};
-    p->scattered = p->vector && p->lanes.chunk == 0;
-    p->shuffle = p->scattered && spr_shuffle_usable(plan, p->matrix);
-    p->unit_rows = !p->dense ? p->cell.rows : p->vector ? p->lanes.rows : plan->rows;
+    p->lanes = plan->vectors == 0;
+    p->tile = p->lanes ? spr_lane_tile(plan) : (struct spr_tile_shape){0};
+    p->chunk = p->tile.chunk > 0 ? p->tile.chunk : 1;
+    p->shuffle = p->lanes && p->tile.chunk == 0 && spr_shuffle_usable(plan, p->matrix);
+    p->unit_rows = !p->dense  ? p->cell.rows
+                   : p->lanes ? spr_tile_rows(&p->tile, spr_isa_lanes(plan->isa))
+                              : plan->rows;
     p->units = (plan->m + p->unit_rows - 1) / p->unit_rows;
     p->panels = (plan->k + plan->panel - 1) / plan->panel;
     p->steps = spr_calloc((size_t)(p->units * p->panels), sizeof *p->steps);
@@ -394,7 +390,7 @@ static enum spr_status fill(struct packer *p, struct order *order, struct spr_pa
     put_all(p, order, true);
     memcpy(packed->block, &p->out, sizeof p->out);
     packed->plan = *p->plan;
-    if (p->plan->tokens > 0 && p->lanes.chunk > 0) {
+    if (p->plan->tokens > 0 && p->tile.chunk > 0) {
         packed->inputs = spr_aligned_alloc(
             ALIGNMENT, aligned((size_t)(p->plan->n * p->plan->k) * sizeof *packed->inputs));
         if (!packed->inputs) {
@@ -443,4 +439,10 @@ void spr_packed_free(struct spr_packed *packed)
 const struct spr_strips *spr_packed_strips(const struct spr_packed *packed)
 {
     return packed->block;
+}
+
+void spr_packed_space_tokens(struct spr_packed *packed, int64_t floats)
+{
+    struct spr_strips *strips = packed->block;
+    strips->row = floats;
 }

@@ -27,7 +27,6 @@
 #define NEAR_VECTOR_Y_BYTES (4 * KIB)
 /* No step is faster than this on any machine. */
 #define LEAST_STEP_S 1e-11
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct points {
     size_t count;
@@ -80,6 +79,12 @@ static double group_at(const struct spr_sweep *group, double steps)
            fmin(1, fmax(0, share)) * (group->step_s[i] - group->step_s[i - 1]);
 }
 
+/* Indexed rows of X: of a plan with several tokens. */
+static bool is_strip(const struct spr_tile_shape *tile)
+{
+    return tile->form == SPR_TILE_MATRIX && !tile->dense;
+}
+
 /* Seconds of a step against one of the trial's footprints. */
 static void sweep(const struct spr_calibration *c, struct spr_team *team,
                   struct spr_trial *trial, const struct points *points, double *varied,
@@ -88,7 +93,7 @@ static void sweep(const struct spr_calibration *c, struct spr_team *team,
     for (size_t i = 0; i < points->count; i++) {
         double steps = 1;
         *varied = points->at[i];
-        if (trial->tile.form == SPR_TILE_STRIP && varied == &trial->x_bytes) {
+        if (is_strip(&trial->tile) && varied == &trial->x_bytes) {
             double columns =
                 points->at[i] / (4.0 * trial->tile.vectors * spr_isa_lanes(c->isa));
             trial->steps = (size_t)fmin(LONG_STEPS, fmax(16, columns / X_SPARSITY));
@@ -112,12 +117,12 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
     const struct effort *effort = &efforts[c->quick];
     double long_steps = 1, steps[SPR_SWEEP_MAX] = {1}, group_s[SPR_SWEEP_MAX] = {0};
     trial.steps = LONG_STEPS;
-    if (trial.tile.form == SPR_TILE_STRIP) {
+    if (is_strip(&trial.tile)) {
         /* An X tile that has room for row groups of some length. */
         double column_bytes = 4.0 * trial.tile.vectors * spr_isa_lanes(c->isa);
         trial.x_bytes = fmax(trial.x_bytes, GROUP_COLUMNS * column_bytes);
     }
-    if (trial.tile.vectors == SPR_CHUNK_SHUFFLE) {
+    if (trial.tile.form == SPR_TILE_SHUFFLE) {
         trial.x_bytes = 4 * SPR_SHUFFLE_COLUMNS * sizeof(float); /* or W would not be near */
         trial.steps = LONG_STEPS / 2;
     }
@@ -215,24 +220,70 @@ static void calibrate_strip(const struct spr_calibration *c, struct spr_team *te
     }
 }
 
+/* X of the sweeps. */
+static const struct points *x_points(const struct spr_calibration *c,
+                                     const struct spr_tile_shape *tile)
+{
+    static const struct points near_vector = {1, {NEAR_VECTOR_BYTES}};
+    const struct effort *effort = &efforts[c->quick];
+    switch (tile->form) {
+    case SPR_TILE_SHUFFLE: /* has its inputs in registers: there is nothing to sweep */
+        return &near_vector;
+    case SPR_TILE_MATRIX:
+        return tile->dense && tile->rows > 2 ? &effort->dense_x : &effort->x;
+    case SPR_TILE_VECTOR:
+    case SPR_TILE_TOKENS:
+        break;
+    }
+    return &effort->vector_x;
+}
+
+/* Rows of X that do not start at cache lines, and rows that end in half a vector. */
+static void calibrate_unaligned(const struct spr_calibration *c, struct spr_team *team,
+                                struct spr_trial trial, struct spr_tile_rates *out)
+{
+    static const struct points near = {1, {NEAR_BYTES}};
+    const struct spr_tile_shape *tile = &trial.tile;
+    const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
+    /* One lane is always at its place; a tile that is never wider than a vector loads so few
+     * of X that where they start makes no difference. */
+    if (tiles->lanes == 1 || spr_widest_tile(c->isa, tile->rows) == 1) {
+        out->unaligned = out->x;
+        out->unaligned.count = 1;
+        return;
+    }
+    /* From two rows on the multipliers hide what farther rows of X cost more. */
+    trial.unaligned = true;
+    sweep(c, team, &trial, tile->rows <= 2 ? x_points(c, tile) : &near, &trial.x_bytes, out,
+          &out->unaligned);
+    trial.x_bytes = NEAR_BYTES;
+    trial.half = tiles->halves && tile->vectors > 1;
+    if (trial.half) {
+        /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
+        out->half_step_s = HUGE_VAL;
+        for (int i = 0; i < HALF_TRIALS; i++) {
+            struct spr_sweep half;
+            sweep(c, team, &trial, &near, &trial.x_bytes, out, &half);
+            out->half_step_s = fmin(out->half_step_s, half.step_s[0]);
+        }
+    }
+}
+
 /* strip: the rates of the indexed tile of the same size, whose row groups cost what those of a
  * dense tile cost; else NULL. */
 static void calibrate_tile(const struct spr_calibration *c, struct spr_team *team,
-                           const struct spr_tile *tile, const struct spr_tile_rates *strip,
-                           struct spr_tile_rates *out)
+                           const struct spr_tile_shape *tile,
+                           const struct spr_tile_rates *strip, struct spr_tile_rates *out)
 {
-    const bool vector = tile->form == SPR_TILE_VECTOR || tile->vectors == 0;
-    const double near_bytes = vector ? NEAR_VECTOR_BYTES : NEAR_BYTES;
+    const bool matrix = tile->form == SPR_TILE_MATRIX;
+    const double near_bytes = matrix ? NEAR_BYTES : NEAR_VECTOR_BYTES;
+    const struct effort *effort = &efforts[c->quick];
     struct spr_trial trial = {.tile = *tile,
                               .x_bytes = near_bytes,
-                              .y_bytes = vector ? NEAR_VECTOR_Y_BYTES : NEAR_Y_BYTES,
+                              .y_bytes = matrix ? NEAR_Y_BYTES : NEAR_VECTOR_Y_BYTES,
                               .steps = LONG_STEPS,
                               .first = true};
-    *out = (struct spr_tile_rates){.isa = c->isa,
-                                   .threads = c->threads,
-                                   .form = tile->form,
-                                   .rows = tile->rows,
-                                   .vectors = tile->vectors};
+    *out = (struct spr_tile_rates){.isa = c->isa, .threads = c->threads, .tile = *tile};
     if (strip) {
         out->group = strip->group;
         out->y = strip->y;
@@ -241,85 +292,57 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
     } else {
         sweep_groups(c, team, trial, &out->group);
     }
-    if (tile->form == SPR_TILE_STRIP) {
+    if (is_strip(tile)) {
         calibrate_strip(c, team, trial, out);
     }
-    const struct effort *effort = &efforts[c->quick];
-    static const struct points near = {1, {NEAR_BYTES}};
-    static const struct points near_vector = {1, {NEAR_VECTOR_BYTES}};
-    /* A shuffled tile has its inputs in registers: there is nothing to sweep. */
-    const struct points *points = tile->vectors == SPR_CHUNK_SHUFFLE ? &near_vector
-                                  : vector                           ? &effort->vector_x
-                                  : tile->form == SPR_TILE_DENSE && tile->rows > 2
-                                      ? &effort->dense_x
-                                      : &effort->x;
-    sweep(c, team, &trial, points, &trial.x_bytes, out, &out->x);
-    const int lanes = spr_isa_lanes(c->isa);
-    /* One lane is always at its place; a tile that is never wider than a vector loads so few
-     * of X that where they start makes no difference. */
-    bool crosses = lanes > 1 && spr_isa_code_of(c->isa)->tiles->widest(tile->rows) > 1;
-    if (!vector && !crosses) {
-        out->unaligned = out->x;
-        out->unaligned.count = 1;
-    } else if (!vector) {
-        /* From two rows on the multipliers hide what farther rows of X cost more. */
-        trial.unaligned = true;
-        sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
-              &out->unaligned);
-        trial.x_bytes = near_bytes;
-        trial.half = spr_isa_code_of(c->isa)->tiles->halves && tile->vectors > 1;
-        if (trial.half) {
-            /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
-            out->half_step_s = HUGE_VAL;
-            for (int i = 0; i < HALF_TRIALS; i++) {
-                struct spr_sweep half;
-                sweep(c, team, &trial, &near, &trial.x_bytes, out, &half);
-                out->half_step_s = fmin(out->half_step_s, half.step_s[0]);
-            }
-        }
-        trial.unaligned = trial.half = false;
+    sweep(c, team, &trial, x_points(c, tile), &trial.x_bytes, out, &out->x);
+    if (matrix) {
+        calibrate_unaligned(c, team, trial, out);
     }
     trial.x_bytes = near_bytes;
     trial.steps = LONG_STEPS;
     sweep(c, team, &trial, &effort->w, &trial.w_bytes, out, &out->w);
-    if (!vector) {
+    if (matrix) {
         trial.x_bytes = SPR_FAR_X_BYTES;
         sweep(c, team, &trial, &effort->w_far, &trial.w_bytes, out, &out->w_far);
     }
 }
 
 /* Widths that the quick calibration measures; others lie between two of them. */
-static bool measured(const struct spr_calibration *c, const struct spr_tile *tile, int widest)
+static bool measured(const struct spr_calibration *c, int width, int widest)
 {
-    return !c->quick || (tile->vectors & (tile->vectors - 1)) == 0 || tile->vectors == widest;
+    return !c->quick || (width & (width - 1)) == 0 || width == widest;
 }
 
 /* Tiles a plan can ask for. */
-static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
+static size_t list_tiles(const struct spr_calibration *c, struct spr_tile_shape *out)
 {
-    static const int heights[] = {1, 2, 4, 6, 8, 12, 16, 24};
     const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
-    const int lanes = tiles->lanes;
     size_t count = 0;
-    for (size_t h = 0; h < COUNT(heights); h++) {
-        for (int width = 1; width <= tiles->widest(heights[h]); width++) {
-            struct spr_tile strip = {SPR_TILE_STRIP, heights[h], width}, dense = strip;
-            dense.form = SPR_TILE_DENSE;
-            if (measured(c, &strip, tiles->widest(heights[h]))) {
-                out[count++] = strip;
-                out[count++] = dense;
+    for (size_t h = 0; h < tiles->height_count; h++) {
+        const struct spr_tile_height *height = &tiles->heights[h];
+        for (int width = 1; width <= height->widest; width++) {
+            struct spr_tile_shape tile = {
+                .form = SPR_TILE_MATRIX, .rows = height->rows, .vectors = width};
+            if (measured(c, width, height->widest)) {
+                out[count++] = tile;
+                tile.dense = true;
+                out[count++] = tile;
             }
         }
     }
     for (int vectors = 1; vectors <= 4; vectors *= 2) {
-        out[count++] = (struct spr_tile){SPR_TILE_DENSE, vectors, 0};
-        for (int chunk = 1; chunk <= lanes; chunk *= 2) {
-            out[count++] = (struct spr_tile){SPR_TILE_VECTOR, vectors, chunk};
+        struct spr_tile_shape tile = {
+            .form = SPR_TILE_VECTOR, .dense = true, .vectors = vectors, .chunk = 1};
+        out[count++] = tile;
+        tile.dense = false;
+        for (; tile.chunk <= tiles->lanes; tile.chunk *= 2) {
+            out[count++] = tile;
         }
     }
-    out[count++] = (struct spr_tile){SPR_TILE_VECTOR, 1, 0};
+    out[count++] = (struct spr_tile_shape){.form = SPR_TILE_VECTOR, .vectors = 1};
     for (int slots = 1; tiles->shuffles && slots <= SPR_SHUFFLE_SLOTS; slots++) {
-        out[count++] = (struct spr_tile){SPR_TILE_VECTOR, slots, SPR_CHUNK_SHUFFLE};
+        out[count++] = (struct spr_tile_shape){.form = SPR_TILE_SHUFFLE, .slots = slots};
     }
     return count;
 }
@@ -334,41 +357,62 @@ static void between(const struct spr_sweep *low, const struct spr_sweep *high, d
     }
 }
 
-/* Widths that were left out: on the line between their neighbours, sweeps point by point. */
+/* Another width of the same tile. */
+static bool alike(const struct spr_tile_shape *a, const struct spr_tile_shape *b)
+{
+    return a->form == SPR_TILE_MATRIX && b->form == SPR_TILE_MATRIX && a->dense == b->dense &&
+           a->rows == b->rows;
+}
+
+/* The next wider tile that was measured, among [begin, end); NULL: there is none, or no width
+ * was left out before it. */
+static const struct spr_tile_rates *wider(const struct spr_kernel_rates *rates, size_t begin,
+                                          size_t end, const struct spr_tile_shape *tile)
+{
+    const struct spr_tile_rates *next = NULL;
+    for (size_t i = begin; i < end; i++) {
+        const struct spr_tile_shape *other = &rates->tiles[i].tile;
+        if (alike(other, tile) && other->vectors > tile->vectors &&
+            (!next || other->vectors < next->tile.vectors)) {
+            next = &rates->tiles[i];
+        }
+    }
+    return next && next->tile.vectors > tile->vectors + 1 ? next : NULL;
+}
+
+/* Rates on the line between two widths, sweeps point by point. */
+static struct spr_tile_rates interpolate(const struct spr_tile_rates *low,
+                                         const struct spr_tile_rates *high, int width)
+{
+    const double share =
+        (double)(width - low->tile.vectors) / (high->tile.vectors - low->tile.vectors);
+    struct spr_tile_rates out = *low;
+    out.tile.vectors = width;
+    between(&low->x, &high->x, share, &out.x);
+    between(&low->w, &high->w, share, &out.w);
+    between(&low->w_far, &high->w_far, share, &out.w_far);
+    between(&low->y, &high->y, share, &out.y);
+    between(&low->group, &high->group, share, &out.group);
+    between(&low->unaligned, &high->unaligned, share, &out.unaligned);
+    out.panel_group_s += share * (high->panel_group_s - low->panel_group_s);
+    out.half_step_s += share * (high->half_step_s - low->half_step_s);
+    out.unaligned_group_s += share * (high->unaligned_group_s - low->unaligned_group_s);
+    return out;
+}
+
+/* Widths that were left out. */
 static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *capacity)
 {
     const size_t end = rates->count;
     for (size_t i = begin; i < end; i++) {
-        for (size_t j = begin; j < end; j++) {
-            const struct spr_tile_rates low = rates->tiles[i], high = rates->tiles[j];
-            bool next = low.form == high.form && low.form != SPR_TILE_VECTOR &&
-                        low.vectors > 0 && low.rows == high.rows &&
-                        high.vectors > low.vectors + 1;
-            for (size_t o = begin; next && o < end; o++) {
-                const struct spr_tile_rates *other = &rates->tiles[o];
-                next = other->form != low.form || other->rows != low.rows ||
-                       other->vectors <= low.vectors || other->vectors >= high.vectors;
+        const struct spr_tile_rates low = rates->tiles[i];
+        const struct spr_tile_rates *next = wider(rates, begin, end, &low.tile);
+        const struct spr_tile_rates high = next ? *next : low;
+        for (int width = low.tile.vectors + 1; width < high.tile.vectors; width++) {
+            if (!spr_grow(&rates->tiles, capacity, rates->count + 1, sizeof *rates->tiles)) {
+                return false;
             }
-            for (int width = low.vectors + 1; next && width < high.vectors; width++) {
-                double share = (double)(width - low.vectors) / (high.vectors - low.vectors);
-                if (!spr_grow(&rates->tiles, capacity, rates->count + 1,
-                              sizeof *rates->tiles)) {
-                    return false;
-                }
-                struct spr_tile_rates *out = &rates->tiles[rates->count++];
-                *out = low;
-                out->vectors = width;
-                between(&low.x, &high.x, share, &out->x);
-                between(&low.w, &high.w, share, &out->w);
-                between(&low.w_far, &high.w_far, share, &out->w_far);
-                between(&low.y, &high.y, share, &out->y);
-                between(&low.group, &high.group, share, &out->group);
-                between(&low.unaligned, &high.unaligned, share, &out->unaligned);
-                out->panel_group_s += share * (high.panel_group_s - low.panel_group_s);
-                out->half_step_s += share * (high.half_step_s - low.half_step_s);
-                out->unaligned_group_s +=
-                    share * (high.unaligned_group_s - low.unaligned_group_s);
-            }
+            rates->tiles[rates->count++] = interpolate(&low, &high, width);
         }
     }
     return true;
@@ -416,7 +460,7 @@ static enum spr_status calibrate_calls(const struct spr_calibration *c,
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
                               struct spr_kernel_rates *rates, struct spr_error *err)
 {
-    struct spr_tile tiles[128];
+    struct spr_tile_shape tiles[128];
     struct spr_team team = {0};
     enum spr_status status = calibrate_calls(calibration, rates, err);
     if (status != SPR_OK) {
@@ -428,7 +472,7 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
               spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
     for (size_t i = 0; ok && i < count; i++) {
         struct spr_tile_rates *out = &rates->tiles[rates->count];
-        bool dense = tiles[i].form == SPR_TILE_DENSE && tiles[i].vectors > 0;
+        const bool dense = tiles[i].form == SPR_TILE_MATRIX && tiles[i].dense;
         calibrate_tile(calibration, &team, &tiles[i], dense ? out - 1 : NULL, out);
         rates->count++;
         ok = !team.failed;

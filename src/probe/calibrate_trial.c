@@ -41,20 +41,6 @@ struct spr_trial_bench {
     uint32_t earlier[DRAWN_SEGMENTS]; /* of as many steps */
 };
 
-static size_t step_values(const struct spr_trial *trial, int lanes)
-{
-    if (trial->tile.vectors == SPR_CHUNK_SHUFFLE) {
-        return (size_t)(trial->tile.rows + 1) * (size_t)lanes;
-    }
-    if (trial->tile.form == SPR_TILE_DENSE && trial->tile.vectors == 0) {
-        return (size_t)trial->tile.rows * (size_t)lanes;
-    }
-    if (trial->tile.form != SPR_TILE_VECTOR) {
-        return (size_t)trial->tile.rows;
-    }
-    return trial->tile.vectors == 0 ? 1 : (size_t)(trial->tile.rows * lanes);
-}
-
 static bool room(float **data, size_t *have, size_t need)
 {
     if (*have < need) {
@@ -135,96 +121,153 @@ static void draw_columns(struct spr_trial_bench *b, struct spr_segment *s, size_
     }
 }
 
+/* A synthetic matrix, in counts. */
+struct plan {
+    bool whole;          /* row groups as long as the panel */
+    size_t n;            /* columns of X */
+    size_t chunk;        /* columns of W in a step */
+    size_t values;       /* floats of a step */
+    size_t columns;      /* of W */
+    size_t mean;         /* steps of a row group */
+    size_t segments;     /* row groups */
+    size_t rows_each;    /* of Y in a row group */
+    size_t rows;         /* of Y */
+    size_t all, longest; /* steps, once they are drawn: of all row groups, of the longest */
+};
+
 /* Row groups in windows that are run one after another: all of them together are the
  * footprint of W, each is short enough to be one sample. */
-static bool build(struct spr_trial_bench *b, const struct spr_trial *t, int lanes)
+static struct plan plan_matrix(const struct spr_trial *t, int lanes, int *windows)
 {
-    const bool dense = t->tile.form == SPR_TILE_DENSE;
-    const bool vector = t->tile.form == SPR_TILE_VECTOR || t->tile.vectors == 0;
-    const bool whole = dense && !vector; /* row groups as long as the panel */
-    /* One column short of whole vectors, as 49 or 100 tokens are: the last two vectors of a
-     * tile overlap and most loads cross a line. */
-    const size_t n =
-        vector ? 1
-               : (size_t)(t->tile.vectors * lanes - t->unaligned - (t->half ? lanes / 2 : 0));
-    const size_t chunk = vector && t->tile.vectors > 1 ? (size_t)t->tile.vectors : 1;
-    const size_t values = step_values(t, lanes);
-    size_t columns = (size_t)(t->x_bytes / (double)(n * sizeof(float)));
-    columns = columns < 32 ? 32 : columns > SPR_PANEL_MAX ? SPR_PANEL_MAX : columns / 16 * 16;
-    size_t mean = t->steps < columns / chunk / 2 ? t->steps : columns / chunk / 2;
-    size_t total = (size_t)(t->w_bytes / (double)(values * sizeof(float) + (dense ? 0 : 2)));
+    const struct spr_tile_shape *tile = &t->tile;
+    const bool matrix = tile->form == SPR_TILE_MATRIX;
+    struct plan p = {.whole = matrix && tile->dense,
+                     .n = 1,
+                     .chunk = tile->chunk > 1 ? (size_t)tile->chunk : 1,
+                     .values = (size_t)spr_tile_values(tile, lanes),
+                     .rows_each = (size_t)spr_tile_rows(tile, lanes)};
+    if (matrix) {
+        /* One column short of whole vectors, as 49 or 100 tokens are: the last two vectors of a
+         * tile overlap and most loads cross a line. */
+        p.n = (size_t)(tile->vectors * lanes - t->unaligned - (t->half ? lanes / 2 : 0));
+    }
+    const size_t columns = (size_t)(t->x_bytes / (double)(p.n * sizeof(float)));
+    p.columns = columns < 32              ? 32
+                : columns > SPR_PANEL_MAX ? SPR_PANEL_MAX
+                                          : columns / 16 * 16;
+    const size_t chunks = p.columns / p.chunk;
+    p.mean = t->steps < chunks / 2 ? t->steps : chunks / 2;
+    const size_t step_bytes = p.values * sizeof(float) + (tile->dense ? 0 : 2);
+    size_t total = (size_t)(t->w_bytes / (double)step_bytes);
     if (t->w_bytes <= 0) {
         /* Enough to need every row of X. */
-        total = 2 * columns / chunk < NEAR_STEPS ? NEAR_STEPS : 2 * columns / chunk;
+        total = 2 * p.columns / p.chunk;
+        total = total < NEAR_STEPS ? NEAR_STEPS : total;
     }
-    size_t segments = total / (whole ? columns : mean) + 1;
+    p.segments = total / (p.whole ? p.columns : p.mean) + 1;
     /* Windows of some thousand steps: starting one takes time too. */
-    size_t windows = total / (NEAR_STEPS / 2);
-    windows = windows > segments ? segments : windows;
-    b->windows = windows < 1 ? 1 : windows > WINDOWS ? WINDOWS : (int)windows;
-    size_t group_rows =
-        vector ? (t->tile.vectors == 0 && !dense ? 1 : values / chunk) : (size_t)t->tile.rows;
-    size_t rows = (size_t)(t->y_bytes / (double)(n * sizeof(float))) / group_rows * group_rows;
-    rows = rows < group_rows ? group_rows : rows;
-    if (!spr_grow(&b->segment, &b->segment_room, segments, sizeof *b->segment)) {
+    size_t count = total / (NEAR_STEPS / 2);
+    count = count > p.segments ? p.segments : count;
+    *windows = count < 1 ? 1 : count > WINDOWS ? WINDOWS : (int)count;
+    p.rows = (size_t)(t->y_bytes / (double)(p.n * sizeof(float))) / p.rows_each * p.rows_each;
+    p.rows = p.rows < p.rows_each ? p.rows_each : p.rows;
+    return p;
+}
+
+/* Lengths of all row groups; false when out of memory. */
+static bool draw_lengths(struct spr_trial_bench *b, struct plan *p)
+{
+    const size_t most = p->columns / p->chunk;
+    if (!spr_grow(&b->segment, &b->segment_room, p->segments, sizeof *b->segment)) {
         return false;
     }
-    size_t all = 0, longest = 0;
-    for (size_t i = 0; i < segments; i++) {
-        b->segment[i].steps = (uint32_t)(whole ? columns : draw_steps(b, mean));
-        if (b->segment[i].steps > columns / chunk) {
-            b->segment[i].steps = (uint32_t)(columns / chunk);
-        }
-        all += b->segment[i].steps;
-        longest = b->segment[i].steps > longest ? b->segment[i].steps : longest;
+    for (size_t i = 0; i < p->segments; i++) {
+        const size_t steps = p->whole ? p->columns : draw_steps(b, p->mean);
+        b->segment[i].steps = (uint32_t)(steps > most ? most : steps);
+        p->all += b->segment[i].steps;
+        p->longest = b->segment[i].steps > p->longest ? b->segment[i].steps : p->longest;
     }
-    for (size_t i = 0; i <= longest && !dense; i++) {
-        b->last[i] = NONE;
+    return true;
+}
+
+/* One strip a window, which holds its even share of the segments. */
+static void cut_windows(struct spr_trial_bench *b, const struct spr_trial *t, size_t segments)
+{
+    for (int w = 0; w < b->windows; w++) {
+        b->window[w] = (uint32_t)w;
+        b->strip[w] = (struct spr_strip){
+            .begin = (uint32_t)(segments * (size_t)w / (size_t)b->windows),
+            .end = (uint32_t)(segments * (size_t)(w + 1) / (size_t)b->windows),
+            .rows = (uint16_t)t->tile.rows,
+            .vectors = (uint16_t)t->tile.vectors,
+            .chunk = (uint16_t)t->tile.chunk,
+            .slots = (uint16_t)t->tile.slots,
+            .first = t->first};
     }
-    if (!room_for(b, segments, dense ? 1 : all, all * values, columns * n + 16, rows * n)) {
-        return false;
-    }
+    b->window[b->windows] = (uint32_t)b->windows;
+}
+
+/* The segments of every window, whose lengths are drawn. */
+static void fill_windows(struct spr_trial_bench *b, const struct plan *p, bool dense)
+{
     size_t step = 0, value = 0;
     for (int w = 0; w < b->windows; w++) {
-        size_t begin = segments * (size_t)w / (size_t)b->windows;
-        size_t end = segments * (size_t)(w + 1) / (size_t)b->windows;
+        const size_t begin = b->strip[w].begin, end = b->strip[w].end;
         sort_segments(b->segment + begin, end - begin, b->counts);
-        b->window[w] = (uint32_t)w;
-        b->strip[w] =
-            (struct spr_strip){.rows = (uint32_t)t->tile.rows,
-                               .chunk = (uint32_t)(vector && dense ? 1 : t->tile.vectors),
-                               .begin = (uint32_t)begin,
-                               .end = (uint32_t)end,
-                               .first = t->first};
         b->steps[w] = 0;
         for (size_t i = begin; i < end; i++) {
             struct spr_segment *s = &b->segment[i];
-            s->row = (uint32_t)(i * group_rows % rows);
-            s->rows = (uint32_t)group_rows;
+            s->row = (uint32_t)(i * p->rows_each % p->rows);
+            s->rows = (uint32_t)p->rows_each;
             s->index = dense ? 0 : (uint32_t)step;
             s->value = value;
             if (!dense) {
-                draw_columns(b, s, columns / chunk, chunk);
+                draw_columns(b, s, p->columns / p->chunk, p->chunk);
                 step += s->steps;
             }
-            value += s->steps * values;
+            value += s->steps * p->values;
             b->steps[w] += s->steps;
         }
     }
-    b->window[b->windows] = (uint32_t)b->windows;
+}
+
+/* What the kernels read, once windows and segments are there. */
+static void set_strips(struct spr_trial_bench *b, const struct spr_trial *t, size_t rows,
+                       size_t columns, size_t n)
+{
+    const bool matrix = t->tile.form == SPR_TILE_MATRIX;
     b->strips = (struct spr_strips){.m = (int64_t)rows,
                                     .k = (int64_t)columns,
                                     .n = (int64_t)n,
                                     .threads = b->windows,
-                                    .vectors = vector ? 0 : t->tile.vectors,
-                                    .dense = dense,
+                                    .vectors = matrix ? t->tile.vectors : 0,
+                                    .dense = t->tile.dense,
                                     .strip_count = (size_t)b->windows,
-                                    .segment_count = segments,
+                                    .segment_count = b->strip[b->windows - 1].end,
                                     .thread_strip = b->window,
                                     .strip = b->strip,
                                     .segment = b->segment,
                                     .index = b->index,
                                     .value = b->value};
+}
+
+static bool build(struct spr_trial_bench *b, const struct spr_trial *t, int lanes)
+{
+    const bool dense = t->tile.dense;
+    struct plan p = plan_matrix(t, lanes, &b->windows);
+    if (!draw_lengths(b, &p)) {
+        return false;
+    }
+    for (size_t i = 0; i <= p.longest && !dense; i++) {
+        b->last[i] = NONE;
+    }
+    if (!room_for(b, p.segments, dense ? 1 : p.all, p.all * p.values, p.columns * p.n + 16,
+                  p.rows * p.n)) {
+        return false;
+    }
+    cut_windows(b, t, p.segments);
+    fill_windows(b, &p, dense);
+    set_strips(b, t, p.rows, p.columns, p.n);
     return true;
 }
 
@@ -232,7 +275,7 @@ static bool build(struct spr_trial_bench *b, const struct spr_trial *t, int lane
  * that of the value 0.5; which input a permutation fetches makes no difference to its time. */
 static bool build_shuffle(struct spr_trial_bench *b, const struct spr_trial *t)
 {
-    const size_t values = step_values(t, SPR_SHUFFLE_ROWS);
+    const size_t values = (size_t)spr_tile_values(&t->tile, SPR_SHUFFLE_ROWS);
     const size_t columns = (size_t)(t->x_bytes / sizeof(float));
     const size_t column_groups = columns / SPR_SHUFFLE_COLUMNS;
     size_t groups = column_groups, tiles = t->steps;
@@ -242,8 +285,9 @@ static bool build_shuffle(struct spr_trial_bench *b, const struct spr_trial *t)
         groups = (size_t)(t->w_bytes / (double)(values * sizeof(float))) / tiles;
         groups = groups < 1 ? 1 : groups;
     }
+    const size_t rows = tiles * SPR_SHUFFLE_ROWS;
     if (!room_for(b, groups, 1, groups * tiles * values, columns + SPR_SHUFFLE_COLUMNS,
-                  tiles * SPR_SHUFFLE_ROWS)) {
+                  rows)) {
         return false;
     }
     /* Every window looks at all of X once. */
@@ -255,31 +299,14 @@ static bool build_shuffle(struct spr_trial_bench *b, const struct spr_trial *t)
             (struct spr_segment){.row = 0,
                                  .steps = (uint32_t)tiles,
                                  .index = (uint32_t)(i % column_groups * SPR_SHUFFLE_COLUMNS),
-                                 .rows = (uint32_t)(tiles * SPR_SHUFFLE_ROWS),
+                                 .rows = (uint32_t)rows,
                                  .value = i * tiles * values};
     }
+    cut_windows(b, t, groups);
     for (int w = 0; w < b->windows; w++) {
-        size_t begin = groups * (size_t)w / (size_t)b->windows;
-        size_t end = groups * (size_t)(w + 1) / (size_t)b->windows;
-        b->window[w] = (uint32_t)w;
-        b->steps[w] = (end - begin) * tiles;
-        b->strip[w] = (struct spr_strip){.rows = (uint32_t)t->tile.rows,
-                                         .chunk = SPR_CHUNK_SHUFFLE,
-                                         .begin = (uint32_t)begin,
-                                         .end = (uint32_t)end};
+        b->steps[w] = (b->strip[w].end - b->strip[w].begin) * tiles;
     }
-    b->window[b->windows] = (uint32_t)b->windows;
-    b->strips = (struct spr_strips){.m = (int64_t)(tiles * SPR_SHUFFLE_ROWS),
-                                    .k = (int64_t)columns,
-                                    .n = 1,
-                                    .threads = b->windows,
-                                    .strip_count = (size_t)b->windows,
-                                    .segment_count = groups,
-                                    .thread_strip = b->window,
-                                    .strip = b->strip,
-                                    .segment = b->segment,
-                                    .index = b->index,
-                                    .value = b->value};
+    set_strips(b, t, rows, columns, 1);
     return true;
 }
 
@@ -325,7 +352,7 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
     const double seconds = c->quick ? 8e-5 : 2e-4;
     double least = HUGE_VAL;
     int next = 0;
-    bool shuffle = t->tile.vectors == SPR_CHUNK_SHUFFLE;
+    bool shuffle = t->tile.form == SPR_TILE_SHUFFLE;
     if (!(shuffle ? build_shuffle(b, t) : build(b, t, spr_isa_lanes(c->isa)))) {
         return (double)NAN;
     }

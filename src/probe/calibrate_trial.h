@@ -6,13 +6,8 @@
 #include "kernel/pack.h"
 #include "sproof/calibrate.h"
 
-struct spr_tile {
-    enum spr_tile_form form;
-    int rows, vectors; /* as in spr_tile_rates */
-};
-
 struct spr_trial {
-    struct spr_tile tile;
+    struct spr_tile_shape tile;       /* not of the layout nk */
     double x_bytes, w_bytes, y_bytes; /* footprints; w_bytes 0: some thousand steps */
     size_t steps;                     /* mean of a row group */
     bool first;                       /* sums start from zero */
