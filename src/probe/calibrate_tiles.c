@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "host/line_transfer.h"
+#include "probe/calibrate_list.h"
 #include "probe/calibrate_trial.h"
 
 #define KIB 1024.0
@@ -308,116 +309,6 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
     }
 }
 
-/* Widths that the quick calibration measures; others lie between two of them. */
-static bool measured(const struct spr_calibration *c, int width, int widest)
-{
-    return !c->quick || (width & (width - 1)) == 0 || width == widest;
-}
-
-/* Tiles a plan can ask for. */
-static size_t list_tiles(const struct spr_calibration *c, struct spr_tile_shape *out)
-{
-    const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
-    size_t count = 0;
-    for (size_t h = 0; h < tiles->height_count; h++) {
-        const struct spr_tile_height *height = &tiles->heights[h];
-        for (int width = 1; width <= height->widest; width++) {
-            struct spr_tile_shape tile = {
-                .form = SPR_TILE_MATRIX, .rows = height->rows, .vectors = width};
-            if (measured(c, width, height->widest)) {
-                out[count++] = tile;
-                tile.dense = true;
-                out[count++] = tile;
-            }
-        }
-    }
-    for (int vectors = 1; vectors <= 4; vectors *= 2) {
-        struct spr_tile_shape tile = {
-            .form = SPR_TILE_VECTOR, .dense = true, .vectors = vectors, .chunk = 1};
-        out[count++] = tile;
-        tile.dense = false;
-        for (; tile.chunk <= tiles->lanes; tile.chunk *= 2) {
-            out[count++] = tile;
-        }
-    }
-    out[count++] = (struct spr_tile_shape){.form = SPR_TILE_VECTOR, .vectors = 1};
-    for (int slots = 1; tiles->shuffles && slots <= SPR_SHUFFLE_SLOTS; slots++) {
-        out[count++] = (struct spr_tile_shape){.form = SPR_TILE_SHUFFLE, .slots = slots};
-    }
-    return count;
-}
-
-static void between(const struct spr_sweep *low, const struct spr_sweep *high, double share,
-                    struct spr_sweep *out)
-{
-    *out = *low;
-    for (size_t i = 0; i < out->count && low->count == high->count; i++) {
-        out->bytes[i] += share * (high->bytes[i] - low->bytes[i]);
-        out->step_s[i] += share * (high->step_s[i] - low->step_s[i]);
-    }
-}
-
-/* Another width of the same tile. */
-static bool alike(const struct spr_tile_shape *a, const struct spr_tile_shape *b)
-{
-    return a->form == SPR_TILE_MATRIX && b->form == SPR_TILE_MATRIX && a->dense == b->dense &&
-           a->rows == b->rows;
-}
-
-/* The next wider tile that was measured, among [begin, end); NULL: there is none, or no width
- * was left out before it. */
-static const struct spr_tile_rates *wider(const struct spr_kernel_rates *rates, size_t begin,
-                                          size_t end, const struct spr_tile_shape *tile)
-{
-    const struct spr_tile_rates *next = NULL;
-    for (size_t i = begin; i < end; i++) {
-        const struct spr_tile_shape *other = &rates->tiles[i].tile;
-        if (alike(other, tile) && other->vectors > tile->vectors &&
-            (!next || other->vectors < next->tile.vectors)) {
-            next = &rates->tiles[i];
-        }
-    }
-    return next && next->tile.vectors > tile->vectors + 1 ? next : NULL;
-}
-
-/* Rates on the line between two widths, sweeps point by point. */
-static struct spr_tile_rates interpolate(const struct spr_tile_rates *low,
-                                         const struct spr_tile_rates *high, int width)
-{
-    const double share =
-        (double)(width - low->tile.vectors) / (high->tile.vectors - low->tile.vectors);
-    struct spr_tile_rates out = *low;
-    out.tile.vectors = width;
-    between(&low->x, &high->x, share, &out.x);
-    between(&low->w, &high->w, share, &out.w);
-    between(&low->w_far, &high->w_far, share, &out.w_far);
-    between(&low->y, &high->y, share, &out.y);
-    between(&low->group, &high->group, share, &out.group);
-    between(&low->unaligned, &high->unaligned, share, &out.unaligned);
-    out.panel_group_s += share * (high->panel_group_s - low->panel_group_s);
-    out.half_step_s += share * (high->half_step_s - low->half_step_s);
-    out.unaligned_group_s += share * (high->unaligned_group_s - low->unaligned_group_s);
-    return out;
-}
-
-/* Widths that were left out. */
-static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *capacity)
-{
-    const size_t end = rates->count;
-    for (size_t i = begin; i < end; i++) {
-        const struct spr_tile_rates low = rates->tiles[i];
-        const struct spr_tile_rates *next = wider(rates, begin, end, &low.tile);
-        const struct spr_tile_rates high = next ? *next : low;
-        for (int width = low.tile.vectors + 1; width < high.tile.vectors; width++) {
-            if (!spr_grow(&rates->tiles, capacity, rates->count + 1, sizeof *rates->tiles)) {
-                return false;
-            }
-            rates->tiles[rates->count++] = interpolate(&low, &high, width);
-        }
-    }
-    return true;
-}
-
 /* A call that multiplies one weight; the fastest of a few hundred. */
 static enum spr_status time_call(const struct spr_calibration *c, int threads, double *call_s,
                                  struct spr_error *err)
@@ -460,13 +351,13 @@ static enum spr_status calibrate_calls(const struct spr_calibration *c,
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
                               struct spr_kernel_rates *rates, struct spr_error *err)
 {
-    struct spr_tile_shape tiles[128];
+    struct spr_tile_shape tiles[SPR_CALIBRATED_TILES_MAX];
     struct spr_team team = {0};
     enum spr_status status = calibrate_calls(calibration, rates, err);
     if (status != SPR_OK) {
         return status;
     }
-    const size_t begin = rates->count, count = list_tiles(calibration, tiles);
+    const size_t begin = rates->count, count = spr_list_tiles(calibration, tiles);
     size_t capacity = rates->count;
     bool ok = spr_team_make(&team, calibration) &&
               spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
@@ -480,7 +371,7 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
             calibration->progress(calibration->context, (double)(i + 1) / (double)count);
         }
     }
-    ok = ok && fill_widths(rates, begin, &capacity);
+    ok = ok && spr_fill_widths(rates, begin, &capacity);
     spr_team_free(&team);
     return ok ? SPR_OK : spr_no_memory(err);
 }

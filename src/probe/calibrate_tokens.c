@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "kernel/pack.h"
+#include "probe/calibrate_list.h"
 #include "probe/calibrate_trial.h"
 #include "sproof/cpu.h"
 
@@ -341,45 +342,13 @@ static struct spr_tile_rates calibrate_tile(struct bench *b, const struct spr_ti
     return out;
 }
 
-/* Tiles of every length for steps like this one, the longest first; how many. */
-static size_t add_lengths(struct spr_tile_shape tile, int lanes, struct spr_tile_shape *out)
-{
-    size_t count = 0;
-    for (int i = 0; i < SPR_TOKEN_LENGTHS; i++) {
-        tile.tokens = spr_token_length(lanes, tile.vectors, i);
-        if (i == 0 || tile.tokens != out[count - 1].tokens) {
-            out[count++] = tile;
-        }
-    }
-    return count;
-}
-
-/* Tiles a plan can ask for. */
-#define TILES_MAX (2 * 7 * SPR_TOKEN_LENGTHS)
-static size_t list_tiles(int lanes, struct spr_tile_shape *out)
-{
-    size_t count = 0;
-    for (int vectors = 1; vectors <= 2; vectors++) {
-        struct spr_tile_shape tile = {
-            .form = SPR_TILE_TOKENS, .dense = true, .vectors = vectors, .chunk = 1};
-        count += add_lengths(tile, lanes, out + count);
-        tile.dense = false;
-        tile.chunk = 0;
-        count += vectors == 1 ? add_lengths(tile, lanes, out + count) : 0;
-        for (tile.chunk = 1; tile.chunk <= lanes; tile.chunk *= 2) {
-            count += add_lengths(tile, lanes, out + count);
-        }
-    }
-    return count;
-}
-
 enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
                                      struct spr_kernel_rates *rates, struct spr_error *err)
 {
     const struct spr_calibration *c = calibration;
     const int lanes = spr_isa_lanes(c->isa);
-    struct spr_tile_shape tiles[TILES_MAX];
-    const size_t count = list_tiles(lanes, tiles);
+    struct spr_tile_shape tiles[SPR_TOKEN_TILES_MAX];
+    const size_t count = spr_list_token_tiles(lanes, tiles);
     struct bench b = {.c = c,
                       .team = spr_calloc((size_t)c->threads, sizeof *b.team),
                       .status = SPR_OK,
