@@ -82,8 +82,10 @@ static void token_scattered(int count, const struct token_work *work)
     TOKEN_CASE(1, c, 12) TOKEN_CASE(1, c, 8) TOKEN_CASE(1, c, 4) TOKEN_CASE(1, c, 2)
 #define TOKEN_CASES_2(c) TOKEN_CASE(2, c, 6) TOKEN_CASE(2, c, 4) TOKEN_CASE(2, c, 2)
 #endif
+/* Not inlined: together in one function they would take registers from each other. */
 #define DEFINE_TOKENS(v, c)                                                                   \
-    static void tokens_##v##_##c(int count, const struct token_work *work)                    \
+    static __attribute__((noinline)) void tokens_##v##_##c(int count,                         \
+                                                           const struct token_work *work)     \
     {                                                                                         \
         switch (count) {                                                                      \
             TOKEN_CASES_##v(c) default : token_tile(v, c, 1, work);                           \
