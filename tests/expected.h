@@ -61,9 +61,14 @@ bool __wrap_spr_expected_time(const struct spr_machine *machine,
 }
 
 /* Rates nobody reads here: that they are there says that the machine was probed. */
-static struct spr_tile_rates fake_tiles[] = {{.isa = SPR_ISA_SCALAR, .threads = 1, .rows = 1},
-                                             {.isa = SPR_ISA_AVX2, .threads = 4, .rows = 1},
-                                             {.isa = SPR_ISA_SCALAR, .threads = 4, .rows = 1}};
+#define LEAST_TILE                                                                            \
+    {                                                                                         \
+        .form = SPR_TILE_VECTOR, .dense = true, .vectors = 1, .chunk = 1                      \
+    }
+static struct spr_tile_rates fake_tiles[] = {
+    {.isa = SPR_ISA_SCALAR, .threads = 1, .tile = LEAST_TILE},
+    {.isa = SPR_ISA_AVX2, .threads = 4, .tile = LEAST_TILE},
+    {.isa = SPR_ISA_SCALAR, .threads = 4, .tile = LEAST_TILE}};
 static const struct spr_kernel_rates fake_kernels = {.tiles = fake_tiles, .count = 3};
 
 #endif

@@ -53,10 +53,15 @@ struct spr_expected {
 bool spr_expected_time(const struct spr_machine *machine, const struct spr_expected_case *of,
                        struct spr_expected *out);
 
-/* Seconds of a function over so many elements of one thread, `bytes` of which it touches; NAN
- * when it was not measured. */
+/* A function over so many elements of one thread, with all the bytes that it touches. */
+struct spr_function_work {
+    enum spr_function function;
+    double elements, bytes;
+};
+
+/* Seconds that it is expected to take; NAN when the function was not measured. */
 double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
-                         enum spr_function function, const double elements_and_bytes[2]);
+                         const struct spr_function_work *work);
 
 /* "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call". */
 const char *spr_limit_name(enum spr_limit limit);

@@ -6,24 +6,13 @@
 #include <stddef.h>
 
 #include "sproof/isa.h"
+#include "sproof/tile.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum spr_tile_form {
-    SPR_TILE_DENSE,  /* consecutive columns, no index */
-    SPR_TILE_STRIP,  /* indexed columns */
-    SPR_TILE_VECTOR, /* the n = 1 path */
-    SPR_TILE_TOKENS, /* the layout nk */
-};
-#define SPR_TILE_FORM_COUNT 4
-
-/* spr_tile_rates.vectors of the layout nk: columns of a step (0: single weights, twice the
- * lanes: dense) and tokens of a tile. */
-#define SPR_TOKEN_TILE(chunk, tokens) ((chunk)*32 + (tokens))
-
-/* Time of one step (one column of W for one register tile) against a footprint. */
+/* Time of one step of a register tile against a footprint. */
 #define SPR_SWEEP_MAX 12
 struct spr_sweep {
     size_t count;
@@ -40,10 +29,7 @@ struct spr_sweep {
 struct spr_tile_rates {
     enum spr_isa isa;
     int threads;
-    enum spr_tile_form form;
-    /* Of the tile; n = 1 path: vectors and columns of a step, 0 columns where they are
-     * scattered or, dense, follow each other. */
-    int rows, vectors;
+    struct spr_tile_shape tile;
     struct spr_sweep x;     /* against the bytes of the X tile; packed W in a near cache */
     struct spr_sweep w;     /* against the bytes of packed W; X in the nearest cache */
     struct spr_sweep w_far; /* the same with an X tile of SPR_FAR_X_BYTES: both want lines */

@@ -63,9 +63,9 @@ static float *carve(char **at, double floats)
 }
 
 /* What each call of a head's two products copies. */
-static enum spr_status pack_head(enum spr_isa isa, const int64_t scores[3],
-                                 const int64_t context[3], struct spr_encoder_head *head,
-                                 struct spr_error *err)
+static enum spr_status pack_head(enum spr_isa isa, const struct spr_dense_shape *scores,
+                                 const struct spr_dense_shape *context,
+                                 struct spr_encoder_head *head, struct spr_error *err)
 {
     SPR_TRY(spr_pack_template(isa, scores, &head->scores, err));
     return spr_pack_template(isa, context, &head->context, err);
@@ -79,11 +79,11 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     const double n = (double)spr_encoder_columns(shape), hidden = (double)shape->hidden * n;
     const double wide = (double)shape->intermediate * n, scored = (double)shape->tokens * n;
     const int64_t size = shape->hidden / shape->heads;
-    int64_t share[2];
-    spr_encoder_share(shape, threads - 1, threads, share); /* no thread has more */
-    const int64_t columns = share[1] - share[0];
-    const int64_t scores[3] = {shape->tokens, size, columns};
-    const int64_t context[3] = {size, shape->tokens, columns};
+    /* No thread has more. */
+    const struct spr_span share = spr_encoder_share(shape, threads - 1, threads);
+    const int64_t columns = share.end - share.begin;
+    const struct spr_dense_shape scores = {shape->tokens, size, columns};
+    const struct spr_dense_shape context = {size, shape->tokens, columns};
     *e = (struct spr_encoder){.shape = *shape, .isa = isa, .threads = threads};
     e->layer = spr_calloc((size_t)shape->layers, sizeof *e->layer);
     e->head = spr_calloc((size_t)threads, sizeof *e->head);
@@ -95,7 +95,7 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
     }
     char *at = e->memory;
     for (int t = 0; t < threads && status == SPR_OK; t++) {
-        status = pack_head(isa, scores, context, &e->head[t], err);
+        status = pack_head(isa, &scores, &context, &e->head[t], err);
         e->head[t].matrix = carve(&at, scored);
     }
     if (status != SPR_OK) {
@@ -149,23 +149,23 @@ void spr_encoder_begin(struct spr_encoder *e)
     memcpy(e->x, e->input, (size_t)(e->shape.hidden * columns) * sizeof *e->x);
 }
 
-void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
-                       int64_t range[2])
+struct spr_span spr_encoder_share(const struct spr_encoder_shape *shape, int thread,
+                                  int threads)
 {
     const int64_t line = SPR_CACHE_LINE / (int64_t)sizeof(float);
     const int64_t all = spr_encoder_columns(shape) / line;
-    range[0] = all * thread / threads * line;
-    range[1] = all * (thread + 1) / threads * line;
+    return (struct spr_span){all * thread / threads * line,
+                             all * (thread + 1) / threads * line};
 }
 
 int64_t spr_encoder_at(const struct spr_encoder_shape *shape, int threads, int64_t rows,
                        int64_t i, int64_t j)
 {
-    int64_t range[2] = {0, 0};
-    for (int t = 0; t < threads && range[1] <= j; t++) {
-        spr_encoder_share(shape, t, threads, range);
+    struct spr_span share = {0, 0};
+    for (int t = 0; t < threads && share.end <= j; t++) {
+        share = spr_encoder_share(shape, t, threads);
     }
-    return rows * range[0] + i * (range[1] - range[0]) + j - range[0];
+    return rows * share.begin + i * (share.end - share.begin) + j - share.begin;
 }
 
 /* The columns of one thread. */
@@ -180,21 +180,13 @@ static float *part(float *matrix, int64_t rows, const struct share *share)
     return matrix + rows * share->begin;
 }
 
-static void multiply(const struct spr_packed *packed, int64_t columns, const float *x,
-                     float *y)
-{
-    struct spr_strips strips = *spr_packed_strips(packed);
-    strips.n = strips.row = columns;
-    spr_isa_code_of(packed->plan.isa)->tiles->matrix(&strips, 0, x, y);
-}
-
 static void linear(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
 {
     int64_t m, k;
     spr_encoder_product(&e->shape, product, &m, &k);
-    multiply(&e->layer[layer].product[product], s->columns,
-             spr_encoder_input_of(e, product) + k * s->begin,
-             part(spr_encoder_output_of(e, product), m, s));
+    spr_kernel_multiply_columns(&e->layer[layer].product[product], s->columns,
+                                spr_encoder_input_of(e, product) + k * s->begin,
+                                part(spr_encoder_output_of(e, product), m, s));
 }
 
 /* Scores = K^T (Q + bias), softmax over keys, context = V P, of one head and some queries. */
@@ -203,24 +195,25 @@ static void attend(struct spr_encoder *e, const struct spr_encoder_vectors *v, i
 {
     const struct spr_elementwise *ops = spr_isa_code_of(e->isa)->elementwise;
     const int64_t hidden = e->shape.hidden, size = hidden / e->shape.heads;
-    const int64_t row = head * size, all[2] = {0, s->columns};
+    const int64_t row = head * size;
+    const struct spr_span all = {0, s->columns};
     float *query = part(e->query, hidden, s) + row * s->columns;
-    ops->add(query, v->bias[SPR_QUERY] + row, size, s->columns, all);
+    ops->add(query, v->bias[SPR_QUERY] + row, size, s->columns, &all);
     for (int t = 0; t < e->threads; t++) {
-        int64_t range[2];
-        spr_encoder_share(&e->shape, t, e->threads, range);
-        const int64_t columns = range[1] - range[0];
-        const int64_t from = hidden * range[0] + row * columns;
-        range[1] = range[1] < e->shape.tokens ? range[1] : e->shape.tokens;
-        spr_pack_columns(&room->scores, range, e->key + from, columns, v->bias[SPR_KEY] + row);
-        spr_pack_rows(&room->context, range, e->value + from, columns,
+        struct spr_span tokens = spr_encoder_share(&e->shape, t, e->threads);
+        const int64_t columns = tokens.end - tokens.begin;
+        const int64_t from = hidden * tokens.begin + row * columns;
+        tokens.end = tokens.end < e->shape.tokens ? tokens.end : e->shape.tokens;
+        spr_pack_columns(&room->scores, &tokens, e->key + from, columns,
+                         v->bias[SPR_KEY] + row);
+        spr_pack_rows(&room->context, &tokens, e->value + from, columns,
                       v->bias[SPR_VALUE] + row);
     }
-    multiply(&room->scores, s->columns, query, room->matrix);
-    ops->softmax(room->matrix, e->shape.tokens, s->columns, all,
+    spr_kernel_multiply_columns(&room->scores, s->columns, query, room->matrix);
+    ops->softmax(room->matrix, e->shape.tokens, s->columns, &all,
                  (float)(1 / sqrt((double)size)));
-    multiply(&room->context, s->columns, room->matrix,
-             part(e->context, hidden, s) + row * s->columns);
+    spr_kernel_multiply_columns(&room->context, s->columns, room->matrix,
+                                part(e->context, hidden, s) + row * s->columns);
 }
 
 static void attention(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
@@ -234,9 +227,10 @@ static void attention(struct spr_encoder *e, int64_t layer, int product, const s
 
 static void gelu(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
 {
-    const int64_t all[2] = {0, s->columns}, rows = e->shape.intermediate;
+    const struct spr_span all = {0, s->columns};
+    const int64_t rows = e->shape.intermediate;
     spr_isa_code_of(e->isa)->elementwise->gelu(
-        part(e->wide, rows, s), e->vectors[layer].bias[product], rows, s->columns, all);
+        part(e->wide, rows, s), e->vectors[layer].bias[product], rows, s->columns, &all);
 }
 
 static void norm(struct spr_encoder *e, int64_t layer, int product, const struct share *s)
@@ -251,7 +245,8 @@ static void norm(struct spr_encoder *e, int64_t layer, int product, const struct
                                   .rows = e->shape.hidden,
                                   .n = s->columns,
                                   .epsilon = SPR_NORM_EPSILON};
-    spr_isa_code_of(e->isa)->elementwise->norm(&norm, 0, s->columns);
+    const struct spr_span all = {0, s->columns};
+    spr_isa_code_of(e->isa)->elementwise->norm(&norm, &all);
 }
 
 typedef void piece(struct spr_encoder *e, int64_t layer, int product, const struct share *s);
@@ -269,9 +264,8 @@ static void run_shares(void *context, int thread, int threads)
     const struct piece_call *call = context;
     struct spr_encoder *e = call->encoder;
     for (int t = thread; t < e->threads; t += threads) {
-        int64_t range[2];
-        spr_encoder_share(&e->shape, t, e->threads, range);
-        const struct share share = {t, range[0], range[1] - range[0]};
+        const struct spr_span columns = spr_encoder_share(&e->shape, t, e->threads);
+        const struct share share = {t, columns.begin, columns.end - columns.begin};
         if (share.columns > 0) {
             call->run(e, call->layer, call->product, &share);
         }

@@ -82,12 +82,12 @@ enum spr_status spr_encoder_make(const struct spr_encoder_shape *shape, enum spr
                                  struct spr_error *err);
 void spr_encoder_free(struct spr_encoder *encoder);
 
-/* The columns [range[0], range[1]) of one thread of several: whole cache lines. Every thread
+/* The columns of one thread of several: whole cache lines. Every thread
  * works on its own columns from end to end; only keys and values are read by all. Each share of
  * a matrix is a matrix of its own, behind the one before: with rows of all columns a thread
  * would use part of the cache's sets, and what is fetched ahead would be another's. */
-void spr_encoder_share(const struct spr_encoder_shape *shape, int thread, int threads,
-                       int64_t range[2]);
+struct spr_span spr_encoder_share(const struct spr_encoder_shape *shape, int thread,
+                                  int threads);
 
 /* Where row i, column j of a matrix of activations of so many rows is. */
 int64_t spr_encoder_at(const struct spr_encoder_shape *shape, int threads, int64_t rows,

@@ -48,12 +48,12 @@ static int64_t pick(struct check *c, int64_t count)
 static void check_share(struct check *c, const struct spr_matrix *matrix, int product,
                         int thread, const int64_t rows[SAMPLES], double *sums)
 {
-    int64_t range[2];
-    spr_encoder_share(&c->encoder->shape, thread, c->encoder->threads, range);
-    const int64_t columns = range[1] - range[0];
+    const struct spr_span share =
+        spr_encoder_share(&c->encoder->shape, thread, c->encoder->threads);
+    const int64_t columns = share.end - share.begin;
     double terms[SAMPLES], *magnitude = sums + SAMPLES * columns;
-    const float *x = spr_encoder_input_of(c->encoder, product) + matrix->k * range[0];
-    const float *y = spr_encoder_output_of(c->encoder, product) + matrix->m * range[0];
+    const float *x = spr_encoder_input_of(c->encoder, product) + matrix->k * share.begin;
+    const float *y = spr_encoder_output_of(c->encoder, product) + matrix->m * share.begin;
     if (columns > 0) {
         spr_matrix_product(matrix, columns, x, rows, SAMPLES, sums, magnitude, terms);
     }

@@ -8,9 +8,8 @@
 int64_t spr_encoder_most_columns(const struct spr_encoder_trial *r)
 {
     const int threads = r->options->validate->threads;
-    int64_t range[2];
-    spr_encoder_share(&r->source.shape, threads - 1, threads, range);
-    return range[1] - range[0];
+    const struct spr_span share = spr_encoder_share(&r->source.shape, threads - 1, threads);
+    return share.end - share.begin;
 }
 
 static double product_time(const struct spr_encoder_trial *r,
@@ -41,9 +40,9 @@ static double function_time(const struct spr_encoder_trial *r, enum spr_function
                             double elements, double bytes)
 {
     const struct spr_validate_options *o = r->options->validate;
-    const double both[2] = {elements, bytes};
+    const struct spr_function_work work = {function, elements, bytes};
     return r->machine->kernels
-               ? spr_function_time(r->machine->kernels, o->isa, o->threads, function, both)
+               ? spr_function_time(r->machine->kernels, o->isa, o->threads, &work)
                : (double)NAN;
 }
 

@@ -33,77 +33,84 @@ static double known_or_zero(double value)
     return isnan(value) ? 0 : value;
 }
 
-/* Adds `times` alike passes of a tile `width` vectors wide over all its row groups; the first
- * begins at `column`. */
-static void add_pass(struct spr_sums *s, const struct groups *per_pass, int width,
-                     int64_t column, double times)
+/* Alike passes of a tile over all its row groups. */
+struct pass {
+    struct groups groups; /* of all of them */
+    double times, steps;  /* how many; steps of one */
+    int width;            /* of the tile, in vectors */
+    int64_t column;       /* at which the first begins */
+    const struct spr_tile_rates *rates;
+    double row_bytes, tile_bytes; /* of a row of X, and of the tile's part of one */
+    double x_bytes;               /* footprint of the tile's part of X */
+    double apart;   /* rows start so far apart, modulo a cache line, or a multiple of it */
+    bool unaligned; /* not all of them at a line */
+};
+
+/* Seconds of a step with everything near. */
+static double near_step(const struct spr_sums *s, const struct pass *p)
 {
-    const struct groups all = {per_pass->rows, per_pass->count * times,
-                               per_pass->steps * times};
-    const struct groups *groups = &all;
-    const enum spr_tile_form form = s->dense ? SPR_TILE_DENSE : SPR_TILE_STRIP;
-    const struct spr_tile_rates *rates =
-        spr_tile_rates_find(s->machine->kernels, s->of, form, groups->rows, width);
-    if (!rates) {
-        s->known = false;
-        return;
-    }
-    double row_bytes = 4.0 * (double)s->of->n, tile_bytes = 4.0 * s->lanes * width;
-    /* Rows start at multiples of this modulo a way: only tile / multiple of the cache's
-     * places are used when the tile is narrower than that. */
-    double gcd = spr_greatest_divisor(row_bytes, SPR_WAY_BYTES);
-    double crowding = fmax(1, gcd / tile_bytes);
-    double x_bytes = s->panel_columns * tile_bytes * crowding;
-    const bool unaligned = fmod(row_bytes, (double)SPR_CACHE_LINE) != 0;
-    const double nearest = spr_sweep_at(&rates->x, 0);
+    const double nearest = spr_sweep_at(&p->rates->x, 0);
+    const double crossed = spr_sweep_at(&p->rates->unaligned, 0);
     /* Of the vectors of rows that start so far apart modulo a line, how many cross one, against
      * those of the calibration, which starts everywhere. */
     double vector_bytes = fmin((double)SPR_CACHE_LINE, 4 * s->lanes);
-    double apart = spr_greatest_divisor(row_bytes, (double)SPR_CACHE_LINE);
-    double crossing = s->lanes > 1 ? fmax(0, vector_bytes - apart) / (vector_bytes - 4) : 0;
-    const struct spr_sweep *crossed = &rates->unaligned;
-    double base = nearest + crossing * fmax(0, spr_sweep_at(crossed, 0) - nearest);
+    double crossing = s->lanes > 1 ? fmax(0, vector_bytes - p->apart) / (vector_bytes - 4) : 0;
+    double base = nearest + crossing * fmax(0, crossed - nearest);
     int64_t rest = s->of->n % (int64_t)s->lanes;
-    bool last = column + width * (int64_t)s->lanes >= s->of->n;
-    if (last && rates->half_step_s > 0 && rest > 0 && 2 * rest <= (int64_t)s->lanes &&
+    bool last = p->column + p->width * (int64_t)s->lanes >= s->of->n;
+    if (last && p->rates->half_step_s > 0 && rest > 0 && 2 * rest <= (int64_t)s->lanes &&
         s->of->n > (int64_t)s->lanes) {
-        base -= fmax(0, spr_sweep_at(crossed, 0) - rates->half_step_s);
+        base -= fmax(0, crossed - p->rates->half_step_s);
     }
-    double x_step = spr_sweep_at(&rates->x, x_bytes) - nearest;
-    if (unaligned && crossed->count > 1) {
-        /* Lines that a row of the tile touches, against those of the calibration; the last
-         * vector of a row of X overlaps the one before. */
-        double own = fmin(tile_bytes, row_bytes - 4.0 * (double)column);
-        double lines = (own + (double)SPR_CACHE_LINE - apart) / (double)SPR_CACHE_LINE;
-        double calibrated =
-            (tile_bytes - 4 + (double)SPR_CACHE_LINE - 4) / (double)SPR_CACHE_LINE;
-        x_step =
-            (spr_sweep_at(crossed, x_bytes) - spr_sweep_at(crossed, 0)) * lines / calibrated;
+    return base;
+}
+
+/* What a step adds where the tile's part of X is farther away. */
+static double far_x_step(const struct pass *p)
+{
+    const struct spr_sweep *crossed = &p->rates->unaligned;
+    if (!p->unaligned || crossed->count < 2) {
+        return spr_sweep_at(&p->rates->x, p->x_bytes) - spr_sweep_at(&p->rates->x, 0);
     }
+    /* Lines that a row of the tile touches, against those of the calibration; the last vector of
+     * a row of X overlaps the one before. */
+    double own = fmin(p->tile_bytes, p->row_bytes - 4.0 * (double)p->column);
+    double lines = (own + (double)SPR_CACHE_LINE - p->apart) / (double)SPR_CACHE_LINE;
+    double calibrated =
+        (p->tile_bytes - 4 + (double)SPR_CACHE_LINE - 4) / (double)SPR_CACHE_LINE;
+    return (spr_sweep_at(crossed, p->x_bytes) - spr_sweep_at(crossed, 0)) * lines / calibrated;
+}
+
+/* What a step adds for its weights. */
+static double far_w_step(const struct spr_sums *s, const struct pass *p)
+{
+    const struct spr_sweep *w = &p->rates->w, *w_far = &p->rates->w_far;
     /* Later tiles along a row find what the first has brought. */
-    double far = column == 0 ? spr_far_bytes(s) : s->near_bytes;
-    double w_step = spr_sweep_at(&rates->w, far) - spr_sweep_at(&rates->w, 0);
-    if (rates->w_far.count > 1) {
+    double far = p->column == 0 ? spr_far_bytes(s) : s->near_bytes;
+    double w_step = spr_sweep_at(w, far) - spr_sweep_at(w, 0);
+    if (w_far->count > 1) {
         /* A stream of weights and far rows of X wait for the same cache lines. */
-        double share = log(fmax(x_bytes, SPR_NEAR_X_BYTES) / SPR_NEAR_X_BYTES) /
+        double share = log(fmax(p->x_bytes, SPR_NEAR_X_BYTES) / SPR_NEAR_X_BYTES) /
                        log(SPR_FAR_X_BYTES / SPR_NEAR_X_BYTES);
-        double both = spr_sweep_at(&rates->w_far, far) - spr_sweep_at(&rates->w_far, 0);
+        double both = spr_sweep_at(w_far, far) - spr_sweep_at(w_far, 0);
         w_step += fmin(1, share) * fmax(0, both - w_step);
     }
-    /* The first time a row group needs a row of X it comes from where all of X is. */
+    return w_step;
+}
+
+/* The first time a row group needs a row of X it comes from where all of X is. */
+static double first_touches(const struct spr_sums *s, const struct pass *p)
+{
     double columns = (double)s->of->k;
-    double touched =
-        times * (s->dense ? columns : columns * -expm1(-per_pass->steps / columns));
-    double first_touch =
-        fmax(0, spr_sweep_at(&rates->x, s->near_bytes) - spr_sweep_at(&rates->x, x_bytes));
-    double fma = fmin(base, groups->rows * width * s->fma_s);
-    bool few = groups->rows * width < 8;
-    s->part[SPR_LIMIT_FMA] += groups->steps * fma;
-    s->part[few && groups->rows > 1 ? SPR_LIMIT_LATENCY : SPR_LIMIT_LOADS] +=
-        groups->steps * (base - fma);
-    s->part[SPR_LIMIT_X] +=
-        groups->steps * x_step + fmin(touched, groups->steps) * first_touch;
-    s->part[SPR_LIMIT_W] += groups->steps * w_step;
+    double touched = p->times * (s->dense ? columns : columns * -expm1(-p->steps / columns));
+    double each = fmax(0, spr_sweep_at(&p->rates->x, s->near_bytes) -
+                              spr_sweep_at(&p->rates->x, p->x_bytes));
+    return fmin(touched, p->groups.steps) * each;
+}
+
+static void add_group_times(struct spr_sums *s, const struct pass *p)
+{
+    const struct groups *groups = &p->groups;
     double later = 0;
     if (s->panels > 1) {
         /* Panels in which a row group holds nothing are skipped. */
@@ -114,10 +121,47 @@ static void add_pass(struct spr_sums *s, const struct groups *per_pass, int widt
     }
     double steps = groups->steps / groups->count / (1 + later);
     double y_bytes = fmax(s->near_bytes, s->of->output_bytes / s->of->threads);
-    double group_s = spr_sweep_at(&rates->group, steps) + spr_sweep_at(&rates->y, y_bytes) +
-                     (unaligned ? known_or_zero(rates->unaligned_group_s) : 0);
+    double group_s = spr_sweep_at(&p->rates->group, steps) +
+                     spr_sweep_at(&p->rates->y, y_bytes) +
+                     (p->unaligned ? known_or_zero(p->rates->unaligned_group_s) : 0);
     s->part[SPR_LIMIT_SEGMENTS] +=
-        groups->count * (group_s + later * (group_s + known_or_zero(rates->panel_group_s)));
+        groups->count * (group_s + later * (group_s + known_or_zero(p->rates->panel_group_s)));
+}
+
+/* Adds `times` alike passes of a tile `width` vectors wide over all its row groups; the first
+ * begins at `column`. */
+static void add_pass(struct spr_sums *s, const struct groups *groups, int width,
+                     int64_t column, double times)
+{
+    const struct spr_tile_shape tile = {
+        .form = SPR_TILE_MATRIX, .dense = s->dense, .rows = groups->rows, .vectors = width};
+    struct pass p = {.groups = {groups->rows, groups->count * times, groups->steps * times},
+                     .times = times,
+                     .steps = groups->steps,
+                     .width = width,
+                     .column = column,
+                     .rates = spr_tile_rates_find(s->machine->kernels, s->of, &tile),
+                     .row_bytes = 4.0 * (double)s->of->n,
+                     .tile_bytes = 4.0 * s->lanes * width};
+    if (!p.rates) {
+        s->known = false;
+        return;
+    }
+    /* Rows start at multiples of this modulo a way: only tile / multiple of the cache's
+     * places are used when the tile is narrower than that. */
+    double gcd = spr_greatest_divisor(p.row_bytes, SPR_WAY_BYTES);
+    p.x_bytes = s->panel_columns * p.tile_bytes * fmax(1, gcd / p.tile_bytes);
+    p.apart = spr_greatest_divisor(p.row_bytes, (double)SPR_CACHE_LINE);
+    p.unaligned = fmod(p.row_bytes, (double)SPR_CACHE_LINE) != 0;
+    const double base = near_step(s, &p), steps = p.groups.steps;
+    double fma = fmin(base, groups->rows * width * s->fma_s);
+    bool few = groups->rows * width < 8;
+    s->part[SPR_LIMIT_FMA] += steps * fma;
+    s->part[few && groups->rows > 1 ? SPR_LIMIT_LATENCY : SPR_LIMIT_LOADS] +=
+        steps * (base - fma);
+    s->part[SPR_LIMIT_X] += steps * far_x_step(&p) + first_touches(s, &p);
+    s->part[SPR_LIMIT_W] += steps * far_w_step(s, &p);
+    add_group_times(s, &p);
 }
 
 /* All tiles along a row of X. */
@@ -179,11 +223,10 @@ static double packed_bytes(const struct spr_sums *s)
         double tiles = ceil(m / SPR_SHUFFLE_ROWS) * ceil(k / SPR_SHUFFLE_COLUMNS);
         return tiles * 64 * (s->plan.slots + ceil(s->plan.slots / (double)SPR_SHUFFLE_SLOTS));
     }
-    struct spr_lane_shape lanes = spr_lane_shape(&s->plan);
-    double groups = ceil((double)s->cell.rows / lanes.rows);
-    return lanes.chunk == 0
-               ? steps * 6
-               : steps * groups / lanes.chunk * (4.0 * lanes.vectors * s->lanes + 2);
+    const struct spr_tile_shape tile = spr_lane_tile(&s->plan);
+    double groups = ceil((double)s->cell.rows / spr_tile_rows(&tile, (int)s->lanes));
+    return tile.chunk == 0 ? steps * 6
+                           : steps * groups / tile.chunk * (4.0 * tile.vectors * s->lanes + 2);
 }
 
 /* Seconds of one vector multiply-add on one thread: that of the fastest tile, whose loads
@@ -194,8 +237,10 @@ static double fma_seconds(const struct spr_kernel_rates *kernels,
     double best = HUGE_VAL;
     for (size_t i = 0; i < kernels->count; i++) {
         const struct spr_tile_rates *t = &kernels->tiles[i];
-        if (t->isa == of->isa && t->form == SPR_TILE_DENSE && t->rows * t->vectors >= 8) {
-            best = fmin(best, t->x.step_s[0] / (t->rows * t->vectors));
+        const int sums = t->tile.rows * t->tile.vectors;
+        if (t->isa == of->isa && t->tile.form == SPR_TILE_MATRIX && t->tile.dense &&
+            sums >= 8) {
+            best = fmin(best, t->x.step_s[0] / sums);
         }
     }
     return best;
@@ -213,16 +258,12 @@ static enum spr_limit binding(const double *part, double time_s)
     return limit;
 }
 
-bool spr_expected_of_plan(const struct spr_machine *machine,
-                          const struct spr_expected_case *of, const struct spr_plan *plan,
-                          struct spr_expected *out)
+/* What the sums begin with, from shapes alone. */
+static struct spr_sums begin_sums(const struct spr_machine *machine,
+                                  const struct spr_expected_case *of,
+                                  const struct spr_plan *plan)
 {
-    struct spr_kernel kernel;
     struct spr_sums s = {.of = of, .machine = machine, .plan = *plan, .known = true};
-    if (!machine->kernels || machine->kernels->count == 0 ||
-        !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
-        return false;
-    }
     s.dense = of->pattern.kind->pattern_class == SPR_CLASS_DENSE;
     of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &s.cell);
     s.lanes = spr_isa_lanes(of->isa);
@@ -230,10 +271,23 @@ bool spr_expected_of_plan(const struct spr_machine *machine,
     s.panel_columns = fmin((double)of->k, (double)s.plan.panel);
     s.weight_bytes = packed_bytes(&s) / of->threads;
     /* In the layout nk X is there a second time, interleaved. */
-    const double copies = s.plan.tokens > 0 && spr_lane_shape(&s.plan).chunk > 0 ? 2 : 1;
+    const double copies = s.plan.tokens > 0 && spr_lane_tile(&s.plan).chunk > 0 ? 2 : 1;
     s.near_bytes = s.weight_bytes + 4.0 * (double)of->n *
                                         (copies * (double)of->k + (double)of->m / of->threads);
     s.fma_s = fma_seconds(machine->kernels, of);
+    return s;
+}
+
+bool spr_expected_of_plan(const struct spr_machine *machine,
+                          const struct spr_expected_case *of, const struct spr_plan *plan,
+                          struct spr_expected *out)
+{
+    struct spr_kernel kernel;
+    if (!machine->kernels || machine->kernels->count == 0 ||
+        !spr_kernel_find(&of->pattern, of->isa, &kernel)) {
+        return false;
+    }
+    struct spr_sums s = begin_sums(machine, of, plan);
     if (of->n == 1) {
         spr_add_vector(&s);
     } else if (s.plan.tokens > 0) {

@@ -20,30 +20,27 @@ double spr_sweep_at(const struct spr_sweep *sweep, double bytes)
 }
 
 double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
-                         enum spr_function function, const double elements_and_bytes[2])
+                         const struct spr_function_work *work)
 {
     const struct spr_function_rates *best = NULL;
     for (size_t i = 0; i < rates->function_count; i++) {
         const struct spr_function_rates *f = &rates->functions[i];
-        if (f->isa == isa && f->function == function && f->element.count > 0 &&
+        if (f->isa == isa && f->function == work->function && f->element.count > 0 &&
             (!best || abs(f->threads - threads) < abs(best->threads - threads))) {
             best = f;
         }
     }
-    return best ? elements_and_bytes[0] * spr_sweep_at(&best->element, elements_and_bytes[1])
-                : (double)NAN;
+    return best ? work->elements * spr_sweep_at(&best->element, work->bytes) : (double)NAN;
 }
 
 const struct spr_tile_rates *spr_tile_rates_find(const struct spr_kernel_rates *kernels,
                                                  const struct spr_expected_case *of,
-                                                 enum spr_tile_form form, int rows,
-                                                 int vectors)
+                                                 const struct spr_tile_shape *tile)
 {
     const struct spr_tile_rates *best = NULL;
     for (size_t i = 0; i < kernels->count; i++) {
         const struct spr_tile_rates *t = &kernels->tiles[i];
-        if (t->isa == of->isa && t->form == form && t->rows == rows && t->vectors == vectors &&
-            t->w.count > 0 &&
+        if (t->isa == of->isa && spr_tile_equal(&t->tile, tile) && t->w.count > 0 &&
             (!best || abs(t->threads - of->threads) < abs(best->threads - of->threads))) {
             best = t;
         }

@@ -31,8 +31,7 @@ double spr_sweep_at(const struct spr_sweep *sweep, double bytes);
 /* The rates of a tile, measured with the thread count nearest to the one asked for. */
 const struct spr_tile_rates *spr_tile_rates_find(const struct spr_kernel_rates *kernels,
                                                  const struct spr_expected_case *of,
-                                                 enum spr_tile_form form, int rows,
-                                                 int vectors);
+                                                 const struct spr_tile_shape *tile);
 
 /* Most units a thread gets over their even share: they are not cut in pieces. */
 double spr_imbalance(double units, int threads);

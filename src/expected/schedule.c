@@ -15,8 +15,6 @@
 /* Tuned plans hold for densities this close. */
 #define SAME_DENSITY 0.1
 
-static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
-
 static bool same_plan(const struct spr_plan *a, const struct spr_plan *b)
 {
     return a->rows == b->rows && a->vectors == b->vectors && a->panel == b->panel &&
@@ -44,6 +42,27 @@ static void add_panels(struct spr_plan *plans, size_t *count, struct spr_plan pl
         plan.panel = other[i];
         if (other[i] >= 16 && other[i] <= SPR_PANEL_MAX && (i == 0 || other[i] < 2 * k)) {
             add(plans, count, &plan);
+        }
+    }
+}
+
+/* Every height that fits a block of so many rows: its widest tile, and half of it. */
+static void add_heights(const struct spr_expected_case *of, int64_t block_rows,
+                        struct spr_plan plan, struct spr_plan *plans, size_t *count)
+{
+    const struct spr_tiles *tiles = spr_isa_code_of(of->isa)->tiles;
+    const int64_t lanes = tiles->lanes, vectors = (of->n + lanes - 1) / lanes;
+    for (size_t i = tiles->height_count; i-- > 0;) {
+        const int widest = tiles->heights[i].widest;
+        plan.rows = tiles->heights[i].rows;
+        if (plan.rows > block_rows) {
+            continue;
+        }
+        plan.vectors = (int)(vectors < widest ? vectors : widest);
+        add_panels(plans, count, plan);
+        if (plan.vectors > 2) {
+            plan.vectors /= 2;
+            add_panels(plans, count, plan);
         }
     }
 }
@@ -78,21 +97,7 @@ size_t spr_plan_candidates(const struct spr_expected_case *of,
         return count;
     }
     of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &cell);
-    const int64_t lanes = spr_isa_lanes(of->isa), vectors = (of->n + lanes - 1) / lanes;
-    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
-        struct spr_plan other = plan;
-        int widest = spr_isa_code_of(of->isa)->tiles->widest(heights[i]);
-        if (widest == 0 || heights[i] > (dense ? of->m : cell.rows)) {
-            continue;
-        }
-        other.rows = heights[i];
-        other.vectors = (int)(vectors < widest ? vectors : widest);
-        add_panels(plans, &count, other);
-        if (other.vectors > 2) {
-            other.vectors /= 2;
-            add_panels(plans, &count, other);
-        }
-    }
+    add_heights(of, dense ? of->m : cell.rows, plan, plans, &count);
     return count;
 }
 

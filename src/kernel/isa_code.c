@@ -21,3 +21,14 @@ const struct spr_isa_code *spr_isa_code_of(enum spr_isa isa)
 {
     return &codes[isa];
 }
+
+int spr_widest_tile(enum spr_isa isa, int rows)
+{
+    const struct spr_tiles *tiles = codes[isa].tiles;
+    for (size_t i = 0; i < tiles->height_count; i++) {
+        if (tiles->heights[i].rows == rows) {
+            return tiles->heights[i].widest;
+        }
+    }
+    return 0;
+}

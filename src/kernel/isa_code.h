@@ -17,4 +17,7 @@ struct spr_isa_code {
 /* The code of a CPU's instruction set; all NULL when it was not compiled in. */
 const struct spr_isa_code *spr_isa_code_of(enum spr_isa isa);
 
+/* Widest tile of a height in vectors, 0 when the instruction set has no such height. */
+int spr_widest_tile(enum spr_isa isa, int rows);
+
 #endif

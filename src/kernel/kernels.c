@@ -72,6 +72,14 @@ void spr_kernel_multiply(const struct spr_packed *packed, int thread, const floa
          : tiles->matrix)(strips, thread, packed->inputs ? packed->inputs : x, y);
 }
 
+void spr_kernel_multiply_columns(const struct spr_packed *packed, int64_t columns,
+                                 const float *x, float *y)
+{
+    struct spr_strips strips = *spr_packed_strips(packed);
+    strips.n = strips.row = columns;
+    spr_isa_code_of(packed->plan.isa)->tiles->matrix(&strips, 0, x, y);
+}
+
 struct product {
     const struct spr_packed *packed;
     const float *x;

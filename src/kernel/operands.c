@@ -4,16 +4,16 @@
 
 #include "kernel/pack.h"
 
-enum spr_status spr_pack_template(enum spr_isa isa, const int64_t shape[3],
+enum spr_status spr_pack_template(enum spr_isa isa, const struct spr_dense_shape *shape,
                                   struct spr_packed *packed, struct spr_error *err)
 {
     const struct spr_pattern dense = spr_pattern_dense();
-    const double cells = (double)shape[0] * (double)shape[1];
+    const double cells = (double)shape->m * (double)shape->k;
     struct spr_matrix matrix = {0};
     struct spr_plan plan =
-        spr_plan_choose(&dense, isa, shape[0], shape[1], shape[2], cells, 1);
+        spr_plan_choose(&dense, isa, shape->m, shape->k, shape->n, cells, 1);
     enum spr_status status =
-        spr_matrix_random(&dense, shape[0], shape[1], cells, 1, &matrix, err);
+        spr_matrix_random(&dense, shape->m, shape->k, cells, 1, &matrix, err);
     status = status ? status : spr_pack(&plan, &matrix, packed, err);
     spr_matrix_free(&matrix);
     return status;
@@ -29,7 +29,7 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
+void spr_pack_columns(const struct spr_packed *packed, const struct spr_span *tokens,
                       const float *source, int64_t n, const float *bias)
 {
     const struct spr_strips *s = spr_packed_strips(packed);
@@ -38,12 +38,12 @@ void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
         const int64_t rows = strip->rows;
         for (uint32_t g = strip->begin; g < strip->end; g++) {
             const struct spr_segment *segment = &s->segment[g];
-            const int64_t begin = most(range[0] - segment->row, 0);
-            const int64_t end = least(range[1] - segment->row, rows);
+            const int64_t begin = most(tokens->begin - segment->row, 0);
+            const int64_t end = least(tokens->end - segment->row, rows);
             float *out = s->value + segment->value;
             for (int64_t step = 0; step < segment->steps && begin < end; step++) {
                 const int64_t column = strip->column + step;
-                const float *from = source + column * n + segment->row - range[0];
+                const float *from = source + column * n + segment->row - tokens->begin;
                 for (int64_t r = begin; r < end; r++) {
                     out[step * rows + r] = from[r] + bias[column];
                 }
@@ -55,7 +55,7 @@ void spr_pack_columns(const struct spr_packed *packed, const int64_t range[2],
 /* Steps that are transposed together, so that each line of the source is read once. */
 #define BLOCK 16
 
-void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
+void spr_pack_rows(const struct spr_packed *packed, const struct spr_span *tokens,
                    const float *source, int64_t n, const float *bias)
 {
     const struct spr_strips *s = spr_packed_strips(packed);
@@ -64,10 +64,10 @@ void spr_pack_rows(const struct spr_packed *packed, const int64_t range[2],
         const int64_t rows = strip->rows;
         for (uint32_t g = strip->begin; g < strip->end; g++) {
             const struct spr_segment *segment = &s->segment[g];
-            const int64_t last = least(range[1] - strip->column, segment->steps);
+            const int64_t last = least(tokens->end - strip->column, segment->steps);
             float *out = s->value + segment->value;
-            const float *from = source + segment->row * n + strip->column - range[0];
-            for (int64_t step = most(range[0] - strip->column, 0); step < last;
+            const float *from = source + segment->row * n + strip->column - tokens->begin;
+            for (int64_t step = most(tokens->begin - strip->column, 0); step < last;
                  step += BLOCK) {
                 const int64_t end = least(step + BLOCK, last);
                 for (int64_t r = 0; r < rows; r++) {

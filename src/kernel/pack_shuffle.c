@@ -68,8 +68,8 @@ bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *w)
 
 /* Slots [from, from + count) of one column group for rows [begin, end): values and
  * positions. */
-static void put_tiles(const struct spr_matrix *w, const struct spr_shuffle_rows *rows,
-                      int64_t column, int from, int count, float *out)
+static void put_tiles(const struct spr_matrix *w, const struct spr_span *rows, int64_t column,
+                      int from, int count, float *out)
 {
     const size_t tile_values = (size_t)(count + 1) * SPR_SHUFFLE_ROWS;
     for (int64_t row = rows->begin; row < rows->end; row++) {
@@ -89,7 +89,7 @@ static void put_tiles(const struct spr_matrix *w, const struct spr_shuffle_rows 
     }
 }
 
-static void put_pass(const struct spr_matrix *w, const struct spr_shuffle_rows *rows, int from,
+static void put_pass(const struct spr_matrix *w, const struct spr_span *rows, int from,
                      int count, struct spr_cursor *at, struct spr_strips *out)
 {
     size_t tiles = (size_t)(rows->end - rows->begin + SPR_SHUFFLE_ROWS - 1) / SPR_SHUFFLE_ROWS;
@@ -108,18 +108,17 @@ static void put_pass(const struct spr_matrix *w, const struct spr_shuffle_rows *
         at->value += tiles * (size_t)(count + 1) * SPR_SHUFFLE_ROWS;
     }
     if (out) {
-        out->strip[at->strip] = (struct spr_strip){.rows = (uint32_t)count,
-                                                   .chunk = SPR_CHUNK_SHUFFLE,
-                                                   .begin = (uint32_t)first,
+        out->strip[at->strip] = (struct spr_strip){.begin = (uint32_t)first,
                                                    .end = (uint32_t)at->segment,
+                                                   .slots = (uint16_t)count,
                                                    .first = from == 0};
     }
     at->strip++;
 }
 
 /* What found no slot, row by row. */
-static void put_rest(const struct spr_matrix *w, const struct spr_shuffle_rows *rows,
-                     int slots, struct spr_cursor *at, struct spr_strips *out)
+static void put_rest(const struct spr_matrix *w, const struct spr_span *rows, int slots,
+                     struct spr_cursor *at, struct spr_strips *out)
 {
     size_t first = at->segment;
     for (int64_t row = rows->begin; row < rows->end; row++) {
@@ -156,13 +155,13 @@ static void put_rest(const struct spr_matrix *w, const struct spr_shuffle_rows *
     }
     if (out) {
         out->strip[at->strip] = (struct spr_strip){
-            .rows = 1, .chunk = 0, .begin = (uint32_t)first, .end = (uint32_t)at->segment};
+            .begin = (uint32_t)first, .end = (uint32_t)at->segment, .vectors = 1};
     }
     at->strip++;
 }
 
 void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *w,
-                     const struct spr_shuffle_rows *rows, struct spr_cursor *at,
+                     const struct spr_span *rows, struct spr_cursor *at,
                      struct spr_strips *out)
 {
     if (rows->begin == rows->end) {

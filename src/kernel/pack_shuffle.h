@@ -12,10 +12,6 @@ struct spr_cursor {
     size_t strip, segment, index, value;
 };
 
-struct spr_shuffle_rows {
-    int64_t begin, end;
-};
-
 /* Weights of a row in 32 columns beyond `slots`, in the mean, for the share
  * `cells` of all kept; k: columns of the matrix. */
 double spr_shuffle_overflow(const struct spr_cell_shape *cell, int64_t k, double cells,
@@ -29,7 +25,7 @@ bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *ma
 
 /* Advances *at over one thread's rows and, when out is not NULL, writes there. */
 void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *matrix,
-                     const struct spr_shuffle_rows *rows, struct spr_cursor *at,
+                     const struct spr_span *rows, struct spr_cursor *at,
                      struct spr_strips *out);
 
 #endif

@@ -19,13 +19,6 @@
 /* Share of a second-level cache that the rows of X of one token tile may take. */
 #define TOKEN_PANEL_BYTES (256 * 1024.0)
 
-static const int heights[] = {24, 16, 12, 8, 6, 4, 2, 1};
-
-static int widest(const struct spr_plan *plan, int rows)
-{
-    return spr_isa_code_of(plan->isa)->tiles->widest(rows);
-}
-
 /* Loads per multiply-add of a tile: T of X and R weights for R*T multiply-adds. */
 static double loads(int rows, int width)
 {
@@ -42,7 +35,8 @@ static double tile_cost(int rows, int width)
 /* Work of one column of a group of `rows` rows along `vectors` vectors, in multiply-adds. */
 static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
 {
-    int most = widest(plan, rows) < plan->vectors ? widest(plan, rows) : plan->vectors;
+    const int widest = spr_widest_tile(plan->isa, rows);
+    int most = widest < plan->vectors ? widest : plan->vectors;
     int64_t tiles = spr_tile_count(vectors, most), wide = vectors % tiles;
     int width = spr_tile_width(vectors, tiles, tiles - 1);
     return (double)wide * tile_cost(rows, width + 1) +
@@ -52,19 +46,20 @@ static double group_cost(const struct spr_plan *plan, int rows, int64_t vectors)
 /* The height whose groups cover the rows of a block at the least cost. */
 static int choose_rows(const struct spr_plan *plan, int64_t block_rows, int64_t vectors)
 {
+    const struct spr_tiles *tiles = spr_isa_code_of(plan->isa)->tiles;
     int best = 1;
     double least = HUGE_VAL;
-    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
+    for (size_t i = tiles->height_count; i-- > 0;) {
+        const int rows = tiles->heights[i].rows, width = tiles->heights[i].widest;
         struct spr_plan trial = *plan;
-        trial.rows = heights[i];
-        if (heights[i] > block_rows || widest(plan, heights[i]) == 0) {
+        trial.rows = rows;
+        if (rows > block_rows) {
             continue;
         }
-        int width = widest(plan, heights[i]);
         trial.vectors = (int)(vectors < width ? vectors : width);
         double cost = 0;
-        int64_t left = block_rows % heights[i];
-        cost += (double)(block_rows / heights[i]) * group_cost(&trial, heights[i], vectors);
+        int64_t left = block_rows % rows;
+        cost += (double)(block_rows / rows) * group_cost(&trial, rows, vectors);
         while (left > 0) {
             int height = spr_group_height(&trial, left);
             cost += group_cost(&trial, height, vectors);
@@ -72,7 +67,7 @@ static int choose_rows(const struct spr_plan *plan, int64_t block_rows, int64_t 
         }
         if (cost < least) {
             least = cost;
-            best = heights[i];
+            best = rows;
         }
     }
     return best;
@@ -118,14 +113,14 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.vectors = 0;
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
         if (!dense && spr_isa_code_of(isa)->tiles->shuffles && k <= SPR_PANEL_MAX &&
-            spr_lane_shape(&plan).chunk == 0) {
+            spr_lane_tile(&plan).chunk == 0) {
             plan.slots = spr_shuffle_slots(&cell, k, kept / ((double)m * (double)k));
         }
         return plan;
     }
     plan.rows = choose_rows(&plan, dense ? m : cell.rows, vectors);
-    int widest_tile = widest(&plan, plan.rows);
-    plan.vectors = (int)(vectors < widest_tile ? vectors : widest_tile);
+    int widest = spr_widest_tile(isa, plan.rows);
+    plan.vectors = (int)(vectors < widest ? vectors : widest);
     double row_bytes = 4.0 * (double)lanes * plan.vectors;
     double share = lanes >= 16 ? PANEL_BYTES : NARROW_PANEL_BYTES;
     double columns = share / column_bytes(n, row_bytes);
@@ -143,36 +138,44 @@ int spr_group_height(const struct spr_plan *plan, int64_t rows_left)
     if (rows_left >= plan->rows) {
         return plan->rows;
     }
-    for (size_t i = 0; i < sizeof heights / sizeof heights[0]; i++) {
-        if (heights[i] <= rows_left && widest(plan, heights[i]) >= plan->vectors) {
-            return heights[i];
+    const struct spr_tiles *tiles = spr_isa_code_of(plan->isa)->tiles;
+    for (size_t i = tiles->height_count; i-- > 0;) {
+        const struct spr_tile_height *height = &tiles->heights[i];
+        if (height->rows <= rows_left && height->widest >= plan->vectors) {
+            return height->rows;
         }
     }
     return 1;
 }
 
-struct spr_lane_shape spr_lane_shape(const struct spr_plan *plan)
+struct spr_tile_shape spr_lane_tile(const struct spr_plan *plan)
 {
     struct spr_cell_shape cell;
     int lanes = spr_isa_lanes(plan->isa);
+    struct spr_tile_shape tile = {.form = plan->tokens > 0 ? SPR_TILE_TOKENS : SPR_TILE_VECTOR,
+                                  .vectors = 1,
+                                  .tokens = plan->tokens};
     if (plan->pattern.kind->pattern_class == SPR_CLASS_DENSE) {
-        int vectors = plan->m >= 4 * lanes && plan->tokens == 0 ? 4 : plan->m > lanes ? 2 : 1;
-        return (struct spr_lane_shape){vectors, 1, vectors * lanes};
+        tile.dense = true;
+        tile.chunk = 1;
+        tile.vectors = plan->m >= 4 * lanes && plan->tokens == 0 ? 4 : plan->m > lanes ? 2 : 1;
+        return tile;
     }
     plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &cell);
     if (cell.of > 0 || (double)cell.rows * (double)cell.columns * 4 < lanes) {
-        return (struct spr_lane_shape){1, 0, 1};
+        return tile;
     }
     /* As many columns as divide the block and the matrix, so that no step reads past X. */
-    int chunk = 1;
-    while (chunk < lanes && cell.columns % (2 * chunk) == 0 && plan->k % (2 * chunk) == 0 &&
-           cell.rows * 2 * chunk <= 4 * (int64_t)lanes) {
-        chunk *= 2;
+    tile.chunk = 1;
+    while (tile.chunk < lanes && cell.columns % (2 * tile.chunk) == 0 &&
+           plan->k % (2 * tile.chunk) == 0 &&
+           cell.rows * 2 * tile.chunk <= 4 * (int64_t)lanes) {
+        tile.chunk *= 2;
     }
-    int64_t filled = (cell.rows * chunk + lanes - 1) / lanes;
+    int64_t filled = (cell.rows * tile.chunk + lanes - 1) / lanes;
     /* With several tokens two vectors of weights and their sums fill the registers. */
-    int vectors = filled >= 4 && plan->tokens == 0 ? 4 : filled >= 2 ? 2 : 1;
-    return (struct spr_lane_shape){vectors, chunk, vectors * lanes / chunk};
+    tile.vectors = filled >= 4 && plan->tokens == 0 ? 4 : filled >= 2 ? 2 : 1;
+    return tile;
 }
 
 struct spr_plan spr_plan_choose_nk(const struct spr_pattern *pattern, enum spr_isa isa,
@@ -191,8 +194,7 @@ struct spr_plan spr_plan_choose_nk(const struct spr_pattern *pattern, enum spr_i
                             .threads = threads < 1 ? 1 : threads};
     bool dense = pattern->kind->pattern_class == SPR_CLASS_DENSE;
     const int lanes = spr_isa_lanes(isa);
-    const struct spr_lane_shape shape = spr_lane_shape(&plan);
-    plan.tokens = spr_token_step(lanes, shape.vectors, n);
+    plan.tokens = spr_token_step(lanes, spr_lane_tile(&plan).vectors, n);
     /* The rows of X that a tile reads stay near. */
     plan.panel = dense ? k : clamp_panel(TOKEN_PANEL_BYTES / (4.0 * plan.tokens), k);
     return plan;

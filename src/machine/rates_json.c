@@ -11,7 +11,62 @@
 #define TILES_MAX 65536
 #define SIZE_MAX_TILE 4096
 
-static const char *const forms[SPR_TILE_FORM_COUNT] = {"dense", "strip", "vector", "tokens"};
+/* How files name a tile: a form, and two numbers that mean something else in each. Dense tiles
+ * of one token have no `vectors`; those of the layout nk have a chunk of twice the lanes. */
+enum named_form { DENSE, STRIP, VECTOR, TOKENS };
+struct named_tile {
+    enum named_form form;
+    int rows, vectors;
+};
+#define FORMS 4
+static const char *const forms[FORMS] = {"dense", "strip", "vector", "tokens"};
+/* `vectors` of the shuffle form, whose slots are in `rows`; factor of the chunk in layout nk. */
+#define NAMED_SHUFFLE 31
+#define NAMED_CHUNK 32
+
+static struct named_tile name_tile(const struct spr_tile_shape *tile, int lanes)
+{
+    switch (tile->form) {
+    case SPR_TILE_MATRIX:
+        return (struct named_tile){tile->dense ? DENSE : STRIP, tile->rows, tile->vectors};
+    case SPR_TILE_SHUFFLE:
+        return (struct named_tile){VECTOR, tile->slots, NAMED_SHUFFLE};
+    case SPR_TILE_TOKENS:
+        return (struct named_tile){TOKENS, tile->vectors,
+                                   (tile->dense ? 2 * lanes : tile->chunk) * NAMED_CHUNK +
+                                       tile->tokens};
+    case SPR_TILE_VECTOR:
+        break;
+    }
+    return tile->dense ? (struct named_tile){DENSE, tile->vectors, 0}
+                       : (struct named_tile){VECTOR, tile->vectors, tile->chunk};
+}
+
+static struct spr_tile_shape tile_named(const struct named_tile *named, int lanes)
+{
+    const bool dense = named->form == DENSE;
+    const int chunk = named->vectors / NAMED_CHUNK;
+    if (named->form == TOKENS) {
+        return (struct spr_tile_shape){.form = SPR_TILE_TOKENS,
+                                       .dense = chunk == 2 * lanes,
+                                       .vectors = named->rows,
+                                       .chunk = chunk == 2 * lanes ? 1 : chunk,
+                                       .tokens = named->vectors % NAMED_CHUNK};
+    }
+    if (named->form == VECTOR && named->vectors == NAMED_SHUFFLE) {
+        return (struct spr_tile_shape){.form = SPR_TILE_SHUFFLE, .slots = named->rows};
+    }
+    if (named->form == VECTOR || (dense && named->vectors == 0)) {
+        return (struct spr_tile_shape){.form = SPR_TILE_VECTOR,
+                                       .dense = dense,
+                                       .vectors = named->rows,
+                                       .chunk = dense ? 1 : named->vectors};
+    }
+    return (struct spr_tile_shape){.form = SPR_TILE_MATRIX,
+                                   .dense = dense,
+                                   .rows = named->rows,
+                                   .vectors = named->vectors};
+}
 
 /* What the model can use: sizes that rise from `before` (below 0: the first) and a time. */
 static bool is_point(double before, double bytes, double step_s)
@@ -54,12 +109,13 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
     spr_emit_open(out, "tiles", '[');
     for (size_t i = 0; i < rates->count; i++) {
         const struct spr_tile_rates *tile = &rates->tiles[i];
+        const struct named_tile named = name_tile(&tile->tile, spr_isa_lanes(tile->isa));
         spr_emit_open(out, NULL, '{');
         spr_emit_text(out, "isa", spr_isa_name(tile->isa));
         spr_emit_number(out, "threads", tile->threads);
-        spr_emit_text(out, "form", forms[tile->form]);
-        spr_emit_number(out, "rows", tile->rows);
-        spr_emit_number(out, "vectors", tile->vectors);
+        spr_emit_text(out, "form", forms[named.form]);
+        spr_emit_number(out, "rows", named.rows);
+        spr_emit_number(out, "vectors", named.vectors);
         put_sweep(out, "x", &tile->x);
         put_sweep(out, "w", &tile->w);
         put_sweep(out, "w_far", &tile->w_far);
@@ -131,16 +187,26 @@ static void read_sweep(struct spr_reader *r, const spr_json *object, const char 
     }
 }
 
-static enum spr_tile_form read_form(struct spr_reader *r, const spr_json *object)
+static struct spr_tile_shape read_shape(struct spr_reader *r, const spr_json *object,
+                                        int lanes)
 {
-    const char *name = spr_json_get_text(object, "form");
-    for (int i = 0; name && i < SPR_TILE_FORM_COUNT; i++) {
-        if (strcmp(name, forms[i]) == 0) {
-            return (enum spr_tile_form)i;
-        }
+    const char *form = spr_json_get_text(object, "form");
+    struct named_tile named = {DENSE, 0, 0};
+    int i = 0;
+    while (i < FORMS && (!form || strcmp(form, forms[i]) != 0)) {
+        i++;
     }
-    spr_reader_fail(r, "form", "expected dense, strip, vector or tokens");
-    return SPR_TILE_DENSE;
+    if (i == FORMS) {
+        spr_reader_fail(r, "form", "expected dense, strip, vector or tokens");
+    } else {
+        named.form = (enum named_form)i;
+    }
+    named.rows = read_count(r, object, "rows", 1);
+    named.vectors = read_count(r, object, "vectors", 0);
+    if (named.rows > SIZE_MAX_TILE || named.vectors > SIZE_MAX_TILE) {
+        spr_reader_fail(r, "rows", "expected a register tile");
+    }
+    return tile_named(&named, lanes);
 }
 
 static void read_tile(struct spr_reader *r, const spr_json *object,
@@ -148,12 +214,7 @@ static void read_tile(struct spr_reader *r, const spr_json *object,
 {
     *tile = (struct spr_tile_rates){.isa = spr_isa_from_json(r, object)};
     tile->threads = read_count(r, object, "threads", 1);
-    tile->form = read_form(r, object);
-    tile->rows = read_count(r, object, "rows", 1);
-    tile->vectors = read_count(r, object, "vectors", 0);
-    if (tile->rows > SIZE_MAX_TILE || tile->vectors > SIZE_MAX_TILE) {
-        spr_reader_fail(r, "rows", "expected a register tile");
-    }
+    tile->tile = read_shape(r, object, spr_isa_lanes(tile->isa));
     read_sweep(r, object, "x", &tile->x);
     read_sweep(r, object, "w", &tile->w);
     read_sweep(r, object, "w_far", &tile->w_far);

@@ -59,11 +59,11 @@ static void read_theirs(struct bench *b)
 static void once(void *context)
 {
     struct bench *b = context;
-    const int64_t all[2] = {0, TOKENS};
+    const struct spr_span all = {0, TOKENS};
     if (b->function == SPR_FUNCTION_SOFTMAX) {
-        b->ops->softmax(b->memory, b->rows, TOKENS, all, 0.125F);
+        b->ops->softmax(b->memory, b->rows, TOKENS, &all, 0.125F);
     } else if (b->function == SPR_FUNCTION_GELU) {
-        b->ops->gelu(b->memory, b->bias, b->rows, TOKENS, all);
+        b->ops->gelu(b->memory, b->bias, b->rows, TOKENS, &all);
     } else if (b->function == SPR_FUNCTION_NORM) {
         const struct spr_norm norm = {.y = b->memory + b->rows / 2 * TOKENS,
                                       .x = b->memory,
@@ -73,16 +73,16 @@ static void once(void *context)
                                       .rows = b->rows / 2,
                                       .n = TOKENS,
                                       .epsilon = SPR_NORM_EPSILON};
-        b->ops->norm(&norm, 0, TOKENS);
+        b->ops->norm(&norm, &all);
     } else if (b->function == SPR_FUNCTION_EXCHANGE) {
         read_theirs(b);
     } else {
         /* The heads of the footprint one after another: query, key and value of each. */
         for (int64_t row = 0; row + 3 * HEAD <= b->rows; row += 3 * HEAD) {
             float *head = b->memory + row * TOKENS;
-            b->ops->add(head, b->bias, HEAD, TOKENS, all);
-            spr_pack_columns(&b->keys, all, head + HEAD * TOKENS, TOKENS, b->bias);
-            spr_pack_rows(&b->values, all, head + 2 * HEAD * TOKENS, TOKENS, b->bias);
+            b->ops->add(head, b->bias, HEAD, TOKENS, &all);
+            spr_pack_columns(&b->keys, &all, head + HEAD * TOKENS, TOKENS, b->bias);
+            spr_pack_rows(&b->values, &all, head + 2 * HEAD * TOKENS, TOKENS, b->bias);
         }
     }
 }
@@ -198,7 +198,8 @@ static bool measure(const struct spr_calibration *c, struct bench *team,
 static enum spr_status make_bench(const struct spr_calibration *c, struct bench *b,
                                   struct spr_error *err)
 {
-    const int64_t keys[3] = {TOKENS, HEAD, TOKENS}, values[3] = {HEAD, TOKENS, TOKENS};
+    const struct spr_dense_shape keys = {TOKENS, HEAD, TOKENS};
+    const struct spr_dense_shape values = {HEAD, TOKENS, TOKENS};
     const size_t most = (size_t)footprints[FOOTPRINTS - 1];
     b->ops = spr_isa_code_of(c->isa)->elementwise;
     b->memory = spr_aligned_alloc(4096, most);
@@ -207,8 +208,8 @@ static enum spr_status make_bench(const struct spr_calibration *c, struct bench 
         return spr_no_memory(err);
     }
     memset(b->memory, 0, most);
-    SPR_TRY(spr_pack_template(c->isa, keys, &b->keys, err));
-    return spr_pack_template(c->isa, values, &b->values, err);
+    SPR_TRY(spr_pack_template(c->isa, &keys, &b->keys, err));
+    return spr_pack_template(c->isa, &values, &b->values, err);
 }
 
 enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,

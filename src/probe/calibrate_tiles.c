@@ -8,6 +8,7 @@
 #include "base/numbers.h"
 #include "host/line_transfer.h"
 #include "host/sampler.h"
+#include "probe/calibrate_list.h"
 #include "probe/calibrate_trial.h"
 
 #define KIB 1024.0
@@ -32,7 +33,6 @@
 #define NEAR_VECTOR_Y_BYTES (4 * KIB)
 /* No step is faster than this on any machine. */
 #define LEAST_STEP_S 1e-11
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 struct points {
     size_t count;
@@ -85,20 +85,26 @@ static double group_at(const struct spr_sweep *group, double steps)
            fmin(1, fmax(0, share)) * (group->step_s[i] - group->step_s[i - 1]);
 }
 
+/* Indexed rows of X: of a plan with several tokens. */
+static bool is_strip(const struct spr_tile_shape *tile)
+{
+    return tile->form == SPR_TILE_MATRIX && !tile->dense;
+}
+
 /* Seconds of a step against one of the trial's footprints. */
-static void sweep(const struct spr_calibration *c, struct spr_team *team,
+static void sweep(const struct spr_calibration *c, struct spr_trial_team *team,
                   struct spr_trial *trial, const struct points *points, double *varied,
                   const struct spr_tile_rates *rates, struct spr_sweep *out)
 {
     for (size_t i = 0; i < points->count; i++) {
         double steps = 1;
         *varied = points->at[i];
-        if (trial->tile.form == SPR_TILE_STRIP && varied == &trial->x_bytes) {
+        if (is_strip(&trial->tile) && varied == &trial->x_bytes) {
             double columns =
                 points->at[i] / (4.0 * trial->tile.vectors * spr_isa_lanes(c->isa));
             trial->steps = (size_t)fmin(LONG_STEPS, fmax(16, columns / X_SPARSITY));
         }
-        double step_s = spr_team_time(c, team, trial, &steps);
+        double step_s = spr_trial_team_time(c, team, trial, &steps);
         if (rates->group.count > 0) {
             double more = trial->unaligned ? rates->unaligned_group_s : 0;
             step_s -= (group_at(&rates->group, steps) + more) / steps;
@@ -111,32 +117,32 @@ static void sweep(const struct spr_calibration *c, struct spr_team *team,
 }
 
 /* The cost of row groups of few steps, beyond that of the steps of long ones. */
-static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
+static void sweep_groups(const struct spr_calibration *c, struct spr_trial_team *team,
                          struct spr_trial trial, struct spr_sweep *out)
 {
     const struct effort *effort = &efforts[c->quick];
     double long_steps = 1, steps[SPR_SWEEP_MAX] = {1}, group_s[SPR_SWEEP_MAX] = {0};
     trial.steps = LONG_STEPS;
-    if (trial.tile.form == SPR_TILE_STRIP) {
+    if (is_strip(&trial.tile)) {
         /* An X tile that has room for row groups of some length. */
         double column_bytes = 4.0 * trial.tile.vectors * spr_isa_lanes(c->isa);
         trial.x_bytes = fmax(trial.x_bytes, GROUP_COLUMNS * column_bytes);
     }
-    if (trial.tile.vectors == SPR_CHUNK_SHUFFLE) {
+    if (trial.tile.form == SPR_TILE_SHUFFLE) {
         trial.x_bytes = 4 * SPR_SHUFFLE_COLUMNS * sizeof(float); /* or W would not be near */
         trial.steps = LONG_STEPS / 2;
     }
     const size_t long_trial = trial.steps;
-    double per_step = spr_team_time(c, team, &trial, &long_steps);
+    double per_step = spr_trial_team_time(c, team, &trial, &long_steps);
     for (size_t i = 0; i < effort->groups.count; i++) {
         trial.steps = (size_t)effort->groups.at[i];
         steps[i] = 1;
-        double step_s = spr_team_time(c, team, &trial, &steps[i]);
+        double step_s = spr_trial_team_time(c, team, &trial, &steps[i]);
         group_s[i] = step_s * steps[i];
         /* In turns with what is taken from it: one that was disturbed would spoil all. */
         trial.steps = long_trial;
-        per_step =
-            i % 2 ? fmin(per_step, spr_team_time(c, team, &trial, &long_steps)) : per_step;
+        per_step = i % 2 ? fmin(per_step, spr_trial_team_time(c, team, &trial, &long_steps))
+                         : per_step;
     }
     /* Long row groups have a cost of their own too: that of middling ones. */
     size_t some = effort->groups.count > 0 ? effort->groups.count - 1 : 0;
@@ -157,7 +163,7 @@ static void sweep_groups(const struct spr_calibration *c, struct spr_team *team,
 }
 
 /* Row groups against the bytes of Y: enough short ones to pass over all of it. */
-static void sweep_y(const struct spr_calibration *c, struct spr_team *team,
+static void sweep_y(const struct spr_calibration *c, struct spr_trial_team *team,
                     struct spr_trial trial, struct spr_sweep *out)
 {
     const struct points *points = &efforts[c->quick].y;
@@ -170,7 +176,7 @@ static void sweep_y(const struct spr_calibration *c, struct spr_team *team,
         trial.y_bytes = points->at[i];
         trial.w_bytes =
             points->at[i] / group_bytes * SHORT_STEPS * (4.0 * trial.tile.rows + 2);
-        double step_s = spr_team_time(c, team, &trial, &steps);
+        double step_s = spr_trial_team_time(c, team, &trial, &steps);
         double group_s = step_s * steps;
         first = i == 0 ? group_s : first;
         out->bytes[i] = points->at[i];
@@ -181,18 +187,18 @@ static void sweep_y(const struct spr_calibration *c, struct spr_team *team,
 }
 
 /* A row group of SHORT_STEPS, each of step_s: what is drawn has some more or less. */
-static double group_seconds(const struct spr_calibration *c, struct spr_team *team,
+static double group_seconds(const struct spr_calibration *c, struct spr_trial_team *team,
                             struct spr_trial trial, double step_s)
 {
     double steps = 1;
     trial.steps = SHORT_STEPS;
-    double each_s = spr_team_time(c, team, &trial, &steps);
+    double each_s = spr_trial_team_time(c, team, &trial, &steps);
     return each_s * steps - (steps - SHORT_STEPS) * step_s;
 }
 
 /* What sums that do not start from zero, and rows that do not start at cache lines, add to a row
  * group: a few parts of a hundred of what is timed, so that all are timed in turns. */
-static void calibrate_strip(const struct spr_calibration *c, struct spr_team *team,
+static void calibrate_strip(const struct spr_calibration *c, struct spr_trial_team *team,
                             struct spr_trial trial, struct spr_tile_rates *out)
 {
     double plain_s = HUGE_VAL, panel_s = HUGE_VAL, crossing_s = HUGE_VAL;
@@ -200,14 +206,15 @@ static void calibrate_strip(const struct spr_calibration *c, struct spr_team *te
     const bool crosses = spr_isa_lanes(c->isa) > 1;
     sweep_y(c, team, trial, &out->y);
     for (int turn = 0; turn < TURNS; turn++) {
-        step_s = fmin(step_s, spr_team_time(c, team, &trial, &steps));
+        step_s = fmin(step_s, spr_trial_team_time(c, team, &trial, &steps));
         plain_s = fmin(plain_s, group_seconds(c, team, trial, step_s));
         trial.first = false;
         panel_s = fmin(panel_s, group_seconds(c, team, trial, step_s));
         trial.first = true;
         trial.unaligned = crosses;
         if (crosses) {
-            crossing_step_s = fmin(crossing_step_s, spr_team_time(c, team, &trial, &steps));
+            crossing_step_s =
+                fmin(crossing_step_s, spr_trial_team_time(c, team, &trial, &steps));
             crossing_s = fmin(crossing_s, group_seconds(c, team, trial, crossing_step_s));
         }
         trial.unaligned = false;
@@ -220,24 +227,70 @@ static void calibrate_strip(const struct spr_calibration *c, struct spr_team *te
     }
 }
 
+/* X of the sweeps. */
+static const struct points *x_points(const struct spr_calibration *c,
+                                     const struct spr_tile_shape *tile)
+{
+    static const struct points near_vector = {1, {NEAR_VECTOR_BYTES}};
+    const struct effort *effort = &efforts[c->quick];
+    switch (tile->form) {
+    case SPR_TILE_SHUFFLE: /* has its inputs in registers: there is nothing to sweep */
+        return &near_vector;
+    case SPR_TILE_MATRIX:
+        return tile->dense && tile->rows > 2 ? &effort->dense_x : &effort->x;
+    case SPR_TILE_VECTOR:
+    case SPR_TILE_TOKENS:
+        break;
+    }
+    return &effort->vector_x;
+}
+
+/* Rows of X that do not start at cache lines, and rows that end in half a vector. */
+static void calibrate_unaligned(const struct spr_calibration *c, struct spr_trial_team *team,
+                                struct spr_trial trial, struct spr_tile_rates *out)
+{
+    static const struct points near = {1, {NEAR_BYTES}};
+    const struct spr_tile_shape *tile = &trial.tile;
+    const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
+    /* One lane is always at its place; a tile that is never wider than a vector loads so few
+     * of X that where they start makes no difference. */
+    if (tiles->lanes == 1 || spr_widest_tile(c->isa, tile->rows) == 1) {
+        out->unaligned = out->x;
+        out->unaligned.count = 1;
+        return;
+    }
+    /* From two rows on the multipliers hide what farther rows of X cost more. */
+    trial.unaligned = true;
+    sweep(c, team, &trial, tile->rows <= 2 ? x_points(c, tile) : &near, &trial.x_bytes, out,
+          &out->unaligned);
+    trial.x_bytes = NEAR_BYTES;
+    trial.half = tiles->halves && tile->vectors > 1;
+    if (trial.half) {
+        /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
+        out->half_step_s = HUGE_VAL;
+        for (int i = 0; i < HALF_TRIALS; i++) {
+            struct spr_sweep half;
+            sweep(c, team, &trial, &near, &trial.x_bytes, out, &half);
+            out->half_step_s = fmin(out->half_step_s, half.step_s[0]);
+        }
+    }
+}
+
 /* strip: the rates of the indexed tile of the same size, whose row groups cost what those of a
  * dense tile cost; else NULL. */
-static void calibrate_tile(const struct spr_calibration *c, struct spr_team *team,
-                           const struct spr_tile *tile, const struct spr_tile_rates *strip,
-                           struct spr_tile_rates *out)
+static void calibrate_tile(const struct spr_calibration *c, struct spr_trial_team *team,
+                           const struct spr_tile_shape *tile,
+                           const struct spr_tile_rates *strip, struct spr_tile_rates *out)
 {
-    const bool vector = tile->form == SPR_TILE_VECTOR || tile->vectors == 0;
-    const double near_bytes = vector ? NEAR_VECTOR_BYTES : NEAR_BYTES;
+    const bool matrix = tile->form == SPR_TILE_MATRIX;
+    const double near_bytes = matrix ? NEAR_BYTES : NEAR_VECTOR_BYTES;
+    const struct effort *effort = &efforts[c->quick];
     struct spr_trial trial = {.tile = *tile,
                               .x_bytes = near_bytes,
-                              .y_bytes = vector ? NEAR_VECTOR_Y_BYTES : NEAR_Y_BYTES,
+                              .y_bytes = matrix ? NEAR_Y_BYTES : NEAR_VECTOR_Y_BYTES,
                               .steps = LONG_STEPS,
                               .first = true};
-    *out = (struct spr_tile_rates){.isa = c->isa,
-                                   .threads = c->threads,
-                                   .form = tile->form,
-                                   .rows = tile->rows,
-                                   .vectors = tile->vectors};
+    *out = (struct spr_tile_rates){.isa = c->isa, .threads = c->threads, .tile = *tile};
     if (strip) {
         out->group = strip->group;
         out->y = strip->y;
@@ -246,137 +299,20 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_team *tea
     } else {
         sweep_groups(c, team, trial, &out->group);
     }
-    if (tile->form == SPR_TILE_STRIP) {
+    if (is_strip(tile)) {
         calibrate_strip(c, team, trial, out);
     }
-    const struct effort *effort = &efforts[c->quick];
-    static const struct points near = {1, {NEAR_BYTES}};
-    static const struct points near_vector = {1, {NEAR_VECTOR_BYTES}};
-    /* A shuffled tile has its inputs in registers: there is nothing to sweep. */
-    const struct points *points = tile->vectors == SPR_CHUNK_SHUFFLE ? &near_vector
-                                  : vector                           ? &effort->vector_x
-                                  : tile->form == SPR_TILE_DENSE && tile->rows > 2
-                                      ? &effort->dense_x
-                                      : &effort->x;
-    sweep(c, team, &trial, points, &trial.x_bytes, out, &out->x);
-    const int lanes = spr_isa_lanes(c->isa);
-    /* One lane is always at its place; a tile that is never wider than a vector loads so few
-     * of X that where they start makes no difference. */
-    bool crosses = lanes > 1 && spr_isa_code_of(c->isa)->tiles->widest(tile->rows) > 1;
-    if (!vector && !crosses) {
-        out->unaligned = out->x;
-        out->unaligned.count = 1;
-    } else if (!vector) {
-        /* From two rows on the multipliers hide what farther rows of X cost more. */
-        trial.unaligned = true;
-        sweep(c, team, &trial, tile->rows <= 2 ? points : &near, &trial.x_bytes, out,
-              &out->unaligned);
-        trial.x_bytes = near_bytes;
-        trial.half = spr_isa_code_of(c->isa)->tiles->halves && tile->vectors > 1;
-        if (trial.half) {
-            /* Mixed widths are sometimes slow for as long as a trial lasts: the best of some. */
-            out->half_step_s = HUGE_VAL;
-            for (int i = 0; i < HALF_TRIALS; i++) {
-                struct spr_sweep half;
-                sweep(c, team, &trial, &near, &trial.x_bytes, out, &half);
-                out->half_step_s = fmin(out->half_step_s, half.step_s[0]);
-            }
-        }
-        trial.unaligned = trial.half = false;
+    sweep(c, team, &trial, x_points(c, tile), &trial.x_bytes, out, &out->x);
+    if (matrix) {
+        calibrate_unaligned(c, team, trial, out);
     }
     trial.x_bytes = near_bytes;
     trial.steps = LONG_STEPS;
     sweep(c, team, &trial, &effort->w, &trial.w_bytes, out, &out->w);
-    if (!vector) {
+    if (matrix) {
         trial.x_bytes = SPR_FAR_X_BYTES;
         sweep(c, team, &trial, &effort->w_far, &trial.w_bytes, out, &out->w_far);
     }
-}
-
-/* Widths that the quick calibration measures; others lie between two of them. */
-static bool measured(const struct spr_calibration *c, const struct spr_tile *tile, int widest)
-{
-    return !c->quick || (tile->vectors & (tile->vectors - 1)) == 0 || tile->vectors == widest;
-}
-
-/* Tiles a plan can ask for. */
-static size_t list_tiles(const struct spr_calibration *c, struct spr_tile *out)
-{
-    static const int heights[] = {1, 2, 4, 6, 8, 12, 16, 24};
-    const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
-    const int lanes = tiles->lanes;
-    size_t count = 0;
-    for (size_t h = 0; h < COUNT(heights); h++) {
-        for (int width = 1; width <= tiles->widest(heights[h]); width++) {
-            struct spr_tile strip = {SPR_TILE_STRIP, heights[h], width}, dense = strip;
-            dense.form = SPR_TILE_DENSE;
-            if (measured(c, &strip, tiles->widest(heights[h]))) {
-                out[count++] = strip;
-                out[count++] = dense;
-            }
-        }
-    }
-    for (int vectors = 1; vectors <= 4; vectors *= 2) {
-        out[count++] = (struct spr_tile){SPR_TILE_DENSE, vectors, 0};
-        for (int chunk = 1; chunk <= lanes; chunk *= 2) {
-            out[count++] = (struct spr_tile){SPR_TILE_VECTOR, vectors, chunk};
-        }
-    }
-    out[count++] = (struct spr_tile){SPR_TILE_VECTOR, 1, 0};
-    for (int slots = 1; tiles->shuffles && slots <= SPR_SHUFFLE_SLOTS; slots++) {
-        out[count++] = (struct spr_tile){SPR_TILE_VECTOR, slots, SPR_CHUNK_SHUFFLE};
-    }
-    return count;
-}
-
-static void between(const struct spr_sweep *low, const struct spr_sweep *high, double share,
-                    struct spr_sweep *out)
-{
-    *out = *low;
-    for (size_t i = 0; i < out->count && low->count == high->count; i++) {
-        out->bytes[i] += share * (high->bytes[i] - low->bytes[i]);
-        out->step_s[i] += share * (high->step_s[i] - low->step_s[i]);
-    }
-}
-
-/* Widths that were left out: on the line between their neighbours, sweeps point by point. */
-static bool fill_widths(struct spr_kernel_rates *rates, size_t begin, size_t *capacity)
-{
-    const size_t end = rates->count;
-    for (size_t i = begin; i < end; i++) {
-        for (size_t j = begin; j < end; j++) {
-            const struct spr_tile_rates low = rates->tiles[i], high = rates->tiles[j];
-            bool next = low.form == high.form && low.form != SPR_TILE_VECTOR &&
-                        low.vectors > 0 && low.rows == high.rows &&
-                        high.vectors > low.vectors + 1;
-            for (size_t o = begin; next && o < end; o++) {
-                const struct spr_tile_rates *other = &rates->tiles[o];
-                next = other->form != low.form || other->rows != low.rows ||
-                       other->vectors <= low.vectors || other->vectors >= high.vectors;
-            }
-            for (int width = low.vectors + 1; next && width < high.vectors; width++) {
-                double share = (double)(width - low.vectors) / (high.vectors - low.vectors);
-                if (!spr_grow(&rates->tiles, capacity, rates->count + 1,
-                              sizeof *rates->tiles)) {
-                    return false;
-                }
-                struct spr_tile_rates *out = &rates->tiles[rates->count++];
-                *out = low;
-                out->vectors = width;
-                between(&low.x, &high.x, share, &out->x);
-                between(&low.w, &high.w, share, &out->w);
-                between(&low.w_far, &high.w_far, share, &out->w_far);
-                between(&low.y, &high.y, share, &out->y);
-                between(&low.group, &high.group, share, &out->group);
-                between(&low.unaligned, &high.unaligned, share, &out->unaligned);
-                out->panel_group_s += share * (high.panel_group_s - low.panel_group_s);
-                out->half_step_s += share * (high.half_step_s - low.half_step_s);
-                out->unaligned_group_s +=
-                    share * (high.unaligned_group_s - low.unaligned_group_s);
-            }
-        }
-    }
-    return true;
 }
 
 static void run_calls(void *packed)
@@ -424,16 +360,16 @@ static enum spr_status calibrate_calls(const struct spr_calibration *c,
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
                               struct spr_kernel_rates *rates, struct spr_error *err)
 {
-    struct spr_tile tiles[128];
-    struct spr_team team = {0};
+    struct spr_tile_shape tiles[SPR_CALIBRATED_TILES_MAX];
+    struct spr_trial_team team = {0};
     SPR_TRY(calibrate_calls(calibration, rates, err));
-    const size_t begin = rates->count, count = list_tiles(calibration, tiles);
+    const size_t begin = rates->count, count = spr_list_tiles(calibration, tiles);
     size_t capacity = rates->count;
-    bool ok = spr_team_make(&team, calibration) &&
+    bool ok = spr_trial_team_make(&team, calibration) &&
               spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
     for (size_t i = 0; ok && i < count; i++) {
         struct spr_tile_rates *out = &rates->tiles[rates->count];
-        bool dense = tiles[i].form == SPR_TILE_DENSE && tiles[i].vectors > 0;
+        const bool dense = tiles[i].form == SPR_TILE_MATRIX && tiles[i].dense;
         calibrate_tile(calibration, &team, &tiles[i], dense ? out - 1 : NULL, out);
         rates->count++;
         ok = !team.failed;
@@ -441,7 +377,7 @@ enum spr_status spr_calibrate(const struct spr_calibration *calibration,
             calibration->progress(calibration->context, (double)(i + 1) / (double)count);
         }
     }
-    ok = ok && fill_widths(rates, begin, &capacity);
-    spr_team_free(&team);
+    ok = ok && spr_fill_widths(rates, begin, &capacity);
+    spr_trial_team_free(&team);
     return ok ? SPR_OK : spr_no_memory(err);
 }

@@ -8,6 +8,7 @@
 #include "host/sampler.h"
 #include "host/team.h"
 #include "kernel/pack.h"
+#include "probe/calibrate_list.h"
 #include "probe/calibrate_trial.h"
 #include "sproof/cpu.h"
 
@@ -29,6 +30,9 @@
 #define LINE (SPR_CACHE_LINE / (int64_t)sizeof(float))
 #define CROWDED 1024
 
+/* No step is faster than this on any machine. */
+#define LEAST_STEP_S 1e-11
+
 /* Steps of W that are near. */
 #define NEAR_STEPS 2048
 
@@ -37,9 +41,9 @@ static const double footprints[] = {16384, 393216, 3145728, 12582912, 33554432};
 static const double quick_footprints[] = {16384, 393216, 6291456};
 
 struct trial {
-    int vectors, chunk, tokens; /* chunk 0: row by row */
-    int64_t batches;            /* as many tokens again and again */
-    bool dense, crowded;
+    struct spr_tile_shape tile;
+    int64_t batches; /* as many tokens again and again */
+    bool crowded;
     int64_t columns;
     double steps, groups; /* of a row group, mean; how many */
 };
@@ -52,38 +56,40 @@ struct synthetic {
     struct spr_error err;
 };
 
-/* Rows that a group of the tile holds. */
-static int64_t group_rows(const struct trial *t, int lanes)
+/* Dense, single weights, or blocks that fill a row group and a step. */
+static enum spr_status pattern_of(const struct spr_tile_shape *tile, int lanes,
+                                  struct spr_pattern *pattern, struct spr_error *err)
 {
-    return t->chunk == 0 ? 1 : (int64_t)t->vectors * lanes / t->chunk;
+    char text[48];
+    if (tile->dense) {
+        *pattern = spr_pattern_dense();
+        return SPR_OK;
+    }
+    snprintf(text, sizeof text, "%dx%d", spr_tile_rows(tile, lanes), tile->chunk);
+    return spr_pattern_parse(tile->chunk == 0 ? "csr" : text, pattern, err);
 }
 
 static enum spr_status make(const struct spr_calibration *c, const struct trial *t,
                             uint64_t seed, struct synthetic *out, struct spr_error *err)
 {
-    struct spr_pattern pattern = spr_pattern_dense();
-    char text[48];
-    const int64_t rows = group_rows(t, spr_isa_lanes(c->isa));
-    const int64_t columns = t->dense ? (int64_t)t->steps : t->columns;
-    const int64_t m = rows * (int64_t)t->groups, chunk = t->chunk > 0 ? t->chunk : 1;
-    double kept = t->steps * t->groups;
-    if (!t->dense) {
-        snprintf(text, sizeof text, "%lldx%lld", (long long)rows, (long long)chunk);
-        SPR_TRY(spr_pattern_parse(t->chunk == 0 ? "csr" : text, &pattern, err));
-    } else {
-        kept *= (double)rows;
-    }
+    const struct spr_tile_shape *tile = &t->tile;
+    const int lanes = spr_isa_lanes(c->isa);
+    const int64_t rows = spr_tile_rows(tile, lanes), m = rows * (int64_t)t->groups;
+    const int64_t columns = tile->dense ? (int64_t)t->steps : t->columns;
+    const double kept = t->steps * t->groups * (tile->dense ? (double)rows : 1);
+    struct spr_pattern pattern;
+    SPR_TRY(pattern_of(tile, lanes, &pattern, err));
     /* One token alone is another path; here it is the rest of several. */
     struct spr_plan plan =
-        spr_plan_choose_nk(&pattern, c->isa, m, columns, t->tokens + 1, kept, 1);
-    plan.tokens = t->tokens;
-    const int64_t n = plan.n = t->tokens * t->batches;
+        spr_plan_choose_nk(&pattern, c->isa, m, columns, tile->tokens + 1, kept, 1);
+    plan.tokens = tile->tokens;
+    const int64_t n = plan.n = tile->tokens * t->batches;
     plan.panel = columns;
     SPR_TRY(spr_pack_random(&plan, kept, seed, &out->packed, err));
     out->x = spr_calloc((size_t)(columns * n), sizeof *out->x);
     const int64_t apart = t->crowded ? (m + CROWDED - 1) / CROWDED * CROWDED
                                      : ((m + LINE - 1) / LINE | 1) * LINE;
-    ((struct spr_strips *)out->packed.block)->row = apart;
+    spr_packed_space_tokens(&out->packed, apart);
     out->y = spr_calloc((size_t)(apart * n), sizeof *out->y);
     if (!out->x || !out->y) {
         return spr_no_memory(err);
@@ -175,22 +181,30 @@ static void add_point(struct spr_sweep *sweep, double bytes, double step_s)
     sweep->step_s[at] = at > 0 ? fmax(sweep->step_s[at - 1], step_s) : step_s;
 }
 
+/* One calibration: what it runs on, and how it went. */
+struct bench {
+    const struct spr_calibration *c;
+    struct synthetic *team;
+    enum spr_status status; /* of all trials so far; none is run after an error */
+    struct spr_error *err;
+};
+
 /* Without an `input`, the product alone; else both, and the time of interleaving an input is put
- * there. */
-static double run_trial(const struct spr_calibration *c, const struct trial *t,
-                        struct synthetic *team, struct spr_sweep *input,
-                        enum spr_status *status, struct spr_error *err)
+ * there. NAN after an error. */
+static double run_trial(struct bench *b, const struct trial *t, struct spr_sweep *input)
 {
+    const struct spr_calibration *c = b->c;
+    struct synthetic *team = b->team;
     double seconds = (double)NAN;
-    *status = *status ? *status : make_team(c, t, team, err);
-    if (*status == SPR_OK) {
+    b->status = b->status ? b->status : make_team(c, t, team, b->err);
+    if (b->status == SPR_OK) {
         seconds = time_team(c, team, multiply);
-        *status = keep_least(c, &seconds, err);
+        b->status = keep_least(c, &seconds, b->err);
     }
-    if (*status == SPR_OK && input && team->packed.inputs) {
+    if (b->status == SPR_OK && input && team->packed.inputs) {
         const double inputs = (double)(team->packed.plan.k * team->packed.plan.n);
         double input_s = time_team(c, team, interleave);
-        *status = keep_least(c, &input_s, err);
+        b->status = keep_least(c, &input_s, b->err);
         add_point(input, 4 * inputs, input_s / inputs);
     }
     for (int i = 0; i < c->threads; i++) {
@@ -199,89 +213,120 @@ static double run_trial(const struct spr_calibration *c, const struct trial *t,
     return seconds;
 }
 
-static double step_bytes(const struct trial *t, int lanes)
+/* Bytes of packed W that a step reads. */
+static double step_bytes(const struct spr_tile_shape *tile, int lanes)
 {
-    double values = t->chunk == 0 ? 1 : (double)t->vectors * lanes;
-    return 4 * values + (t->dense ? 0 : 2);
+    return 4.0 * spr_tile_values(tile, lanes) + (tile->dense ? 0 : 2);
 }
 
-/* longest NULL: W is moved away; else the rates of the longest tile of whose steps that was done:
- * what farther weights add is the same, and what a wider Y adds a share by the tokens.
- * Two lengths of row groups tell a step from what a group takes beside its steps, as many groups
+/* Two lengths of row groups tell a step from what a group takes beside its steps, as many groups
  * of each: more of them are a wider Y, whose tokens are farther apart. */
-static enum spr_status calibrate_tile(const struct spr_calibration *c, struct trial t,
-                                      struct synthetic *team,
-                                      const struct spr_tile_rates *longest,
-                                      struct spr_tile_rates *out, struct spr_error *err)
+static void add_measured(struct bench *b, const struct trial *t, double bytes,
+                         struct spr_sweep *input, struct spr_tile_rates *out)
 {
-    const int lanes = spr_isa_lanes(c->isa);
-    const int64_t rows = group_rows(&t, lanes);
-    const double *sizes = c->quick ? quick_footprints : footprints;
-    size_t count = c->quick ? sizeof quick_footprints / sizeof *quick_footprints
-                            : sizeof footprints / sizeof *footprints;
+    const int rows = spr_tile_rows(&t->tile, spr_isa_lanes(b->c->isa));
+    struct trial brief = *t;
+    brief.steps = SHORT_STEPS;
+    double seconds = run_trial(b, t, input);
+    double brief_seconds = run_trial(b, &brief, NULL);
+    double step_s =
+        fmax(LEAST_STEP_S, (seconds - brief_seconds) / (t->groups * (t->steps - brief.steps)));
+    double group_s = fmax(0, brief_seconds / t->groups - brief.steps * step_s);
+    add_point(&out->w, bytes, step_s);
+    add_point(&out->group, 4 * (double)rows * t->groups * t->tile.tokens, group_s);
+}
+
+/* The i-th footprint of W from what it added to the longest tile: farther weights add the same,
+ * a wider Y a share by the tokens. */
+static void add_derived(const struct spr_tile_rates *longest, size_t i,
+                        struct spr_tile_rates *out)
+{
+    const struct spr_sweep *w = &longest->w, *group = &longest->group;
+    const double share = (double)out->tile.tokens / longest->tile.tokens;
+    add_point(&out->w, w->bytes[i], out->w.step_s[0] + w->step_s[i] - w->step_s[0]);
+    add_point(&out->group, share * group->bytes[i],
+              out->group.step_s[0] + share * (group->step_s[i] - group->step_s[0]));
+}
+
+/* Steps and row groups against the bytes of packed W. longest: as in calibrate_tile. */
+static void sweep_weights(struct bench *b, struct trial t,
+                          const struct spr_tile_rates *longest, struct spr_tile_rates *out)
+{
+    const double bytes = step_bytes(&t.tile, spr_isa_lanes(b->c->isa));
+    const double *sizes = b->c->quick ? quick_footprints : footprints;
+    size_t count = b->c->quick ? sizeof quick_footprints / sizeof *quick_footprints
+                               : sizeof footprints / sizeof *footprints;
     /* A single weight is six bytes, which hide behind a tile of tokens wherever they are, and
      * millions of them take long to pack. */
-    count = t.chunk == 0 ? (count + 1) / 2 : count;
-    const double least_s = 1e-11;
-    double share = longest ? (double)t.tokens / spr_token_length(lanes, t.vectors, 0) : 1;
-    enum spr_status status = SPR_OK;
-    struct trial brief = t;
-    /* At most half of the blocks that a row of blocks has. */
-    t.steps = fmin(LONG_STEPS, floor(COLUMNS / (2.0 * (t.chunk > 0 ? t.chunk : 1))));
-    brief.steps = SHORT_STEPS;
-    for (size_t i = 0; i < count && status == SPR_OK; i++) {
-        double step_s = least_s, group_s = 0;
-        t.groups = i > 0 ? ceil(sizes[i] / step_bytes(&t, lanes) / t.steps)
-                         : floor(NEAR_STEPS / t.steps);
-        brief.groups = t.groups;
+    count = t.tile.chunk == 0 ? (count + 1) / 2 : count;
+    for (size_t i = 0; i < count && b->status == SPR_OK; i++) {
+        t.groups = i > 0 ? ceil(sizes[i] / bytes / t.steps) : floor(NEAR_STEPS / t.steps);
         if (i > 0 && longest) {
-            step_s = out->w.step_s[0] + longest->w.step_s[i] - longest->w.step_s[0];
-            group_s = out->group.step_s[0] +
-                      share * (longest->group.step_s[i] - longest->group.step_s[0]);
+            add_derived(longest, i, out);
         } else {
-            double seconds = run_trial(c, &t, team, i > 0 ? NULL : &out->input, &status, err);
-            double brief_seconds = run_trial(c, &brief, team, NULL, &status, err);
-            step_s = fmax(least_s,
-                          (seconds - brief_seconds) / (t.groups * (t.steps - brief.steps)));
-            group_s = fmax(0, brief_seconds / t.groups - brief.steps * step_s);
+            add_measured(b, &t, sizes[i], i > 0 ? NULL : &out->input, out);
         }
-        double y_bytes = i > 0 && longest ? share * longest->group.bytes[i]
-                                          : 4 * (double)rows * t.groups * t.tokens;
-        add_point(&out->w, sizes[i], step_s);
-        add_point(&out->group, y_bytes, group_s);
     }
+}
+
+/* What a row group takes where the tokens' rows of Y crowd one place of the cache: of so many
+ * groups that Y leaves the nearest cache either way. */
+static void measure_crowding(struct bench *b, struct trial t, struct spr_tile_rates *out)
+{
+    t.groups = 4 * floor(NEAR_STEPS / t.steps);
+    t.steps = SHORT_STEPS;
+    const double spread_s = run_trial(b, &t, NULL);
+    t.crowded = true;
+    const double crowded_s = run_trial(b, &t, NULL);
+    add_point(&out->y, 4 * CROWDED, fmax(0, crowded_s - spread_s) / t.groups);
+}
+
+/* Many columns: what the tokens of a step have comes from a farther cache. */
+static void sweep_inputs(struct bench *b, struct trial t, const struct spr_tile_rates *longest,
+                         struct spr_tile_rates *out)
+{
     const double step_s = out->w.step_s[0], group_s = out->group.step_s[0];
-    /* More groups, so that Y leaves the nearest cache either way. */
-    brief.groups = 4 * floor(NEAR_STEPS / t.steps);
-    const double spread_s = status ? 0 : run_trial(c, &brief, team, NULL, &status, err);
-    brief.crowded = true;
-    const double crowded_s = status ? 0 : run_trial(c, &brief, team, NULL, &status, err);
-    add_point(&out->y, 4 * CROWDED, fmax(0, crowded_s - spread_s) / brief.groups);
-    /* Many columns: what the tokens of a step have comes from a farther cache. */
-    out->x =
-        (struct spr_sweep){.count = 2,
-                           .bytes = {4.0 * COLUMNS * t.tokens, 4.0 * FAR_COLUMNS * t.tokens},
-                           .step_s = {step_s, step_s}};
+    const int tokens = t.tile.tokens;
+    out->x = (struct spr_sweep){.count = 2,
+                                .bytes = {4.0 * COLUMNS * tokens, 4.0 * FAR_COLUMNS * tokens},
+                                .step_s = {step_s, step_s}};
     t.columns = FAR_COLUMNS;
-    t.steps = t.dense ? FAR_COLUMNS : t.steps;
-    t.groups = t.dense ? 1 : floor(NEAR_STEPS / t.steps);
-    const double far_s = status ? step_s : run_trial(c, &t, team, &out->input, &status, err);
-    if (!t.dense) {
+    t.steps = t.tile.dense ? FAR_COLUMNS : t.steps;
+    t.groups = t.tile.dense ? 1 : floor(NEAR_STEPS / t.steps);
+    const double far_s = run_trial(b, &t, &out->input);
+    if (!t.tile.dense) {
         out->x.step_s[1] = fmax(step_s, (far_s - t.groups * group_s) / (t.groups * t.steps));
     }
-    if (out->input.count == 0) {
-        return status;
+    if (out->input.count == 0 || b->status != SPR_OK) {
+        return;
     }
-    if (longest && status == SPR_OK) {
+    if (longest) {
         const struct spr_sweep *input = &longest->input;
         add_point(&out->input, input->bytes[2],
                   out->input.step_s[1] + input->step_s[2] - input->step_s[1]);
-    } else if (status == SPR_OK) {
-        t.batches = (int64_t)ceil(FAR_INPUT_BYTES / (4.0 * FAR_COLUMNS * t.tokens));
+    } else {
+        t.batches = (int64_t)ceil(FAR_INPUT_BYTES / (4.0 * FAR_COLUMNS * tokens));
         t.groups = 1;
-        run_trial(c, &t, team, &out->input, &status, err);
+        run_trial(b, &t, &out->input);
     }
-    return status;
+}
+
+/* longest NULL: W is moved away; else the rates of the longest tile of whose steps that was
+ * done. */
+static struct spr_tile_rates calibrate_tile(struct bench *b, const struct spr_tile_shape *tile,
+                                            const struct spr_tile_rates *longest)
+{
+    struct spr_tile_rates out = {.isa = b->c->isa, .threads = b->c->threads, .tile = *tile};
+    const double chunk = tile->chunk > 0 ? tile->chunk : 1;
+    /* At most half of the blocks that a row of blocks has. */
+    const struct trial t = {.tile = *tile,
+                            .batches = 1,
+                            .columns = COLUMNS,
+                            .steps = fmin(LONG_STEPS, floor(COLUMNS / (2.0 * chunk)))};
+    sweep_weights(b, t, longest, &out);
+    measure_crowding(b, t, &out);
+    sweep_inputs(b, t, longest, &out);
+    return out;
 }
 
 enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
@@ -289,51 +334,31 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
 {
     const struct spr_calibration *c = calibration;
     const int lanes = spr_isa_lanes(c->isa);
-    struct synthetic *team = spr_calloc((size_t)c->threads, sizeof *team);
+    struct spr_tile_shape tiles[SPR_TOKEN_TILES_MAX];
+    const size_t count = spr_list_token_tiles(lanes, tiles);
+    struct bench b = {.c = c,
+                      .team = spr_calloc((size_t)c->threads, sizeof *b.team),
+                      .status = SPR_OK,
+                      .err = err};
     size_t capacity = rates->count;
-    if (!team) {
+    struct spr_tile_rates longest = {0};
+    if (!b.team ||
+        !spr_grow(&rates->tiles, &capacity, rates->count + count, sizeof *rates->tiles)) {
+        spr_free(b.team);
         return spr_no_memory(err);
     }
-    struct spr_tile_rates longest = {0};
-    enum spr_status status = SPR_OK;
-    for (int vectors = 1; vectors <= 2; vectors++) {
-        /* -1: dense; 0: single weights. */
-        for (int chunk = -1; chunk <= lanes && status == SPR_OK;
-             chunk = chunk < 1 ? chunk + 1 : 2 * chunk) {
-            if (chunk == 0 && vectors == 2) {
-                continue;
-            }
-            for (int i = 0; i < SPR_TOKEN_LENGTHS && status == SPR_OK; i++) {
-                int tokens = spr_token_length(lanes, vectors, i);
-                if (i > 0 && tokens == spr_token_length(lanes, vectors, i - 1)) {
-                    continue;
-                }
-                struct trial t = {.vectors = vectors,
-                                  .chunk = chunk < 0 ? 1 : chunk,
-                                  .tokens = tokens,
-                                  .batches = 1,
-                                  .dense = chunk < 0,
-                                  .columns = COLUMNS};
-                struct spr_tile_rates out = {
-                    .isa = c->isa,
-                    .threads = c->threads,
-                    .form = SPR_TILE_TOKENS,
-                    .rows = vectors,
-                    .vectors = SPR_TOKEN_TILE(chunk < 0 ? lanes * 2 : chunk, tokens)};
-                /* A step of more columns has as many bytes as one of a single column. */
-                const bool first = i == 0 && chunk <= 1;
-                status = calibrate_tile(c, t, team, first ? NULL : &longest, &out, err);
-                longest = first ? out : longest;
-                if (status == SPR_OK && !spr_grow(&rates->tiles, &capacity, rates->count + 1,
-                                                  sizeof *rates->tiles)) {
-                    status = spr_no_memory(err);
-                }
-                if (status == SPR_OK) {
-                    rates->tiles[rates->count++] = out;
-                }
-            }
+    for (size_t i = 0; i < count; i++) {
+        /* A step of more columns has as many bytes as one of a single column. */
+        const bool first = tiles[i].chunk <= 1 &&
+                           tiles[i].tokens == spr_token_length(lanes, tiles[i].vectors, 0);
+        const struct spr_tile_rates out =
+            calibrate_tile(&b, &tiles[i], first ? NULL : &longest);
+        if (b.status != SPR_OK) {
+            break;
         }
+        longest = first ? out : longest;
+        rates->tiles[rates->count++] = out;
     }
-    spr_free(team);
-    return status;
+    spr_free(b.team);
+    return b.status;
 }

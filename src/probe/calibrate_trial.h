@@ -6,13 +6,8 @@
 #include "kernel/pack.h"
 #include "sproof/calibrate.h"
 
-struct spr_tile {
-    enum spr_tile_form form;
-    int rows, vectors; /* as in spr_tile_rates */
-};
-
 struct spr_trial {
-    struct spr_tile tile;
+    struct spr_tile_shape tile;       /* not of the layout nk */
     double x_bytes, w_bytes, y_bytes; /* footprints; w_bytes 0: some thousand steps */
     size_t steps;                     /* mean of a row group */
     bool first;                       /* sums start from zero */
@@ -29,19 +24,21 @@ enum spr_status spr_pack_random(const struct spr_plan *plan, double kept, uint64
                                 struct spr_packed *packed, struct spr_error *err);
 
 struct spr_trial_bench;
-struct spr_team {
+struct spr_trial_team {
     struct spr_trial_bench *bench; /* one a thread */
     int threads;
     double warm_bytes; /* more than that no cache holds */
     bool failed;       /* a trial was out of memory */
 };
 
-bool spr_team_make(struct spr_team *team, const struct spr_calibration *calibration);
-void spr_team_free(struct spr_team *team);
+bool spr_trial_team_make(struct spr_trial_team *team,
+                         const struct spr_calibration *calibration);
+void spr_trial_team_free(struct spr_trial_team *team);
 
 /* Seconds of a step with its share of its row group, on every thread of the team at once;
  * *steps: mean steps of a row group. NAN when out of memory. */
-double spr_team_time(const struct spr_calibration *calibration, struct spr_team *team,
-                     const struct spr_trial *trial, double *steps);
+double spr_trial_team_time(const struct spr_calibration *calibration,
+                           struct spr_trial_team *team, const struct spr_trial *trial,
+                           double *steps);
 
 #endif

@@ -16,7 +16,8 @@
 /* One call: columns [begin, end) of ROWS x n. */
 struct trial {
     const struct spr_elementwise *ops;
-    int64_t n, range[2];
+    int64_t n;
+    struct spr_span range;
 };
 
 static struct guarded block;
@@ -48,14 +49,14 @@ static void finish(const struct trial *t, const struct reference *r)
 {
     CHECK_REFERENCE(r);
     for (int64_t i = 0; i < ROWS; i++) {
-        const int64_t row = i * t->n, right = row + t->range[1];
-        if (t->range[0] > 0) {
+        const int64_t row = i * t->n, right = row + t->range.end;
+        if (t->range.begin > 0) {
             CHECK_BITS("left of the columns", block.data + row, before + row,
-                       (size_t)t->range[0]);
+                       (size_t)t->range.begin);
         }
-        if (t->range[1] < t->n) {
+        if (t->range.end < t->n) {
             CHECK_BITS("right of the columns", block.data + right, before + right,
-                       (size_t)(t->n - t->range[1]));
+                       (size_t)(t->n - t->range.end));
         }
     }
     unguard(&block);
@@ -66,8 +67,8 @@ static void test_softmax(const struct trial *t)
     const double scale = 0.125;
     struct reference r = {.kernel = "softmax"};
     draw(t, 40);
-    t->ops->softmax(block.data, ROWS, t->n, t->range, (float)scale);
-    for (int64_t j = t->range[0]; j < t->range[1]; j++) {
+    t->ops->softmax(block.data, ROWS, t->n, &t->range, (float)scale);
+    for (int64_t j = t->range.begin; j < t->range.end; j++) {
         double sum = 0, most = -1e9;
         for (int i = 0; i < ROWS; i++) {
             most = fmax(most, (double)before[i * t->n + j]);
@@ -88,9 +89,9 @@ static void test_gelu(const struct trial *t)
 {
     struct reference r = {.kernel = "gelu"};
     draw(t, 7);
-    t->ops->gelu(block.data, bias, ROWS, t->n, t->range);
+    t->ops->gelu(block.data, bias, ROWS, t->n, &t->range);
     for (int64_t i = 0; i < ROWS; i++) {
-        for (int64_t j = t->range[0]; j < t->range[1]; j++) {
+        for (int64_t j = t->range.begin; j < t->range.end; j++) {
             double x = (double)(before[i * t->n + j] + bias[i]);
             reference_next(&r, (double)block.data[i * t->n + j],
                            x * 0.5 * erfc(-x * sqrt(0.5)), GELU_BOUND * fmax(fabs(x), 1e-3));
@@ -104,8 +105,8 @@ static void test_norm(const struct trial *t)
     struct reference r = {.kernel = "norm"};
     draw(t, 3);
     const struct spr_norm norm = {other, block.data, bias, gamma, beta, ROWS, t->n, 1e-12F};
-    t->ops->norm(&norm, t->range[0], t->range[1]);
-    for (int64_t j = t->range[0]; j < t->range[1]; j++) {
+    t->ops->norm(&norm, &t->range);
+    for (int64_t j = t->range.begin; j < t->range.end; j++) {
         double x[ROWS], mean = 0, square = 0;
         for (int i = 0; i < ROWS; i++) {
             int64_t at = i * t->n + j;
@@ -128,9 +129,9 @@ static void test_add(const struct trial *t)
 {
     struct reference r = {.kernel = "add"};
     draw(t, 1);
-    t->ops->add(block.data, bias, ROWS, t->n, t->range);
+    t->ops->add(block.data, bias, ROWS, t->n, &t->range);
     for (int64_t i = 0; i < ROWS; i++) {
-        for (int64_t j = t->range[0]; j < t->range[1]; j++) {
+        for (int64_t j = t->range.begin; j < t->range.end; j++) {
             reference_next(&r, (double)block.data[i * t->n + j],
                            (double)(before[i * t->n + j] + bias[i]), 0);
         }
@@ -153,9 +154,9 @@ static void test_tails(const struct spr_elementwise *ops)
 {
     static const float expected[6] = {30, 0, 1e30F, 0, 0, NAN};
     float none[1] = {0}, x[6] = {30, -30, 1e30F, -1e30F, 0, NAN};
-    const int64_t range[2] = {0, 6};
+    const struct spr_span range = {0, 6};
     struct reference r = {.kernel = "gelu's tails"};
-    ops->gelu(x, none, 1, 6, range);
+    ops->gelu(x, none, 1, 6, &range);
     for (int i = 0; i < 6; i++) {
         reference_special(&r, (double)x[i], (double)expected[i]);
     }

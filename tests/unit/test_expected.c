@@ -10,14 +10,12 @@ static struct spr_kernel_rates kernels = {
     .tiles = tiles, .call_s = 1e-7, .parallel_s = 3e-7, .parallel_threads = 2};
 static struct spr_machine machine = {.name = "host", .kernels = &kernels};
 
-static void add_tile(enum spr_tile_form form, int rows, int vectors, double step_s)
+static void add_tile(struct spr_tile_shape tile, double step_s)
 {
     tiles[kernels.count++] = (struct spr_tile_rates){
         .isa = SPR_ISA_SCALAR,
         .threads = 1,
-        .form = form,
-        .rows = rows,
-        .vectors = vectors,
+        .tile = tile,
         .x = {2, {1e4, 1e7}, {step_s, 4 * step_s}},
         .w = {2, {1e6, 1e9}, {step_s, 3 * step_s}},
         .group = {2, {1, 100}, {10e-9, 10e-9}},
@@ -31,20 +29,27 @@ static void make_tiles(void)
     static const int heights[] = {1, 2, 4, 6, 8, 12, 16, 24};
     for (size_t h = 0; h < COUNT_OF(heights); h++) {
         for (int t = 1; t <= 8; t++) {
-            add_tile(SPR_TILE_STRIP, heights[h], t, heights[h] * t * 1e-9);
-            add_tile(SPR_TILE_DENSE, heights[h], t, heights[h] * t * 1e-9);
+            struct spr_tile_shape tile = {
+                .form = SPR_TILE_MATRIX, .rows = heights[h], .vectors = t};
+            add_tile(tile, heights[h] * t * 1e-9);
+            tile.dense = true;
+            add_tile(tile, heights[h] * t * 1e-9);
         }
     }
     for (int t = 12; t >= 4; t -= 4) {
         /* An interleaved input takes 2 ns; a row group 30 ns more where rows of Y compete. */
-        add_tile(SPR_TILE_TOKENS, 1, SPR_TOKEN_TILE(1, t), t * 1e-9);
+        const struct spr_tile_shape tile = {
+            .form = SPR_TILE_TOKENS, .vectors = 1, .chunk = 1, .tokens = t};
+        add_tile(tile, t * 1e-9);
         tiles[kernels.count - 1].y = (struct spr_sweep){1, {4096}, {30e-9}};
         tiles[kernels.count - 1].input = (struct spr_sweep){1, {1e3}, {2e-9}};
     }
-    add_tile(SPR_TILE_VECTOR, 1, 0, 2e-9);
-    add_tile(SPR_TILE_VECTOR, 4, 1, 4e-9);
-    add_tile(SPR_TILE_VECTOR, 2, 1, 2e-9);
-    add_tile(SPR_TILE_VECTOR, 1, 1, 1e-9);
+    struct spr_tile_shape tile = {.form = SPR_TILE_VECTOR, .vectors = 1};
+    add_tile(tile, 2e-9);
+    tile.chunk = 1;
+    for (tile.vectors = 4; tile.vectors >= 1; tile.vectors /= 2) {
+        add_tile(tile, tile.vectors * 1e-9);
+    }
 }
 
 static struct spr_expected expect_in(enum spr_layout layout, const char *pattern, int64_t m,

@@ -286,9 +286,7 @@ static struct spr_probe_point points[] = {{1, 8192, 1e11}, {2, 12288, 1e11 / 3}}
 static struct spr_tile_rates tiles[] = {
     {.isa = SPR_ISA_AVX2,
      .threads = 2,
-     .form = SPR_TILE_STRIP,
-     .rows = 4,
-     .vectors = 2,
+     .tile = {.form = SPR_TILE_MATRIX, .rows = 4, .vectors = 2},
      .x = {2, {4096, 65536}, {1e-9 / 3, 2e-9}},
      .w = {1, {8192}, {1.5e-9}},
      .y = {1, {64}, {0}},
@@ -297,8 +295,10 @@ static struct spr_tile_rates tiles[] = {
      .unaligned = {1, {4096}, {2e-9}},
      .unaligned_group_s = 1e-8 / 7,
      .panel_group_s = NONE},
-    {.isa = SPR_ISA_SCALAR, .threads = 2, .form = SPR_TILE_VECTOR, .rows = 8},
-    {.isa = SPR_ISA_AVX2, .threads = 1, .form = SPR_TILE_DENSE, .rows = 1, .vectors = 1},
+    {.isa = SPR_ISA_SCALAR, .threads = 2, .tile = {.form = SPR_TILE_VECTOR, .vectors = 8}},
+    {.isa = SPR_ISA_AVX2,
+     .threads = 1,
+     .tile = {.form = SPR_TILE_MATRIX, .dense = true, .rows = 1, .vectors = 1}},
 };
 
 static struct spr_function_rates functions[] = {{.isa = SPR_ISA_AVX2,
@@ -371,8 +371,8 @@ static void check_rest_equal(const struct spr_probe *a, const struct spr_probe *
     CHECK_EXACT(a->kernels.transfer_s, b->kernels.transfer_s);
     for (size_t i = 0; i < a->kernels.count && i < b->kernels.count; i++) {
         const struct spr_tile_rates *x = &a->kernels.tiles[i], *y = &b->kernels.tiles[i];
-        CHECK(x->isa == y->isa && x->threads == y->threads && x->form == y->form);
-        CHECK(x->rows == y->rows && x->vectors == y->vectors);
+        CHECK(x->isa == y->isa && x->threads == y->threads);
+        CHECK(spr_tile_equal(&x->tile, &y->tile));
         CHECK(memcmp(&x->x, &y->x, sizeof x->x) == 0);
         CHECK(memcmp(&x->w, &y->w, sizeof x->w) == 0);
         CHECK(memcmp(&x->y, &y->y, sizeof x->y) == 0);
@@ -544,7 +544,7 @@ static void check_host(const struct spr_machine *machine)
     CHECK_EXACT(2e-6 * 0.9, machine->overhead_s.value);
     CHECK(machine->kernels != NULL);
     CHECK_INT(1, machine->kernels ? machine->kernels->count : 0);
-    CHECK(machine->kernels && machine->kernels->tiles[0].rows == 4);
+    CHECK(machine->kernels && machine->kernels->tiles[0].tile.rows == 4);
 }
 
 static void test_machine(void)
@@ -580,7 +580,7 @@ static void test_disturbed_tiles(void)
 {
     struct spr_error err = {0};
     struct spr_probe probe = made_probe(), back;
-    struct spr_tile_rates tile = {.isa = SPR_ISA_AVX2, .threads = 2, .rows = 1};
+    struct spr_tile_rates tile = {.isa = SPR_ISA_AVX2, .threads = 2, .tile = {.rows = 1}};
     tile.x = (struct spr_sweep){5, {1, 2, 2, 3, 4}, {1e-9, NONE, 1e-9, -1e-9, 2e-9}};
     tile.panel_group_s = -1;
     probe.kernels.tiles = &tile;
@@ -602,7 +602,7 @@ static void test_add(void)
     struct spr_probe more = made_probe(), probe;
     struct spr_probe_rate other[] = {RATE("f32_fma", "FLOP/s", NULL, 2, 1.0),
                                      RATE("read", "B/s", "DRAM", 3, 7.0)};
-    struct spr_tile_rates tile = {.isa = SPR_ISA_AVX2, .threads = 3, .rows = 1};
+    struct spr_tile_rates tile = {.isa = SPR_ISA_AVX2, .threads = 3, .tile = {.rows = 1}};
     write_probe("probe.json", &more);
     CHECK_STATUS(SPR_OK, spr_probe_read("probe.json", &probe, &err), &err);
     more.rates = other;

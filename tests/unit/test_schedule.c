@@ -81,21 +81,19 @@ static void test_choice(void)
     for (size_t h = 0; h < COUNT_OF(heights); h++) {
         for (int t = 1; t <= 8; t++) {
             double step_s = heights[h] == 2 && t == 1 ? 1e-12 : heights[h] * t * 1e-9;
-            tiles[rates.count++] = (struct spr_tile_rates){.isa = of.isa,
-                                                           .threads = 1,
-                                                           .form = SPR_TILE_STRIP,
-                                                           .rows = heights[h],
-                                                           .vectors = t,
-                                                           .x = {1, {1e4}, {step_s}},
-                                                           .w = {1, {1e4}, {step_s}},
-                                                           .y = {1, {1e4}, {0}},
-                                                           .group = {1, {1}, {1e-12}}};
+            tiles[rates.count++] = (struct spr_tile_rates){
+                .isa = of.isa,
+                .threads = 1,
+                .tile = {.form = SPR_TILE_MATRIX, .rows = heights[h], .vectors = t},
+                .x = {1, {1e4}, {step_s}},
+                .w = {1, {1e4}, {step_s}},
+                .y = {1, {1e4}, {0}},
+                .group = {1, {1}, {1e-12}}};
         }
     }
     tiles[rates.count] = tiles[0];
-    tiles[rates.count].form = SPR_TILE_DENSE;
-    tiles[rates.count].rows = 8;
-    tiles[rates.count++].vectors = 1;
+    tiles[rates.count++].tile = (struct spr_tile_shape){
+        .form = SPR_TILE_MATRIX, .dense = true, .rows = 8, .vectors = 1};
     struct spr_plan usual =
         spr_plan_choose(&of.pattern, of.isa, of.m, of.k, of.n, of.kept, of.threads);
     struct spr_expected fast, slow, best;

@@ -114,14 +114,15 @@ VEC_INLINE void softmax_columns(float *s, int64_t rows, int64_t n, int width, in
     }
 }
 
-static void softmax(float *s, int64_t rows, int64_t n, const int64_t range[2], float scale)
+static void softmax(float *s, int64_t rows, int64_t n, const struct spr_span *columns,
+                    float scale)
 {
-    int64_t column = range[0];
-    for (; column + (int64_t)WIDTH * VEC_LANES <= range[1]; column += WIDTH * VEC_LANES) {
+    int64_t column = columns->begin;
+    for (; column + (int64_t)WIDTH * VEC_LANES <= columns->end; column += WIDTH * VEC_LANES) {
         softmax_columns(s + column, rows, n, WIDTH, VEC_LANES, scale);
     }
-    for (; column < range[1]; column += VEC_LANES) {
-        int64_t left = range[1] - column;
+    for (; column < columns->end; column += VEC_LANES) {
+        int64_t left = columns->end - column;
         if (left >= VEC_LANES) {
             softmax_columns(s + column, rows, n, 1, VEC_LANES, scale);
         } else {
@@ -130,33 +131,35 @@ static void softmax(float *s, int64_t rows, int64_t n, const int64_t range[2], f
     }
 }
 
-static void gelu(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2])
+static void gelu(float *x, const float *bias, int64_t rows, int64_t n,
+                 const struct spr_span *columns)
 {
     for (int64_t i = 0; i < rows; i++) {
         const vec b = vec_set1(bias[i]);
         float *row = x + i * n;
-        int64_t j = range[0];
-        for (; j + VEC_LANES <= range[1]; j += VEC_LANES) {
+        int64_t j = columns->begin;
+        for (; j + VEC_LANES <= columns->end; j += VEC_LANES) {
             vec_store(row + j, vec_gelu(vec_add(vec_load(row + j), b)));
         }
-        if (j < range[1]) {
-            int count = (int)(range[1] - j);
+        if (j < columns->end) {
+            int count = (int)(columns->end - j);
             store(row + j, vec_gelu(vec_add(load(row + j, count), b)), count);
         }
     }
 }
 
-static void add(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2])
+static void add(float *x, const float *bias, int64_t rows, int64_t n,
+                const struct spr_span *columns)
 {
     for (int64_t i = 0; i < rows; i++) {
         const vec b = vec_set1(bias[i]);
         float *row = x + i * n;
-        int64_t j = range[0];
-        for (; j + VEC_LANES <= range[1]; j += VEC_LANES) {
+        int64_t j = columns->begin;
+        for (; j + VEC_LANES <= columns->end; j += VEC_LANES) {
             vec_store(row + j, vec_add(vec_load(row + j), b));
         }
-        if (j < range[1]) {
-            int count = (int)(range[1] - j);
+        if (j < columns->end) {
+            int count = (int)(columns->end - j);
             store(row + j, vec_add(load(row + j, count), b), count);
         }
     }
@@ -210,9 +213,10 @@ VEC_INLINE void norm_columns(const struct spr_norm *a, int64_t column, int width
     }
 }
 
-static void norm(const struct spr_norm *a, int64_t begin, int64_t end)
+static void norm(const struct spr_norm *a, const struct spr_span *columns)
 {
-    int64_t column = begin;
+    const int64_t end = columns->end;
+    int64_t column = columns->begin;
     for (; column + (int64_t)WIDTH * VEC_LANES <= end; column += WIDTH * VEC_LANES) {
         norm_columns(a, column, WIDTH, VEC_LANES);
     }

@@ -19,16 +19,23 @@ struct spr_norm {
     float epsilon;
 };
 
+/* [begin, end) of the columns, or rows, of a matrix. */
+struct spr_span {
+    int64_t begin, end;
+};
+
 /* What one instruction set's object exports. */
 struct spr_elementwise {
-    /* Each of the columns [begin, end) of s (rows x n): exp(scale s) over their sum. */
-    void (*softmax)(float *s, int64_t rows, int64_t n, const int64_t range[2], float scale);
+    /* Each of those columns of s (rows x n): exp(scale s) over their sum. */
+    void (*softmax)(float *s, int64_t rows, int64_t n, const struct spr_span *columns,
+                    float scale);
     /* x = gelu(x + bias) in those columns of rows of n; gelu(x) = x Phi(x). */
-    void (*gelu)(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2]);
+    void (*gelu)(float *x, const float *bias, int64_t rows, int64_t n,
+                 const struct spr_span *columns);
     /* x = x + bias. */
-    void (*add)(float *x, const float *bias, int64_t rows, int64_t n, const int64_t range[2]);
-    /* The columns [begin, end). */
-    void (*norm)(const struct spr_norm *norm, int64_t begin, int64_t end);
+    void (*add)(float *x, const float *bias, int64_t rows, int64_t n,
+                const struct spr_span *columns);
+    void (*norm)(const struct spr_norm *norm, const struct spr_span *columns);
 };
 
 #endif

@@ -30,13 +30,15 @@ struct spr_segment {
     size_t value;   /* offset of the first value */
 };
 
-/* Segments of one shape in one panel for one thread, longest first. */
+/* Segments of one shape in one panel for one thread, longest first. Of the tile's shape it has
+ * what a matrix holds several of (rows to slots, as in sproof/tile.h). Shuffle: a segment is all
+ * row groups (steps) of 16 rows in one group of 32 columns, which starts at column `index`; its
+ * rows are those of Y it covers. */
 struct spr_strip {
-    uint32_t rows;       /* rows of a tile; vector: vectors of a step */
-    uint32_t chunk;      /* vector: columns of one step; 0: row by row, scattered columns */
     uint32_t begin, end; /* segments */
     int64_t column;      /* first column of the panel */
-    bool first;          /* starts from zero; else continues the sums in Y */
+    uint16_t rows, vectors, chunk, slots;
+    bool first; /* starts from zero; else continues the sums in Y */
 };
 
 struct spr_strips {
@@ -55,9 +57,16 @@ struct spr_strips {
     float *value;    /* 64-byte aligned */
 };
 
+/* A height of the tiles whose lanes are tokens, and their widest in vectors. */
+struct spr_tile_height {
+    int rows, widest;
+};
+
 /* What one instruction set's object exports. */
 struct spr_tiles {
     int lanes;
+    const struct spr_tile_height *heights; /* rising, from 1 on */
+    size_t height_count;
     bool halves;   /* a tile's last vector may be half of one */
     bool shuffles; /* `vector` takes the shuffle form */
     /* One thread's share of Y = W X with n > 1. */
@@ -69,9 +78,10 @@ struct spr_tiles {
                        float *inputs);
     /* One thread's share in the layout nk; x: interleaved, unless the weights are single. */
     void (*tokens)(const struct spr_strips *strips, int thread, const float *x, float *y);
-    /* Widest tile of a height in vectors, 0 when there is no such height. */
-    int (*widest)(int rows);
 };
+
+/* No tile is taller. */
+#define SPR_TILE_HEIGHT_MAX 24
 
 /* Tokens of a tile in the layout nk for one or two vectors of rows: what the registers hold,
  * and the lengths that the rest of the tokens is cut into. */
@@ -92,10 +102,7 @@ static inline int spr_token_step(int lanes, int vectors, int64_t left)
     return spr_token_length(lanes, vectors, i);
 }
 
-/* strip.chunk of the shuffle form: rows is the number of slots; a segment is all row groups
- * (steps) of 16 rows in one group of 32 columns, which starts at column `index`; its rows are
- * those of Y it covers. */
-#define SPR_CHUNK_SHUFFLE 31
+/* A step of the shuffle form, and the most slots of a tile. */
 #define SPR_SHUFFLE_ROWS 16
 #define SPR_SHUFFLE_COLUMNS 32
 #define SPR_SHUFFLE_SLOTS 6

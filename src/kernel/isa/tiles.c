@@ -17,7 +17,6 @@
 #else
 #define HEIGHTS(DO) DO(1, 8) DO(2, 4) DO(4, 3) DO(6, 2) DO(8, 1) DO(12, 1)
 #endif
-#define TILE_HEIGHT_MAX 24
 #define TILE_WIDTH_MAX 8
 
 struct tile_work {
@@ -92,7 +91,7 @@ VEC_INLINE void tile(int rows, int width, enum tail tail, bool dense,
     const int chains = sums >= CHAINS_NEEDED ? 1 : sums >= 4 ? 2 : sums >= 2 ? 4 : CHAINS_MAX;
     const size_t n = work->n;
     for (const struct spr_segment *s = work->segment; s < work->end; s++) {
-        vec sum[TILE_HEIGHT_MAX * 2];
+        vec sum[SPR_TILE_HEIGHT_MAX * 2];
         const float *w = work->value + s->value;
         const uint16_t *index = work->index + s->index;
         const float *x = work->x;
@@ -187,27 +186,21 @@ HEIGHTS(DEFINE_BOTH)
 #define LIST_4(d, r) LIST_3(d, r), LIST_T(d, r, 4)
 #define LIST_6(d, r) LIST_4(d, r), LIST_T(d, r, 5), LIST_T(d, r, 6)
 #define LIST_8(d, r) LIST_6(d, r), LIST_T(d, r, 7), LIST_T(d, r, 8)
-#define LIST(rows, widest)                                                                    \
-    {rows, widest, {{LIST_##widest(0, rows)}, {LIST_##widest(1, rows)}}},
-static const struct {
-    int rows, widest;
-    tile_function run[2][TILE_WIDTH_MAX + 1][2]; /* dense, width, whole or half tail */
-} heights[] = {HEIGHTS(LIST)};
+#define LIST(rows, widest) {{LIST_##widest(0, rows)}, {LIST_##widest(1, rows)}},
+#define LIST_HEIGHT(rows, widest) {rows, widest},
+static const struct spr_tile_height heights[] = {HEIGHTS(LIST_HEIGHT)};
 #define HEIGHT_COUNT (sizeof heights / sizeof heights[0])
 
-static size_t find_height(uint32_t rows)
+/* Dense, width, whole or half tail. */
+static const tile_function run[HEIGHT_COUNT][2][TILE_WIDTH_MAX + 1][2] = {HEIGHTS(LIST)};
+
+static size_t find_height(int rows)
 {
     size_t i = 0;
-    while (i < HEIGHT_COUNT - 1 && heights[i].rows != (int)rows) {
+    while (i < HEIGHT_COUNT - 1 && heights[i].rows != rows) {
         i++;
     }
     return i;
-}
-
-static int widest(int rows)
-{
-    size_t i = find_height((uint32_t)rows);
-    return heights[i].rows == rows ? heights[i].widest : 0;
 }
 
 static void matrix(const struct spr_strips *strips, int thread, const float *x, float *y)
@@ -234,7 +227,7 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
             work.x = x + (size_t)strip->column * row + column;
             work.first = strip->first;
             size_t height = find_height(strip->rows);
-            heights[height].run[strips->dense][n < VEC_LANES ? 0 : width][half](&work);
+            run[height][strips->dense][n < VEC_LANES ? 0 : width][half](&work);
         }
         column = end;
     }
@@ -243,11 +236,12 @@ static void matrix(const struct spr_strips *strips, int thread, const float *x, 
 extern const struct spr_tiles SPR_PER_ISA(spr_tiles);
 const struct spr_tiles SPR_PER_ISA(spr_tiles) = {
     .lanes = VEC_LANES,
+    .heights = heights,
+    .height_count = HEIGHT_COUNT,
     .halves = VEC_HAS_HALF,
     .shuffles = VEC_HAS_PERMUTE,
     .matrix = matrix,
     .vector = vector,
     .interleave = interleave,
     .tokens = tokens,
-    .widest = widest,
 };

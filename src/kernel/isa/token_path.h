@@ -82,69 +82,40 @@ static void token_scattered(int count, const struct token_work *work)
     TOKEN_CASE(1, c, 12) TOKEN_CASE(1, c, 8) TOKEN_CASE(1, c, 4) TOKEN_CASE(1, c, 2)
 #define TOKEN_CASES_2(c) TOKEN_CASE(2, c, 6) TOKEN_CASE(2, c, 4) TOKEN_CASE(2, c, 2)
 #endif
+/* Not inlined: together in one function they would take registers from each other. */
 #define DEFINE_TOKENS(v, c)                                                                   \
-    static void tokens_##v##_##c(int count, const struct token_work *work)                    \
+    static __attribute__((noinline)) void tokens_##v##_##c(int count,                         \
+                                                           const struct token_work *work)     \
     {                                                                                         \
         switch (count) {                                                                      \
             TOKEN_CASES_##v(c) default : token_tile(v, c, 1, work);                           \
             break;                                                                            \
         }                                                                                     \
     }
-#define DEFINE_CHUNK(c) DEFINE_TOKENS(1, c) DEFINE_TOKENS(2, c)
-DEFINE_CHUNK(1)
-#if VEC_LANES >= 4
-DEFINE_CHUNK(2)
-DEFINE_CHUNK(4)
-#endif
-#if VEC_LANES >= 8
-DEFINE_CHUNK(8)
-#endif
-#if VEC_LANES >= 16
-DEFINE_CHUNK(16)
-#endif
+CHUNKS(DEFINE_TOKENS, 1)
+CHUNKS(DEFINE_TOKENS, 2)
+
+#define TOKEN_STRIP_CASE(v, c)                                                                \
+    case c:                                                                                   \
+        tokens_##v##_##c(count, work);                                                        \
+        break;
 
 static void token_strip(int vectors, int chunk, int count, const struct token_work *work)
 {
-    switch (vectors * 32 + chunk) {
-    case 32 + 1:
-        tokens_1_1(count, work);
-        break;
-    case 64 + 1:
-        tokens_2_1(count, work);
-        break;
-#if VEC_LANES >= 4
-    case 32 + 2:
-        tokens_1_2(count, work);
-        break;
-    case 64 + 2:
-        tokens_2_2(count, work);
-        break;
-    case 32 + 4:
-        tokens_1_4(count, work);
-        break;
-    case 64 + 4:
-        tokens_2_4(count, work);
-        break;
-#endif
-#if VEC_LANES >= 8
-    case 32 + 8:
-        tokens_1_8(count, work);
-        break;
-    case 64 + 8:
-        tokens_2_8(count, work);
-        break;
-#endif
-#if VEC_LANES >= 16
-    case 32 + 16:
-        tokens_1_16(count, work);
-        break;
-    case 64 + 16:
-        tokens_2_16(count, work);
-        break;
-#endif
-    default:
+    if (chunk == 0) {
         token_scattered(count, work);
-        break;
+    } else if (vectors == 1) {
+        switch (chunk) {
+            CHUNKS(TOKEN_STRIP_CASE, 1)
+        default:
+            break;
+        }
+    } else {
+        switch (chunk) {
+            CHUNKS(TOKEN_STRIP_CASE, 2)
+        default:
+            break;
+        }
     }
 }
 
@@ -192,7 +163,7 @@ static void interleave(const struct spr_strips *strips, int thread, const float 
     const int64_t begin = blocks * thread / strips->threads * VEC_LANES,
                   end = last < k ? last : k;
     for (int64_t at = 0; at < strips->n;) {
-        int count = spr_token_step(VEC_LANES, (int)strips->strip->rows, strips->n - at);
+        int count = spr_token_step(VEC_LANES, strips->strip->vectors, strips->n - at);
         for (int64_t c = begin; c < end; c += INTERLEAVE_COLUMNS) {
             const float *from = x + at * k + c;
             float *to = out + at * k + c * count;
@@ -228,7 +199,7 @@ static void tokens(const struct spr_strips *strips, int thread, const float *x, 
     if (begin == end) {
         return;
     }
-    const int vectors = (int)strips->strip[begin].rows;
+    const int vectors = strips->strip[begin].vectors;
     const int64_t y_row = strips->row > 0 ? strips->row : strips->m;
     for (int64_t at = 0; at < strips->n;) {
         int count = spr_token_step(VEC_LANES, vectors, strips->n - at);
@@ -245,7 +216,7 @@ static void tokens(const struct spr_strips *strips, int thread, const float *x, 
                                              .dense = strips->dense},
                                       .x_row = (size_t)strips->k,
                                       .y_row = (size_t)y_row};
-            token_strip(vectors, (int)strip->chunk, count, &work);
+            token_strip(vectors, strip->chunk, count, &work);
         }
         at += count;
     }

@@ -192,10 +192,40 @@ static void shuffle(int slots, const struct vector_work *work, int64_t columns)
 }
 #endif
 
+/* DO(v, c) for every chunk c of the lanes. */
+#if VEC_LANES >= 16
+#define CHUNKS(DO, v) DO(v, 1) DO(v, 2) DO(v, 4) DO(v, 8) DO(v, 16)
+#elif VEC_LANES >= 8
+#define CHUNKS(DO, v) DO(v, 1) DO(v, 2) DO(v, 4) DO(v, 8)
+#elif VEC_LANES >= 4
+#define CHUNKS(DO, v) DO(v, 1) DO(v, 2) DO(v, 4)
+#else
+#define CHUNKS(DO, v) DO(v, 1)
+#endif
+
 #define VECTOR_CASE(v, c)                                                                     \
-    case (v)*32 + (c):                                                                        \
-        vector_tile(v, c, &work);                                                             \
+    case c:                                                                                   \
+        vector_tile(v, c, work);                                                              \
         break;
+#define VECTOR_CASES(v)                                                                       \
+    case v:                                                                                   \
+        switch (chunk) {                                                                      \
+            CHUNKS(VECTOR_CASE, v)                                                            \
+        default:                                                                              \
+            break;                                                                            \
+        }                                                                                     \
+        break;
+
+VEC_INLINE void vector_strip(int vectors, int chunk, const struct vector_work *work)
+{
+    switch (vectors) {
+        VECTOR_CASES(1)
+        VECTOR_CASES(2)
+        VECTOR_CASES(4)
+    default:
+        break;
+    }
+}
 
 /* NOLINTNEXTLINE(readability-non-const-parameter): y is written through the work */
 static void vector(const struct spr_strips *strips, int thread, const float *x, float *y)
@@ -211,41 +241,14 @@ static void vector(const struct spr_strips *strips, int thread, const float *x, 
                                    .y = y,
                                    .first = strip->first,
                                    .dense = strips->dense};
-        switch (strip->rows * 32 + strip->chunk) {
-            VECTOR_CASE(1, 1)
-            VECTOR_CASE(2, 1)
-            VECTOR_CASE(4, 1)
-#if VEC_LANES >= 4
-            VECTOR_CASE(1, 2)
-            VECTOR_CASE(2, 2)
-            VECTOR_CASE(4, 2)
-            VECTOR_CASE(1, 4)
-            VECTOR_CASE(2, 4)
-            VECTOR_CASE(4, 4)
-#endif
-#if VEC_LANES >= 8
-            VECTOR_CASE(1, 8)
-            VECTOR_CASE(2, 8)
-            VECTOR_CASE(4, 8)
-#endif
-#if VEC_LANES >= 16
-            VECTOR_CASE(1, 16)
-            VECTOR_CASE(2, 16)
-            VECTOR_CASE(4, 16)
-#endif
+        if (strip->chunk > 0) {
+            vector_strip(strip->vectors, strip->chunk, &work);
 #if VEC_HAS_PERMUTE
-        default:
-            if (strip->chunk == SPR_CHUNK_SHUFFLE) {
-                shuffle((int)strip->rows, &work, strips->k);
-                break;
-            }
-            scattered(&work);
-            break;
-#else
-        default:
-            scattered(&work);
-            break;
+        } else if (strip->slots > 0) {
+            shuffle(strip->slots, &work, strips->k);
 #endif
+        } else {
+            scattered(&work);
         }
     }
 }
