@@ -41,6 +41,7 @@ struct spr_tuned_plan {
     double density; /* cells stored over cells of the matrix */
     int rows, vectors, slots, tokens;
     int64_t panel;
+    bool fresh; /* found in this run: spr_tuned_save adds it to what is kept */
 };
 
 /* Zeroed means empty. */
@@ -63,7 +64,12 @@ enum spr_status spr_tuned_read(struct spr_tuned *tuned, struct spr_notes *notes,
 enum spr_status spr_tuned_read_file(const char *path, struct spr_tuned *tuned,
                                     struct spr_error *err);
 
-/* Writes it under a temporary name first. Errors: SPR_EENVIRONMENT, SPR_ENOMEM. */
+/* Puts a plan in, or in the place of one of the same case. Errors: SPR_ENOMEM. */
+enum spr_status spr_tuned_put(struct spr_tuned *tuned, const struct spr_tuned_plan *plan,
+                              struct spr_error *err);
+
+/* Adds the fresh plans to those that are kept now, under a lock: what another run has found in
+ * between stays. Errors: SPR_EENVIRONMENT, SPR_ENOMEM. */
 enum spr_status spr_tuned_save(const struct spr_tuned *tuned, struct spr_error *err);
 
 void spr_tuned_free(struct spr_tuned *tuned);

@@ -107,22 +107,35 @@ double spr_case_density(const struct spr_expected_case *of)
     return of->kept / of->pattern.kind->cells(&of->pattern, &shape);
 }
 
-static bool is_case(const struct spr_tuned_plan *t, const struct spr_expected_case *of)
+/* What a plan is found again by; it has no plan yet. */
+static struct spr_tuned_plan key_of(const struct spr_expected_case *of)
 {
-    double density = spr_case_density(of);
-    return t->isa == of->isa && t->threads == of->threads && t->layout == of->layout &&
-           t->m == of->m && t->k == of->k && t->n == of->n &&
-           spr_pattern_equal(&t->pattern, &of->pattern) &&
-           fabs(t->density - density) <= SAME_DENSITY * density;
+    return (struct spr_tuned_plan){.isa = of->isa,
+                                   .threads = of->threads,
+                                   .layout = of->layout,
+                                   .m = of->m,
+                                   .k = of->k,
+                                   .n = of->n,
+                                   .pattern = of->pattern,
+                                   .density = spr_case_density(of)};
+}
+
+static bool same_case(const struct spr_tuned_plan *a, const struct spr_tuned_plan *b)
+{
+    return a->isa == b->isa && a->threads == b->threads && a->layout == b->layout &&
+           a->m == b->m && a->k == b->k && a->n == b->n &&
+           spr_pattern_equal(&a->pattern, &b->pattern) &&
+           fabs(a->density - b->density) <= SAME_DENSITY * b->density;
 }
 
 /* Only what the candidates hold is legal, whatever a file says. */
 static bool find_tuned(const struct spr_tuned *tuned, const struct spr_expected_case *of,
                        const struct spr_plan *plans, size_t count, struct spr_plan *plan)
 {
+    const struct spr_tuned_plan key = key_of(of);
     for (size_t i = 0; tuned && i < tuned->count; i++) {
         const struct spr_tuned_plan *t = &tuned->plan[i];
-        for (size_t c = 0; c < count && is_case(t, of); c++) {
+        for (size_t c = 0; c < count && same_case(t, &key); c++) {
             const struct spr_plan *p = &plans[c];
             if (p->rows == t->rows && p->vectors == t->vectors && p->panel == t->panel &&
                 p->slots == t->slots && p->tokens == t->tokens) {
@@ -194,33 +207,33 @@ size_t spr_plan_best(const struct spr_machine *machine, const struct spr_expecte
     return count;
 }
 
-enum spr_status spr_tuned_keep(struct spr_tuned *tuned, const struct spr_expected_case *of,
-                               const struct spr_plan *plan, struct spr_error *err)
+enum spr_status spr_tuned_put(struct spr_tuned *tuned, const struct spr_tuned_plan *plan,
+                              struct spr_error *err)
 {
-    const struct spr_tuned_plan kept = {.isa = of->isa,
-                                        .threads = of->threads,
-                                        .layout = of->layout,
-                                        .m = of->m,
-                                        .k = of->k,
-                                        .n = of->n,
-                                        .pattern = of->pattern,
-                                        .density = spr_case_density(of),
-                                        .rows = plan->rows,
-                                        .vectors = plan->vectors,
-                                        .slots = plan->slots,
-                                        .tokens = plan->tokens,
-                                        .panel = plan->panel};
     for (size_t i = 0; i < tuned->count; i++) {
-        if (is_case(&tuned->plan[i], of)) {
-            tuned->plan[i] = kept;
+        if (same_case(&tuned->plan[i], plan)) {
+            tuned->plan[i] = *plan;
             return SPR_OK;
         }
     }
     if (!spr_grow(&tuned->plan, &tuned->capacity, tuned->count + 1, sizeof *tuned->plan)) {
         return spr_no_memory(err);
     }
-    tuned->plan[tuned->count++] = kept;
+    tuned->plan[tuned->count++] = *plan;
     return SPR_OK;
+}
+
+enum spr_status spr_tuned_keep(struct spr_tuned *tuned, const struct spr_expected_case *of,
+                               const struct spr_plan *plan, struct spr_error *err)
+{
+    struct spr_tuned_plan kept = key_of(of);
+    kept.fresh = true;
+    kept.rows = plan->rows;
+    kept.vectors = plan->vectors;
+    kept.slots = plan->slots;
+    kept.tokens = plan->tokens;
+    kept.panel = plan->panel;
+    return spr_tuned_put(tuned, &kept, err);
 }
 
 void spr_tuned_free(struct spr_tuned *tuned)

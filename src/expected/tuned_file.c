@@ -39,6 +39,7 @@ static enum spr_status read_sizes(const spr_json *item, struct spr_tuned_plan *p
 static void read_plan(struct spr_reader *r, const spr_json *item, struct spr_tuned_plan *plan)
 {
     const char *pattern = spr_json_get_text(item, "pattern");
+    *plan = (struct spr_tuned_plan){0};
     if (!spr_isa_find(spr_json_get_text(item, "isa"), &plan->isa)) {
         spr_reader_fail(r, "isa", NOT_OF_ONE);
     }
@@ -162,16 +163,37 @@ static enum spr_status write_plans(FILE *file, const struct spr_tuned *tuned,
     return SPR_OK;
 }
 
+/* What is kept now, with the fresh plans of this run. */
+static enum spr_status save(const char *path, const struct spr_tuned *tuned,
+                            struct spr_tuned *kept, struct spr_error *err)
+{
+    struct spr_output output;
+    /* A file that cannot be read, or is of another CPU, is made anew. */
+    if (access(path, F_OK) == 0 && spr_tuned_read_file(path, kept, NULL) == SPR_ENOMEM) {
+        return spr_no_memory(err);
+    }
+    for (size_t i = 0; i < tuned->count; i++) {
+        if (tuned->plan[i].fresh) {
+            SPR_TRY(spr_tuned_put(kept, &tuned->plan[i], err));
+        }
+    }
+    SPR_TRY(spr_output_open(&output, path, err));
+    return spr_output_close(&output, write_plans(output.file, kept, err), err);
+}
+
 enum spr_status spr_tuned_save(const struct spr_tuned *tuned, struct spr_error *err)
 {
     char path[SPR_CACHE_PATH];
-    struct spr_output output;
+    struct spr_tuned kept = {0};
     if (!spr_cache_path("tuned.json", path, sizeof path)) {
         return spr_fail(
             err, SPR_EENVIRONMENT,
             "no place to keep tuned plans: neither XDG_CACHE_HOME nor HOME is set");
     }
     spr_make_directories(path);
-    SPR_TRY(spr_output_open(&output, path, err));
-    return spr_output_close(&output, write_plans(output.file, tuned, err), err);
+    const int lock = spr_cache_lock(path);
+    enum spr_status status = save(path, tuned, &kept, err);
+    spr_cache_unlock(lock);
+    spr_tuned_free(&kept);
+    return status;
 }

@@ -2,9 +2,12 @@
 /* The cache directory of the user. */
 #include "host/cache_dir.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool spr_cache_path(const char *name, char *path, size_t size)
 {
@@ -28,6 +31,24 @@ void spr_make_directories(const char *path)
             (void)mkdir(part, 0777);
             *c = '/';
         }
+    }
+}
+
+int spr_cache_lock(const char *path)
+{
+    char name[SPR_CACHE_PATH + 8];
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    snprintf(name, sizeof name, "%s.lock", path);
+    const int lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    while (lock >= 0 && fcntl(lock, F_SETLKW, &whole) != 0 && errno == EINTR) {
+    }
+    return lock;
+}
+
+void spr_cache_unlock(int lock)
+{
+    if (lock >= 0) {
+        close(lock);
     }
 }
 

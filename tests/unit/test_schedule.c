@@ -152,6 +152,22 @@ static void test_file(void)
         CHECK_EXACT(tuned.plan[0].density, back.plan[0].density);
         CHECK(spr_pattern_equal(&tuned.plan[0].pattern, &back.plan[0].pattern));
     }
+    /* Another run, that read the file when it was empty, has found another plan; neither is lost,
+     * and what was only read does not take the place of what is newer. */
+    struct spr_tuned other = {0};
+    struct spr_expected_case second = case_of("csr", 32, 32, 8);
+    struct spr_plan its = spr_plan_for(NULL, &second);
+    CHECK_STATUS(SPR_OK, spr_tuned_keep(&other, &second, &its, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_tuned_save(&other, &err), &err);
+    plan.panel = 96;
+    CHECK_STATUS(SPR_OK, spr_tuned_keep(&other, &of, &plan, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_tuned_save(&other, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_tuned_save(&back, &err), &err); /* nothing fresh */
+    spr_tuned_free(&back);
+    CHECK_STATUS(SPR_OK, spr_tuned_read(&back, NULL, &err), &err);
+    CHECK_INT(2, back.count);
+    CHECK_INT(96, back.count == 2 ? back.plan[0].panel : 0);
+    spr_tuned_free(&other);
     spr_tuned_free(&back);
     setenv("SPROOF_TUNED", "off", 1);
     CHECK_STATUS(SPR_OK, spr_tuned_read(&back, NULL, &err), &err);
