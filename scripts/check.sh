@@ -57,7 +57,7 @@ stage_format() {
     lacks format "clang-format $style is not installed"
 }
 
-# With the comparison's C++, and its C, which no other build has.
+# With the programs that time sproof, and the comparison, which the tests do not build.
 stage_gcc() {
     build gcc -DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Debug \
         -DSPROOF_BENCH=ON -DSPROOF_PEERS=ON
