@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the other scripts: installs Debian or Ubuntu packages that are missing.
 
+# What the build needs; the scripts add what they run.
+# shellcheck disable=SC2034
+build_packages=(cmake gcc libc6-dev make libcsv-dev libcjson-dev zlib1g-dev libzip-dev)
+
 # Succeeds when every named package is installed, or when what it brings is found.
 missing_packages() {
     local package
     for package in "$@"; do
         case $package in
-        cmake | gcc | g++ | make | python3 | clang | cppcheck | clang-tidy | clang-format | \
-            shellcheck | mandoc)
+        cmake | gcc | g++ | make | python3 | clang | cppcheck | clang-format-14 | shellcheck | \
+            mandoc)
             command -v "$package" >/dev/null || echo "$package" ;;
         binutils) command -v nm >/dev/null || echo "$package" ;;
         python3-venv) python3 -c 'import ensurepip' 2>/dev/null || echo "$package" ;;

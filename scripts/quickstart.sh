@@ -6,8 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
 
-need_packages cmake gcc libc6-dev make libopenblas-dev libcsv-dev libcjson-dev zlib1g-dev \
-    libzip-dev gnuplot-nox
+need_packages "${build_packages[@]}" libopenblas-dev gnuplot-nox
 cmake -S . -B build -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build build -j "$(nproc 2>/dev/null || echo 2)" --target sproof manual
 

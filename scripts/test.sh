@@ -8,8 +8,7 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 . scripts/oracle.sh
 
-need_packages cmake gcc libc6-dev g++ make binutils libcsv-dev libcjson-dev zlib1g-dev libzip-dev \
-    gnuplot-nox python3 python3-venv mandoc
+need_packages "${build_packages[@]}" g++ binutils gnuplot-nox python3 python3-venv mandoc
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 build=${BUILD_DIR:-build-test}
 

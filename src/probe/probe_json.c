@@ -144,7 +144,7 @@ static void *make_room(struct spr_reader *r, const spr_json *root, const char *k
         spr_reader_fail(r, key, "expected at most 65536 entries");
     }
     void *items = r->status == SPR_OK ? spr_arena_alloc(r->arena, (*count + 1) * size) : NULL;
-    if (!spr_reader_have(r, items != NULL)) {
+    if (!spr_reader_have(r, items != NULL) || !items) {
         return NULL;
     }
     return memset(items, 0, (*count + 1) * size);
@@ -157,11 +157,11 @@ static void read_lists(struct spr_reader *r, const spr_json *root, struct spr_pr
     struct spr_probe_rate *rate = probe->rates;
     struct spr_probe_point *point = probe->points;
     const spr_json *item = spr_reader_list(r, root, "rates", false, NULL);
-    for (; item; item = spr_reader_next(r, item)) {
+    for (; rate && item; item = spr_reader_next(r, item)) {
         read_rate(r, item, rate++);
     }
     item = spr_reader_list(r, root, "sweep", false, NULL);
-    for (; item; item = spr_reader_next(r, item), point++) {
+    for (; point && item; item = spr_reader_next(r, item), point++) {
         point->threads = read_threads(r, item);
         point->bytes = spr_reader_number(r, item, "bytes", &positive);
         point->bytes_per_s = spr_reader_number(r, item, "bytes_per_s", &positive);

@@ -13,14 +13,14 @@ static void test_ratio(void)
         {1.5, 1, 0.25, 2},
         {-1, 1, 4, 0.5},
         {1.5, 1, 0, HUGE_VAL},
-        {NAN, 1, 1, HUGE_VAL},
-        {1, NAN, 1, HUGE_VAL},
-        {NAN, NAN, 1, HUGE_VAL},
-        {INFINITY, 1, 1, HUGE_VAL},
-        {-INFINITY, 1, INFINITY, HUGE_VAL},
-        {INFINITY, INFINITY, 1, HUGE_VAL},
-        {1, 1, NAN, HUGE_VAL},
-        {1, 2, INFINITY, HUGE_VAL},
+        {(double)NAN, 1, 1, HUGE_VAL},
+        {1, (double)NAN, 1, HUGE_VAL},
+        {(double)NAN, (double)NAN, 1, HUGE_VAL},
+        {HUGE_VAL, 1, 1, HUGE_VAL},
+        {-HUGE_VAL, 1, HUGE_VAL, HUGE_VAL},
+        {HUGE_VAL, HUGE_VAL, 1, HUGE_VAL},
+        {1, 1, (double)NAN, HUGE_VAL},
+        {1, 2, HUGE_VAL, HUGE_VAL},
         {1, 1, -1, HUGE_VAL},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -32,7 +32,7 @@ static void test_ratio(void)
 /* One element of four is wrong. */
 static void test_places(void)
 {
-    static const double wrong[] = {NAN, INFINITY, -INFINITY, 1.25};
+    static const double wrong[] = {(double)NAN, HUGE_VAL, -HUGE_VAL, 1.25};
     for (size_t w = 0; w < COUNT_OF(wrong); w++) {
         for (size_t place = 0; place < 4; place++) {
             struct reference r = {.kernel = "ones"};
@@ -52,7 +52,7 @@ static void test_places(void)
 
 static void test_special(void)
 {
-    static const double values[] = {NAN, INFINITY, -INFINITY, 1};
+    static const double values[] = {(double)NAN, HUGE_VAL, -HUGE_VAL, 1};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         for (size_t j = 0; j < COUNT_OF(values); j++) {
             struct reference r = {.kernel = "special"};
@@ -70,7 +70,7 @@ static void test_reports(void)
     const int before = test_failures;
     int added;
     struct reference bad = {.kernel = "bad"};
-    reference_next(&bad, NAN, 1, 1);
+    reference_next(&bad, (double)NAN, 1, 1);
     printf("four failures that are due:\n");
     CHECK_REFERENCE(&none);
     CHECK_REFERENCE(&bad);

@@ -101,7 +101,7 @@ static double time_calls(const struct peer_product *product, long warm, long cal
 /* Seconds of a call, the least of a few. */
 static double estimate(const struct peer_product *product)
 {
-    double start = now(), least = INFINITY;
+    double start = now(), least = HUGE_VAL;
     do {
         double seconds = time_calls(product, 0, 1);
         least = seconds < least ? seconds : least;
