@@ -90,8 +90,7 @@ static enum spr_status draw_error(struct cli *cli, const struct args *args,
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
-    struct spr_plot_request request = {
-        .output = args->value[OPT_OUTPUT], .out = cli->out};
+    struct spr_plot_request request = {.output = args->value[OPT_OUTPUT], .out = cli->out};
     struct spr_pattern *patterns = NULL;
     struct spr_measured measured;
     struct spr_validation validation;

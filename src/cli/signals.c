@@ -21,7 +21,7 @@ static void on_fatal_signal(int number)
     raise(number);
 }
 
-static void catch(const int *signals, size_t count, void (*handler)(int))
+static void catch_each(const int *signals, size_t count, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler};
     sigemptyset(&action.sa_mask);
@@ -37,11 +37,11 @@ static void catch(const int *signals, size_t count, void (*handler)(int))
 void cli_catch_signals(void)
 {
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-    static const int fatal[] = {SIGQUIT, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGVTALRM,
-                                SIGPROF, SIGABRT, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP,
-                                SIGSYS};
-    catch(ending, sizeof ending / sizeof *ending, on_signal);
-    catch(fatal, sizeof fatal / sizeof *fatal, on_fatal_signal);
+    static const int fatal[] = {SIGQUIT, SIGPIPE,   SIGALRM, SIGUSR1, SIGUSR2,
+                                SIGXCPU, SIGVTALRM, SIGPROF, SIGABRT, SIGSEGV,
+                                SIGBUS,  SIGFPE,    SIGILL,  SIGTRAP, SIGSYS};
+    catch_each(ending, sizeof ending / sizeof *ending, on_signal);
+    catch_each(fatal, sizeof fatal / sizeof *fatal, on_fatal_signal);
     /* A file that grows too large is an error of the write, not the end of the program. */
     signal(SIGXFSZ, SIG_IGN);
 }
