@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The folder of a model is not trusted: what is no regular file is refused at once, and nothing
-outside the folder is read.
+"""The folder of a model is not trusted, and the system may fail: what is no regular file is refused
+at once, nothing outside the folder is read; a file that is cut short while it is mapped, and a map
+or a write that the system refuses, end with a message and exit 4.
 
     test_folders.py --sproof PATH
 """
@@ -10,6 +11,8 @@ import json
 import os
 import pathlib
 import resource
+import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -175,8 +178,76 @@ def record_out_of_pipe(program, where):
     assert piped.stdout == whole.stdout
 
 
+def cut_while_mapped(program, where):
+    """Stopped as soon as the file is mapped; where it is done by then, again with a larger one."""
+    for rows in (1 << 16, 1 << 18, 1 << 20):
+        path = safetensors(where / "w\x1b.safetensors", {"fc.weight": (rows, 1024)}, data=False)
+        with subprocess.Popen([program.path, "inspect", path.name], cwd=where, env=program.env,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as run:
+            while run.poll() is None:
+                with open(f"/proc/{run.pid}/maps", errors="replace") as maps:
+                    if ".safetensors" in maps.read():
+                        break
+            run.send_signal(signal.SIGSTOP)
+            os.truncate(path, 4096)
+            run.send_signal(signal.SIGCONT)
+            error = run.communicate(timeout=TIMEOUT_S)[1].decode()
+        if run.returncode == 0:
+            continue
+        assert (run.returncode, error) == (
+            4, "sproof: w?.safetensors: was cut short while it was read\n"), (run.returncode, error)
+        return
+    raise AssertionError("never cut while it was read")
+
+
+def bus_from_elsewhere(program, where):
+    """Sent by another program it ends the run as ever."""
+    os.mkfifo(where / "never.csv")
+    with subprocess.Popen([program.path, "analyze", "never.csv", "--machine", "epyc-9654"],
+                          cwd=where, env=program.env, stderr=subprocess.PIPE) as run:
+        writer = os.open(where / "never.csv", os.O_WRONLY)
+        run.send_signal(signal.SIGBUS)
+        run.communicate(timeout=TIMEOUT_S)
+        os.close(writer)
+    assert run.returncode == -signal.SIGBUS, run.returncode
+
+
+def map_refused(program, where):
+    limit = {resource.RLIMIT_AS: 2 << 30}
+    if program.run(where, "--version", limit=limit).returncode != 0:
+        return # sanitizers take more
+    safetensors(where / "w.safetensors", {"fc.weight": (1 << 20, 1024)}, data=False)
+    ends(program.run(where, "inspect", "w.safetensors", limit=limit), 4,
+         "w.safetensors: cannot be mapped: Cannot allocate memory")
+
+
+def write_refused(program, where):
+    """By the limit on the size of files, whose signal would kill."""
+    limit = {resource.RLIMIT_FSIZE: 4096}
+    model(where)
+    safetensors(where / "w.safetensors", {f"fc{i}.weight": (64, 64) for i in range(200)})
+    table = str(DATA / "models" / "bert_base_seq128.csv")
+    analyze = ("analyze", table, "--machine", "epyc-9654", "-q")
+    ends(program.run(where, *analyze, limit=limit), 4, "sproof: sproof.json: File too large")
+    ends(program.run(where, "inspect", "w.safetensors", "-n", "8", "-o", "model.csv", limit=limit), 4,
+         "sproof: model.csv: File too large")
+    ends(program.run(where, "inspect", "m", "--prune", "4x4@0.5", "--write",
+                     "pruned.safetensors", limit=limit), 4,
+         "sproof: pruned.safetensors: File too large")
+    with open(where / "out.csv", "w") as out:
+        ends(program.run(where, *analyze, "--no-save", "--layers", "--format", "csv", limit=limit,
+                         stdout=out), 4, "sproof: standard output: File too large")
+    ends(program.run(where, *analyze), 0, "")
+    if shutil.which("gnuplot"):
+        ends(program.run(where, "plot", "sproof.json", "-q", limit=limit), 4, "sproof: ")
+    left = {path.name for path in where.iterdir()} - {"m", "w.safetensors", "out.csv",
+                                                     "sproof.json"}
+    assert not left, left
+
+
 CASES = [config_pipe, config_device, config_elsewhere, config_large, config_good, cache_of_links,
-         index_pipe, index_large, shard_pipe, part_pipe, part_elsewhere, record_out_of_pipe]
+         index_pipe, index_large, shard_pipe, part_pipe, part_elsewhere, record_out_of_pipe,
+         cut_while_mapped, bus_from_elsewhere, map_refused, write_refused]
 
 
 def main():
