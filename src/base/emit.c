@@ -144,14 +144,20 @@ static void put_json_text(struct spr_emit *out, const char *text)
     put(out, "\"", 1);
 }
 
-/* A CSV cell, quoted where RFC 4180 asks for it. */
+bool spr_csv_is_formula(const char *text)
+{
+    return *text && strchr("=+-@\t\r", *text);
+}
+
+/* A CSV cell, quoted where RFC 4180 asks for it, and no formula. */
 static void put_csv_text(struct spr_emit *out, const char *text)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
+    const bool formula = spr_csv_is_formula(text);
+    if (!formula && !strpbrk(text, ",\"\r\n")) {
         put(out, text, strlen(text));
         return;
     }
-    put(out, "\"", 1);
+    put(out, "\"'", formula ? 2 : 1);
     for (; *text; text++) {
         put(out, text, 1);
         if (*text == '"') {

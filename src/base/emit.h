@@ -48,10 +48,14 @@ void spr_emit_close(struct spr_emit *out, char bracket);
 
 /* NAN and infinities become null. Integers are exact, other numbers read back the same. */
 void spr_emit_number(struct spr_emit *out, const char *key, double value);
-/* NULL becomes null. */
+/* NULL becomes null. In CSV, which is for people and their spreadsheets, what is a formula to
+ * these stands behind an apostrophe. */
 void spr_emit_text(struct spr_emit *out, const char *key, const char *text);
 void spr_emit_bool(struct spr_emit *out, const char *key, bool value);
 void spr_emit_null(struct spr_emit *out, const char *key);
+
+/* true for a text that a spreadsheet runs: it begins with = + - @, a tab or a carriage return. */
+bool spr_csv_is_formula(const char *text);
 
 /* Bytes of the UTF-8 sequence at text, 0 when it is malformed. */
 size_t spr_utf8_length(const char *text);

@@ -5,11 +5,13 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -27,24 +29,58 @@ static void *hook_alloc(size_t size)
     return memory;
 }
 
-static enum spr_status read_all(const char *path, char **text, size_t *size,
-                                struct spr_error *err)
+/* What may be read: how much, and whether a pipe or a device is meant. */
+struct source_limits {
+    size_t most;
+    const char *most_text;
+    bool regular;
+};
+
+/* Asked before anything is read. */
+static enum spr_status check_file(const char *path, int file,
+                                  const struct source_limits *limits, struct spr_error *err)
 {
     struct stat info;
-    FILE *file = fopen(path, "rb");
+    if (fstat(file, &info) != 0) {
+        return spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
+    }
+    if (S_ISDIR(info.st_mode)) {
+        return spr_fail(err, SPR_EINPUT, "%s: is a directory: expected a JSON file", path);
+    }
+    if (limits->regular && !S_ISREG(info.st_mode)) {
+        return spr_fail(err, SPR_EINPUT, "%s: not a regular file: expected a JSON file", path);
+    }
+    if (S_ISREG(info.st_mode) && (uintmax_t)info.st_size > limits->most) {
+        return spr_fail(err, SPR_EINPUT, "%s: larger than %s", path, limits->most_text);
+    }
+    return SPR_OK;
+}
+
+/* Waits for the writer of a pipe only where one may be meant. */
+static FILE *open_file(const char *path, const struct source_limits *limits)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC | (limits->regular ? O_NONBLOCK : 0));
+    FILE *stream = file < 0 ? NULL : fdopen(file, "rb");
+    if (file >= 0 && !stream) {
+        close(file);
+    }
+    return stream;
+}
+
+static enum spr_status read_all(const char *path, const struct source_limits *limits,
+                                char **text, size_t *size, struct spr_error *err)
+{
+    FILE *file = open_file(path, limits);
     if (!file) {
         return spr_fail(err, SPR_EINPUT, "%s: %s", path, strerror(errno));
     }
-    enum spr_status status = SPR_OK;
+    enum spr_status status = check_file(path, fileno(file), limits, err);
     size_t capacity = 0, used = 0, got = 1;
-    if (fstat(fileno(file), &info) == 0 && S_ISDIR(info.st_mode)) {
-        status = spr_fail(err, SPR_EINPUT, "%s: is a directory: expected a JSON file", path);
-    }
     while (status == SPR_OK && got > 0) {
         if (!spr_grow(text, &capacity, used + 4096, 1)) {
             status = spr_no_memory(err);
-        } else if (used > FILE_MAX_BYTES) {
-            status = spr_fail(err, SPR_EINPUT, "%s: larger than 1 GiB", path);
+        } else if (used > limits->most) {
+            status = spr_fail(err, SPR_EINPUT, "%s: larger than %s", path, limits->most_text);
         } else {
             got = fread(*text + used, 1, capacity - used - 1, file);
             used += got;
@@ -156,17 +192,30 @@ enum spr_status spr_json_parse(const char *path, const char *text, size_t size,
     return ran_out ? spr_no_memory(err) : syntax_error(path, text, at, size, err);
 }
 
-enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)
+static enum spr_status read_within(const char *path, const struct source_limits *limits,
+                                   spr_json **root, struct spr_error *err)
 {
     char *text = NULL;
     size_t size = 0;
     *root = NULL;
-    enum spr_status status = read_all(path, &text, &size, err);
+    enum spr_status status = read_all(path, limits, &text, &size, err);
     if (status == SPR_OK) {
         status = spr_json_parse(path, text, size, root, err);
     }
     spr_free(text);
     return status;
+}
+
+enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)
+{
+    const struct source_limits limits = {FILE_MAX_BYTES, "1 GiB", false};
+    return read_within(path, &limits, root, err);
+}
+
+enum spr_status spr_json_read_beside(const char *path, spr_json **root, struct spr_error *err)
+{
+    const struct source_limits limits = {SPR_JSON_BESIDE_MAX, "64 MiB", true};
+    return read_within(path, &limits, root, err);
 }
 
 void spr_json_free(spr_json *root)

@@ -11,8 +11,16 @@
 /* A value of a parsed document; borrowed from the document's root. */
 typedef struct cJSON spr_json;
 
-/* Parses a whole file. Errors: SPR_EINPUT naming file, line and column. */
+/* Parses a whole file, or what comes out of a pipe. Errors: SPR_EINPUT naming file, line and
+ * column, or that it is larger than 1 GiB. */
 enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err);
+
+/* Bytes of a file that nobody named. */
+#define SPR_JSON_BESIDE_MAX ((size_t)64 << 20)
+
+/* The same for a file that was found beside another: only a regular file, of at most
+ * SPR_JSON_BESIDE_MAX; nothing is waited for. Errors: as above. */
+enum spr_status spr_json_read_beside(const char *path, spr_json **root, struct spr_error *err);
 
 /* The same for text that lies in memory; `path` is for messages. */
 enum spr_status spr_json_parse(const char *path, const char *text, size_t size,

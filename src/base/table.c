@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/emit.h"
+#include "base/markdown.h"
 #include "base/mem.h"
 
 #define TERMINAL_WIDTH 80
@@ -86,16 +87,32 @@ const char *spr_text_short(const char *text, size_t width, char *cell)
     return cell;
 }
 
+/* Names stand left; of figures some carry a mark of ours. */
+static bool escapes(const struct spr_table *table, size_t column)
+{
+    return table->markdown && table->left[column];
+}
+
+static size_t cell_width(const struct spr_table *table, size_t row, size_t column)
+{
+    const char *text = table->cells[row][column];
+    return spr_text_width(text) + (escapes(table, column) ? spr_markdown_text(NULL, text) : 0);
+}
+
 static void write_cell(const struct spr_table *table, FILE *file, size_t row, size_t column,
                        size_t width)
 {
     const char *text = table->cells[row][column];
-    size_t pad = width - spr_text_width(text);
+    size_t pad = width - cell_width(table, row, column);
     bool last = column + 1 == table->column_count && !table->markdown;
     if (!table->left[column]) {
         fprintf(file, "%*s", (int)pad, "");
     }
-    fputs(text, file);
+    if (escapes(table, column)) {
+        spr_markdown_text(file, text);
+    } else {
+        fputs(text, file);
+    }
     if (table->left[column] && !last) {
         fprintf(file, "%*s", (int)pad, "");
     }
@@ -117,7 +134,7 @@ static void find_widths(const struct spr_table *table, size_t widths[SPR_TABLE_C
 {
     for (size_t r = 0; r < table->row_count; r++) {
         for (size_t c = 0; c < table->column_count; c++) {
-            size_t width = spr_text_width(table->cells[r][c]);
+            size_t width = cell_width(table, r, c);
             widths[c] = width > widths[c] ? width : widths[c];
         }
     }

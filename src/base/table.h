@@ -17,7 +17,7 @@
 struct spr_table {
     size_t column_count;
     bool left[SPR_TABLE_COLUMNS]; /* left-aligned, else right-aligned */
-    bool markdown;
+    bool markdown;                /* names, which are left-aligned, are escaped */
     size_t row_count, capacity;
     char (*cells)[SPR_TABLE_COLUMNS][SPR_TABLE_CELL]; /* [row], the first is the heading */
     bool lost;                                        /* a row could not be stored */

@@ -138,7 +138,9 @@ static void write_case(struct scene *scene, const struct spr_validation_case *c)
     spr_text_add_csv_number(csv, c->measured.median_s);
     spr_text_add_csv_number(csv, c->measured.low_s);
     spr_text_add_csv_number(csv, c->measured.high_s);
-    spr_text_add(csv, ",%s\n", c->expected_bound ? c->expected_bound : "");
+    spr_text_add(csv, ",");
+    spr_text_add_csv(csv, c->expected_bound);
+    spr_text_add(csv, "\n");
 }
 
 /* All cases of the pattern of case `first`. */

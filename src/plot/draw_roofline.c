@@ -169,7 +169,9 @@ static void write_points(struct scene *scene, const struct dot *dot,
     spr_text_add_csv_number(csv, dot->at[1]);
     spr_text_add_csv_number(csv, run->time_s);
     spr_text_add_csv_number(csv, dot->share);
-    spr_text_add(csv, ",%s,", spr_bound_name(a->model.machine, run->bound));
+    spr_text_add(csv, ",");
+    spr_text_add_csv(csv, spr_bound_name(a->model.machine, run->bound));
+    spr_text_add(csv, ",");
     spr_text_add_csv(csv, a->model.machine->engines[run->engine].name);
     spr_text_add(csv, "\n");
 }

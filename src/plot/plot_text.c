@@ -171,11 +171,12 @@ void spr_text_add_shell_word(struct spr_text *text, const char *name)
 
 void spr_text_add_csv(struct spr_text *text, const char *field)
 {
-    if (!field || !field[strcspn(field, ",\"\r\n")]) {
+    const bool formula = field && spr_csv_is_formula(field);
+    if (!field || (!formula && !field[strcspn(field, ",\"\r\n")])) {
         spr_text_add(text, "%s", field ? field : "");
         return;
     }
-    spr_text_add_bytes(text, "\"", 1);
+    spr_text_add_bytes(text, "\"'", formula ? 2 : 1);
     for (const char *c = field; *c; c++) {
         spr_text_add_bytes(text, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1);
     }

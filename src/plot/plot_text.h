@@ -38,7 +38,8 @@ void spr_text_add_file(struct spr_text *text, const char *name);
 /* A file name as a word of a shell, for people to copy; control characters become spaces. */
 void spr_text_add_shell_word(struct spr_text *text, const char *name);
 
-/* Appends one CSV field, quoted where RFC 4180 asks for it. */
+/* Appends one CSV field, quoted where RFC 4180 asks for it; an apostrophe keeps spreadsheets from
+ * running it. NULL: nothing. */
 void spr_text_add_csv(struct spr_text *text, const char *field);
 
 /* Appends ",number"; nothing after the comma for NAN and infinities. */

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/markdown.h"
 #include "base/table.h"
 #include "report/answer_tables.h"
+#include "report/report_format.h"
 #include "sproof/report.h"
 
 /* A step that changes less than this is not worth a line in the short list. */
@@ -322,35 +324,63 @@ static void put_next(FILE *file, const struct spr_analysis *a, size_t best,
             standard ? "" : " ");
 }
 
+/* What is told, in lines around the tables. */
+struct told {
+    const struct spr_analysis *analysis;
+    const struct spr_report *report;
+    size_t best, fastest; /* results; beyond the last: none */
+};
+
+/* What stands above the tables. */
+static void put_advice(FILE *file, const void *subject)
+{
+    const struct told *told = subject;
+    const struct spr_analysis *a = told->analysis;
+    spr_report_context(file, a);
+    put_headline(file, a);
+    if (told->best < a->result_count) {
+        put_recommendation(file, a, told->best);
+        put_why(file, a, &a->results[told->best]);
+        return;
+    }
+    put_none_pays(file, a);
+    if (told->fastest < a->result_count) {
+        char name[SPR_TABLE_CELL];
+        fprintf(file, "The fastest, %s, reaches %.3gx\n",
+                spr_text_short(a->results[told->fastest].variant->name, 40, name),
+                spr_result_answer(&a->results[told->fastest], true).speedup);
+        put_why(file, a, &a->results[told->fastest]);
+    }
+}
+
+static const struct spr_result *shown_of(const struct told *told)
+{
+    const struct spr_analysis *a = told->analysis;
+    return &a->results[told->best < a->result_count ? told->best : told->fastest];
+}
+
+/* What stands below them. */
+static void put_rest(FILE *file, const void *subject)
+{
+    const struct told *told = subject;
+    put_not_counted(file, told->analysis, shown_of(told));
+    put_next(file, told->analysis, told->best, told->report);
+}
+
 void spr_report_answer(FILE *file, const struct spr_analysis *a,
                        const struct spr_report *report)
 {
     bool markdown = report->format == SPR_FORMAT_MD;
-    size_t best = spr_analysis_recommend(a, 0), fastest = spr_analysis_fastest(a, 0);
-    spr_report_context(file, a);
-    put_headline(file, a);
-    if (best < a->result_count) {
-        put_recommendation(file, a, best);
-        put_why(file, a, &a->results[best]);
-    } else {
-        put_none_pays(file, a);
-        if (fastest < a->result_count) {
-            char name[SPR_TABLE_CELL];
-            fprintf(file, "The fastest, %s, reaches %.3gx\n",
-                    spr_text_short(a->results[fastest].variant->name, 40, name),
-                    spr_result_answer(&a->results[fastest], true).speedup);
-            put_why(file, a, &a->results[fastest]);
-        }
-    }
+    const struct told told = {a, report, spr_analysis_recommend(a, 0),
+                              spr_analysis_fastest(a, 0)};
+    spr_report_through(file, markdown ? spr_markdown_lines : NULL, put_advice, &told);
     spr_answer_table(file, a, 0, markdown);
     spr_answer_matrix(file, a, 0, markdown);
     if (a->options.batch_count > 1) {
         spr_answer_batches(file, a, markdown);
     }
-    const struct spr_result *result = &a->results[best < a->result_count ? best : fastest];
     if (report->layers) {
-        spr_answer_layers(file, a, result, markdown);
+        spr_answer_layers(file, a, shown_of(&told), markdown);
     }
-    put_not_counted(file, a, result);
-    put_next(file, a, best, report);
+    spr_report_through(file, markdown ? spr_markdown_lines : NULL, put_rest, &told);
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/markdown.h"
 #include "base/table.h"
 #include "report/answer_tables.h"
 
@@ -43,9 +44,13 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     spr_format_seconds(r->run.time_s, now);
     spr_explain_layer(a, result, index, text);
     if (markdown) {
-        fprintf(file, "- `%s`%s:", name, shape);
+        fputs("- ", file);
+        spr_markdown_code(file, name);
+        fprintf(file, "%s:", shape);
         put_expected(file, a, result, index, markdown);
-        fprintf(file, " %s -> %s, %.2fx%s; %s\n", dense, now, r->speedup, even, text);
+        fprintf(file, " %s -> %s, %.2fx%s; ", dense, now, r->speedup, even);
+        spr_markdown_text(file, text);
+        fputc('\n', file);
         return;
     }
     fprintf(file, "  %s%s\n", name, shape);
@@ -59,8 +64,14 @@ void spr_answer_layers(FILE *file, const struct spr_analysis *a,
                        const struct spr_result *result, bool markdown)
 {
     char name[SPR_TABLE_CELL];
-    fprintf(file, "\nLayers of %s, batch %.0f (one occurrence, dense -> pruned):\n%s",
-            spr_text_short(result->variant->name, 60, name), result->batch,
+    spr_text_short(result->variant->name, 60, name);
+    fputs("\nLayers of ", file);
+    if (markdown) {
+        spr_markdown_text(file, name);
+    } else {
+        fputs(name, file);
+    }
+    fprintf(file, ", batch %.0f (one occurrence, dense -> pruned):\n%s", result->batch,
             markdown ? "\n" : "");
     for (size_t i = 0; i < a->network->layer_count; i++) {
         put_layer(file, a, result, i, markdown);

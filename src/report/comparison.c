@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/markdown.h"
 #include "base/table.h"
 #include "report/figures.h"
 #include "report/report_format.h"
@@ -100,8 +101,9 @@ static void first_words(const struct spr_comparison *c, char *text, size_t size)
     }
 }
 
-static void put_answer(FILE *file, const struct spr_comparison *c)
+static void put_answer(FILE *file, const void *subject)
 {
+    const struct spr_comparison *c = subject;
     char text[512], words[160], name[80], ratio[RATIO_TEXT], mean[RATIO_TEXT];
     const struct spr_compared *worst = worst_of(c);
     first_words(c, words, sizeof words);
@@ -125,8 +127,9 @@ static bool any_by_speedup(const struct spr_comparison *c)
     return false;
 }
 
-static void put_context(FILE *file, const struct spr_comparison *c)
+static void put_context(FILE *file, const void *subject)
 {
+    const struct spr_comparison *c = subject;
     char text[512], base[SPR_TABLE_CELL], next[SPR_TABLE_CELL];
     const char *made = c->base->record.head.created, *remade = c->next->record.head.created;
     snprintf(text, sizeof text,
@@ -332,13 +335,14 @@ static enum spr_status write_text(FILE *file, const void *subject,
                                   const struct spr_report *report, struct spr_error *err)
 {
     const struct spr_comparison *c = subject;
+    const bool markdown = report->format == SPR_FORMAT_MD;
     (void)err;
-    put_answer(file, c);
+    spr_report_through(file, markdown ? spr_markdown_lines : NULL, put_answer, c);
     fputc('\n', file);
-    put_table(file, c, report->format == SPR_FORMAT_MD);
+    put_table(file, c, markdown);
     fputc('\n', file);
     put_legend(file, c);
-    put_context(file, c);
+    spr_report_through(file, markdown ? spr_markdown_lines : NULL, put_context, c);
     return SPR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/markdown.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "report/explained_times.h"
@@ -359,14 +360,26 @@ static enum spr_status write_lines(FILE *file, const void *subject,
     return spr_report_lines(file, &steps, report->format, err);
 }
 
+/* The text and what writing it came to. */
+struct told_text {
+    const struct told *told;
+    enum spr_status *status;
+    struct spr_error *err;
+};
+
+static void put_told(FILE *file, const void *subject)
+{
+    const struct told_text *text = subject;
+    *text->status = put_text(file, text->told->analysis, text->told->explanation, text->err);
+}
+
 static enum spr_status write_text(FILE *file, const void *subject,
                                   const struct spr_report *report, struct spr_error *err)
 {
-    const struct told *told = subject;
-    const char *fence = report->format == SPR_FORMAT_MD ? "```\n" : "";
-    fputs(fence, file);
-    enum spr_status status = put_text(file, told->analysis, told->explanation, err);
-    fputs(fence, file);
+    enum spr_status status = SPR_OK;
+    const struct told_text text = {subject, &status, err};
+    spr_report_through(file, report->format == SPR_FORMAT_MD ? spr_markdown_block : NULL,
+                       put_told, &text);
     return status;
 }
 

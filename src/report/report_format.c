@@ -2,6 +2,7 @@
 /* Formats by name, the writer of a format, and what lines and documents have in common. */
 #include "report/report_format.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const format_names[SPR_FORMAT_COUNT + 1] = {
@@ -107,4 +108,28 @@ enum spr_status spr_report_document(FILE *file, const char *schema,
     spr_emit_newline(out);
     spr_emit_end(out);
     return SPR_OK;
+}
+
+void spr_report_through(FILE *file, void (*write)(FILE *file, const char *lines), spr_put *put,
+                        const void *subject)
+{
+    char *lines = NULL;
+    size_t size = 0;
+    if (!write) {
+        put(file, subject);
+        return;
+    }
+    FILE *memory = open_memstream(&lines, &size);
+    bool whole = memory != NULL;
+    if (memory) {
+        put(memory, subject);
+        whole = ferror(memory) == 0;
+        whole = fclose(memory) == 0 && whole;
+    }
+    if (whole) {
+        write(file, lines);
+    } else {
+        fputs("(out of memory: lines are missing)\n", file);
+    }
+    free(lines); /* of open_memstream: not ours to count */
 }

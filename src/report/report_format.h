@@ -46,4 +46,12 @@ enum spr_status spr_report_document(FILE *file, const char *schema,
                                     void (*put)(struct spr_emit *out, const void *subject),
                                     const void *subject, struct spr_error *err);
 
+/* Writes lines of text. */
+typedef void spr_put(FILE *file, const void *subject);
+
+/* What put writes, handed as a whole to a writer of base/markdown; `write` NULL: as it is. Out of
+ * memory a line says so. */
+void spr_report_through(FILE *file, void (*write)(FILE *file, const char *lines), spr_put *put,
+                        const void *subject);
+
 #endif

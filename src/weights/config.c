@@ -52,12 +52,14 @@ enum spr_status spr_config_read(const struct spr_source *source, struct spr_conf
     int length = slash ? (int)(slash - source->path) + 1 : 0;
     spr_json *root;
     *config = (struct spr_config){0};
+    const char *path;
     int size =
         snprintf(config->path, sizeof config->path, "%.*sconfig.json", length, source->path);
     if (size >= (int)sizeof config->path || access(config->path, F_OK) != 0) {
         return SPR_OK;
     }
-    SPR_TRY(spr_json_read(config->path, &root, err));
+    SPR_TRY(spr_beside(source, "configuration", "config.json", &path, err));
+    SPR_TRY(spr_json_read_beside(path, &root, err));
     take_text(spr_json_get(root, "model_type"), config->model_type, sizeof config->model_type);
     take_text(spr_json_get(root, "hidden_act"), config->activation, sizeof config->activation);
     take_text(spr_json_get(root, "activation"), config->activation, sizeof config->activation);

@@ -82,7 +82,9 @@ static enum spr_status list_file(const struct spr_source *source, const char *na
     memcpy(path, source->path, length);
     path[length] = '/';
     memcpy(path + length + (length == 0 || path[length - 1] != '/'), name, more + 1);
-    if (stat(path, &facts) == 0 && S_ISREG(facts.st_mode)) {
+    /* A pipe or a device is listed: reading it says what it is, leaving it out would make
+     * another network. */
+    if (stat(path, &facts) == 0 && !S_ISDIR(facts.st_mode)) {
         listing->file[listing->count++] = (struct file){path, kind};
         listing->of_kind[kind]++;
     }
@@ -108,6 +110,18 @@ static enum spr_status list_directory(const struct spr_source *source, struct li
     return status;
 }
 
+/* Makes file->path the part `path` of a checkpoint whose part before it is file->path; the
+ * first, which is `directory` still, may be a link to anywhere. */
+static enum spr_status place(struct spr_source *file, const char *directory, const char *path,
+                             struct spr_error *err)
+{
+    if (file->path != directory) {
+        SPR_TRY(spr_beside(file, "checkpoint", strrchr(path, '/') + 1, &path, err));
+    }
+    file->path = path;
+    return SPR_OK;
+}
+
 /* Several safetensors files are one checkpoint, whose parts tell its layers together. */
 static enum spr_status read_checkpoint(const struct spr_source *source,
                                        const struct listing *listing, struct spr_error *err)
@@ -116,7 +130,7 @@ static enum spr_status read_checkpoint(const struct spr_source *source,
     size_t first = source->weights->tensor_count;
     for (size_t i = 0; i < listing->count; i++) {
         if (listing->file[i].kind == FILE_SAFETENSORS) {
-            file.path = listing->file[i].path;
+            SPR_TRY(place(&file, source->path, listing->file[i].path, err));
             SPR_TRY(spr_map_file(file.weights, file.path, &file.bytes, &file.size, err));
             SPR_TRY(spr_add_safetensors(&file, err));
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files mapped into memory, and which neighbours of a file may be opened. A file that another
- * program cuts short while it is mapped ends this process with SIGBUS, as with every reader
- * that maps. */
+ * program cuts short while it is mapped raises SIGBUS, as with every reader that maps: the
+ * handler asks base/mapped which file it was. */
 /* realpath. NOLINTNEXTLINE(bugprone-reserved-identifier): glibc reads it */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mapped.h"
 #include "base/mem.h"
 #include "weights/reader.h"
 
@@ -41,8 +42,10 @@ static enum spr_status map_descriptor(struct spr_weights *weights, const char *p
     size_t size = (size_t)facts.st_size;
     void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (bytes == MAP_FAILED) {
-        return spr_fail(err, SPR_EINPUT, "%s: cannot be mapped: %s", path, strerror(errno));
+        return spr_fail(err, SPR_EENVIRONMENT, "%s: cannot be mapped: %s", path,
+                        strerror(errno));
     }
+    spr_mapped_remember(bytes, size, path);
     weights->mapping[weights->mapping_count++] = (struct spr_mapping){bytes, size};
     return SPR_OK;
 }
@@ -68,6 +71,7 @@ enum spr_status spr_map_file(struct spr_weights *weights, const char *path,
 void spr_unmap_files(struct spr_weights *weights)
 {
     for (size_t i = 0; i < weights->mapping_count; i++) {
+        spr_mapped_forget(weights->mapping[i].bytes);
         munmap(weights->mapping[i].bytes, weights->mapping[i].size);
     }
     spr_free(weights->mapping);

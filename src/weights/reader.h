@@ -50,8 +50,8 @@ enum spr_status spr_read_file(struct spr_source *source, struct spr_error *err);
  * of directories in it. */
 enum spr_status spr_read_directory(const struct spr_source *source, struct spr_error *err);
 
-/* Maps a file read-only; *weights keeps the mapping. Errors: SPR_EINPUT (missing, a
- * directory, empty), SPR_ENOMEM. */
+/* Maps a file read-only; *weights keeps the mapping and uses `path` as long. Errors: SPR_EINPUT
+ * (missing, a directory, empty), SPR_EENVIRONMENT (the system maps no more), SPR_ENOMEM. */
 enum spr_status spr_map_file(struct spr_weights *weights, const char *path,
                              const unsigned char **bytes, size_t *size, struct spr_error *err);
 void spr_unmap_files(struct spr_weights *weights);

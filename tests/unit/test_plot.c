@@ -68,6 +68,16 @@ static void quoting(void)
     spr_text_add_csv(&text, "say \"x\", y");
     CHECK_TEXT("plain,0.1,,\"say \"\"x\"\", y\"", text.data);
     spr_text_free(&text);
+    spr_text_add_csv(&text, "=1+1");
+    spr_text_add_csv_number(&text, -0.5);
+    spr_text_add(&text, ",");
+    spr_text_add_csv(&text, "-x\"y");
+    spr_text_add(&text, ",");
+    spr_text_add_csv(&text, "\tx");
+    spr_text_add(&text, ",");
+    spr_text_add_csv(&text, NULL);
+    CHECK_TEXT("\"'=1+1\",-0.5,\"'-x\"\"y\",\"'\tx\",", text.data);
+    spr_text_free(&text);
 }
 
 static void short_numbers(void)
