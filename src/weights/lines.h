@@ -13,6 +13,7 @@ struct spr_lines {
     char line[SPR_TEXT_LINE];
     size_t length;
     bool too_long;     /* the line was cut */
+    uint64_t passed;   /* bytes up to the end of this line */
     double bytes_most; /* the whole text has no more */
     /* what is still to be read */
     const unsigned char *bytes;
