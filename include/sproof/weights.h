@@ -83,6 +83,9 @@ struct spr_weights {
 
 struct spr_weights_options {
     int64_t tokens; /* n of layers whose file does not tell; 0: unknown */
+    /* Bytes that one compressed file may take when it is inflated; 0: 2^30, or 64 times the
+     * size of the file where that is more. */
+    double inflated_most;
 };
 
 /* Reads one path: a file of any format below, or a directory of them. Formats are told by

@@ -10,6 +10,9 @@ struct spr_entry {
     double value;
 };
 
+/* Bytes that an entry takes while entries are sorted. */
+#define SPR_ENTRY_ROOM (2.0 * (double)sizeof(struct spr_entry))
+
 /* Zeroed but for m and k means an empty matrix. */
 struct spr_entries {
     int64_t m, k;

@@ -41,7 +41,8 @@ bool spr_lines_is_gzip(const struct spr_source *source)
 enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *source,
                                struct spr_error *err)
 {
-    *text = (struct spr_lines){.path = source->path,
+    *text = (struct spr_lines){.source = source,
+                               .path = source->path,
                                .bytes = source->bytes,
                                .size = source->size,
                                .bytes_most = (double)source->size};
@@ -107,7 +108,8 @@ static enum spr_status refill(struct spr_lines *text, struct spr_error *err)
                             text->path, text->number);
         }
     }
-    return SPR_OK;
+    text->inflated += (double)text->size;
+    return spr_check_inflated(text->source, text->inflated, err);
 }
 
 enum spr_status spr_lines_next(struct spr_lines *text, bool *got, struct spr_error *err)

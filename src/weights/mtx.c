@@ -172,6 +172,11 @@ static enum spr_status read_sizes(struct market *market, struct spr_error *err)
             market->text.path, market->text.number, (long long)market->count,
             (long long)array_count(market));
     }
+    if (market->text.gunzip && market->coordinate) {
+        const double copies = market->symmetry == GENERAL ? 1 : 2;
+        return spr_check_inflated(market->text.source,
+                                  copies * SPR_ENTRY_ROOM * (double)market->count, err);
+    }
     return SPR_OK;
 }
 

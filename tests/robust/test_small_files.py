@@ -78,6 +78,12 @@ def cases():
            "60000000 entries: expected at most 4,")
     yield ("comments.mtx.gz", repeated(BANNER, b"%\n" * 512, 10000, 100) + gzip.compress(b"1 1 1\n1 1\n"), (), 2,
            "bytes of comments")
+    yield ("many.mtx.gz", repeated(BANNER + b"1000000 1000000 60000000\n", b"1 1\n", 1000000, 60), (), 2,
+           "inspect --max-inflated raises")
+    arrays = bomb_npz(5, 256)
+    yield "arrays.npz", arrays, (), 2, "inspect --max-inflated raises"
+    yield "lower.npz", bomb_npz(2, 8), ("--max-inflated", "15MiB"), 2, "expected at most 15728640:"
+    yield "raised.npz", bomb_npz(2, 8), ("--max-inflated", "17MiB"), 0, ""
 
 
 def limit():
