@@ -29,6 +29,10 @@ enum spr_status spr_entries_begin(struct spr_entries *entries, const char *label
                                   const int64_t size[2], uint64_t backed,
                                   struct spr_error *err);
 
+/* The check alone. */
+enum spr_status spr_check_size(const char *label, const int64_t size[2], uint64_t backed,
+                               struct spr_error *err);
+
 /* Errors: SPR_ENOMEM. The place must lie in the matrix. */
 enum spr_status spr_entries_add(struct spr_entries *entries, int64_t row, int64_t column,
                                 double value, struct spr_error *err);

@@ -82,6 +82,7 @@ def cases():
            "inspect --max-inflated raises")
     arrays = bomb_npz(5, 256)
     yield "arrays.npz", arrays, (), 2, "inspect --max-inflated raises"
+    yield "wide.smtx", b"1, 2147483647, 1\n0 1\n5\n", (), 2, "more than a file of"
     yield "lower.npz", bomb_npz(2, 8), ("--max-inflated", "15MiB"), 2, "expected at most 15728640:"
     yield "raised.npz", bomb_npz(2, 8), ("--max-inflated", "17MiB"), 0, ""
 
