@@ -63,7 +63,9 @@ struct spr_weight {
     const unsigned char *mask;         /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
     int64_t mask_stride;               /* bytes */
     const int64_t *row_offset;         /* bitmask: first value of each row; m entries */
-    uint64_t *keep; /* pruned: m x ceil(k/64) bits of what stays; NULL: all. Owned */
+    /* pruned: bits of what stays, m x ceil(k/64) words; of a matrix a bit for each entry.
+     * NULL: all. Owned */
+    uint64_t *keep;
 };
 
 /* Zeroed means empty. */
@@ -81,6 +83,9 @@ struct spr_weights {
 
 struct spr_weights_options {
     int64_t tokens; /* n of layers whose file does not tell; 0: unknown */
+    /* Bytes that one compressed file may take when it is inflated; 0: 2^30, or 64 times the
+     * size of the file where that is more. */
+    double inflated_most;
 };
 
 /* Reads one path: a file of any format below, or a directory of them. Formats are told by
@@ -101,6 +106,11 @@ double spr_weights_parameters(const struct spr_weights *weights);
  * of word j / 64 of each row, ceil(k / 64) words a row, unused bits 0. */
 void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count,
                      uint64_t *bits);
+
+/* The words of one row that are not 0, and which they are, rising; room for ceil(k / 64) of
+ * each. Returns their number. Of a matrix only the entries of the row are looked at. */
+int64_t spr_weight_words(const struct spr_weight *weight, int64_t row, uint64_t *word,
+                         int32_t *at);
 
 /* The same rows as floats, count x k; f64 is rounded. */
 void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,

@@ -36,6 +36,7 @@ enum option {
     OPT_MASKS,
     OPT_MAX_DROP,
     OPT_MAX_ERROR,
+    OPT_MAX_INFLATED,
     OPT_MAX_REGRESSION,
     OPT_MEASURED,
     OPT_NO_PROGRESS,
@@ -152,6 +153,13 @@ enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
                                struct spr_error *err);
 enum spr_status cli_batches(const char *text, struct spr_options *options,
                             struct spr_error *err);
+
+/* masks.c: DIRECTORY/LAYER.smtx of each layer with zeros. Errors: SPR_EINPUT (two layers of one
+ * file name), SPR_EENVIRONMENT, SPR_ENOMEM. */
+struct spr_inspection;
+enum spr_status cli_write_masks(struct cli *cli, const char *directory,
+                                const struct spr_inspection *inspection,
+                                struct spr_error *err);
 
 /* Index of the one batch of the record that `text` names (NULL: the first). */
 enum spr_status cli_batch_index(const struct spr_options *options, const char *text,

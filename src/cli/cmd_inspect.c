@@ -125,6 +125,29 @@ static enum spr_status add_pattern(struct work *w, const struct spr_pattern *pat
     return SPR_OK;
 }
 
+/* "8000000000", "512MiB" or "8GiB". */
+static enum spr_status read_max_inflated(struct work *w)
+{
+    const char *text = w->args->value[OPT_MAX_INFLATED];
+    if (!text) {
+        return SPR_OK;
+    }
+    const size_t digits = strspn(text, "0123456789");
+    const char *unit = text + digits;
+    const double scale = strcmp(unit, "GiB") == 0   ? 0x1p30
+                         : strcmp(unit, "MiB") == 0 ? 0x1p20
+                                                    : 1;
+    w->options.inflated_most = scale * strtod(text, NULL);
+    if (digits == 0 || (scale == 1 && *unit) || !(w->options.inflated_most >= 1) ||
+        w->options.inflated_most > (double)SPR_PRODUCT_MAX) {
+        return spr_fail(w->err, SPR_EINPUT,
+                        "--max-inflated: '%.40s': expected bytes, such as 8000000000, 512MiB "
+                        "or 8GiB",
+                        text);
+    }
+    return SPR_OK;
+}
+
 static enum spr_status read_options(struct work *w)
 {
     const char *list = w->args->value[OPT_PATTERN];
@@ -137,6 +160,7 @@ static enum spr_status read_options(struct work *w)
     if (tokens) {
         SPR_TRY(cli_tokens(tokens, &w->options.tokens, w->err));
     }
+    SPR_TRY(read_max_inflated(w));
     SPR_TRY(read_prune(w));
     SPR_TRY(read_choices(w));
     SPR_TRY(
@@ -289,101 +313,6 @@ static enum spr_status write_weights(struct work *w)
     return SPR_OK;
 }
 
-/* Whether a layer has zeros to tell of. */
-static bool has_mask(const struct spr_inspected *layer)
-{
-    const double weights = (double)layer->weight->m * (double)layer->weight->k;
-    return layer->weight->prunable && layer->nnz < weights;
-}
-
-/* LAYER.smtx, '_' for each '/': the file that validate --mask-dir looks for. */
-static const char *mask_name(struct work *w, const char *layer, struct spr_arena *arena)
-{
-    const char *directory = w->args->value[OPT_MASKS];
-    const size_t length = strlen(directory), more = strlen(layer);
-    char *path = spr_arena_alloc(arena, length + more + sizeof "/.smtx");
-    if (path) {
-        memcpy(path, directory, length);
-        path[length] = '/';
-        for (size_t i = 0; i < more; i++) {
-            path[length + 1 + i] = layer[i];
-            if (layer[i] == '/') {
-                path[length + 1 + i] = '_';
-            }
-        }
-        memcpy(path + length + 1 + more, ".smtx", sizeof ".smtx");
-    }
-    return path;
-}
-
-/* A name for each layer that has one, no two alike. */
-static enum spr_status name_masks(struct work *w, const char **path, struct spr_names *names,
-                                  struct spr_arena *arena)
-{
-    for (size_t i = 0; i < w->inspection.layer_count; i++) {
-        const struct spr_inspected *layer = &w->inspection.layer[i];
-        if (!has_mask(layer)) {
-            continue;
-        }
-        path[i] = mask_name(w, layer->weight->layer, arena);
-        const size_t other = path[i] ? spr_names_find(names, path[i]) : SIZE_MAX;
-        if (other != SIZE_MAX) {
-            return spr_fail(
-                w->err, SPR_EINPUT,
-                "--masks: layers '%.400s' and '%.400s' would both be %.800s: expected "
-                "names that differ in more than '/' and '_'",
-                w->inspection.layer[other].weight->layer, layer->weight->layer, path[i]);
-        }
-        if (!path[i] || !spr_names_add(names, path[i], i)) {
-            return spr_no_memory(w->err);
-        }
-    }
-    return SPR_OK;
-}
-
-static enum spr_status write_each(struct work *w, const char *const *path)
-{
-    const char *directory = w->args->value[OPT_MASKS];
-    size_t written = 0;
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        return spr_fail(w->err, SPR_EENVIRONMENT, "%s: %s", directory, strerror(errno));
-    }
-    for (size_t i = 0; i < w->inspection.layer_count; i++) {
-        struct spr_output output;
-        if (path[i]) {
-            SPR_TRY(spr_output_open(&output, path[i], w->err));
-            SPR_TRY(spr_output_close(
-                &output, spr_mask_write(output.file, &w->inspection.layer[i], w->err),
-                w->err));
-            written++;
-        }
-    }
-    if (!w->cli->quiet) {
-        fprintf(w->cli->err, "wrote %zu mask%s to %s\n", written, written == 1 ? "" : "s",
-                directory);
-    }
-    return SPR_OK;
-}
-
-static enum spr_status write_masks(struct work *w)
-{
-    struct spr_arena arena = {0};
-    struct spr_names names = {0};
-    if (!w->args->value[OPT_MASKS]) {
-        return SPR_OK;
-    }
-    const char **path = spr_calloc(w->inspection.layer_count + 1, sizeof *path);
-    enum spr_status status =
-        path ? name_masks(w, path, &names, &arena) : spr_no_memory(w->err);
-    if (status == SPR_OK) {
-        status = write_each(w, path);
-    }
-    spr_names_free(&names);
-    spr_arena_free(&arena);
-    spr_free(path);
-    return status;
-}
-
 static enum spr_status inspect(struct work *w)
 {
     struct spr_report report = {.layers = w->args->value[OPT_LAYERS] != NULL,
@@ -398,7 +327,9 @@ static enum spr_status inspect(struct work *w)
     SPR_TRY(work_through(w));
     SPR_TRY(write_model(w));
     SPR_TRY(write_weights(w));
-    SPR_TRY(write_masks(w));
+    if (w->args->value[OPT_MASKS]) {
+        SPR_TRY(cli_write_masks(w->cli, w->args->value[OPT_MASKS], &w->inspection, w->err));
+    }
     cli_flush_notes(w->cli);
     return spr_report_inspection(w->cli->out, &w->inspection, &report, w->err);
 }
@@ -415,9 +346,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     return status;
 }
 
-static const enum option options[] = {OPT_PATTERN, OPT_TOKENS, OPT_PRUNE, OPT_SCOPE,
-                                      OPT_SCORE,   OPT_WRITE,  OPT_MASKS, OPT_OUTPUT,
-                                      OPT_LAYERS,  OPT_FORMAT, OPT_COUNT};
+static const enum option options[] = {OPT_PATTERN, OPT_TOKENS, OPT_MAX_INFLATED, OPT_PRUNE,
+                                      OPT_SCOPE,   OPT_SCORE,  OPT_WRITE,        OPT_MASKS,
+                                      OPT_OUTPUT,  OPT_LAYERS, OPT_FORMAT,       OPT_COUNT};
 
 const struct verb verb_inspect = {
     .name = "inspect",

@@ -44,6 +44,9 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_MAX_ERROR] = {"max-error", 0, VALUE, "E",
                        "exit 1 when 90 % of the speedups are not\n"
                        "within E, such as 15%"},
+    [OPT_MAX_INFLATED] = {"max-inflated", 0, VALUE, "SIZE",
+                          "bytes a compressed file may take, such as 8GiB\n"
+                          "(default 1GiB, or 64 times the file if more)"},
     [OPT_MAX_REGRESSION] = {"max-regression", 0, VALUE, "PCT",
                             "slower by this is a regression (default 5)"},
     [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},

@@ -3,7 +3,6 @@
 #include "inspect/detect.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/bits.h"
 #include "sproof/inspect.h"
@@ -17,8 +16,7 @@
 
 struct spr_detector {
     const struct spr_weight *weight;
-    int64_t words;
-    uint64_t *seen[SIZES]; /* rows of this block row together */
+    struct spr_seen seen[SIZES]; /* rows of this block row together */
     double stored[SIZES]
                  [SIZES];    /* weights in blocks that hold anything, by height and width */
     int64_t fullest[GROUPS]; /* non-zeros in the fullest aligned group of M */
@@ -31,14 +29,12 @@ struct spr_detector *spr_detector_make(const struct spr_weight *weight,
     if (!d) {
         return NULL;
     }
-    *d = (struct spr_detector){.weight = weight, .words = (weight->k + 63) / 64};
+    *d = (struct spr_detector){.weight = weight};
     for (int i = 0; i < SIZES; i++) {
-        size_t bytes = (size_t)d->words * sizeof *d->seen[i];
-        d->seen[i] = spr_arena_alloc(arena, bytes);
-        if (!d->seen[i]) {
+        if (!spr_seen_make(&d->seen[i], (weight->k + 63) / 64,
+                           weight->storage == SPR_STORAGE_MATRIX, arena)) {
             return NULL;
         }
-        memset(d->seen[i], 0, bytes);
     }
     return d;
 }
@@ -59,18 +55,21 @@ static uint64_t fold(uint64_t word, int i)
 /* The last block of a row may reach past the matrix: only what lies inside counts. */
 static void close_block_row(struct spr_detector *d, int height, int64_t rows)
 {
+    struct spr_seen *seen = &d->seen[height];
+    int64_t count;
+    const uint64_t *word = spr_seen_words(seen, &count);
     for (int width = 0; width < SIZES; width++) {
         int64_t blocks = 0, rest = d->weight->k % SIZE(width);
-        for (int64_t i = 0; i < d->words; i++) {
-            blocks += __builtin_popcountll(fold(d->seen[height][i], width));
+        for (int64_t i = 0; i < count; i++) {
+            blocks += __builtin_popcountll(fold(word[i], width));
         }
         int64_t weights = blocks * SIZE(width);
-        if (rest > 0 && spr_count_range(d->seen[height], d->weight->k - rest, d->weight->k)) {
+        if (rest > 0 && spr_count_range(seen->bits, d->weight->k - rest, d->weight->k)) {
             weights -= SIZE(width) - rest;
         }
         d->stored[height][width] += (double)(weights * rows);
     }
-    memset(d->seen[height], 0, (size_t)d->words * sizeof *d->seen[height]);
+    spr_seen_clear(seen);
 }
 
 /* Non-zeros of the fullest aligned group of 2^(g+1) bits. */
@@ -86,18 +85,16 @@ static int64_t fullest_group(uint64_t word, int g)
     return most;
 }
 
-void spr_detect_row(struct spr_detector *d, int64_t row, const uint64_t *bits)
+void spr_detect_row(struct spr_detector *d, int64_t row, const struct spr_row *bits)
 {
     for (int g = 0; g < GROUPS; g++) {
-        for (int64_t i = 0; i < d->words && d->fullest[g] < SIZE(g + 1); i++) {
-            int64_t most = fullest_group(bits[i], g);
+        for (int64_t i = 0; i < bits->count && d->fullest[g] < SIZE(g + 1); i++) {
+            int64_t most = fullest_group(bits->word[i], g);
             d->fullest[g] = most > d->fullest[g] ? most : d->fullest[g];
         }
     }
     for (int h = 0; h < SIZES; h++) {
-        for (int64_t i = 0; i < d->words; i++) {
-            d->seen[h][i] |= bits[i];
-        }
+        (void)spr_seen_add(&d->seen[h], bits);
         if ((row + 1) % SIZE(h) == 0 || row + 1 == d->weight->m) {
             close_block_row(d, h, row % SIZE(h) + 1);
         }

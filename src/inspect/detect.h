@@ -3,7 +3,7 @@
 #ifndef SPROOF_INSPECT_DETECT_H
 #define SPROOF_INSPECT_DETECT_H
 
-#include "base/mem.h"
+#include "inspect/seen.h"
 #include "sproof/weights.h"
 
 struct spr_detector;
@@ -12,8 +12,8 @@ struct spr_detector;
 struct spr_detector *spr_detector_make(const struct spr_weight *weight,
                                        struct spr_arena *arena);
 
-/* The bits of the next row, rows in order from 0. */
-void spr_detect_row(struct spr_detector *detector, int64_t row, const uint64_t *bits);
+/* The next row, rows in order from 0; sparse where the weight is stored as a matrix. */
+void spr_detect_row(struct spr_detector *detector, int64_t row, const struct spr_row *bits);
 
 /* The pattern, after the last row; nnz: all non-zeros. */
 struct spr_pattern spr_detect(const struct spr_detector *detector, double nnz);

@@ -6,6 +6,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "inspect/detect.h"
+#include "inspect/seen.h"
 #include "sproof/inspect.h"
 #include "weights/reader.h"
 
@@ -16,14 +17,18 @@
 struct tally {
     struct spr_pattern pattern;
     struct spr_occupancy *out;
-    uint64_t *seen; /* bits of the rows of this block row, or rows packed together */
-    int64_t rows;   /* so many share them */
+    struct spr_seen seen; /* the rows of this block row, or rows packed together */
+    int64_t rows;         /* so many share them */
+    int64_t *closed;      /* sparse, blocks: the last block row that held each block column */
 };
 
 struct counting {
     const struct spr_weight *weight;
     int64_t words;
-    uint64_t *bits, *touched; /* a stripe; all rows of one group */
+    bool sparse;
+    uint64_t *bits;          /* a stripe; sparse: a row, of the words `at` */
+    int32_t *at;             /* sparse only */
+    struct spr_seen touched; /* all rows of one group */
     struct tally *tally;
     size_t tally_count;
     struct spr_detector *detector;
@@ -45,6 +50,28 @@ static int64_t count_groups(const uint64_t *bits, int64_t k, int64_t columns, in
     return groups;
 }
 
+/* The same of the rows of a sparse block row. Their words come in any order: a block column
+ * that is counted is marked with the number of its block row. */
+static int64_t mark_groups(const struct tally *t, int64_t k, int64_t block_row,
+                           int64_t *weights)
+{
+    const int64_t columns = t->pattern.b;
+    int64_t groups = 0;
+    *weights = 0;
+    for (int64_t i = 0; i < t->seen.count; i++) {
+        const int64_t first = (int64_t)t->seen.at[i] * 64;
+        for (uint64_t word = t->seen.bits[t->seen.at[i]]; word; word &= word - 1) {
+            const int64_t g = (first + __builtin_ctzll(word)) / columns;
+            if (t->closed[g] != block_row + 1) {
+                t->closed[g] = block_row + 1;
+                groups++;
+                *weights += (g + 1) * columns < k ? columns : k - g * columns;
+            }
+        }
+    }
+    return groups;
+}
+
 static bool group_over(const uint64_t *bits, int64_t k, const struct spr_pattern *pattern)
 {
     for (int64_t j = 0; j < k; j += pattern->b) {
@@ -56,57 +83,74 @@ static bool group_over(const uint64_t *bits, int64_t k, const struct spr_pattern
     return false;
 }
 
-/* A block row is complete. */
-static void close_block_row(const struct counting *c, struct tally *t, int64_t rows)
+static bool sparse_group_over(const struct spr_row *row, const struct spr_pattern *pattern)
 {
-    int64_t weights;
-    t->out->kept += (double)count_groups(t->seen, c->weight->k, t->pattern.b, &weights);
-    t->out->stored += (double)(weights * rows);
+    int64_t group = -1, count = 0;
+    for (int64_t i = 0; i < row->count; i++) {
+        for (uint64_t word = row->word[i]; word; word &= word - 1) {
+            const int64_t g = ((int64_t)row->at[i] * 64 + __builtin_ctzll(word)) / pattern->b;
+            count = g == group ? count + 1 : 1;
+            group = g;
+            if (count > pattern->a) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A block row is complete. */
+static void close_block_row(const struct counting *c, struct tally *t, int64_t row)
+{
+    const int64_t k = c->weight->k, block_row = row / t->rows;
+    int64_t weights, groups = c->sparse
+                                  ? mark_groups(t, k, block_row, &weights)
+                                  : count_groups(t->seen.bits, k, t->pattern.b, &weights);
+    t->out->kept += (double)groups;
+    t->out->stored += (double)(weights * (row % t->rows + 1));
 }
 
 static void tally_row(const struct counting *c, struct tally *t, int64_t row,
-                      const uint64_t *bits, int64_t nnz)
+                      const struct spr_row *bits, int64_t nnz)
 {
     const enum spr_class kind = t->pattern.kind->pattern_class;
-    if (kind != SPR_CLASS_BLOCK && kind != SPR_CLASS_COMP) {
+    if (kind != SPR_CLASS_BLOCK) {
         t->out->kept += (double)nnz;
         t->out->stored += (double)nnz;
-        t->out->legal = t->out->legal &&
-                        (kind != SPR_CLASS_NM || !group_over(bits, c->weight->k, &t->pattern));
+    }
+    if (kind == SPR_CLASS_NM && t->out->legal) {
+        t->out->legal = c->sparse ? !sparse_group_over(bits, &t->pattern)
+                                  : !group_over(bits->word, c->weight->k, &t->pattern);
+    }
+    if (kind != SPR_CLASS_BLOCK && kind != SPR_CLASS_COMP) {
         return;
     }
-    for (int64_t i = 0; i < c->words; i++) {
-        t->out->legal = t->out->legal && (kind == SPR_CLASS_BLOCK || !(t->seen[i] & bits[i]));
-        t->seen[i] |= bits[i];
-    }
-    bool last = (row + 1) % t->rows == 0 || row + 1 == c->weight->m;
-    if (kind == SPR_CLASS_COMP) {
-        t->out->kept += (double)nnz;
-        t->out->stored += (double)nnz;
-    } else if (last) {
-        close_block_row(c, t, row % t->rows + 1);
-    }
-    if (last) {
-        memset(t->seen, 0, (size_t)c->words * sizeof *t->seen);
+    bool again = spr_seen_add(&t->seen, bits);
+    t->out->legal = t->out->legal && (kind == SPR_CLASS_BLOCK || !again);
+    if ((row + 1) % t->rows == 0 || row + 1 == c->weight->m) {
+        if (kind == SPR_CLASS_BLOCK) {
+            close_block_row(c, t, row);
+        }
+        spr_seen_clear(&t->seen);
     }
 }
 
 /* The rows of one group of a convolution see the same inputs. */
-static void touch(struct counting *c, int64_t row, const uint64_t *bits)
+static void touch(struct counting *c, int64_t row, const struct spr_row *bits)
 {
     int64_t per_group = (c->weight->m + c->weight->groups - 1) / c->weight->groups;
-    for (int64_t i = 0; i < c->words; i++) {
-        c->touched[i] |= bits[i];
-    }
+    (void)spr_seen_add(&c->touched, bits);
     if ((row + 1) % per_group == 0 || row + 1 == c->weight->m) {
-        c->out->touched_columns += (double)spr_count_bits(c->touched, c->words);
-        memset(c->touched, 0, (size_t)c->words * sizeof *c->touched);
+        int64_t count;
+        const uint64_t *word = spr_seen_words(&c->touched, &count);
+        c->out->touched_columns += (double)spr_count_bits(word, count);
+        spr_seen_clear(&c->touched);
     }
 }
 
-static void count_row(struct counting *c, int64_t row, const uint64_t *bits)
+static void count_row(struct counting *c, int64_t row, const struct spr_row *bits)
 {
-    int64_t nnz = spr_count_bits(bits, c->words);
+    int64_t nnz = spr_count_bits(bits->word, bits->count);
     c->out->nnz += (double)nnz;
     c->out->longest_row = fmax(c->out->longest_row, (double)nnz);
     touch(c, row, bits);
@@ -132,12 +176,38 @@ static enum spr_status count_rows(struct counting *c, int64_t stripe,
         if (stopped(progress)) {
             return spr_fail(err, SPR_EINTERRUPTED, "interrupted");
         }
-        spr_weight_bits(c->weight, row, count, c->bits);
+        if (!c->sparse) {
+            spr_weight_bits(c->weight, row, count, c->bits);
+        }
         for (int64_t i = 0; i < count; i++) {
-            count_row(c, row + i, c->bits + i * c->words);
+            struct spr_row bits = {c->bits + i * c->words, NULL, c->words};
+            if (c->sparse) {
+                bits = (struct spr_row){c->bits, c->at,
+                                        spr_weight_words(c->weight, row + i, c->bits, c->at)};
+            }
+            count_row(c, row + i, &bits);
         }
     }
     return SPR_OK;
+}
+
+/* What the pattern keeps from row to row. */
+static bool make_tally(const struct counting *c, struct tally *t, struct spr_arena *arena)
+{
+    const enum spr_class kind = t->pattern.kind->pattern_class;
+    if (kind != SPR_CLASS_BLOCK && kind != SPR_CLASS_COMP) {
+        return true;
+    }
+    if (c->sparse && kind == SPR_CLASS_BLOCK) {
+        const int64_t columns = (c->weight->k + t->pattern.b - 1) / t->pattern.b;
+        const size_t bytes = (size_t)columns * sizeof *t->closed;
+        t->closed = spr_arena_alloc(arena, bytes);
+        if (!t->closed) {
+            return false;
+        }
+        memset(t->closed, 0, bytes);
+    }
+    return spr_seen_make(&t->seen, c->words, c->sparse, arena);
 }
 
 static bool make_tallies(struct counting *c, const struct spr_pattern *patterns, size_t count,
@@ -152,11 +222,9 @@ static bool make_tallies(struct counting *c, const struct spr_pattern *patterns,
         *out = (struct spr_occupancy){
             .cells = p->kind->cells(p, &shape), .legal = true, .fits = fits};
         c->tally[i] = (struct tally){.pattern = *p, .out = out, .rows = p->a > 0 ? p->a : 1};
-        c->tally[i].seen = spr_arena_alloc(arena, (size_t)c->words * sizeof *c->tally[i].seen);
-        if (!c->tally[i].seen) {
+        if (!make_tally(c, &c->tally[i], arena)) {
             return false;
         }
-        memset(c->tally[i].seen, 0, (size_t)c->words * sizeof *c->tally[i].seen);
         c->tally_count++;
     }
     return c->tally != NULL;
@@ -169,19 +237,22 @@ static enum spr_status inspect_weight(const struct spr_inspection *in,
 {
     const struct spr_weight *w = out->weight;
     struct spr_arena arena = {0};
-    struct counting c = {.weight = w, .words = (w->k + 63) / 64, .out = out};
+    struct counting c = {.weight = w,
+                         .words = (w->k + 63) / 64,
+                         .sparse = w->storage == SPR_STORAGE_MATRIX,
+                         .out = out};
     const int64_t row_bytes = c.words * (int64_t)sizeof *c.bits;
     int64_t stripe = STRIPE_BYTES / row_bytes;
     stripe = stripe < 8 ? 8 : stripe > w->m ? w->m : stripe;
-    c.bits = spr_arena_alloc(&arena, (size_t)(stripe * row_bytes));
-    c.touched = spr_arena_alloc(&arena, (size_t)row_bytes);
+    c.bits = spr_arena_alloc(&arena, (size_t)((c.sparse ? 1 : stripe) * row_bytes));
+    c.at = spr_arena_alloc(&arena, (size_t)c.words * sizeof *c.at);
     c.detector = spr_detector_make(w, &arena);
     enum spr_status status = SPR_OK;
-    if (!c.bits || !c.touched || !c.detector ||
+    if (!c.bits || !c.at || !c.detector ||
+        !spr_seen_make(&c.touched, c.words, c.sparse, &arena) ||
         !make_tallies(&c, in->patterns, in->pattern_count, &arena)) {
         status = spr_no_memory(err);
     } else {
-        memset(c.touched, 0, (size_t)row_bytes);
         status = count_rows(&c, stripe, progress, err);
         out->touched_columns /= (double)w->groups;
         out->detected = spr_detect(c.detector, out->nnz);

@@ -5,41 +5,25 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sproof/inspect.h"
+#include "inspect/prune.h"
 #include "weights/reader.h"
 
 /* Norms are floats of no sign: their bits rise with them, and the upper half is counted
  * first. */
 #define BUCKETS ((size_t)1 << 16)
 
-struct pruning {
-    struct spr_weights *weights;
-    const struct spr_prune_options *options;
-    const struct spr_inspect_progress *progress;
-    int64_t rows, columns; /* of a cell */
-    float *values;         /* of one cell row */
-    uint32_t *norms;       /* bits of its cells' norms */
-    double *sums;
-    double *bucket;
-    /* the cut: norms above stay, of equal ones the first `ties` */
-    uint32_t cut;
-    double ties;
-    double *energy;
-    const char **reason;
-};
-
 static struct spr_shape shape_of(const struct spr_weight *w)
 {
     return (struct spr_shape){w->m, w->k, w->groups};
 }
 
-static bool takes_part(const struct pruning *p, size_t index)
+static bool takes_part(const struct spr_pruning *p, size_t index)
 {
     const struct spr_weight *w = &p->weights->weight[index];
     return w->prunable && w->storage != SPR_STORAGE_NONE && !p->reason[index];
 }
 
-static uint32_t norm_bits(float norm)
+uint32_t spr_norm_bits(float norm)
 {
     uint32_t bits;
     norm = isnan(norm) ? HUGE_VALF : norm; /* what is no number is never cut */
@@ -48,18 +32,17 @@ static uint32_t norm_bits(float norm)
 }
 
 /* Norms of the cells whose first row is `row`. Single weights need no sum. */
-static void cell_norms(struct pruning *p, const struct spr_weight *w, int64_t row)
+static void dense_norms(struct spr_pruning *p, const struct spr_weight *w, int64_t row)
 {
     const int64_t rows = row + p->rows <= w->m ? p->rows : w->m - row;
     const int64_t cells = (w->k + p->columns - 1) / p->columns;
     spr_weight_values(w, row, rows, p->values);
     if (p->rows == 1 && p->columns == 1) {
         for (int64_t j = 0; j < w->k; j++) {
-            p->norms[j] = norm_bits(fabsf(p->values[j]));
+            p->norms[j] = spr_norm_bits(fabsf(p->values[j]));
         }
         return;
     }
-    memset(p->sums, 0, (size_t)cells * sizeof *p->sums);
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t j = 0; j < w->k; j++) {
             double value = fabs((double)p->values[i * w->k + j]);
@@ -69,13 +52,25 @@ static void cell_norms(struct pruning *p, const struct spr_weight *w, int64_t ro
     }
     for (int64_t c = 0; c < cells; c++) {
         double sum = p->options->score == SPR_SCORE_L1 ? p->sums[c] : sqrt(p->sums[c]);
-        p->norms[c] = norm_bits((float)sum);
+        p->norms[c] = spr_norm_bits((float)sum);
+        p->sums[c] = 0;
     }
 }
 
+/* Norms of the cells whose first row is `row`: of all, or of those that hold anything. Returns
+ * how many. */
+static int64_t cell_norms(struct spr_pruning *p, const struct spr_weight *w, int64_t row)
+{
+    if (w->storage == SPR_STORAGE_MATRIX) {
+        return spr_entry_norms(p, w, row);
+    }
+    dense_norms(p, w, row);
+    return (w->k + p->columns - 1) / p->columns;
+}
+
 /* Counts norms by their upper half, or those of one upper half by their lower. */
-static enum spr_status count_norms(struct pruning *p, size_t begin, size_t end, int64_t upper,
-                                   struct spr_error *err)
+static enum spr_status count_norms(struct spr_pruning *p, size_t begin, size_t end,
+                                   int64_t upper, struct spr_error *err)
 {
     memset(p->bucket, 0, BUCKETS * sizeof *p->bucket);
     for (size_t i = begin; i < end; i++) {
@@ -87,8 +82,11 @@ static enum spr_status count_norms(struct pruning *p, size_t begin, size_t end, 
             return spr_fail(err, SPR_EINTERRUPTED, "interrupted");
         }
         for (int64_t row = 0; row < w->m; row += p->rows) {
-            cell_norms(p, w, row);
-            for (int64_t c = 0; c < (w->k + p->columns - 1) / p->columns; c++) {
+            const int64_t cells = cell_norms(p, w, row);
+            if (upper <= 0) {
+                p->bucket[0] += (double)((w->k + p->columns - 1) / p->columns - cells);
+            }
+            for (int64_t c = 0; c < cells; c++) {
                 uint32_t norm = p->norms[c];
                 if (upper < 0) {
                     p->bucket[norm >> 16]++;
@@ -102,7 +100,7 @@ static enum spr_status count_norms(struct pruning *p, size_t begin, size_t end, 
 }
 
 /* The bucket in which the kept-th largest falls; *left: how many of it stay. */
-static uint32_t find_bucket(const struct pruning *p, double kept, double *left)
+static uint32_t find_bucket(const struct spr_pruning *p, double kept, double *left)
 {
     uint32_t b = BUCKETS - 1;
     *left = kept;
@@ -112,7 +110,7 @@ static uint32_t find_bucket(const struct pruning *p, double kept, double *left)
     return b;
 }
 
-static enum spr_status find_cut(struct pruning *p, size_t begin, size_t end, double kept,
+static enum spr_status find_cut(struct spr_pruning *p, size_t begin, size_t end, double kept,
                                 struct spr_error *err)
 {
     double left;
@@ -125,7 +123,7 @@ static enum spr_status find_cut(struct pruning *p, size_t begin, size_t end, dou
 }
 
 static void keep_cell(const struct spr_weight *w, uint64_t *keep, int64_t row, int64_t column,
-                      const struct pruning *p)
+                      const struct spr_pruning *p)
 {
     const int64_t words = (w->k + 63) / 64;
     for (int64_t i = row; i < row + p->rows && i < w->m; i++) {
@@ -136,31 +134,36 @@ static void keep_cell(const struct spr_weight *w, uint64_t *keep, int64_t row, i
 }
 
 /* The cells above the cut. */
-static void select_cells(struct pruning *p, const struct spr_weight *w, uint64_t *keep)
+static void select_cells(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep)
 {
     for (int64_t row = 0; row < w->m; row += p->rows) {
-        cell_norms(p, w, row);
-        for (int64_t c = 0; c < (w->k + p->columns - 1) / p->columns; c++) {
+        const int64_t cells = cell_norms(p, w, row);
+        for (int64_t c = 0; c < cells; c++) {
             bool tie = p->norms[c] == p->cut && p->ties > 0;
             p->ties -= tie;
             if (p->norms[c] > p->cut || tie) {
+                if (w->storage == SPR_STORAGE_MATRIX) {
+                    p->stays[p->cell[c]] = true;
+                    continue;
+                }
                 keep_cell(w, keep, row, c * p->columns, p);
             }
+        }
+        if (w->storage == SPR_STORAGE_MATRIX) {
+            spr_keep_cells(p, w, row, cells, keep);
         }
     }
 }
 
-/* `most` of the values[0], values[stride], ... that are largest; count of them. */
-static void select_largest(int64_t stride, int64_t count, int64_t most, const float *values,
-                           bool *kept)
+void spr_select_largest(int64_t stride, int64_t count, int64_t most, const float *values,
+                        bool *kept)
 {
-
     memset(kept, 0, (size_t)count * sizeof *kept);
     for (int64_t taken = 0; taken < most && taken < count; taken++) {
         int64_t best = -1;
         for (int64_t i = 0; i < count; i++) {
-            if (!kept[i] && (best < 0 || norm_bits(fabsf(values[i * stride])) >
-                                             norm_bits(fabsf(values[best * stride])))) {
+            if (!kept[i] && (best < 0 || spr_norm_bits(fabsf(values[i * stride])) >
+                                             spr_norm_bits(fabsf(values[best * stride])))) {
                 best = i;
             }
         }
@@ -169,7 +172,7 @@ static void select_largest(int64_t stride, int64_t count, int64_t most, const fl
 }
 
 /* N of every M along a row. */
-static void select_groups(struct pruning *p, const struct spr_weight *w, uint64_t *keep,
+static void select_groups(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
                           bool *kept)
 {
     const struct spr_pattern *pattern = &p->options->pattern;
@@ -177,7 +180,7 @@ static void select_groups(struct pruning *p, const struct spr_weight *w, uint64_
         spr_weight_values(w, row, 1, p->values);
         for (int64_t j = 0; j < w->k; j += pattern->b) {
             int64_t count = j + pattern->b <= w->k ? pattern->b : w->k - j;
-            select_largest(1, count, pattern->a, p->values + j, kept);
+            spr_select_largest(1, count, pattern->a, p->values + j, kept);
             for (int64_t i = 0; i < count; i++) {
                 if (kept[i]) {
                     keep_cell(w, keep, row, j + i, p);
@@ -188,7 +191,7 @@ static void select_groups(struct pruning *p, const struct spr_weight *w, uint64_
 }
 
 /* One of P rows in each column. */
-static void select_owners(struct pruning *p, const struct spr_weight *w, uint64_t *keep,
+static void select_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
                           bool *kept)
 {
     for (int64_t row = 0; row < w->m; row += p->options->pattern.a) {
@@ -196,7 +199,7 @@ static void select_owners(struct pruning *p, const struct spr_weight *w, uint64_
         rows = row + rows <= w->m ? rows : w->m - row;
         spr_weight_values(w, row, rows, p->values);
         for (int64_t j = 0; j < w->k; j++) {
-            select_largest(w->k, rows, 1, p->values + j, kept);
+            spr_select_largest(w->k, rows, 1, p->values + j, kept);
             for (int64_t i = 0; i < rows; i++) {
                 if (kept[i]) {
                     keep_cell(w, keep, row + i, j, p);
@@ -206,49 +209,18 @@ static void select_owners(struct pruning *p, const struct spr_weight *w, uint64_
     }
 }
 
-/* Which is larger has no answer for what is no number. */
-static enum spr_status check_finite(struct pruning *p, struct spr_weight *w,
-                                    struct spr_error *err)
-{
-    for (int64_t row = 0; row < w->m; row++) {
-        spr_weight_values(w, row, 1, p->values);
-        for (int64_t j = 0; j < w->k; j++) {
-            if (!isfinite(p->values[j])) {
-                return spr_fail(err, SPR_EINPUT,
-                                "layer '%.200s': row %lld, column %lld: %g: expected finite "
-                                "weights to prune by magnitude",
-                                w->layer, (long long)row, (long long)j, (double)p->values[j]);
-            }
-        }
-    }
-    return SPR_OK;
-}
-
-static double energy_kept(struct pruning *p, struct spr_weight *w, const uint64_t *keep)
-{
-    double all = 0, kept = 0;
-    for (int64_t row = 0; row < w->m; row++) {
-        spr_weight_values(w, row, 1, p->values);
-        const uint64_t *bits = keep + row * ((w->k + 63) / 64);
-        for (int64_t j = 0; j < w->k; j++) {
-            double square = (double)p->values[j] * (double)p->values[j];
-            all += square;
-            kept += bits[j / 64] >> (j % 64) & 1 ? square : 0;
-        }
-    }
-    return all > 0 ? kept / all : 1;
-}
-
-static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_error *err)
+static enum spr_status prune_weight(struct spr_pruning *p, size_t index, struct spr_error *err)
 {
     struct spr_weight *w = &p->weights->weight[index];
     const enum spr_class kind = p->options->pattern.kind->pattern_class;
     const int64_t words = (w->k + 63) / 64;
-    enum spr_status status = check_finite(p, w, err);
+    enum spr_status status = spr_check_finite(w, p->values, err);
     if (status != SPR_OK) {
         return status;
     }
-    uint64_t *keep = spr_calloc((size_t)(w->m * words), sizeof *keep);
+    const bool sparse = w->storage == SPR_STORAGE_MATRIX;
+    uint64_t *keep =
+        spr_calloc(sparse ? w->matrix.nnz / 64 + 1 : (size_t)(w->m * words), sizeof *keep);
     int64_t most = p->options->pattern.a > p->options->pattern.b ? p->options->pattern.a
                                                                  : p->options->pattern.b;
     bool *kept = spr_calloc((size_t)(most + 1), sizeof *kept);
@@ -258,9 +230,9 @@ static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_
         return spr_no_memory(err);
     }
     if (kind == SPR_CLASS_NM) {
-        select_groups(p, w, keep, kept);
+        (sparse ? spr_entry_groups : select_groups)(p, w, keep, kept);
     } else if (kind == SPR_CLASS_COMP) {
-        select_owners(p, w, keep, kept);
+        (sparse ? spr_entry_owners : select_owners)(p, w, keep, kept);
     } else {
         if (!p->options->global) {
             struct spr_shape shape = shape_of(w);
@@ -277,18 +249,18 @@ static enum spr_status prune_weight(struct pruning *p, size_t index, struct spr_
         spr_free(keep);
         return status;
     }
-    p->energy[index] = energy_kept(p, w, keep);
+    p->energy[index] = spr_energy_kept(w, keep, p->values);
     spr_free(w->keep);
     w->keep = keep;
     return SPR_OK;
 }
 
 /* Which layers are left alone, and room for the widest of the others. */
-static enum spr_status prepare(struct pruning *p, struct spr_error *err)
+static enum spr_status prepare(struct spr_pruning *p, struct spr_error *err)
 {
     const struct spr_pattern *pattern = &p->options->pattern;
     const enum spr_class kind = pattern->kind->pattern_class;
-    int64_t widest = 0, tall = kind == SPR_CLASS_COMP ? pattern->a : 1;
+    int64_t widest = 0, dense = 0, tall = kind == SPR_CLASS_COMP ? pattern->a : 1;
     p->rows = kind == SPR_CLASS_BLOCK ? pattern->a : 1;
     p->columns = kind == SPR_CLASS_BLOCK ? pattern->b : 1;
     tall = p->rows > tall ? p->rows : tall;
@@ -300,16 +272,24 @@ static enum spr_status prepare(struct pruning *p, struct spr_error *err)
                        : pattern->kind->misfit ? pattern->kind->misfit(pattern, &shape)
                                                : NULL;
         widest = !p->reason[i] && w->k > widest ? w->k : widest;
+        dense =
+            !p->reason[i] && w->storage != SPR_STORAGE_MATRIX && w->k > dense ? w->k : dense;
     }
     if (widest == 0) {
         (void)spr_fail(err, SPR_EINPUT, "no layer is prunable to this pattern");
         return SPR_EINPUT;
     }
-    p->values = spr_calloc((size_t)widest * (size_t)tall, sizeof *p->values);
-    p->norms = spr_calloc((size_t)widest, sizeof *p->norms);
-    p->sums = spr_calloc((size_t)widest, sizeof *p->sums);
+    const size_t room = (size_t)widest;
+    const size_t few = (size_t)pattern->b + 1; /* a group of N:M */
+    p->values = spr_calloc((size_t)dense * (size_t)tall + few, sizeof *p->values);
+    p->norms = spr_calloc(room, sizeof *p->norms);
+    p->sums = spr_calloc(room, sizeof *p->sums);
     p->bucket = spr_calloc(BUCKETS, sizeof *p->bucket);
-    if (!p->values || !p->norms || !p->sums || !p->bucket) {
+    p->cell = spr_calloc(room, sizeof *p->cell);
+    p->stays = spr_calloc(room, sizeof *p->stays);
+    p->owner = spr_calloc(room, sizeof *p->owner);
+    if (!p->values || !p->norms || !p->sums || !p->bucket || !p->cell || !p->stays ||
+        !p->owner) {
         (void)spr_no_memory(err);
         return SPR_ENOMEM;
     }
@@ -336,7 +316,7 @@ static enum spr_status check_options(const struct spr_prune_options *options,
 }
 
 /* Of all layers together. */
-static enum spr_status find_global_cut(struct pruning *p, struct spr_error *err)
+static enum spr_status find_global_cut(struct spr_pruning *p, struct spr_error *err)
 {
     const struct spr_prune_options *options = p->options;
     double cells = 0;
@@ -349,7 +329,7 @@ static enum spr_status find_global_cut(struct pruning *p, struct spr_error *err)
                     floor((1 - options->sparsity) * cells + 0.5), err);
 }
 
-static enum spr_status prune_all(struct pruning *p, struct spr_error *err)
+static enum spr_status prune_all(struct spr_pruning *p, struct spr_error *err)
 {
     const struct spr_inspect_progress *progress = p->progress;
     const size_t count = p->weights->weight_count;
@@ -375,15 +355,18 @@ enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_op
                           double *energy, /* NOLINT(readability-non-const-parameter): p's */
                           const char **reason, struct spr_error *err)
 {
-    struct pruning p = {.weights = weights,
-                        .options = options,
-                        .progress = progress,
-                        .energy = energy,
-                        .reason = reason};
+    struct spr_pruning p = {.weights = weights,
+                            .options = options,
+                            .progress = progress,
+                            .energy = energy,
+                            .reason = reason};
     enum spr_status status = prune_all(&p, err);
     spr_free(p.values);
     spr_free(p.norms);
     spr_free(p.sums);
     spr_free(p.bucket);
+    spr_free(p.cell);
+    spr_free(p.stays);
+    spr_free(p.owner);
     return status;
 }

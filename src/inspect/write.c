@@ -146,10 +146,10 @@ enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
     return status;
 }
 
-/* The row offsets, or the column indices, of all non-zeros. */
-static void write_offsets(FILE *file, const struct spr_weight *w, uint64_t *bits, bool columns)
+/* The row offsets, or the column indices, of all non-zeros; bits and at: room for a row. */
+static void write_offsets(FILE *file, const struct spr_weight *w, uint64_t *bits, int32_t *at,
+                          bool columns)
 {
-    const int64_t words = (w->k + 63) / 64;
     double offset = 0;
     const char *space = "";
     if (!columns) {
@@ -157,11 +157,12 @@ static void write_offsets(FILE *file, const struct spr_weight *w, uint64_t *bits
         space = " ";
     }
     for (int64_t row = 0; row < w->m; row++) {
-        spr_weight_bits(w, row, 1, bits);
+        const int64_t words = spr_weight_words(w, row, bits, at);
         for (int64_t j = 0; j < words; j++) {
             for (uint64_t word = bits[j]; word; word &= word - 1) {
                 if (columns) {
-                    fprintf(file, "%s%lld", space, (long long)j * 64 + __builtin_ctzll(word));
+                    fprintf(file, "%s%lld", space,
+                            (long long)at[j] * 64 + __builtin_ctzll(word));
                     space = " ";
                 }
                 offset++;
@@ -178,13 +179,16 @@ enum spr_status spr_mask_write(FILE *file, const struct spr_inspected *layer,
                                struct spr_error *err)
 {
     const struct spr_weight *w = layer->weight;
-    uint64_t *bits = spr_calloc((size_t)((w->k + 63) / 64), sizeof *bits);
-    if (!bits) {
-        return spr_no_memory(err);
+    const size_t words = (size_t)((w->k + 63) / 64);
+    uint64_t *bits = spr_calloc(words, sizeof *bits);
+    int32_t *at = spr_calloc(words, sizeof *at);
+    const bool made = bits && at;
+    if (made) {
+        fprintf(file, "%lld, %lld, %.0f\n", (long long)w->m, (long long)w->k, layer->nnz);
+        write_offsets(file, w, bits, at, false);
+        write_offsets(file, w, bits, at, true);
     }
-    fprintf(file, "%lld, %lld, %.0f\n", (long long)w->m, (long long)w->k, layer->nnz);
-    write_offsets(file, w, bits, false);
-    write_offsets(file, w, bits, true);
     spr_free(bits);
-    return SPR_OK;
+    spr_free(at);
+    return made ? SPR_OK : spr_no_memory(err);
 }

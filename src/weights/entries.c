@@ -11,12 +11,10 @@
 /* So many rows or columns may be empty in a small file. */
 #define SIZE_FREE ((uint64_t)1 << 20)
 
-enum spr_status spr_entries_begin(struct spr_entries *entries, const char *label,
-                                  const int64_t size[2], uint64_t backed,
-                                  struct spr_error *err)
+enum spr_status spr_check_size(const char *label, const int64_t size[2], uint64_t backed,
+                               struct spr_error *err)
 {
     uint64_t most = backed > SIZE_FREE ? backed : SIZE_FREE;
-    *entries = (struct spr_entries){.m = size[0], .k = size[1]};
     if (size[0] < 1 || size[1] < 1 || size[0] > INT32_MAX || size[1] > INT32_MAX) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: a matrix of %lldx%lld: expected 1 to 2^31-1 rows and columns",
@@ -30,6 +28,14 @@ enum spr_status spr_entries_begin(struct spr_entries *entries, const char *label
                         (unsigned long long)backed);
     }
     return SPR_OK;
+}
+
+enum spr_status spr_entries_begin(struct spr_entries *entries, const char *label,
+                                  const int64_t size[2], uint64_t backed,
+                                  struct spr_error *err)
+{
+    *entries = (struct spr_entries){.m = size[0], .k = size[1]};
+    return spr_check_size(label, size, backed, err);
 }
 
 enum spr_status spr_entries_add(struct spr_entries *entries, int64_t row, int64_t column,

@@ -10,6 +10,9 @@ struct spr_entry {
     double value;
 };
 
+/* Bytes that an entry takes while entries are sorted. */
+#define SPR_ENTRY_ROOM (2.0 * (double)sizeof(struct spr_entry))
+
 /* Zeroed but for m and k means an empty matrix. */
 struct spr_entries {
     int64_t m, k;
@@ -25,6 +28,10 @@ struct spr_entries {
 enum spr_status spr_entries_begin(struct spr_entries *entries, const char *label,
                                   const int64_t size[2], uint64_t backed,
                                   struct spr_error *err);
+
+/* The check alone. */
+enum spr_status spr_check_size(const char *label, const int64_t size[2], uint64_t backed,
+                               struct spr_error *err);
 
 /* Errors: SPR_ENOMEM. The place must lie in the matrix. */
 enum spr_status spr_entries_add(struct spr_entries *entries, int64_t row, int64_t column,

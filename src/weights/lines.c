@@ -41,7 +41,8 @@ bool spr_lines_is_gzip(const struct spr_source *source)
 enum spr_status spr_lines_open(struct spr_lines *text, const struct spr_source *source,
                                struct spr_error *err)
 {
-    *text = (struct spr_lines){.path = source->path,
+    *text = (struct spr_lines){.source = source,
+                               .path = source->path,
                                .bytes = source->bytes,
                                .size = source->size,
                                .bytes_most = (double)source->size};
@@ -107,7 +108,8 @@ static enum spr_status refill(struct spr_lines *text, struct spr_error *err)
                             text->path, text->number);
         }
     }
-    return SPR_OK;
+    text->inflated += (double)text->size;
+    return spr_check_inflated(text->source, text->inflated, err);
 }
 
 enum spr_status spr_lines_next(struct spr_lines *text, bool *got, struct spr_error *err)
@@ -124,14 +126,19 @@ enum spr_status spr_lines_next(struct spr_lines *text, bool *got, struct spr_err
             break;
         }
         *got = true;
-        char c = (char)text->bytes[text->at++];
-        if (c == '\n') {
+        const unsigned char *from = text->bytes + text->at;
+        const size_t left = text->size - text->at;
+        const unsigned char *end = memchr(from, '\n', left);
+        const size_t length = end ? (size_t)(end - from) : left;
+        const size_t room = sizeof text->line - 1 - text->length;
+        const size_t taken = length < room ? length : room;
+        memcpy(text->line + text->length, from, taken);
+        text->length += taken;
+        text->too_long = text->too_long || taken < length;
+        text->at += length + (end != NULL);
+        text->passed += length + (end != NULL);
+        if (end) {
             break;
-        }
-        if (text->length + 1 < sizeof text->line) {
-            text->line[text->length++] = c;
-        } else {
-            text->too_long = true;
         }
     }
     while (text->length > 0 && strchr(" \t\r", text->line[text->length - 1]) &&

@@ -8,11 +8,14 @@
 #define SPR_TEXT_LINE 1100 /* Matrix Market allows 1024 characters */
 
 struct spr_lines {
+    const struct spr_source *source;
     const char *path;
     size_t number; /* of the line at hand, from 1 */
     char line[SPR_TEXT_LINE];
     size_t length;
     bool too_long;     /* the line was cut */
+    uint64_t passed;   /* bytes up to the end of this line */
+    double inflated;   /* bytes so far, of a compressed text */
     double bytes_most; /* the whole text has no more */
     /* what is still to be read */
     const unsigned char *bytes;

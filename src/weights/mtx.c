@@ -13,6 +13,10 @@
 
 #define BANNER "%%MatrixMarket"
 
+/* A compressed file may have so many bytes of comments and empty lines: a small one could hold
+ * any number. */
+#define COMMENTS_MOST ((uint64_t)1 << 26)
+
 enum symmetry { GENERAL, SYMMETRIC, SKEW };
 
 struct market {
@@ -20,7 +24,8 @@ struct market {
     bool coordinate, pattern, integer;
     enum symmetry symmetry;
     int64_t size[2];
-    int64_t count; /* entries in the file */
+    int64_t count;     /* entries in the file */
+    uint64_t comments; /* bytes of lines that were passed over */
 };
 
 /* Splits the line at blanks; NULL past the last. */
@@ -83,6 +88,7 @@ static enum spr_status next_line(struct market *market, bool *got, struct spr_er
 {
     struct spr_lines *text = &market->text;
     for (;;) {
+        const uint64_t begin = text->passed;
         enum spr_status status = spr_lines_next(text, got, err);
         if (status != SPR_OK || !*got) {
             return status;
@@ -91,6 +97,14 @@ static enum spr_status next_line(struct market *market, bool *got, struct spr_er
         if (*first && *first != '%') {
             return text->too_long ? bad_line(market, "lines of at most 1024 characters", err)
                                   : SPR_OK;
+        }
+        market->comments += text->passed - begin;
+        if (text->gunzip && market->comments > COMMENTS_MOST) {
+            return spr_fail(
+                err, SPR_EINPUT,
+                "%s:%zu: more than %llu bytes of comments and empty lines: expected "
+                "fewer in a compressed file",
+                text->path, text->number, (unsigned long long)COMMENTS_MOST);
         }
     }
 }
@@ -107,7 +121,8 @@ static bool parse_integer(const char *text, int64_t *value)
     return *text != '\0';
 }
 
-/* Values that an array of this size and symmetry has in the file. */
+/* Values that an array of this size and symmetry has in the file, and the most entries that a
+ * list of them has. */
 static int64_t array_count(const struct market *market)
 {
     int64_t m = market->size[0], k = market->size[1];
@@ -149,6 +164,18 @@ static enum spr_status read_sizes(struct market *market, struct spr_error *err)
                         "%s:%zu: %lld entries: more than a file of at most %.0f bytes holds",
                         market->text.path, market->text.number, (long long)market->count,
                         market->text.bytes_most);
+    }
+    if (market->count > array_count(market)) {
+        return spr_fail(
+            err, SPR_EINPUT,
+            "%s:%zu: %lld entries: expected at most %lld, the places of this matrix",
+            market->text.path, market->text.number, (long long)market->count,
+            (long long)array_count(market));
+    }
+    if (market->text.gunzip && market->coordinate) {
+        const double copies = market->symmetry == GENERAL ? 1 : 2;
+        return spr_check_inflated(market->text.source,
+                                  copies * SPR_ENTRY_ROOM * (double)market->count, err);
     }
     return SPR_OK;
 }

@@ -208,6 +208,26 @@ static enum spr_status read_plain(struct archive *archive, struct spr_error *err
     return SPR_OK;
 }
 
+/* All arrays are held together: checked before one is inflated. What an entry cannot be counts
+ * when it is read. */
+static enum spr_status check_inflated(const struct archive *archive, struct spr_error *err)
+{
+    const zip_uint64_t needed =
+        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
+    double inflated = 0;
+    for (zip_int64_t i = 0; i < archive->count; i++) {
+        zip_stat_t facts;
+        zip_stat_init(&facts);
+        if (zip_stat_index(archive->zip, (zip_uint64_t)i, 0, &facts) == 0 &&
+            (facts.valid & needed) == needed && ends_with(facts.name, ".npy") &&
+            facts.comp_method == ZIP_CM_DEFLATE &&
+            (double)facts.size <= (double)facts.comp_size * RATIO_MAX) {
+            inflated += (double)facts.size;
+        }
+    }
+    return spr_check_inflated(archive->source, inflated, err);
+}
+
 /* torch.save makes archives, too. */
 static bool holds_pickle(const struct archive *archive)
 {
@@ -233,13 +253,12 @@ enum spr_status spr_read_npz(const struct spr_source *source, struct spr_error *
     if (status != SPR_OK) {
         return status;
     }
-    if (holds_pickle(&archive)) {
-        status = spr_read_pickle(source, err);
-    } else if (zip_name_locate(archive.zip, "format.npy", 0) >= 0 &&
-               zip_name_locate(archive.zip, "shape.npy", 0) >= 0) {
-        status = read_sparse(&archive, err);
-    } else {
-        status = read_plain(&archive, err);
+    const bool pickle = holds_pickle(&archive);
+    status = pickle ? spr_read_pickle(source, err) : check_inflated(&archive, err);
+    const bool sparse = zip_name_locate(archive.zip, "format.npy", 0) >= 0 &&
+                        zip_name_locate(archive.zip, "shape.npy", 0) >= 0;
+    if (status == SPR_OK && !pickle) {
+        status = sparse ? read_sparse(&archive, err) : read_plain(&archive, err);
     }
     zip_discard(archive.zip);
     return status;

@@ -87,11 +87,19 @@ enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t fi
 enum spr_status spr_layer_of_array(const struct spr_source *source, size_t index,
                                    struct spr_error *err);
 
+/* Checks that a compressed file may take so many bytes of memory when it is inflated.
+ * SPR_EINPUT naming the option that raises the limit. */
+enum spr_status spr_check_inflated(const struct spr_source *source, double bytes,
+                                   struct spr_error *err);
+
 /* Bytes of an element; 0 for SPR_ELEMENT_OTHER. */
 size_t spr_element_bytes(enum spr_element element);
 
-/* Whether an element of a pruned weight stays. */
+/* Whether an element of a weight that is no matrix of entries stays when it is pruned. */
 bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column);
+
+/* An entry of a matrix; 0 where pruning left it out. */
+float spr_weight_entry(const struct spr_weight *weight, size_t entry);
 
 /* One element. */
 double spr_element_value(const unsigned char *data, enum spr_element element);

@@ -231,6 +231,7 @@ static enum spr_status gather(const struct spr_source *source, const struct spr_
                              index_at(&parts->shape, 1, INT64_MAX / 2)};
     const bool integers = parts->data.kind != 'f';
     SPR_TRY(spr_entries_begin(entries, source->path, size, source->size, err));
+    SPR_TRY(spr_check_inflated(source, SPR_ENTRY_ROOM * (double)parts->data.elements, err));
     entries->single = !integers && parts->data.item_bytes < 8;
     entries->wrap_bits =
         integers && parts->data.kind != 'b' ? 8 * (int)parts->data.item_bytes : 0;

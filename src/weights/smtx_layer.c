@@ -30,6 +30,12 @@ enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error 
         return spr_no_memory(err);
     }
     SPR_TRY(spr_matrix_read_smtx(source->path, 0, &matrix, err));
+    const int64_t size[2] = {matrix.m, matrix.k};
+    const enum spr_status status = spr_check_size(source->path, size, source->size, err);
+    if (status != SPR_OK) {
+        spr_matrix_free(&matrix);
+        return status;
+    }
     /* A mask says where, not what. */
     for (size_t e = 0; e < matrix.nnz; e++) {
         matrix.value[e] = 1;

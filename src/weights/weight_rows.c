@@ -179,7 +179,7 @@ static void stored_bits(const struct spr_weight *weight, int64_t row, int64_t co
         } else if (weight->storage == SPR_STORAGE_MATRIX) {
             for (size_t e = matrix->row[row + i]; e < matrix->row[row + i + 1]; e++) {
                 int32_t j = matrix->column[e];
-                out[j / 64] |= (uint64_t)(matrix->value[e] != 0) << j % 64;
+                out[j / 64] |= (uint64_t)(spr_weight_entry(weight, e) != 0) << j % 64;
             }
         }
     }
@@ -347,10 +347,16 @@ static void stored_values(const struct spr_weight *weight, int64_t row, int64_t 
             memset(out, 0, (size_t)weight->k * sizeof *out);
             for (size_t e = matrix->row[row + i];
                  weight->storage == SPR_STORAGE_MATRIX && e < matrix->row[row + i + 1]; e++) {
-                out[matrix->column[e]] = matrix->value[e];
+                out[matrix->column[e]] = spr_weight_entry(weight, e);
             }
         }
     }
+}
+
+/* Of a matrix the entries were looked at already. */
+static bool cuts_places(const struct spr_weight *weight)
+{
+    return weight->keep && weight->storage != SPR_STORAGE_MATRIX;
 }
 
 bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column)
@@ -364,7 +370,7 @@ void spr_weight_bits(const struct spr_weight *weight, int64_t row, int64_t count
 {
     const size_t words = (size_t)((weight->k + 63) / 64), all = (size_t)count * words;
     stored_bits(weight, row, count, bits);
-    for (size_t i = 0; weight->keep && i < all; i++) {
+    for (size_t i = 0; cuts_places(weight) && i < all; i++) {
         bits[i] &= weight->keep[(size_t)row * words + i];
     }
 }
@@ -373,7 +379,7 @@ void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t cou
                        float *values)
 {
     stored_values(weight, row, count, values);
-    for (int64_t i = 0; weight->keep && i < count; i++) {
+    for (int64_t i = 0; cuts_places(weight) && i < count; i++) {
         for (int64_t j = 0; j < weight->k; j++) {
             if (!spr_weight_keeps(weight, row + i, j)) {
                 values[i * weight->k + j] = 0;

@@ -29,6 +29,20 @@ enum spr_status spr_weights_read(const char *path, const struct spr_weights_opti
     return SPR_OK;
 }
 
+enum spr_status spr_check_inflated(const struct spr_source *source, double bytes,
+                                   struct spr_error *err)
+{
+    const double given = source->options->inflated_most, by_size = 64 * (double)source->size;
+    const double most = given > 0 ? given : by_size > 0x1p30 ? by_size : 0x1p30;
+    if (bytes <= most) {
+        return SPR_OK;
+    }
+    return spr_fail(err, SPR_EINPUT,
+                    "%s: %zu bytes that inflate to %.0f or more: expected at most %.0f: "
+                    "inspect --max-inflated raises the limit",
+                    source->path, source->size, bytes, most);
+}
+
 void spr_weights_free(struct spr_weights *weights)
 {
     for (size_t i = 0; i < weights->weight_count; i++) {

@@ -211,7 +211,7 @@ static enum spr_status read_smtx(struct spr_error *err)
 /* Weights of every form of storage, counted, pruned and written as a table. */
 static enum spr_status inspect(const char *path, struct spr_error *err)
 {
-    const struct spr_weights_options tokens = {8};
+    const struct spr_weights_options tokens = {.tokens = 8};
     struct spr_weights weights = {0};
     struct spr_inspection in = {0};
     struct spr_pattern patterns[2];
@@ -256,7 +256,7 @@ static enum spr_status inspect_onnx(struct spr_error *err)
 
 static enum spr_status network_of_weights(struct spr_error *err)
 {
-    const struct spr_weights_options tokens = {8};
+    const struct spr_weights_options tokens = {.tokens = 8};
     struct spr_weights weights = {0};
     struct spr_network made = {0};
     enum spr_status status = spr_weights_read("w.mtx", &tokens, &weights, NULL, err);

@@ -3,13 +3,15 @@
 #include "sproof/inspect.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "test.h"
 
 #define M 70
 #define K 131
+#define SIDE 300 /* no matrix here has more rows or columns */
 
-static float values[M * K];
+static float values[SIDE * SIDE];
 static unsigned long long state = 9;
 
 static struct spr_weight weight_of(int64_t m, int64_t k, bool transposed)
@@ -281,6 +283,120 @@ static void test_global(void)
     free(two[1].keep);
 }
 
+/* --- A matrix of entries and the same stored densely. */
+
+/* The values of w as entries, a stored zero among them now and then. */
+static struct spr_matrix entries_of(const struct spr_weight *w)
+{
+    struct spr_matrix matrix = {.m = w->m, .k = w->k};
+    matrix.row = calloc((size_t)w->m + 1, sizeof *matrix.row);
+    matrix.column = calloc((size_t)(w->m * w->k), sizeof *matrix.column);
+    matrix.value = calloc((size_t)(w->m * w->k), sizeof *matrix.value);
+    for (int64_t i = 0; i < w->m; i++) {
+        for (int64_t j = 0; j < w->k; j++) {
+            if (cell_holds(w, i, j, 1, 1) || test_between(&state, 0, 40) == 0) {
+                matrix.column[matrix.nnz] = (int32_t)j;
+                matrix.value[matrix.nnz++] = *at(w, i, j);
+            }
+        }
+        matrix.row[i + 1] = matrix.nnz;
+    }
+    return matrix;
+}
+
+static const char *const every_pattern[] = {
+    "dense", "csr",   "csr16", "bitmask", "ell",   "1x2",    "4x1",    "3x5",
+    "4x4",   "16x16", "32x1",  "2x64",    "64x2",  "7x70",   "1x300",  "5x131",
+    "2:4",   "1:2",   "3:7",   "4:64",    "5:100", "comp:2", "comp:5", "comp:64"};
+#define PATTERNS COUNT_OF(every_pattern)
+
+static void check_alike(const struct spr_weight *dense, const struct spr_weight *sparse,
+                        const struct spr_pattern *patterns)
+{
+    struct spr_weight two[2] = {*dense, *sparse};
+    struct spr_weights weights = {.weight = two, .weight_count = 2};
+    struct spr_inspection in;
+    struct spr_error err = {0};
+    char found[2][SPR_PATTERN_TEXT];
+    CHECK_STATUS(SPR_OK, spr_inspect(&weights, patterns, PATTERNS, NULL, &in, &err), &err);
+    const struct spr_inspected *a = &in.layer[0], *b = &in.layer[1];
+    CHECK_EXACT(a->nnz, b->nnz);
+    CHECK_EXACT(a->longest_row, b->longest_row);
+    CHECK_EXACT(a->touched_columns, b->touched_columns);
+    CHECK_TEXT(spr_pattern_text(&a->detected, found[0]),
+               spr_pattern_text(&b->detected, found[1]));
+    for (size_t p = 0; p < PATTERNS; p++) {
+        test_row = every_pattern[p];
+        CHECK_EXACT(a->occupancy[p].cells, b->occupancy[p].cells);
+        CHECK_EXACT(a->occupancy[p].kept, b->occupancy[p].kept);
+        CHECK_EXACT(a->occupancy[p].stored, b->occupancy[p].stored);
+        CHECK(a->occupancy[p].legal == b->occupancy[p].legal);
+        CHECK(a->occupancy[p].fits == b->occupancy[p].fits);
+    }
+    test_row = "";
+    spr_inspection_free(&in);
+}
+
+/* Two layers pruned, once stored densely and once as entries: alike after it. */
+static void check_pruned_alike(const struct spr_weight *dense, const struct spr_weight *sparse,
+                               const struct spr_pattern *patterns, size_t p)
+{
+    struct spr_weight two[2][2] = {{*dense, *dense}, {*sparse, *sparse}};
+    const bool fixed = spr_pattern_fixed_sparsity(&patterns[p]) >= 0;
+    struct spr_prune_options options = {
+        patterns[p], (double)test_between(&state, 0, 100) / 100,
+        !fixed && test_between(&state, 0, 1) == 1,
+        test_between(&state, 0, 1) ? SPR_SCORE_L1 : SPR_SCORE_L2};
+    double energy[2][2];
+    const char *reason[2][2];
+    enum spr_status status[2];
+    for (int s = 0; s < 2; s++) {
+        struct spr_weights weights = {.weight = two[s], .weight_count = 2};
+        struct spr_error err = {0};
+        status[s] = spr_prune(&weights, &options, NULL, energy[s], reason[s], &err);
+    }
+    CHECK(status[0] == status[1]);
+    for (int l = 0; l < 2 && status[0] == SPR_OK; l++) {
+        test_row = every_pattern[p];
+        CHECK_EXACT(energy[0][l], energy[1][l]);
+        check_alike(&two[0][l], &two[1][l], patterns);
+        for (int64_t i = 0; i < dense->m; i++) {
+            static float row[2][SIDE];
+            spr_weight_values(&two[0][l], i, 1, row[0]);
+            spr_weight_values(&two[1][l], i, 1, row[1]);
+            CHECK(memcmp(row[0], row[1], (size_t)dense->k * sizeof(float)) == 0);
+        }
+        free(two[0][l].keep);
+        free(two[1][l].keep);
+    }
+    test_row = "";
+}
+
+static void test_entries_as_dense(void)
+{
+    const char *runs = getenv("SPROOF_RUNS");
+    struct spr_pattern patterns[PATTERNS];
+    for (size_t p = 0; p < PATTERNS; p++) {
+        patterns[p] = pattern_of(every_pattern[p]);
+    }
+    for (int run = runs ? atoi(runs) : 60; run > 0; run--) {
+        struct spr_weight w =
+            weight_of(test_between(&state, 1, SIDE), test_between(&state, 1, SIDE), false);
+        struct spr_weight two[2];
+        w.groups = test_between(&state, 1, w.m < 5 ? w.m : 5);
+        draw(&w,
+             (double)test_between(&state, 0, 10) * (double)test_between(&state, 0, 10) / 100);
+        two[0] = two[1] = w;
+        two[1].layer = "entries";
+        two[1].storage = SPR_STORAGE_MATRIX;
+        two[1].matrix = entries_of(&w);
+        check_alike(&two[0], &two[1], patterns);
+        check_pruned_alike(&two[0], &two[1], patterns,
+                           (size_t)test_between(&state, 1, PATTERNS - 1));
+        spr_matrix_free(&two[1].matrix);
+    }
+}
+
 int main(void)
 {
     test_counts();
@@ -288,5 +404,6 @@ int main(void)
     test_pruning();
     test_by_hand();
     test_global();
+    test_entries_as_dense();
     return test_end();
 }
