@@ -23,14 +23,6 @@ static bool takes_part(const struct spr_pruning *p, size_t index)
     return w->prunable && w->storage != SPR_STORAGE_NONE && !p->reason[index];
 }
 
-uint32_t spr_norm_bits(float norm)
-{
-    uint32_t bits;
-    norm = isnan(norm) ? HUGE_VALF : norm; /* what is no number is never cut */
-    memcpy(&bits, &norm, sizeof bits);
-    return bits;
-}
-
 /* Norms of the cells whose first row is `row`. Single weights need no sum. */
 static void dense_norms(struct spr_pruning *p, const struct spr_weight *w, int64_t row)
 {
@@ -152,22 +144,6 @@ static void select_cells(struct spr_pruning *p, const struct spr_weight *w, uint
         if (w->storage == SPR_STORAGE_MATRIX) {
             spr_keep_cells(p, w, row, cells, keep);
         }
-    }
-}
-
-void spr_select_largest(int64_t stride, int64_t count, int64_t most, const float *values,
-                        bool *kept)
-{
-    memset(kept, 0, (size_t)count * sizeof *kept);
-    for (int64_t taken = 0; taken < most && taken < count; taken++) {
-        int64_t best = -1;
-        for (int64_t i = 0; i < count; i++) {
-            if (!kept[i] && (best < 0 || spr_norm_bits(fabsf(values[i * stride])) >
-                                             spr_norm_bits(fabsf(values[best * stride])))) {
-                best = i;
-            }
-        }
-        kept[best] = true;
     }
 }
 

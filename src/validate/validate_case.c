@@ -6,14 +6,6 @@
 #include "base/random.h"
 #include "validate/validate_parts.h"
 
-double spr_planned_bytes(const struct spr_planned *p)
-{
-    double m = (double)p->m, k = (double)p->k, n = (double)p->n;
-    /* W dense with its columns and packed, the same again for the pruned one; X, and for the layout
-     * nk interleaved for both; three Y. */
-    return m * k * 24 + 4 * (3 * k * n + 3 * m * n);
-}
-
 uint64_t spr_seed(uint64_t seed, const char *purpose, const struct spr_planned *p)
 {
     char text[320], pattern[SPR_PATTERN_TEXT];

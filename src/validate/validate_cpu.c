@@ -12,29 +12,6 @@
 /* Enough to push everything else out where no cache size is known. */
 #define FLOOD_BYTES 256e6
 
-static bool make_buffer(struct spr_buffer *buffer, double count)
-{
-    if (!(count < (double)(SIZE_MAX / 8))) {
-        return false;
-    }
-    buffer->count = (size_t)count;
-    buffer->memory = spr_calloc(buffer->count * sizeof(float) + SPR_CACHE_LINE, 1);
-    if (!buffer->memory) {
-        return false;
-    }
-    /* Of an aligned block of bytes, the first that begins a line. */
-    void *aligned = (char *)buffer->memory + SPR_CACHE_LINE -
-                    (size_t)((uintptr_t)buffer->memory % SPR_CACHE_LINE);
-    buffer->values = aligned;
-    return true;
-}
-
-static void free_buffer(struct spr_buffer *buffer)
-{
-    spr_free(buffer->memory);
-    *buffer = (struct spr_buffer){0};
-}
-
 /* Twice the last cache, to be read and written. */
 static enum spr_status make_flood(const struct spr_validate_run *run, struct spr_error *err)
 {
@@ -75,66 +52,6 @@ static enum spr_status prepare(struct spr_validate_run *run, const struct spr_ne
     return spr_validate_pass(run, network, err);
 }
 
-static enum spr_status pack(const struct spr_cpu_make *make, struct spr_packed *packed,
-                            struct spr_error *err)
-{
-    const struct spr_expected_case of = spr_case_of(make->run, make->side);
-    const struct spr_plan plan =
-        make->plan ? *make->plan : spr_plan_for(make->run->machine, &of);
-    size_t promised = spr_packed_bytes(&plan, &make->side->matrix);
-    SPR_TRY(spr_pack(&plan, &make->side->matrix, packed, err));
-    if (packed->bytes != promised) {
-        char text[SPR_PATTERN_TEXT];
-        return spr_fail(err, SPR_EWRONG, "packing %s took %zu bytes instead of %zu",
-                        spr_pattern_text(&make->side->planned.pattern, text), packed->bytes,
-                        promised);
-    }
-    return SPR_OK;
-}
-
-/* Enters a product whose kernel is known. */
-static enum spr_status enter(const struct spr_cpu_make *make, struct spr_cpu_product *product,
-                             struct spr_error *err)
-{
-    const struct spr_planned *planned = &make->side->planned;
-    product->run = make->run;
-    product->side = make->side;
-    *make->contender = (struct spr_contender){.product = product, .kernel = product->name};
-    if (!make_buffer(&product->y, (double)planned->m * (double)planned->n)) {
-        return spr_no_memory(err);
-    }
-    return spr_cpu_check(make->contender, err);
-}
-
-enum spr_status spr_cpu_side_make(const struct spr_cpu_make *make, struct spr_cpu_side **made,
-                                  struct spr_error *err)
-{
-    struct spr_kernel kernel;
-    struct spr_cpu_side *side = spr_calloc(1, sizeof *side);
-    *made = side;
-    if (!side) {
-        return spr_no_memory(err);
-    }
-    struct spr_cpu_product *product = &side->products[0];
-    SPR_TRY(pack(make, &side->packed, err));
-    product->packed = &side->packed;
-    if (spr_kernel_find(&make->side->planned.pattern, make->run->options->isa, &kernel)) {
-        snprintf(product->name, sizeof product->name, "%s", kernel.name);
-    }
-    return enter(make, product, err);
-}
-
-void spr_cpu_side_free(struct spr_cpu_side *made)
-{
-    if (made) {
-        spr_packed_free(&made->packed);
-        for (size_t i = 0; i < SPR_CONTENDERS_MAX; i++) {
-            free_buffer(&made->products[i].y);
-        }
-        spr_free(made);
-    }
-}
-
 static enum spr_status enter_blas(struct spr_validate_run *run, struct spr_side *side,
                                   struct spr_error *err)
 {
@@ -145,7 +62,7 @@ static enum spr_status enter_blas(struct spr_validate_run *run, struct spr_side 
     snprintf(product->name, sizeof product->name, "openblas%s%s", cpu->blas.core[0] ? "-" : "",
              cpu->blas.core);
     side->count++;
-    return enter(&make, product, err);
+    return spr_cpu_enter(&make, product, err);
 }
 
 /* A random W and X of the shape. */
@@ -154,7 +71,7 @@ static enum spr_status draw_dense(struct spr_validate_run *run, struct spr_side 
 {
     const struct spr_planned *planned = &side->planned;
     struct spr_buffer *x = &((struct spr_cpu *)run->own)->x;
-    if (!make_buffer(x, (double)planned->k * (double)planned->n)) {
+    if (!spr_buffer_make(x, (double)planned->k * (double)planned->n)) {
         return spr_no_memory(err);
     }
     uint64_t random = spr_seed(run->options->seed, "x", planned);
@@ -191,7 +108,7 @@ static enum spr_status make_side(struct spr_validate_run *run, struct spr_side *
 static void free_side(struct spr_validate_run *run, struct spr_side *side)
 {
     if (side == &run->dense) {
-        free_buffer(&((struct spr_cpu *)run->own)->x);
+        spr_buffer_free(&((struct spr_cpu *)run->own)->x);
     }
     spr_cpu_side_free(side->made);
 }

@@ -5,6 +5,7 @@
 
 #include "host/host_state.h"
 #include "kernel/blas.h"
+#include "sproof/cpu.h"
 #include "sproof/kernel.h"
 #include "validate/validate_parts.h"
 
@@ -66,6 +67,15 @@ struct spr_cpu_make {
 enum spr_status spr_cpu_side_make(const struct spr_cpu_make *make, struct spr_cpu_side **made,
                                   struct spr_error *err);
 void spr_cpu_side_free(struct spr_cpu_side *made);
+
+/* Enters a packed matrix as one product of a side and checks what it computes. Errors: SPR_EWRONG,
+ * SPR_ENOMEM. */
+enum spr_status spr_cpu_enter(const struct spr_cpu_make *make, struct spr_cpu_product *product,
+                              struct spr_error *err);
+
+/* Room for so many floats that begin at a cache line; false when out of memory. */
+bool spr_buffer_make(struct spr_buffer *buffer, double count);
+void spr_buffer_free(struct spr_buffer *buffer);
 
 /* Times the best few plans of a pruned side and keeps the winner for this run and later ones.
  * Errors: those of time and SPR_ENOMEM. */

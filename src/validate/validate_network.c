@@ -58,3 +58,11 @@ double spr_validate_pass_bytes(const struct spr_validate_run *run,
                ? run->variant_bytes[planned->variant_index]
                : run->dense_bytes;
 }
+
+double spr_planned_bytes(const struct spr_planned *p)
+{
+    double m = (double)p->m, k = (double)p->k, n = (double)p->n;
+    /* W dense with its columns and packed, the same again for the pruned one; X, and for the layout
+     * nk interleaved for both; three Y. */
+    return m * k * 24 + 4 * (3 * k * n + 3 * m * n);
+}

@@ -2,6 +2,7 @@
 /* Plans of one case timed against each other. */
 #include <math.h>
 
+#include "sproof/cpu.h"
 #include "sproof/schedule.h"
 #include "validate/validate_cpu.h"
 

@@ -6,6 +6,12 @@
 
 #include "weights/reader.h"
 
+float spr_weight_entry(const struct spr_weight *weight, size_t entry)
+{
+    bool kept = !weight->keep || (weight->keep[entry / 64] >> (entry % 64) & 1);
+    return kept ? weight->matrix.value[entry] : 0;
+}
+
 /* One byte, 0 or 1, for each of 64 elements: loops that compilers make vectors of. The sign
  * is shifted out, so that -0.0 is a zero. */
 #define DEFINE_FLAGS(name, type, shift)                                                       \

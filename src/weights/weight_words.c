@@ -2,12 +2,6 @@
 /* Rows of a weight matrix of which only what is not zero is looked at. */
 #include "weights/reader.h"
 
-float spr_weight_entry(const struct spr_weight *weight, size_t entry)
-{
-    bool kept = !weight->keep || (weight->keep[entry / 64] >> (entry % 64) & 1);
-    return kept ? weight->matrix.value[entry] : 0;
-}
-
 /* The words of a row of entries. */
 static int64_t words_of_entries(const struct spr_weight *weight, int64_t row, uint64_t *word,
                                 int32_t *at)
