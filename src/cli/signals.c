@@ -53,9 +53,11 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 
 static void catch_bus_error(void)
 {
-    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, NULL);
+    if (sigaction(SIGBUS, NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
+        sigaction(SIGBUS, &action, NULL);
+    }
 }
 
 static void catch_each(const int *signals, size_t count, void (*handler)(int))
@@ -64,8 +66,9 @@ static void catch_each(const int *signals, size_t count, void (*handler)(int))
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < count; i++) {
         struct sigaction before;
-        /* nohup and background jobs ignore signals on purpose. */
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        /* nohup and background jobs ignore signals on purpose; a sanitizer has handlers of its
+         * own. */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
             sigaction(signals[i], &action, NULL);
         }
     }
@@ -79,6 +82,13 @@ void cli_catch_signals(void)
                                 SIGFPE,  SIGILL,    SIGTRAP, SIGSYS};
     catch_each(ending, sizeof ending / sizeof *ending, on_signal);
     catch_each(fatal, sizeof fatal / sizeof *fatal, on_fatal_signal);
+#ifdef SIGSTKFLT
+    const int others[] = {SIGPOLL, SIGPWR, SIGSTKFLT};
+    catch_each(others, sizeof others / sizeof *others, on_fatal_signal);
+#endif
+    for (int i = SIGRTMIN; i <= SIGRTMAX; i++) {
+        catch_each(&i, 1, on_fatal_signal);
+    }
     catch_bus_error();
     /* A file that grows too large is an error of the write, not the end of the program. */
     signal(SIGXFSZ, SIG_IGN);

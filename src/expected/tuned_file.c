@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tuned plans in a file beside the probe. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,14 +169,26 @@ static enum spr_status save(const char *path, const struct spr_tuned *tuned,
                             struct spr_tuned *kept, struct spr_error *err)
 {
     struct spr_output output;
-    /* A file that cannot be read, or is of another CPU, is made anew. */
-    if (access(path, F_OK) == 0 && spr_tuned_read_file(path, kept, NULL) == SPR_ENOMEM) {
-        return spr_no_memory(err);
+    /* A file of another CPU, or that holds no plans, is made anew; one that cannot be read is not:
+     * it may hold what others found. */
+    if (access(path, F_OK) == 0) {
+        if (access(path, R_OK) != 0) {
+            return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", path, strerror(errno));
+        }
+        if (spr_tuned_read_file(path, kept, NULL) == SPR_ENOMEM) {
+            return spr_no_memory(err);
+        }
     }
     for (size_t i = 0; i < tuned->count; i++) {
         if (tuned->plan[i].fresh) {
             SPR_TRY(spr_tuned_put(kept, &tuned->plan[i], err));
         }
+    }
+    /* As many as can be read back, the latest. */
+    if (kept->count > PLANS_MAX) {
+        memmove(kept->plan, kept->plan + (kept->count - PLANS_MAX),
+                PLANS_MAX * sizeof *kept->plan);
+        kept->count = PLANS_MAX;
     }
     SPR_TRY(spr_output_open(&output, path, err));
     return spr_output_close(&output, write_plans(output.file, kept, err), err);

@@ -2,12 +2,16 @@
 /* The cache directory of the user. */
 #include "host/cache_dir.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+/* Ten seconds: a lock is held while a small file is read and written, and a run that was stopped
+ * in between must not stop the others for good. */
+#define LOCK_TRIES 1000
 
 bool spr_cache_path(const char *name, char *path, size_t size)
 {
@@ -40,7 +44,9 @@ int spr_cache_lock(const char *path)
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     snprintf(name, sizeof name, "%s.lock", path);
     const int lock = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    while (lock >= 0 && fcntl(lock, F_SETLKW, &whole) != 0 && errno == EINTR) {
+    const struct timespec moment = {.tv_nsec = 10000000};
+    for (int i = 0; lock >= 0 && i < LOCK_TRIES && fcntl(lock, F_SETLK, &whole) != 0; i++) {
+        nanosleep(&moment, NULL);
     }
     return lock;
 }

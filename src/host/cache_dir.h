@@ -18,8 +18,8 @@ bool spr_cache_path(const char *name, char *path, size_t size);
 /* Makes the directories above a file. Failure shows when the file is opened. */
 void spr_make_directories(const char *path);
 
-/* Waits until no other run changes a kept file, which PATH.lock tells; for spr_cache_unlock. Where
- * there can be no lock the file is changed all the same. */
+/* Waits, ten seconds at most, until no other run changes a kept file, which PATH.lock tells; for
+ * spr_cache_unlock. Where there can be no lock the file is changed all the same. */
 int spr_cache_lock(const char *path);
 void spr_cache_unlock(int lock);
 

@@ -74,8 +74,14 @@ static int spawn(char *const argv[], const int pipes[2], const sigset_t *mask, p
         failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 1);
         failed = failed ? failed : posix_spawn_file_actions_adddup2(&actions, pipes[1], 2);
         failed = failed ? failed : posix_spawnattr_setsigmask(&attributes, mask);
-        failed =
-            failed ? failed : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+        /* A file that grows too large ends gnuplot, which does not look: half a picture would pass
+         * for a whole one. */
+        sigset_t grown;
+        sigemptyset(&grown);
+        sigaddset(&grown, SIGXFSZ);
+        const short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+        failed = failed ? failed : posix_spawnattr_setsigdefault(&attributes, &grown);
+        failed = failed ? failed : posix_spawnattr_setflags(&attributes, flags);
         failed =
             failed ? failed : posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
         posix_spawnattr_destroy(&attributes);
@@ -106,6 +112,38 @@ static int start(const char *const arguments[], const int pipes[2], pid_t *pid)
     return failed;
 }
 
+/* Looks for the end of gnuplot; once it is found no signal handler knows of a process that may be
+ * another's by then. true when there is nothing to wait for. */
+static bool reap(pid_t pid, int *status, int *failed)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    const pid_t got = waitpid(pid, status, WNOHANG);
+    const int reason = errno;
+    if (got != 0) {
+        spr_output_writer(0);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    *failed = got < 0 ? reason : 0;
+    return got != 0;
+}
+
+/* Waits for it, and ends it at the limit; false when that was necessary. */
+static bool wait_for(pid_t pid, double end_s, int *status, int *failed)
+{
+    const struct timespec moment = {.tv_nsec = 2000000};
+    bool in_time = true;
+    while (!reap(pid, status, failed)) {
+        if (in_time && now_s() >= end_s) {
+            kill(pid, SIGKILL);
+            in_time = false;
+        }
+        nanosleep(&moment, NULL);
+    }
+    return in_time;
+}
+
 /* Returns 0 or an errno value, ETIMEDOUT when it had to be ended; *exit_status is 127 where the
  * program was not found. */
 static int run(const char *const arguments[], struct spr_text *words, int *exit_status)
@@ -121,16 +159,11 @@ static int run(const char *const arguments[], struct spr_text *words, int *exit_
     int failed = start(arguments, pipes, &pid);
     close(pipes[1]);
     if (!failed) {
-        ended = read_words(pipes[0], now_s() + LIMIT_S, words);
-        if (!ended) {
-            kill(pid, SIGKILL);
-        }
+        const double end_s = now_s() + LIMIT_S;
+        (void)read_words(pipes[0], end_s, words);
+        ended = wait_for(pid, end_s, &status, &failed);
     }
     close(pipes[0]);
-    while (!failed && waitpid(pid, &status, 0) < 0) {
-        failed = errno == EINTR ? 0 : errno;
-    }
-    spr_output_writer(0);
     *exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
     if (failed == ENOENT) {
         *exit_status = 127;

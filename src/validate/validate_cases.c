@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/output.h"
 #include "sproof/cpu.h"
 #include "validate/validate_parts.h"
 
@@ -186,7 +187,7 @@ static enum spr_status own_mask(struct listing *list, const struct spr_layer *la
 
 static enum spr_status add_masked(struct listing *list, const struct spr_layer *layer)
 {
-    char path[1024], text[SPR_PATTERN_TEXT];
+    char path[SPR_OUTPUT_PATH], text[SPR_PATTERN_TEXT];
     mask_path(list, layer->name, path, sizeof path);
     if (access(path, F_OK) != 0) {
         struct spr_planned dense = plan(list, layer);
