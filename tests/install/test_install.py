@@ -10,6 +10,7 @@
 Exit status: 0 all of it holds, 1 something does not, 77 no mandoc.
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -90,6 +91,29 @@ def check_words(sproof, script):
                        named)
 
 
+def check_hostile(sproof, script):
+    """The name in a machine's file runs nothing when it is completed."""
+    with tempfile.TemporaryDirectory() as scratch:
+        machines = pathlib.Path(scratch) / "sproof" / "machines"
+        machines.mkdir(parents=True)
+        text = (SOURCE / "data" / "machines" / "h200-sxm.json").read_text()
+        for i, name in enumerate(("$(touch${IFS}ran)", "`touch${IFS}ran`", "*", "good-1")):
+            machine = json.loads(text)
+            machine["name"] = name
+            (machines / f"m{i}.json").write_text(json.dumps(machine))
+        before = os.getcwd()
+        os.environ["XDG_DATA_HOME"] = scratch
+        os.chdir(scratch)
+        offered = complete(script, (str(sproof), "analyze", "--machine", ""))
+        ran = os.path.exists("ran")
+        os.chdir(before)
+        del os.environ["XDG_DATA_HOME"]
+        expect("a machine's name is run", ran, False)
+        expect("hostile names offered", [x for x in offered if "$" in x or "`" in x or "*" in x],
+               [])
+        expect("a good name beside them", "good-1" in offered, True)
+
+
 def check_options(sproof, build):
     script, seen = build / "completions" / "sproof", set()
     verbs = verbs_of(sproof)
@@ -108,6 +132,7 @@ def check_options(sproof, build):
     expect("options of all verbs", sorted(x for x in seen if x.startswith("--")),
            sorted(f"--{name}" for name in rows))
     check_words(sproof, script)
+    check_hostile(sproof, script)
     print(f"{len(verbs)} verbs, {len(rows)} options")
 
 
