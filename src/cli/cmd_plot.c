@@ -82,6 +82,7 @@ static enum spr_status draw_error(struct cli *cli, const struct args *args,
         request->validation = &validation;
         status = spr_plot(NULL, request, files, err);
         report_files(cli, files);
+        request->validation = NULL;
         spr_validation_free(&validation);
     }
     spr_free(files);

@@ -28,18 +28,13 @@ static bool has_mask(const struct spr_inspected *layer)
 static const char *mask_name(struct masks *w, const char *layer, struct spr_arena *arena)
 {
     const char *directory = w->directory;
-    const size_t length = strlen(directory), more = strlen(layer);
-    char *path = spr_arena_alloc(arena, length + more + sizeof "/.smtx");
+    const size_t first = strlen(directory) + 1, size = first + strlen(layer) + sizeof ".smtx";
+    char *path = spr_arena_alloc(arena, size);
     if (path) {
-        memcpy(path, directory, length);
-        path[length] = '/';
-        for (size_t i = 0; i < more; i++) {
-            path[length + 1 + i] = layer[i];
-            if (layer[i] == '/') {
-                path[length + 1 + i] = '_';
-            }
+        snprintf(path, size, "%s/%s.smtx", directory, layer);
+        for (char *c = path + first; *c; c++) {
+            *c = *c == '/' ? '_' : *c;
         }
-        memcpy(path + length + 1 + more, ".smtx", sizeof ".smtx");
     }
     return path;
 }

@@ -208,7 +208,11 @@ static enum spr_status prune_weight(struct spr_pruning *p, size_t index, struct 
     if (kind == SPR_CLASS_NM) {
         (sparse ? spr_entry_groups : select_groups)(p, w, keep, kept);
     } else if (kind == SPR_CLASS_COMP) {
-        (sparse ? spr_entry_owners : select_owners)(p, w, keep, kept);
+        if (sparse) {
+            spr_entry_owners(p, w, keep);
+        } else {
+            select_owners(p, w, keep, kept);
+        }
     } else {
         if (!p->options->global) {
             struct spr_shape shape = shape_of(w);

@@ -46,9 +46,8 @@ void spr_keep_cells(struct spr_pruning *p, const struct spr_weight *w, int64_t r
 void spr_entry_groups(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
                       bool *kept);
 
-/* One of P rows in each column; kept is not used. */
-void spr_entry_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
-                      bool *kept);
+/* One of P rows in each column. */
+void spr_entry_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep);
 
 /* SPR_EINPUT naming the first weight that is no finite number; values: room for a row, unless
  * it is a matrix of entries. */

@@ -85,11 +85,9 @@ void spr_entry_groups(struct spr_pruning *p, const struct spr_weight *w, uint64_
     }
 }
 
-void spr_entry_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
-                      bool *kept)
+void spr_entry_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep)
 {
     const int64_t rows = p->options->pattern.a;
-    (void)kept;
     for (int64_t row = 0; row < w->m; row += rows) {
         const size_t begin = w->matrix.row[row], end = last_entry(w, row, rows);
         for (size_t e = begin; e < end; e++) {

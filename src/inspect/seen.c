@@ -42,7 +42,7 @@ bool spr_seen_add(struct spr_seen *seen, const struct spr_row *row)
 const uint64_t *spr_seen_words(const struct spr_seen *seen, int64_t *count)
 {
     *count = seen->at ? seen->count : seen->words;
-    for (int64_t i = 0; i < seen->count; i++) {
+    for (int64_t i = 0; seen->at && i < seen->count; i++) {
         seen->packed[i] = seen->bits[seen->at[i]];
     }
     return seen->at ? seen->packed : seen->bits;
@@ -53,7 +53,7 @@ void spr_seen_clear(struct spr_seen *seen)
     if (!seen->at) {
         memset(seen->bits, 0, (size_t)seen->words * sizeof *seen->bits);
     }
-    for (int64_t i = 0; i < seen->count; i++) {
+    for (int64_t i = 0; seen->at && i < seen->count; i++) {
         seen->bits[seen->at[i]] = 0;
     }
     seen->count = 0;
