@@ -20,10 +20,15 @@ struct spr_end_to_end_options {
     float *output;               /* tokens x hidden of the dense encoder; NULL: not wanted */
 };
 
+/* The states that go into an encoder and come out of it: tokens x hidden. */
+struct spr_states_shape {
+    int64_t tokens, hidden;
+};
+
 /* Tokens and hidden size of the encoder a network is. Errors: SPR_EINPUT naming what is
  * missing when it is none. */
-enum spr_status spr_end_to_end_shape(const struct spr_network *network, int64_t shape[2],
-                                     struct spr_error *err);
+enum spr_status spr_end_to_end_shape(const struct spr_network *network,
+                                     struct spr_states_shape *shape, struct spr_error *err);
 
 /* Runs the dense encoder and one for each variant of the network, interleaved; every product
  * and function is checked on samples against double precision first, and after the timing the

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "sproof/analysis.h"
+#include "sproof/end_to_end.h"
 #include "sproof/probe.h"
 #include "sproof/record.h"
 #include "sproof/report.h"
@@ -249,10 +250,10 @@ enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *
 
 /* A matrix of floats from a .npy file, rows x columns, owned by the caller (spr_free); and one
  * written. Errors name the file. */
-enum spr_status cli_read_states(const char *path, const int64_t shape[2], float **states,
-                                struct spr_error *err);
-enum spr_status cli_write_states(const char *path, const int64_t shape[2], const float *states,
-                                 struct spr_error *err);
+enum spr_status cli_read_states(const char *path, const struct spr_states_shape *shape,
+                                float **states, struct spr_error *err);
+enum spr_status cli_write_states(const char *path, const struct spr_states_shape *shape,
+                                 const float *states, struct spr_error *err);
 
 /* Index of a name in a list ended by NULL; errors name the option and the nearest. */
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,

@@ -152,7 +152,7 @@ static enum spr_status output(struct validate_work *w)
     }
     if (w->output) {
         SPR_TRY(
-            cli_write_states(w->args->value[OPT_OUTPUT_STATES], w->shape, w->output, w->err));
+            cli_write_states(w->args->value[OPT_OUTPUT_STATES], &w->shape, w->output, w->err));
     }
     cli_flush_notes(w->cli);
     if (measured > 0) {

@@ -7,20 +7,20 @@
 #include "cli/cli.h"
 #include "sproof/weights.h"
 
-enum spr_status cli_read_states(const char *path, const int64_t shape[2], float **states,
-                                struct spr_error *err)
+enum spr_status cli_read_states(const char *path, const struct spr_states_shape *shape,
+                                float **states, struct spr_error *err)
 {
     const struct spr_weights_options options = {0};
     struct spr_weights weights = {0};
     enum spr_status status = spr_weights_read(path, &options, &weights, NULL, err);
     const struct spr_weight *w = weights.weight;
     if (status == SPR_OK &&
-        (weights.weight_count != 1 || w->m != shape[0] || w->k != shape[1])) {
+        (weights.weight_count != 1 || w->m != shape->tokens || w->k != shape->hidden)) {
         status = spr_fail(err, SPR_EINPUT, "%s: expected one array of %lld tokens x %lld",
-                          path, (long long)shape[0], (long long)shape[1]);
+                          path, (long long)shape->tokens, (long long)shape->hidden);
     }
     if (status == SPR_OK) {
-        *states = spr_calloc((size_t)(shape[0] * shape[1]), sizeof **states);
+        *states = spr_calloc((size_t)(shape->tokens * shape->hidden), sizeof **states);
         status = *states ? SPR_OK : spr_no_memory(err);
     }
     if (status == SPR_OK) {
@@ -30,8 +30,8 @@ enum spr_status cli_read_states(const char *path, const int64_t shape[2], float 
     return status;
 }
 
-enum spr_status cli_write_states(const char *path, const int64_t shape[2], const float *states,
-                                 struct spr_error *err)
+enum spr_status cli_write_states(const char *path, const struct spr_states_shape *shape,
+                                 const float *states, struct spr_error *err)
 {
     char header[128];
     struct spr_output output;
@@ -42,10 +42,10 @@ enum spr_status cli_write_states(const char *path, const int64_t shape[2], const
     memcpy(header, magic, sizeof magic);
     int length = snprintf(header + 10, sizeof header - 10,
                           "{'descr': '<f4', 'fortran_order': False, 'shape': (%lld, %lld), }",
-                          (long long)shape[0], (long long)shape[1]);
+                          (long long)shape->tokens, (long long)shape->hidden);
     header[10 + length] = ' ';
     header[sizeof header - 1] = '\n';
     fwrite(header, 1, sizeof header, output.file);
-    fwrite(states, sizeof *states, (size_t)(shape[0] * shape[1]), output.file);
+    fwrite(states, sizeof *states, (size_t)(shape->tokens * shape->hidden), output.file);
     return spr_output_close(&output, SPR_OK, err);
 }

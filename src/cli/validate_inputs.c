@@ -214,12 +214,12 @@ static enum spr_status read_checkpoint(struct validate_work *w, const char *path
 static enum spr_status read_states(struct validate_work *w)
 {
     const char *const *value = w->args->value;
-    SPR_TRY(spr_end_to_end_shape(&w->record.network, w->shape, w->err));
+    SPR_TRY(spr_end_to_end_shape(&w->record.network, &w->shape, w->err));
     if (value[OPT_STATES]) {
-        SPR_TRY(cli_read_states(value[OPT_STATES], w->shape, &w->states, w->err));
+        SPR_TRY(cli_read_states(value[OPT_STATES], &w->shape, &w->states, w->err));
     }
     if (value[OPT_OUTPUT_STATES]) {
-        w->output = spr_calloc((size_t)(w->shape[0] * w->shape[1]), sizeof *w->output);
+        w->output = spr_calloc((size_t)(w->shape.tokens * w->shape.hidden), sizeof *w->output);
         if (!w->output) {
             return spr_no_memory(w->err);
         }

@@ -20,9 +20,9 @@ struct validate_work {
     enum spr_format format;
     double max_error; /* NAN: no gate */
     bool end_to_end;
-    struct spr_weights weights; /* end to end, of a checkpoint; else empty */
-    float *states, *output;     /* end to end: tokens x hidden */
-    int64_t shape[2];           /* of them */
+    struct spr_weights weights;    /* end to end, of a checkpoint; else empty */
+    float *states, *output;        /* end to end: tokens x hidden */
+    struct spr_states_shape shape; /* of them */
     struct spr_error *err;
 };
 

@@ -17,14 +17,14 @@
 #define WARM_UP_S 0.05
 #define PART_RUNS 7
 
-enum spr_status spr_end_to_end_shape(const struct spr_network *network, int64_t shape[2],
-                                     struct spr_error *err)
+enum spr_status spr_end_to_end_shape(const struct spr_network *network,
+                                     struct spr_states_shape *shape, struct spr_error *err)
 {
     struct spr_encoder_source source;
     enum spr_status status = spr_encoder_source_make(network, NULL, &source, err);
     if (status == SPR_OK) {
-        shape[0] = source.shape.tokens;
-        shape[1] = source.shape.hidden;
+        shape->tokens = source.shape.tokens;
+        shape->hidden = source.shape.hidden;
         spr_encoder_source_free(&source);
     }
     return status;

@@ -321,10 +321,10 @@ static void test_many(void)
 static void test_no_encoder(void)
 {
     struct spr_error err = {0};
-    int64_t shape[2];
+    struct spr_states_shape shape;
     test_write("plain.csv", "layer,m,k,n\nfc,8,8,8\n");
     struct spr_network network = network_of("plain.csv");
-    CHECK_STATUS(SPR_EINPUT, spr_end_to_end_shape(&network, shape, &err), &err);
+    CHECK_STATUS(SPR_EINPUT, spr_end_to_end_shape(&network, &shape, &err), &err);
     CHECK_TEXT("plain.csv: end to end: no layer ...attention.self.query: expected an encoder "
                "of the BERT family, its layers named ...attention.self.query, ...output.dense "
                "and so on",
@@ -333,9 +333,9 @@ static void test_no_encoder(void)
     write_table("odd.csv", "81");
     network = network_of("odd.csv");
     err = (struct spr_error){0};
-    CHECK_STATUS(SPR_OK, spr_end_to_end_shape(&network, shape, &err), &err);
-    CHECK_INT(21, shape[0]);
-    CHECK_INT(48, shape[1]);
+    CHECK_STATUS(SPR_OK, spr_end_to_end_shape(&network, &shape, &err), &err);
+    CHECK_INT(21, shape.tokens);
+    CHECK_INT(48, shape.hidden);
     spr_network_free(&network);
 }
 
