@@ -14,6 +14,9 @@ extern "C" {
 /* Bytes that caches move at once: of x86-64 and of nearly every AArch64. */
 #define SPR_CACHE_LINE 64
 
+/* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
+#define SPR_WAY_BYTES 4096
+
 #define SPR_CPU_BRAND 64
 #define SPR_CPU_IDENTITY 96
 

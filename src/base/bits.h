@@ -28,6 +28,18 @@ static inline int64_t spr_count_range(const uint64_t *bits, int64_t begin, int64
     return count;
 }
 
+/* Greatest common divisor of two whole numbers; of 0 and b it is b. */
+static inline double spr_greatest_divisor(double a, double b)
+{
+    uint64_t left = (uint64_t)a, right = (uint64_t)b;
+    while (right > 0) {
+        uint64_t rest = left % right;
+        left = right;
+        right = rest;
+    }
+    return (double)left;
+}
+
 /* FNV-1a, 64 bit, a word at a time: start with SPR_HASH_START. For look-ups and fingerprints, not
  * against an adversary. */
 #define SPR_HASH_START 0xCBF29CE484222325u

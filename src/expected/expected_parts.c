@@ -67,17 +67,6 @@ double spr_far_bytes(const struct spr_sums *s)
     return HUGE_VAL;
 }
 
-double spr_greatest_divisor(double a, double b)
-{
-    uint64_t left = (uint64_t)a, right = (uint64_t)b;
-    while (right > 0) {
-        uint64_t rest = left % right;
-        left = right;
-        right = rest;
-    }
-    return (double)left;
-}
-
 double spr_unit_steps(const struct spr_sums *s, double units)
 {
     if (s->dense) {

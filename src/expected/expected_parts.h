@@ -3,11 +3,10 @@
 #ifndef SPROOF_EXPECTED_EXPECTED_PARTS_H
 #define SPROOF_EXPECTED_EXPECTED_PARTS_H
 
+#include "base/bits.h"
 #include "kernel/pack_shuffle.h"
+#include "sproof/cpu.h"
 #include "sproof/expected.h"
-
-/* Cache lines of rows that lie a multiple of this apart compete for the same few places. */
-#define SPR_WAY_BYTES 4096
 
 /* What the expected time is summed over. */
 struct spr_sums {
@@ -38,9 +37,6 @@ double spr_imbalance(double units, int threads);
 
 /* Footprint that decides from where the weights come. */
 double spr_far_bytes(const struct spr_sums *s);
-
-/* Greatest common divisor of two whole numbers. */
-double spr_greatest_divisor(double a, double b);
 
 /* Steps of one unit: columns that a block row (or a row) holds. */
 double spr_unit_steps(const struct spr_sums *s, double units);

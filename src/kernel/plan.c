@@ -2,15 +2,14 @@
 /* How a kernel walks a matrix: the register tile and the K panel. */
 #include <math.h>
 
+#include "base/bits.h"
 #include "kernel/pack_shuffle.h"
+#include "sproof/cpu.h"
 
 /* Share of a second-level cache that a panel of X may take: the weights stream past it. Narrow
  * vectors do less work for each line of X and want it nearer. */
 #define PANEL_BYTES (512 * 1024.0)
 #define NARROW_PANEL_BYTES (256 * 1024.0)
-/* Cache lines, and the distance at which rows compete for the same few places of a cache. */
-#define LINE_BYTES 64
-#define WAY_BYTES 4096
 /* The same where each row of W reads its own rows of X: they should stay in the first level,
  * unless so few weights of a row fall into a panel that loading and storing Y costs more. */
 #define SCATTERED_PANEL_BYTES (32 * 1024.0)
@@ -85,14 +84,11 @@ static int64_t clamp_panel(double columns, int64_t k)
  * between rows that lie a power of two apart. */
 static double column_bytes(int64_t n, double row_bytes)
 {
-    int64_t a = 4 * (n % WAY_BYTES), b = WAY_BYTES;
-    while (a > 0) {
-        int64_t rest = b % a;
-        b = a;
-        a = rest;
-    }
-    double lines = b < LINE_BYTES ? row_bytes + LINE_BYTES - (double)b : row_bytes;
-    return fmax((double)b, lines);
+    const double apart =
+        spr_greatest_divisor(4.0 * (double)(n % SPR_WAY_BYTES), SPR_WAY_BYTES);
+    const double lines =
+        apart < SPR_CACHE_LINE ? row_bytes + SPR_CACHE_LINE - apart : row_bytes;
+    return fmax(apart, lines);
 }
 
 struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa isa, int64_t m,
