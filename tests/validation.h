@@ -12,18 +12,41 @@
 static inline struct spr_measurement test_measurement(double median_s)
 {
     static const double steps[TEST_SAMPLES] = {1, 0.98, 1.02, 0.99, 1.01, 1, 0.995, 1.005};
-    static double samples[256][TEST_SAMPLES];
+    static struct spr_timed samples[256][TEST_SAMPLES];
     static size_t used;
-    double *own = samples[used++ % 256];
+    struct spr_timed *own = samples[used++ % 256];
     for (size_t i = 0; i < TEST_SAMPLES; i++) {
-        own[i] = median_s * steps[i];
+        own[i] = spr_timed_alone(median_s * steps[i]);
     }
-    return (struct spr_measurement){.median_s = median_s,
+    return (struct spr_measurement){.time_s = median_s,
+                                    .median_s = median_s,
                                     .low_s = median_s * 0.99,
                                     .high_s = median_s * 1.01,
-                                    .mad_s = median_s * 0.01,
+                                    .by_median = true,
+                                    .visits = 1,
+                                    .undisturbed_share = (double)NAN,
                                     .samples = own,
                                     .sample_count = TEST_SAMPLES};
+}
+
+/* The same, judged as undisturbed: two visits and canaries. */
+static inline struct spr_measurement test_undisturbed(double time_s, double high_s)
+{
+    struct spr_measurement m = test_measurement(time_s);
+    m.by_median = false;
+    m.visits = 2;
+    m.undisturbed_share = 0.75;
+    m.low_s = time_s;
+    m.high_s = high_s;
+    for (size_t i = 0; i < TEST_SAMPLES; i++) {
+        struct spr_timed *t = &m.samples[i];
+        t->at_s = (double)i * 2;
+        t->visit = i >= TEST_SAMPLES / 2;
+        t->before_s[SPR_CANARY_MULTIPLY_ADD] = 4e-6 + (double)i * 1e-8;
+        t->after_s[SPR_CANARY_MULTIPLY_ADD] = 4.1e-6;
+        t->before_s[SPR_CANARY_L2] = 5e-6;
+    }
+    return m;
 }
 
 /* A case of 64 x 32 x 8, sparse time in seconds, dense time twice as long. */

@@ -29,7 +29,10 @@ struct spr_validate_options {
     enum spr_residency residency; /* warm, cold or network */
     double batch;                 /* n of linear and conv is multiplied by it */
     double budget_s;              /* no further case is begun after it; NAN: none */
-    double case_budget_s;         /* time for the samples of one case; 0: the default */
+    double case_budget_s;         /* for the samples of a visit to a case; 0: the default */
+    bool one_visit;               /* cases are not visited again after some seconds */
+    /* The quickest readings of the canaries that are known, [SPR_CANARIES]; NULL: none. */
+    const double *canary_least_s;
     const char *mask_directory;   /* LAYER.smtx of each layer; NULL: random masks */
     /* with mask_directory: how the masks are stored; variants then do not count */
     const struct spr_pattern *patterns;

@@ -5,22 +5,12 @@
 
 #include "sproof/analysis.h"
 #include "sproof/expected.h"
+#include "sproof/measurement.h"
 #include "sproof/record_head.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* Times of one kernel on one case. */
-struct spr_measurement {
-    double median_s;
-    double low_s, high_s; /* 95 % bootstrap interval of the median */
-    double mad_s;         /* median absolute deviation */
-    double *samples;      /* seconds per call, in the order taken; owned by the arena */
-    size_t sample_count;
-    size_t outliers;  /* samples beyond 5 MAD of the median; reported, not dropped */
-    size_t disturbed; /* samples in which another program held a core; not in the record */
-};
 
 /* The dense side of a case. */
 struct spr_validation_dense {
@@ -55,17 +45,17 @@ struct spr_validation_case {
     double bound_s, expected_s; /* NAN: none */
     const char *expected_bound; /* spr_limit_name */
     struct spr_measurement measured;
-    double fraction_of_bound; /* bound_s / median */
+    double fraction_of_bound; /* bound_s / time_s */
     struct spr_validation_dense dense;
     double bound_speedup, expected_speedup, measured_speedup;
-    double error;                 /* expected_s / measured median - 1; NAN: none */
+    double error;                 /* expected_s / measured time_s - 1; NAN: none */
     double speedup_error;         /* expected_speedup / measured_speedup - 1 */
     double max_error_ratio;       /* worst |y - y_ref| over its rounding-error bound */
     bool above_roof;              /* measured faster than the bound allows */
     struct spr_tried_plan *tried; /* tuning: the best few plans, the model's choice first */
     size_t tried_count;           /* 0: not tuned */
     size_t chosen;                /* the one that was run */
-    bool inconclusive;            /* interval wider than 10 % of the median */
+    bool inconclusive;            /* its time or the dense one is in doubt */
 };
 
 /* Parts of an encoder's time: query, key, value and output; feed-forward; attention; gelu;
@@ -80,7 +70,7 @@ struct spr_end_to_end_case {
     double weight_bytes; /* packed */
     double expected_s;   /* NAN: not predicted */
     double expected_part_s[SPR_END_TO_END_PARTS];
-    double part_s[SPR_END_TO_END_PARTS]; /* measured, medians of runs with a clock between */
+    double part_s[SPR_END_TO_END_PARTS]; /* measured, least of runs with a clock between */
     struct spr_measurement measured;
     double expected_speedup, measured_speedup; /* over the dense encoder; NAN for dense */
     double amdahl_ceiling;                     /* its linear layers for nothing, as measured */

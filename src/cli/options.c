@@ -58,7 +58,7 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
     [OPT_PRUNE] = {"prune", 0, VALUE, "P@S",
                    "prune to pattern P at sparsity S: 32x1@0.9,\n2:4"},
-    [OPT_QUICK] = {"quick", 0, FLAG, "", "under 5 s: one instruction set, fewer repetitions"},
+    [OPT_QUICK] = {"quick", 0, FLAG, "", "probe: one instruction set, under 6 s; validate: one visit"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
                        "dram warm cold network (default dram; of\nvalidate warm)"},

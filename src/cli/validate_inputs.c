@@ -144,6 +144,7 @@ enum spr_status validate_read_options(struct validate_work *w)
         SPR_TRY(cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err));
     }
     w->options.tune = value[OPT_TUNE] != NULL;
+    w->options.one_visit = value[OPT_QUICK] != NULL;
     if (w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
         return spr_fail(w->err, SPR_EINPUT,
                         value[OPT_TUNE] ? "--tune: expected without --end-to-end, which takes "

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "base/numbers.h"
+#include "base/random.h"
 #include "compare/compare_inputs.h"
 #include "validate/bootstrap.h"
 
@@ -20,14 +21,16 @@ const char *spr_verdict_name(enum spr_verdict verdict)
 }
 
 /* Adds the draws of one measurement's median. */
-static bool draw(const struct spr_measurement *m, double sign, uint64_t *state,
-                 double sums[SPR_BOOTSTRAP_DRAWS], double *log_median)
+static bool draw_median(const struct spr_measurement *m, double sign, uint64_t *state,
+                 double sums[SPR_BOOTSTRAP_DRAWS], double *log_value)
 {
     double *sorted = spr_calloc(m->sample_count, sizeof *sorted);
     unsigned *counts = spr_calloc(m->sample_count, sizeof *counts);
     if (sorted && counts) {
-        memcpy(sorted, m->samples, m->sample_count * sizeof *sorted);
-        *log_median += sign * log(spr_median(sorted, m->sample_count));
+        for (size_t i = 0; i < m->sample_count; i++) {
+            sorted[i] = m->samples[i].seconds;
+        }
+        *log_value += sign * log(spr_median(sorted, m->sample_count));
         spr_bootstrap_log_medians(sorted, m->sample_count, counts, state, sign, sums);
     }
     bool done = sorted && counts;
@@ -36,14 +39,40 @@ static bool draw(const struct spr_measurement *m, double sign, uint64_t *state,
     return done;
 }
 
+/* Adds draws of an undisturbed time: anywhere in its interval, which is as much as visits tell. */
+static bool draw_undisturbed(const struct spr_measurement *m, double sign, uint64_t *state,
+                             double sums[SPR_BOOTSTRAP_DRAWS], double *log_value)
+{
+    const double low = log(m->low_s), width = log(m->high_s) - low;
+    *log_value += sign * log(m->time_s);
+    for (size_t i = 0; i < SPR_BOOTSTRAP_DRAWS; i++) {
+        sums[i] += sign * (low + width * spr_random_unit(state));
+    }
+    return true;
+}
+
+/* How the times of two records are drawn: as both of them can be. */
+typedef bool drawing(const struct spr_measurement *m, double sign, uint64_t *state,
+                     double sums[SPR_BOOTSTRAP_DRAWS], double *log_value);
+
+static bool by_median(const struct spr_timing *p)
+{
+    return p->samples.by_median || (p->dense_kernel && p->dense_samples.by_median);
+}
+
+static drawing *drawing_of(const struct spr_compared *row)
+{
+    return by_median(row->base) || by_median(row->next) ? draw_median : draw_undisturbed;
+}
+
 static struct spr_ratio ratio_of(double log_value, const double draws[SPR_BOOTSTRAP_DRAWS])
 {
     double sorted[SPR_BOOTSTRAP_DRAWS];
     struct spr_ratio ratio = {.value = exp(log_value)};
     memcpy(sorted, draws, sizeof sorted);
     spr_bootstrap_interval(sorted, &ratio.low, &ratio.high);
-    ratio.low = exp(ratio.low);
-    ratio.high = exp(ratio.high);
+    ratio.low = fmin(exp(ratio.low), ratio.value);
+    ratio.high = fmax(exp(ratio.high), ratio.value);
     return ratio;
 }
 
@@ -65,12 +94,13 @@ struct mean {
     size_t count;
 };
 
-/* Measured: the interval from drawing both records' samples again. */
+/* Measured: the interval from drawing the times of both records again. */
 static bool judge_samples(struct spr_compared *row, size_t seed, struct mean *mean)
 {
     double draws[SPR_BOOTSTRAP_DRAWS] = {0}, log_value = 0;
     uint64_t state = seed;
     const struct spr_timing *base = row->base, *next = row->next;
+    drawing *const draw = drawing_of(row);
     if (!draw(&next->samples, 1, &state, draws, &log_value) ||
         !draw(&base->samples, -1, &state, draws, &log_value)) {
         return false;

@@ -16,13 +16,16 @@
 #define CALLS_MAX 100
 #define CASE_BUDGET_S 0.5
 #define SAMPLES_MAX 100
+/* The intervals are looked at after each so many, and narrow ones are enough. */
+#define SAMPLES_NARROW 11
+#define NARROW 0.02
 
 /* One kernel of a case: the product of a contender. */
 struct product {
     struct spr_gpu_task *task;
     struct spr_gpu_case *of;
     int calls; /* in one sample */
-    double samples[SAMPLES_MAX];
+    struct spr_timed samples[SAMPLES_MAX];
 };
 
 /* What is made of a side. */
@@ -89,8 +92,10 @@ static enum spr_status take_round(struct session *s, struct spr_error *err)
     size_t first = spr_random(&s->random) % s->count;
     for (size_t i = 0; i < s->count; i++) {
         struct product *product = s->contenders[(first + i) % s->count]->product;
+        double seconds;
         SPR_TRY(spr_gpu_sample(s->run->own, product->task, cold(s->run), product->calls,
-                               &product->samples[s->rounds], err));
+                               &seconds, err));
+        product->samples[s->rounds] = spr_timed_alone(seconds);
     }
     s->rounds++;
     return SPR_OK;
@@ -99,13 +104,13 @@ static enum spr_status take_round(struct session *s, struct spr_error *err)
 /* true when all intervals are narrow. */
 static bool summarise(struct session *s)
 {
-    bool narrow = s->rounds >= SPR_BENCH_SAMPLES_NARROW;
+    bool narrow = s->rounds >= SAMPLES_NARROW;
     for (size_t i = 0; i < s->count; i++) {
         struct product *product = s->contenders[i]->product;
         struct spr_measurement *m = &s->contenders[i]->measured;
         *m = (struct spr_measurement){.samples = product->samples, .sample_count = s->rounds};
-        spr_bench_summarise(m, &s->random);
-        narrow = narrow && m->high_s - m->low_s <= SPR_BENCH_NARROW * m->median_s;
+        spr_bench_by_median(m, &s->random);
+        narrow = narrow && m->high_s - m->low_s <= NARROW * m->median_s;
     }
     return narrow;
 }
@@ -122,7 +127,7 @@ static enum spr_status take_samples(struct session *s, struct spr_error *err)
         SPR_TRY(take_round(s, err));
         done = s->rounds == SAMPLES_MAX ||
                (s->rounds >= SPR_BENCH_SAMPLES_MIN && s->run->clock_s() - begin >= budget_s);
-        if (done || s->rounds % SPR_BENCH_SAMPLES_NARROW == 0) {
+        if (done || s->rounds % SAMPLES_NARROW == 0) {
             done = summarise(s) || done;
         }
     }
@@ -134,7 +139,7 @@ static enum spr_status close_timing(const struct spr_validate_run *run,
                                     struct spr_contender *contender, struct spr_error *err)
 {
     struct product *product = contender->product;
-    size_t bytes = contender->measured.sample_count * sizeof(double);
+    size_t bytes = contender->measured.sample_count * sizeof *product->samples;
     double worst = 0;
     contender->measured.samples = spr_arena_alloc(&run->validation->arena, bytes);
     if (!contender->measured.samples) {

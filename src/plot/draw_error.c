@@ -116,7 +116,7 @@ static void describe(struct scene *scene, const struct spr_validation_case *c)
              spr_text_clean(c->layer, 60, layer), spr_text_clean(c->variant, 40, variant),
              (long long)c->m, (long long)c->k, (long long)c->n,
              spr_text_time(c->expected_s, false, time[0]),
-             spr_text_time(c->measured.median_s, false, time[1]), c->expected_speedup,
+             spr_text_time(c->measured.time_s, false, time[1]), c->expected_speedup,
              c->measured_speedup, 100 * c->speedup_error,
              c->expected_bound ? c->expected_bound : "unknown");
     spr_figure_hover(scene->figure, at, 7, text);
@@ -135,7 +135,7 @@ static void write_case(struct scene *scene, const struct spr_validation_case *c)
     spr_text_add_csv_number(csv, c->measured_speedup);
     spr_text_add_csv_number(csv, c->speedup_error);
     spr_text_add_csv_number(csv, c->expected_s);
-    spr_text_add_csv_number(csv, c->measured.median_s);
+    spr_text_add_csv_number(csv, c->measured.time_s);
     spr_text_add_csv_number(csv, c->measured.low_s);
     spr_text_add_csv_number(csv, c->measured.high_s);
     spr_text_add(csv, ",");

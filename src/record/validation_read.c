@@ -2,6 +2,7 @@
 /* Validation records, read back. */
 #include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,41 +18,141 @@ static const struct spr_range any = {-(double)INFINITY, (double)INFINITY, true,
 static const struct spr_range positive = {SPR_ABOVE_0, (double)INFINITY, true,
                                           "a number above 0 or null"};
 
+/* One figure of every sample; `at` says where it goes. missing: what stands in for null, and for
+ * a list that is not there. */
+struct column {
+    const char *name;
+    size_t at; /* in a struct spr_timed */
+    bool needed;
+};
+
+static void read_column(struct spr_reader *r, const spr_json *object,
+                        const struct column *column, struct spr_measurement *measured)
+{
+    const spr_json *list = spr_json_get(object, column->name);
+    const spr_json *item = spr_json_first(list);
+    if (!column->needed && spr_json_is_null(list)) {
+        return;
+    }
+    if (!spr_json_is_array(list) || spr_json_count(list) != measured->sample_count) {
+        spr_reader_fail(r, column->name, "expected as long a list as samples");
+    }
+    for (size_t i = 0; item && r->status == SPR_OK; item = spr_json_next(item), i++) {
+        double value = (double)NAN;
+        if (!spr_json_is_null(item) && (!spr_json_number(item, &value) || !(value >= 0))) {
+            spr_reader_fail(r, column->name, "expected a list of numbers, 0 or more, or null");
+        }
+        memcpy((char *)&measured->samples[i] + column->at, &value, sizeof value);
+    }
+}
+
+static void read_visits(struct spr_reader *r, const spr_json *object,
+                        struct spr_measurement *measured)
+{
+    static const char *const expected = "expected a list of integers 0..1000, as long as samples";
+    const spr_json *list = spr_json_get(object, "visit"), *item = spr_json_first(list);
+    if (spr_json_is_null(list)) {
+        return; /* before schema 2 */
+    }
+    if (!spr_json_is_array(list) || spr_json_count(list) != measured->sample_count) {
+        spr_reader_fail(r, "visit", "%s", expected);
+    }
+    for (size_t i = 0; item && r->status == SPR_OK; item = spr_json_next(item), i++) {
+        double value;
+        if (!spr_json_number(item, &value) || !(value >= 0 && value <= 1000) ||
+            value != floor(value)) {
+            spr_reader_fail(r, "visit", "%s", expected);
+        } else {
+            measured->samples[i].visit = (int)value;
+        }
+    }
+}
+
+static void read_canaries(struct spr_reader *r, const spr_json *object,
+                          struct spr_measurement *measured)
+{
+    const spr_json *canaries = spr_json_get(object, "canaries");
+    spr_reader_enter(r, "canaries", SIZE_MAX);
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        const char *name = spr_canary_name((enum spr_canary)c);
+        const spr_json *canary = spr_json_get(canaries, name);
+        const size_t step = (size_t)c * sizeof(double);
+        const struct column before = {"before_s", offsetof(struct spr_timed, before_s) + step,
+                                      true};
+        const struct column after = {"after_s", offsetof(struct spr_timed, after_s) + step,
+                                     true};
+        if (!spr_json_is_null(canary)) {
+            spr_reader_enter(r, name, SIZE_MAX);
+            read_column(r, canary, &before, measured);
+            read_column(r, canary, &after, measured);
+            spr_reader_leave(r);
+        }
+    }
+    spr_reader_leave(r);
+}
+
 static void read_samples(struct spr_reader *r, const spr_json *object,
                          struct spr_measurement *measured)
 {
     static const char *const expected = "expected a list of numbers above 0";
+    static const struct column at = {"at_s", offsetof(struct spr_timed, at_s), false};
     const spr_json *list = spr_json_get(object, "samples");
     if (!spr_json_is_array(list)) {
         spr_reader_fail(r, "samples", "%s", expected);
     }
     if (r->status == SPR_OK) {
         measured->samples =
-            spr_arena_alloc(r->arena, (spr_json_count(list) + 1) * sizeof(double));
+            spr_arena_alloc(r->arena, (spr_json_count(list) + 1) * sizeof *measured->samples);
         spr_reader_have(r, measured->samples != NULL);
     }
     const spr_json *item = spr_json_first(list);
     for (; item && r->status == SPR_OK; item = spr_json_next(item)) {
-        double value;
-        if (!spr_json_number(item, &value) || !(value > 0)) {
+        double seconds;
+        if (!spr_json_number(item, &seconds) || !(seconds > 0)) {
             spr_reader_fail(r, "samples", "%s", expected);
         } else {
-            measured->samples[measured->sample_count++] = value;
+            measured->samples[measured->sample_count++] = spr_timed_alone(seconds);
         }
     }
+    read_column(r, object, &at, measured);
+    read_visits(r, object, measured);
+    read_canaries(r, object, measured);
 }
 
+static void read_doubt(struct spr_reader *r, const spr_json *object,
+                       struct spr_measurement *measured)
+{
+    const char *name = spr_json_get_text(object, "doubt");
+    for (int d = 0; d < SPR_DOUBTS; d++) {
+        if (name && strcmp(name, spr_doubt_name((enum spr_doubt)d)) == 0) {
+            measured->doubt = (enum spr_doubt)d;
+            return;
+        }
+    }
+    spr_reader_fail(r, "doubt", "expected none, few, neighbour, long, visits or spread");
+}
+
+/* Before schema 2 there was the median, and nothing to tell what disturbed it. */
 static void read_measured(struct spr_reader *r, const spr_json *object,
                           struct spr_measurement *measured)
 {
     const spr_json *item = spr_reader_object(r, object, "measured", "an object");
+    const char *by = spr_json_get_text(item, "judged_by");
     spr_reader_enter(r, "measured", SIZE_MAX);
     measured->median_s = spr_reader_number(r, item, "median_s", &positive);
     measured->low_s = spr_reader_number(r, item, "low_s", &positive);
     measured->high_s = spr_reader_number(r, item, "high_s", &positive);
-    measured->mad_s = spr_reader_number(r, item, "mad_s", &any);
-    double outliers = spr_json_get_number(item, "outliers");
-    measured->outliers = outliers >= 0 && outliers <= 1e15 ? (size_t)outliers : 0;
+    measured->by_median = !by || strcmp(by, "median") == 0;
+    measured->time_s = measured->median_s;
+    measured->visits = 1;
+    measured->undisturbed_share = (double)NAN;
+    if (by) {
+        static const struct spr_range visits = {0, 1000, false, "an integer 0..1000"};
+        measured->time_s = spr_reader_number(r, item, "time_s", &positive);
+        measured->visits = (int)spr_reader_whole(r, item, "visits", &visits);
+        measured->undisturbed_share = spr_reader_number(r, item, "undisturbed_share", &any);
+        read_doubt(r, item, measured);
+    }
     read_samples(r, item, measured);
     spr_reader_leave(r);
 }
@@ -60,9 +161,10 @@ static void read_dense(struct spr_reader *r, const spr_json *object,
                        struct spr_validation_dense *dense)
 {
     dense->bound_s = dense->expected_s = dense->fraction_of_bound = (double)NAN;
-    dense->measured = (struct spr_measurement){
-        .median_s = (double)NAN, .low_s = (double)NAN, .high_s = (double)NAN};
-    dense->measured.mad_s = (double)NAN;
+    dense->measured = (struct spr_measurement){.time_s = (double)NAN,
+                                               .median_s = (double)NAN,
+                                               .low_s = (double)NAN,
+                                               .high_s = (double)NAN};
     if (spr_json_is_null(spr_json_get(object, "dense"))) {
         return;
     }

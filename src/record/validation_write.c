@@ -1,28 +1,89 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Validation records, written. Keys: src/record/README.md, "Of validate". */
 
+#include <math.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/emit.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
 #include "sproof/validation.h"
 
-const struct spr_record_kind spr_validation_kind = {"sproof/validation", 1, "sproof validate"};
+const struct spr_record_kind spr_validation_kind = {"sproof/validation", 2, "sproof validate"};
+
+/* Times are known to some digits; more would be most of the file. */
+static double rounded(double seconds)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.6g", seconds);
+    return isnan(seconds) ? seconds : strtod(text, NULL);
+}
+
+/* One list for each figure of the samples: they are many. */
+static void put_canary(struct spr_emit *out, const struct spr_measurement *m, int canary)
+{
+    spr_emit_open(out, spr_canary_name((enum spr_canary)canary), '{');
+    for (int after = 0; after < 2; after++) {
+        spr_emit_open(out, after ? "after_s" : "before_s", '[');
+        for (size_t i = 0; i < m->sample_count; i++) {
+            const struct spr_timed *t = &m->samples[i];
+            spr_emit_number(out, NULL, rounded((after ? t->after_s : t->before_s)[canary]));
+        }
+        spr_emit_close(out, ']');
+    }
+    spr_emit_close(out, '}');
+}
+
+static bool has_canary(const struct spr_measurement *m, int canary)
+{
+    for (size_t i = 0; i < m->sample_count; i++) {
+        if (!isnan(m->samples[i].before_s[canary])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_samples(struct spr_emit *out, const struct spr_measurement *m)
+{
+    spr_emit_open(out, "samples", '[');
+    for (size_t i = 0; i < m->sample_count; i++) {
+        spr_emit_number(out, NULL, rounded(m->samples[i].seconds));
+    }
+    spr_emit_close(out, ']');
+    spr_emit_open(out, "at_s", '[');
+    for (size_t i = 0; i < m->sample_count; i++) {
+        spr_emit_number(out, NULL, rounded(m->samples[i].at_s));
+    }
+    spr_emit_close(out, ']');
+    spr_emit_open(out, "visit", '[');
+    for (size_t i = 0; i < m->sample_count; i++) {
+        spr_emit_number(out, NULL, m->samples[i].visit);
+    }
+    spr_emit_close(out, ']');
+    spr_emit_open(out, "canaries", '{');
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        if (has_canary(m, c)) {
+            put_canary(out, m, c);
+        }
+    }
+    spr_emit_close(out, '}');
+}
 
 static void put_measured(struct spr_emit *out, const struct spr_measurement *measured)
 {
     spr_emit_open(out, "measured", '{');
-    spr_emit_number(out, "median_s", measured->median_s);
+    spr_emit_number(out, "time_s", measured->time_s);
     spr_emit_number(out, "low_s", measured->low_s);
     spr_emit_number(out, "high_s", measured->high_s);
-    spr_emit_number(out, "mad_s", measured->mad_s);
-    spr_emit_number(out, "outliers", (double)measured->outliers);
-    spr_emit_open(out, "samples", '[');
-    for (size_t i = 0; i < measured->sample_count; i++) {
-        spr_emit_number(out, NULL, measured->samples[i]);
-    }
-    spr_emit_close(out, ']');
+    spr_emit_text(out, "judged_by", measured->by_median ? "median" : "undisturbed");
+    spr_emit_text(out, "doubt", spr_doubt_name(measured->doubt));
+    spr_emit_number(out, "visits", measured->visits);
+    spr_emit_number(out, "undisturbed_share", measured->undisturbed_share);
+    spr_emit_number(out, "median_s", measured->median_s);
+    put_samples(out, measured);
     spr_emit_close(out, '}');
 }
 

@@ -19,11 +19,11 @@ static void put_times(FILE *file, const struct spr_validation *v)
     spr_table_heads(&table, heads, 9);
     for (size_t i = 0; i < v->end_to_end_count; i++) {
         const struct spr_end_to_end_case *c = &v->end_to_end[i];
-        double width = (c->measured.high_s - c->measured.low_s) / 2 / c->measured.median_s;
+        double width = (c->measured.high_s - c->measured.low_s) / 2 / c->measured.time_s;
         spr_table_row(&table);
         spr_table_cell(&table, 0, "%s", spr_text_short(c->variant, 16, cell));
         spr_table_cell(&table, 1, "%s", spr_seconds_or_dash(c->expected_s, text));
-        spr_table_cell(&table, 2, "%s", spr_format_seconds(c->measured.median_s, text));
+        spr_table_cell(&table, 2, "%s", spr_format_seconds(c->measured.time_s, text));
         spr_table_cell(&table, 3, isnan(width) ? "-" : "%.1f%%", 100 * width);
         spr_table_cell(&table, 4, "%s", spr_error_or_dash(c->error, text));
         spr_table_cell(&table, 5, "%s", spr_factor_or_dash(c->expected_speedup, text));

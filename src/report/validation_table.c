@@ -20,11 +20,11 @@ static void put_line(FILE *file, const struct spr_validation_case *c)
     char speedup[2][24];
     const struct spr_measurement *m = &c->measured;
     bool noisy = c->inconclusive;
-    snprintf(width, sizeof width, "%.1f%%", 50 * (m->high_s - m->low_s) / m->median_s);
+    snprintf(width, sizeof width, "%.1f%%", 50 * (m->high_s - m->low_s) / m->time_s);
     fprintf(file, "  %-15s %8s %8s %6s %6s %8s %8s  %s%s\n",
             spr_text_short(c->variant, 15, variant),
             spr_seconds_or_dash(c->expected_s, expected),
-            noisy ? "noisy" : spr_seconds_or_dash(m->median_s, measured), noisy ? "-" : width,
+            noisy ? "noisy" : spr_seconds_or_dash(m->time_s, measured), noisy ? "-" : width,
             noisy ? "-" : spr_error_or_dash(c->error, error),
             spr_factor_or_dash(c->expected_speedup, speedup[0]),
             noisy ? "-" : spr_factor_or_dash(c->measured_speedup, speedup[1]),
@@ -43,11 +43,11 @@ static void put_shape(FILE *file, const struct spr_validation *v,
     if (!dense->kernel) {
         return;
     }
-    fprintf(file, "  dense %s by %s", spr_seconds_or_dash(dense->measured.median_s, time),
+    fprintf(file, "  dense %s by %s", spr_seconds_or_dash(dense->measured.time_s, time),
             dense->kernel);
     if (!isnan(v->peak_flops_per_s)) {
         fprintf(file, ", %.0f %% of peak",
-                100 * flops / dense->measured.median_s / v->peak_flops_per_s);
+                100 * flops / dense->measured.time_s / v->peak_flops_per_s);
     }
     if (!isnan(dense->fraction_of_bound)) {
         fprintf(file, ", %.0f %% of its bound", 100 * dense->fraction_of_bound);
@@ -249,23 +249,28 @@ static void put_table(FILE *file, const struct spr_validation *v, const char *sa
     }
 }
 
-static void put_measured(struct spr_emit *out, const char *const keys[5],
+#define MEASURED_KEYS 7
+static void put_measured(struct spr_emit *out, const char *const keys[MEASURED_KEYS],
                          const struct spr_measurement *m)
 {
-    spr_emit_number(out, keys[0], m->median_s);
+    spr_emit_number(out, keys[0], m->time_s);
     spr_emit_number(out, keys[1], m->low_s);
     spr_emit_number(out, keys[2], m->high_s);
-    spr_emit_number(out, keys[3], (double)m->sample_count);
-    spr_emit_number(out, keys[4], (double)m->outliers);
+    spr_emit_number(out, keys[3], m->median_s);
+    spr_emit_number(out, keys[4], (double)m->sample_count);
+    spr_emit_number(out, keys[5], m->visits);
+    spr_emit_text(out, keys[6], spr_doubt_name(m->doubt));
 }
 
 static void put_flat(struct spr_emit *out, const void *subject, size_t index)
 {
     const struct spr_validation_case *c =
         &((const struct spr_validation *)subject)->cases[index];
-    static const char *const own[] = {"median_s", "low_s", "high_s", "samples", "outliers"};
-    static const char *const dense[] = {"dense_median_s", "dense_low_s", "dense_high_s",
-                                        "dense_samples", "dense_outliers"};
+    static const char *const own[MEASURED_KEYS] = {
+        "time_s", "low_s", "high_s", "median_s", "samples", "visits", "doubt"};
+    static const char *const dense[MEASURED_KEYS] = {
+        "dense_time_s",  "dense_low_s",  "dense_high_s", "dense_median_s",
+        "dense_samples", "dense_visits", "dense_doubt"};
     spr_validation_put_what(out, c);
     spr_validation_put_run(out, c);
     put_measured(out, own, &c->measured);

@@ -78,8 +78,8 @@ bool spr_measured_network(const struct spr_validation *validation,
             out->unmeasured += (size_t)layer->count;
             continue;
         }
-        out->dense_s += times * c->dense.measured.median_s;
-        out->sparse_s += times * (pruned ? c->measured.median_s : c->dense.measured.median_s);
+        out->dense_s += times * c->dense.measured.time_s;
+        out->sparse_s += times * (pruned ? c->measured.time_s : c->dense.measured.time_s);
     }
     return out->sparse_s > 0;
 }

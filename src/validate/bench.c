@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sampling and its statistics. No verb and no kernel is known here. */
+/* Sampling in turns. No verb and no kernel is known here. */
 #include "validate/bench.h"
 
 #include <math.h>
@@ -12,64 +12,22 @@
 #include "host/sampler.h"
 #include "validate/bootstrap.h"
 
-/* A program that takes a core keeps it for about this long (Linux, base_slice_ns: 1.4 ms on
- * two CPUs, 2.8 ms on eight and more). */
-#define SLICE_S 2e-3
+/* A visit is long enough when the quickest calls agree, and there are some. */
+#define SETTLED_SAMPLES 12
+#define SETTLED 1.01
+#define QUICKEST 3
 
-/* Looking at the intervals costs more than a sample: from one look to the next a third more
- * samples are taken. */
-#define NEXT_LOOK(rounds) ((rounds) + (rounds) / 3)
+/* Width of a median's interval as a share of it: too wide for a number. */
+#define WIDE 0.10
 
-/* Percentile bootstrap of the median of rising samples. Its draws are logarithms, whose last
- * digit may pass the median's. */
-static void set_interval(struct spr_measurement *result, const double *sorted,
-                         uint64_t *random)
-{
-    double draws[SPR_BOOTSTRAP_DRAWS] = {0}, low, high;
-    unsigned counts[SPR_BENCH_SAMPLES_MAX];
-    spr_bootstrap_log_medians(sorted, result->sample_count, counts, random, 1, draws);
-    spr_bootstrap_interval(draws, &low, &high);
-    result->low_s = fmin(exp(low), result->median_s);
-    result->high_s = fmax(exp(high), result->median_s);
-}
-
-void spr_bench_summarise(struct spr_measurement *result, uint64_t *random)
-{
-    double work[SPR_BENCH_SAMPLES_MAX] = {0};
-    size_t count = result->sample_count;
-    if (count == 0 || count > SPR_BENCH_SAMPLES_MAX) {
-        return;
-    }
-    memcpy(work, result->samples, count * sizeof *work);
-    result->median_s = spr_median(work, count);
-    set_interval(result, work, random);
-    result->mad_s = spr_median_distance(work, count, result->median_s);
-    result->outliers = 0;
-    for (size_t i = 0; i < count; i++) {
-        result->outliers += fabs(result->samples[i] - result->median_s) > 5 * result->mad_s;
-    }
-}
-
-static bool narrower(const struct spr_measurement *result, double share)
-{
-    return result->high_s - result->low_s <= share * result->median_s;
-}
-
-bool spr_bench_inconclusive(const struct spr_measurement *result)
-{
-    return result->sample_count < SPR_BENCH_SAMPLES_MIN ||
-           2 * result->disturbed >= result->sample_count || !narrower(result, SPR_BENCH_WIDE);
-}
-
-/* One call of spr_bench_run. */
+/* One call of spr_bench_visit. */
 struct session {
     const struct spr_bench *bench;
     const struct spr_subject *subjects;
     size_t count, rounds;
     struct spr_sampler samplers[SPR_BENCH_SUBJECTS_MAX];
-    struct spr_measurement results[SPR_BENCH_SUBJECTS_MAX];
-    double *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
-    size_t disturbed[SPR_BENCH_SUBJECTS_MAX];
+    double quickest_s[SPR_BENCH_SUBJECTS_MAX][QUICKEST]; /* rising */
+    struct spr_timed *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
     double started_s;
 };
 
@@ -90,6 +48,9 @@ static void warm_up(struct session *s, size_t index)
     size_t calls =
         spr_sampler_warm_up(sampler, bench->warm_up_s, bench->sample_s, bench->stop);
     sampler->calls = bench->before ? 1 : calls;
+    for (int i = 0; i < QUICKEST; i++) {
+        s->quickest_s[index][i] = HUGE_VAL;
+    }
 }
 
 void spr_bench_sleep(double seconds)
@@ -98,24 +59,63 @@ void spr_bench_sleep(double seconds)
     nanosleep(&span, NULL);
 }
 
-static void take_sample(struct session *s, size_t index)
+static double read_canary(const struct session *s, enum spr_canary canary)
+{
+    struct spr_canaries *canaries = s->bench->canaries;
+    if (!canaries || (canary == SPR_CANARY_MEMORY && !s->bench->memory)) {
+        return (double)NAN;
+    }
+    return canaries->read(canaries, canary);
+}
+
+static void keep_quickest(double *quickest_s, double seconds)
+{
+    for (int i = 0; i < QUICKEST; i++) {
+        if (seconds < quickest_s[i]) {
+            const double moved = quickest_s[i];
+            quickest_s[i] = seconds;
+            seconds = moved;
+        }
+    }
+}
+
+static void bring_back(const struct session *s, const struct spr_subject *subject)
 {
     const struct spr_bench *bench = s->bench;
-    const struct spr_subject *subject = &s->subjects[index];
-    if (subject->pause_s > 0) {
-        spr_bench_sleep(subject->pause_s);
-    }
     if (bench->before) {
         bench->before(bench->context, subject->context);
     } else {
         subject->run(subject->context);
     }
-    double switches = bench->switches ? bench->switches() : 0;
+}
+
+/* The canaries of the caches come before the subject's data are brought back, of which they take
+ * the place; that of the multiply-adds needs no room. None is run on the cores of threads that
+ * spin, which is what a pause is for. */
+static void take_sample(struct session *s, size_t index)
+{
+    const struct spr_subject *subject = &s->subjects[index];
+    const bool spins = subject->pause_s > 0;
+    struct spr_timed *t = &s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds];
+    t->visit = s->bench->visit;
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        t->before_s[c] = c > 0 || spins ? read_canary(s, (enum spr_canary)c) : (double)NAN;
+        t->after_s[c] = (double)NAN;
+    }
+    if (spins) {
+        spr_bench_sleep(subject->pause_s);
+    }
+    bring_back(s, subject);
+    if (!spins) {
+        t->before_s[SPR_CANARY_MULTIPLY_ADD] = read_canary(s, SPR_CANARY_MULTIPLY_ADD);
+    }
     const struct spr_sample sample = spr_sample_take(&s->samplers[index]);
-    switches = bench->switches ? bench->switches() - switches : 0;
-    s->samples[index * SPR_BENCH_SAMPLES_MAX + s->rounds] = sample.mean_each_s;
-    s->disturbed[index] +=
-        switches * SLICE_S > SPR_BENCH_WIDE * (sample.end_s - sample.begin_s);
+    t->seconds = sample.mean_each_s;
+    t->at_s = sample.begin_s - s->bench->begin_s;
+    for (int c = 0; c < SPR_CANARIES && !spins; c++) {
+        t->after_s[c] = read_canary(s, (enum spr_canary)c);
+    }
+    keep_quickest(s->quickest_s[index], t->seconds);
 }
 
 /* One sample of each subject, in random order (Fisher & Yates). */
@@ -136,19 +136,16 @@ static void take_round(struct session *s)
     s->rounds++;
 }
 
-/* Fills the results; true when all intervals are narrow. */
-static bool look(struct session *s)
+/* More samples of this moment would tell nothing new. */
+static bool settled(const struct session *s)
 {
-    bool narrow = s->rounds >= SPR_BENCH_SAMPLES_NARROW;
     for (size_t i = 0; i < s->count; i++) {
-        s->results[i].samples = s->samples + i * SPR_BENCH_SAMPLES_MAX;
-        s->results[i].sample_count = s->rounds;
-        s->results[i].disturbed = s->disturbed[i];
-        spr_bench_summarise(&s->results[i], s->bench->random);
-        narrow =
-            narrow && (s->subjects[i].beside || narrower(&s->results[i], SPR_BENCH_NARROW));
+        const double *quickest_s = s->quickest_s[i];
+        if (!s->subjects[i].beside && quickest_s[QUICKEST - 1] > SETTLED * quickest_s[0]) {
+            return false;
+        }
     }
-    return narrow;
+    return s->rounds >= SETTLED_SAMPLES;
 }
 
 static bool spent(const struct session *s)
@@ -159,28 +156,55 @@ static bool spent(const struct session *s)
 
 static enum spr_status sample(struct session *s, struct spr_error *err)
 {
-    size_t next = SPR_BENCH_SAMPLES_NARROW;
     s->started_s = s->bench->clock_s();
     for (size_t i = 0; i < s->count; i++) {
         warm_up(s, i);
     }
-    for (bool done = false; !done;) {
+    while (s->rounds < SPR_BENCH_SAMPLES_MAX && !settled(s) && !spent(s)) {
         if (stopped(s)) {
             return spr_fail(err, SPR_EINTERRUPTED, "interrupted");
         }
         take_round(s);
-        done = s->rounds == SPR_BENCH_SAMPLES_MAX || spent(s);
-        if (done || s->rounds == next) {
-            next = NEXT_LOOK(next);
-            done = look(s) || done;
-        }
     }
     return SPR_OK;
 }
 
-enum spr_status spr_bench_run(const struct spr_bench *bench,
-                              const struct spr_subject *subjects, size_t count,
-                              struct spr_arena *arena, struct spr_error *err)
+/* The samples of earlier visits and these, in the arena; NULL: out of memory. */
+static struct spr_timed *joined(const struct session *s, size_t index, struct spr_arena *arena)
+{
+    const struct spr_measurement *result = s->subjects[index].result;
+    const size_t before = result->sample_count;
+    struct spr_timed *all = spr_arena_alloc(arena, (before + s->rounds) * sizeof *all);
+    if (all && before > 0) {
+        memcpy(all, result->samples, before * sizeof *all);
+    }
+    if (all) {
+        memcpy(all + before, s->samples + index * SPR_BENCH_SAMPLES_MAX,
+               s->rounds * sizeof *all);
+    }
+    return all;
+}
+
+static enum spr_status keep(const struct session *s, struct spr_arena *arena,
+                            struct spr_error *err)
+{
+    struct spr_timed *all[SPR_BENCH_SUBJECTS_MAX];
+    for (size_t i = 0; i < s->count; i++) {
+        all[i] = joined(s, i, arena);
+        if (!all[i]) {
+            return spr_no_memory(err);
+        }
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        s->subjects[i].result->samples = all[i];
+        s->subjects[i].result->sample_count += s->rounds;
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_bench_visit(const struct spr_bench *bench,
+                                const struct spr_subject *subjects, size_t count,
+                                struct spr_arena *arena, struct spr_error *err)
 {
     struct session s = {.bench = bench, .subjects = subjects, .count = count};
     if (count == 0 || count > SPR_BENCH_SUBJECTS_MAX) {
@@ -188,16 +212,42 @@ enum spr_status spr_bench_run(const struct spr_bench *bench,
                         SPR_BENCH_SUBJECTS_MAX);
     }
     s.samples = spr_calloc(count * SPR_BENCH_SAMPLES_MAX, sizeof *s.samples);
-    double *kept = s.samples
-                       ? spr_arena_alloc(arena, count * SPR_BENCH_SAMPLES_MAX * sizeof *kept)
-                       : NULL;
-    enum spr_status status = kept ? sample(&s, err) : spr_no_memory(err);
-    for (size_t i = 0; kept && i < count && status == SPR_OK; i++) {
-        double *own = kept + i * s.rounds;
-        memcpy(own, s.samples + i * SPR_BENCH_SAMPLES_MAX, s.rounds * sizeof *own);
-        *subjects[i].result = s.results[i];
-        subjects[i].result->samples = own;
-    }
+    enum spr_status status = s.samples ? sample(&s, err) : spr_no_memory(err);
+    status = status ? status : keep(&s, arena, err);
     spr_free(s.samples);
     return status;
+}
+
+/* Percentile bootstrap of the median of rising samples. Its draws are logarithms, whose last
+ * digit may pass the median's. */
+static void set_interval(struct spr_measurement *result, const double *sorted, size_t count,
+                         uint64_t *random)
+{
+    double draws[SPR_BOOTSTRAP_DRAWS] = {0}, low, high;
+    unsigned counts[SPR_BENCH_SAMPLES_MAX];
+    spr_bootstrap_log_medians(sorted, count, counts, random, 1, draws);
+    spr_bootstrap_interval(draws, &low, &high);
+    result->low_s = fmin(exp(low), result->median_s);
+    result->high_s = fmax(exp(high), result->median_s);
+}
+
+void spr_bench_by_median(struct spr_measurement *result, uint64_t *random)
+{
+    double work[SPR_BENCH_SAMPLES_MAX] = {0};
+    const size_t all = result->sample_count;
+    const size_t count = all < SPR_BENCH_SAMPLES_MAX ? all : SPR_BENCH_SAMPLES_MAX;
+    if (count == 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        work[i] = result->samples[i].seconds;
+    }
+    result->by_median = true;
+    result->visits = 1;
+    result->undisturbed_share = (double)NAN;
+    result->median_s = result->time_s = spr_median(work, count);
+    set_interval(result, work, count, random);
+    result->doubt = count < SPR_BENCH_SAMPLES_MIN                                 ? SPR_DOUBT_FEW
+                    : result->high_s - result->low_s > WIDE * result->median_s ? SPR_DOUBT_SPREAD
+                                                                               : SPR_DOUBT_NONE;
 }

@@ -39,18 +39,41 @@ static bool stopped(const struct spr_validate_run *run)
     return run->options->stop && run->options->stop();
 }
 
+/* Visits of a case: so many, some seconds apart, for a neighbour that is busy in one of them may
+ * be idle in the next; more while they find no number. */
+#define VISITS 2
+#define VISITS_MOST 5
+#define VISITS_APART_S 10.0
+/* A budget below this leaves no time to come round again, and of a larger one the first visits
+ * take the most that leaves as much to the second ones. */
+#define BUDGET_FOR_VISITS_S 30.0
+#define FIRST_VISITS 0.45
+
+static int visits_of(const struct spr_validate_run *run)
+{
+    const struct spr_validate_options *options = run->options;
+    /* Without a list of tuned plans a later visit would run the usual ones. */
+    const bool plan_lost = options->tune && !options->tuned;
+    return options->one_visit || run->backend->gpu || plan_lost ||
+                   options->budget_s < BUDGET_FOR_VISITS_S
+               ? 1
+               : VISITS;
+}
+
+/* done: visits to cases. */
 static void tell(const struct spr_validate_run *run, const struct spr_agenda *agenda,
                  size_t done, size_t at, double elapsed_s)
 {
     const struct spr_validate_options *options = run->options;
+    const size_t all = agenda->count * (size_t)visits_of(run);
     struct spr_validate_progress progress = {.done = done,
-                                             .total = agenda->count,
+                                             .total = all > done ? all : done + 1,
                                              .variant = agenda->items[at].variant,
                                              .layer = agenda->items[at].layer,
                                              .elapsed_s = elapsed_s,
                                              .left_s = (double)NAN};
     if (done > 0) {
-        progress.left_s = elapsed_s / (double)done * (double)(agenda->count - done);
+        progress.left_s = elapsed_s / (double)done * (double)(progress.total - done);
     }
     if (!isnan(options->budget_s)) {
         progress.left_s = fmin(isnan(progress.left_s) ? HUGE_VAL : progress.left_s,
@@ -77,33 +100,95 @@ static size_t *make_order(const struct spr_validate_run *run, size_t count)
     return order;
 }
 
-/* Measures in `order`; rows[i] are those of agenda item i. */
-static enum spr_status measure_all(struct spr_validate_run *run,
-                                   const struct spr_agenda *agenda, const size_t *order,
-                                   struct spr_case_rows *rows, struct spr_error *err)
+/* What a run over an agenda goes through. */
+struct going {
+    struct spr_validate_run *run;
+    const struct spr_agenda *agenda;
+    const size_t *order;
+    struct spr_case_rows *rows; /* [i]: of agenda item i */
+    size_t done;                /* visits to cases */
+    struct spr_error *err;
+};
+
+/* The run's time is up for visits of this number. */
+static bool spent(const struct going *g)
 {
-    double begin = run->clock_s();
-    for (size_t i = 0; i < agenda->count; i++) {
-        double elapsed_s = run->clock_s() - begin;
+    const struct spr_validate_run *run = g->run;
+    const double share = run->visit == 0 && visits_of(run) > 1 ? FIRST_VISITS : 1;
+    return g->done > 0 && run->clock_s() - run->begin_s >= share * run->options->budget_s;
+}
+
+/* Another visit may bring a number, or is one of those that every case gets. */
+static bool wanted(const struct going *g, const struct spr_case_rows *rows)
+{
+    const int visit = g->run->visit;
+    bool doubtful = false;
+    for (size_t i = 0; i < rows->count; i++) {
+        doubtful = doubtful || rows->row[i].inconclusive;
+    }
+    return rows->visits == visit && (visit < visits_of(g->run) || doubtful) &&
+           (visit == 0 || rows->count > 0);
+}
+
+#define NAP_S 0.05
+
+/* Until some seconds after the visit before. A clock of the caller's is not waited for. */
+static void wait_apart(const struct going *g, const struct spr_case_rows *rows)
+{
+    const struct spr_validate_run *run = g->run;
+    while (run->visit > 0 && !run->options->clock_s && !stopped(run) && !spent(g) &&
+           run->clock_s() - rows->begun_s < VISITS_APART_S) {
+        spr_bench_sleep(NAP_S);
+    }
+}
+
+/* One visit to each case that wants it; *any: there was one. */
+static enum spr_status visit_all(struct going *g, bool *any)
+{
+    struct spr_validate_run *run = g->run;
+    *any = false;
+    for (size_t i = 0; i < g->agenda->count; i++) {
+        const size_t at = g->order[i];
+        struct spr_case_rows *rows = &g->rows[at];
+        if (!wanted(g, rows)) {
+            continue;
+        }
+        wait_apart(g, rows);
         if (stopped(run)) {
             run->validation->interrupted = true;
-            break;
+            return SPR_OK;
         }
-        if (i > 0 && elapsed_s >= run->options->budget_s) {
-            break;
+        if (spent(g)) {
+            return SPR_OK;
         }
-        tell(run, agenda, i, order[i], elapsed_s);
-        enum spr_status status =
-            spr_validate_case(run, &agenda->items[order[i]], &rows[order[i]], err);
+        tell(run, g->agenda, g->done, at, run->clock_s() - run->begin_s);
+        SPR_TRY(spr_validate_case(run, &g->agenda->items[at], rows, g->err));
+        rows->visits = run->visit + 1;
+        g->done++;
+        *any = true;
+    }
+    return SPR_OK;
+}
+
+/* Visits in `order` until all is known or time is spent. What is known at an interrupt stays. */
+static enum spr_status measure_all(struct going *g)
+{
+    struct spr_validate_run *run = g->run;
+    const int most = visits_of(run) == 1 ? 1 : VISITS_MOST;
+    bool any = true;
+    for (run->visit = 0; run->visit < most && any && !run->validation->interrupted;
+         run->visit++) {
+        const enum spr_status status = visit_all(g, &any);
         if (status == SPR_EINTERRUPTED) {
             run->validation->interrupted = true;
-            *err = (struct spr_error){0};
+            *g->err = (struct spr_error){0};
             break;
         }
-        if (status != SPR_OK) {
-            return status;
-        }
-        rows[order[i]].done = true;
+        SPR_TRY(status);
+    }
+    for (size_t i = 0; i < g->agenda->count; i++) {
+        /* The canaries know more by now. */
+        SPR_TRY(spr_case_judge(run, &g->rows[i], g->err));
     }
     return SPR_OK;
 }
@@ -124,8 +209,9 @@ static void note_others(const struct spr_validate_run *run, const struct spr_hos
     }
 }
 
-/* As many dense times of one shape tell which of them is off. */
+/* As many dense times of one shape tell which of them is off, and by how much. */
 #define WITNESSES 3
+#define DISAGREEMENT 0.10
 
 /* Several kernels of one case were timed beside the same dense one: it is one witness. */
 static bool same_dense(const struct spr_validation *v, size_t index)
@@ -144,7 +230,7 @@ static size_t dense_rank(const struct spr_validation *v, size_t index, size_t *w
     for (size_t i = 0; i < v->case_count; i++) {
         const struct spr_validation_case *o = &v->cases[i];
         if (o->m == c->m && o->k == c->k && o->n == c->n && !same_dense(v, i)) {
-            double mine = c->dense.measured.median_s, other = o->dense.measured.median_s;
+            double mine = c->dense.measured.time_s, other = o->dense.measured.time_s;
             less += other < mine || (!(mine < other) && i < index);
             (*witnesses)++;
         }
@@ -158,14 +244,14 @@ static void mark_disturbed(struct spr_validation *v)
 {
     for (size_t i = 0; i < v->case_count; i++) {
         size_t witnesses, rank = dense_rank(v, i, &witnesses);
-        double usual_s = v->cases[i].dense.measured.median_s;
+        double usual_s = v->cases[i].dense.measured.time_s;
         if (same_dense(v, i) || witnesses < WITNESSES || rank != witnesses / 2) {
             continue; /* not the one in the middle */
         }
         for (size_t j = 0; j < v->case_count; j++) {
             struct spr_validation_case *c = &v->cases[j];
             if (c->m == v->cases[i].m && c->k == v->cases[i].k && c->n == v->cases[i].n &&
-                fabs(c->dense.measured.median_s / usual_s - 1) > SPR_BENCH_WIDE) {
+                fabs(c->dense.measured.time_s / usual_s - 1) > DISAGREEMENT) {
                 c->inconclusive = true;
             }
         }
@@ -181,8 +267,8 @@ static enum spr_status collect(struct spr_validation *v, const struct spr_case_r
         return spr_no_memory(err);
     }
     for (size_t i = 0; i < total; i++) {
-        *done += rows[i].done;
-        for (size_t r = 0; rows[i].done && r < rows[i].count; r++) {
+        *done += rows[i].visits > 0;
+        for (size_t r = 0; rows[i].visits > 0 && r < rows[i].count; r++) {
             v->cases[v->case_count++] = rows[i].row[r];
         }
     }
@@ -190,15 +276,15 @@ static enum spr_status collect(struct spr_validation *v, const struct spr_case_r
 }
 
 /* Measures between two looks at the machine's rate and at what else it does. */
-static enum spr_status measure_watched(struct spr_validate_run *run,
-                                       const struct spr_agenda *agenda, const size_t *order,
-                                       struct spr_case_rows *rows, struct spr_error *err)
+static enum spr_status measure_watched(struct going *g)
 {
+    struct spr_validate_run *run = g->run;
     struct spr_validation *v = run->validation;
     struct spr_host_load load = spr_host_load_now();
     double before = spr_validate_rate(run);
     spr_validate_raise_roof(run, before);
-    enum spr_status status = measure_all(run, agenda, order, rows, err);
+    run->begin_s = run->clock_s();
+    enum spr_status status = measure_all(g);
     double after = spr_validate_rate(run);
     note_others(run, &load);
     v->peak_flops_per_s = fmax(before, after);
@@ -212,8 +298,9 @@ static enum spr_status run_agenda(struct spr_validate_run *run,
     struct spr_validation *v = run->validation;
     struct spr_case_rows *rows = spr_calloc(agenda->count, sizeof *rows);
     size_t *order = make_order(run, agenda->count), done = 0;
-    enum spr_status status =
-        rows && order ? measure_watched(run, agenda, order, rows, err) : spr_no_memory(err);
+    struct going going = {
+        .run = run, .agenda = agenda, .order = order, .rows = rows, .err = err};
+    enum spr_status status = rows && order ? measure_watched(&going) : spr_no_memory(err);
     if (status == SPR_OK) {
         status = collect(v, rows, agenda->count, &done, err);
         mark_disturbed(v);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One case on whatever device: its mask, its kernels beside the dense ones, their rows. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "base/random.h"
@@ -91,16 +92,6 @@ static enum spr_status make_matrix(const struct spr_validate_run *run, struct sp
     return SPR_OK;
 }
 
-static const struct spr_contender *fastest_of(const struct spr_side *side)
-{
-    const struct spr_contender *best = &side->contenders[0];
-    for (size_t i = 1; i < side->count; i++) {
-        const struct spr_contender *other = &side->contenders[i];
-        best = other->measured.median_s < best->measured.median_s ? other : best;
-    }
-    return best;
-}
-
 static bool above_roof(const struct spr_case_rows *rows)
 {
     for (size_t i = 0; i < rows->count; i++) {
@@ -117,13 +108,52 @@ static enum spr_status fill_rows(const struct spr_validate_run *run,
                                  struct spr_measured_case *of, struct spr_case_rows *rows,
                                  struct spr_error *err)
 {
-    size_t count = of->side == &run->dense ? 1 : of->side->count;
-    of->fastest = fastest_of(&run->dense);
-    for (size_t i = 0; i < count; i++) {
+    rows->count = of->side == &run->dense ? 1 : of->side->count;
+    rows->dense_least_s = of->dense.least_s;
+    for (size_t i = 0; i < rows->count; i++) {
         of->kernel = &of->side->contenders[i];
+        rows->least_s[i] = of->predicted.least_s;
         SPR_TRY(spr_case_row(run, of, &rows->row[i], err));
     }
-    rows->count = count;
+    return SPR_OK;
+}
+
+/* The kernels that are timed in turns, with what is known of them from earlier visits; how
+ * many. */
+static size_t line_up(struct spr_validate_run *run, struct spr_side *pruned,
+                      struct spr_case_rows *rows,
+                      struct spr_contender *contenders[2 * SPR_CONTENDERS_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < run->dense.count; i++) {
+        contenders[count++] = &run->dense.contenders[i];
+    }
+    for (size_t i = 0; pruned && i < pruned->count; i++) {
+        contenders[count++] = &pruned->contenders[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        contenders[i]->measured = rows->measured[i];
+    }
+    return count;
+}
+
+static enum spr_status keep_measured(const struct spr_validate_run *run,
+                                     struct spr_contender *const *contenders, size_t count,
+                                     struct spr_case_rows *rows, struct spr_error *err)
+{
+    struct spr_arena *arena = &run->validation->arena;
+    rows->measured_count = count;
+    rows->dense_count = run->dense.count;
+    for (size_t i = 0; i < count; i++) {
+        rows->measured[i] = contenders[i]->measured;
+    }
+    for (size_t i = 0; i < run->dense.count; i++) {
+        const char *name = run->dense.contenders[i].kernel;
+        rows->dense_kernel[i] = spr_arena_text(arena, name, strlen(name));
+        if (!rows->dense_kernel[i]) {
+            return spr_no_memory(err);
+        }
+    }
     return SPR_OK;
 }
 
@@ -135,25 +165,24 @@ static enum spr_status measure(struct spr_validate_run *run, const struct spr_pl
     const struct spr_backend *backend = run->backend;
     struct spr_contender *contenders[2 * SPR_CONTENDERS_MAX];
     struct spr_measured_case of = {.planned = planned, .side = pruned ? pruned : &run->dense};
-    size_t count = 0;
-    for (size_t i = 0; i < run->dense.count; i++) {
-        contenders[count++] = &run->dense.contenders[i];
-    }
-    for (size_t i = 0; pruned && i < pruned->count; i++) {
-        contenders[count++] = &pruned->contenders[i];
-    }
+    const size_t count = line_up(run, pruned, rows, contenders);
+    rows->begun_s = run->clock_s();
     /* A point above its roof is a fault of the roof, or of this moment: once more. */
     for (int attempt = 0; attempt < 2; attempt++) {
-        uint64_t seed = spr_seed(run->options->seed, attempt ? "again" : "time", planned);
+        uint64_t seed = spr_seed(run->options->seed, attempt ? "again" : "time", planned) +
+                        (uint64_t)run->visit;
         of.dense = backend->predict(run, &run->dense);
         of.predicted = pruned ? backend->predict(run, pruned) : of.dense;
         SPR_TRY(backend->time(run, contenders, count, seed, err));
+        SPR_TRY(keep_measured(run, contenders, count, rows, err));
         SPR_TRY(fill_rows(run, &of, rows, err));
+        SPR_TRY(spr_case_judge(run, rows, err));
         if (!above_roof(rows) || !backend->rate) {
             break;
         }
         spr_validate_raise_roof(run, spr_validate_rate(run));
     }
+    rows->visits = run->visit + 1;
     return SPR_OK;
 }
 

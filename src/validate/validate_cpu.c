@@ -31,6 +31,19 @@ static enum spr_status make_flood(const struct spr_validate_run *run, struct spr
     return cpu->flood ? SPR_OK : spr_no_memory(err);
 }
 
+/* Under a clock of the caller's no loop can be timed. */
+static enum spr_status make_canaries(struct spr_validate_run *run, struct spr_error *err)
+{
+    const struct spr_validate_options *options = run->options;
+    if (options->clock_s) {
+        return SPR_OK;
+    }
+    SPR_TRY(spr_canaries_make(options->isa, options->threads, options->canary_least_s,
+                              &run->canaries, err));
+    spr_canaries_learn(run->canaries, true);
+    return SPR_OK;
+}
+
 static enum spr_status prepare(struct spr_validate_run *run, const struct spr_network *network,
                                struct spr_error *err)
 {
@@ -38,6 +51,7 @@ static enum spr_status prepare(struct spr_validate_run *run, const struct spr_ne
     struct spr_cpu *cpu = run->own;
     SPR_TRY(spr_validate_models(run, SPR_F32, err));
     SPR_TRY(make_flood(run, err));
+    SPR_TRY(make_canaries(run, err));
     spr_host_note_state(options->notes);
     if (!options->own_dense_only) {
         (void)spr_blas_load(&cpu->blas, options->isa, options->threads);
@@ -102,7 +116,8 @@ static enum spr_status make_side(struct spr_validate_run *run, struct spr_side *
                    ? enter_blas(run, side, err)
                    : SPR_OK;
     }
-    return run->options->tune ? spr_cpu_tune(run, side, err) : SPR_OK;
+    /* Later visits find the winner among the tuned plans. */
+    return run->options->tune && run->visit == 0 ? spr_cpu_tune(run, side, err) : SPR_OK;
 }
 
 static void free_side(struct spr_validate_run *run, struct spr_side *side)
@@ -113,7 +128,6 @@ static void free_side(struct spr_validate_run *run, struct spr_side *side)
     spr_cpu_side_free(side->made);
 }
 
-/* Under a clock of the caller's no loop can be timed. */
 static double rate(const struct spr_validate_run *run)
 {
     const struct spr_validate_options *options = run->options;
@@ -141,6 +155,7 @@ enum spr_status spr_validate(const struct spr_network *network, struct spr_machi
     spr_validate_begin(&run, machine);
     enum spr_status status = spr_validate_on(&run, network, err);
     spr_free(cpu.flood);
+    spr_canaries_free(run.canaries);
     spr_free(run.variant_bytes);
     spr_blas_free(&cpu.blas);
     if (status != SPR_OK) {

@@ -103,20 +103,11 @@ static void describe(const struct spr_validate_run *run, const struct spr_planne
     }
 }
 
-/* The dense side: the fastest of what was timed. */
-static void fill_dense(const struct spr_measured_case *of, struct spr_validation_dense *out)
-{
-    out->bound_s = of->dense.bound_s;
-    out->expected_s = of->dense.expected_s;
-    out->measured = of->fastest->measured;
-    out->fraction_of_bound = of->dense.bound_s / of->fastest->measured.median_s;
-}
-
 static void fill_speedups(struct spr_validation_case *out)
 {
     out->bound_speedup = out->dense.bound_s / out->bound_s;
     out->expected_speedup = out->dense.expected_s / out->expected_s;
-    out->measured_speedup = out->dense.measured.median_s / out->measured.median_s;
+    out->measured_speedup = out->dense.measured.time_s / out->measured.time_s;
     out->speedup_error = out->expected_speedup / out->measured_speedup - 1;
 }
 
@@ -125,30 +116,71 @@ enum spr_status spr_case_row(const struct spr_validate_run *run,
                              struct spr_validation_case *out, struct spr_error *err)
 {
     const struct spr_contender *kernel = of->kernel;
-    const struct spr_measurement *dense = &of->fastest->measured;
-    double time_s = kernel->measured.median_s;
+    const struct spr_validation_case before = *out;
     describe(run, of->planned, of->side, out);
     out->kernel = keep(run, kernel->kernel);
-    out->dense.kernel = keep(run, of->fastest->kernel);
     out->expected_bound =
         isnan(of->predicted.expected_s) ? NULL : spr_limit_name(of->predicted.limit);
     out->bound_s = of->predicted.bound_s;
     out->expected_s = of->predicted.expected_s;
-    out->measured = kernel->measured;
-    out->fraction_of_bound = out->bound_s / time_s;
-    fill_dense(of, &out->dense);
-    out->error = out->expected_s / time_s - 1;
-    if (of->side != &run->dense) {
+    out->dense.bound_s = of->dense.bound_s;
+    out->dense.expected_s = of->dense.expected_s;
+    out->max_error_ratio = kernel->worst;
+    /* Plans are timed in the first visit. */
+    const bool tuned = kernel->tried_count > 0;
+    out->tried = tuned ? kernel->tried : before.tried;
+    out->tried_count = tuned ? kernel->tried_count : before.tried_count;
+    out->chosen = tuned ? kernel->chosen : before.chosen;
+    return out->kernel ? SPR_OK : spr_no_memory(err);
+}
+
+/* The index of the fastest dense kernel. */
+static size_t fastest_of(const struct spr_case_rows *rows)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < rows->dense_count; i++) {
+        best = rows->measured[i].time_s < rows->measured[best].time_s ? i : best;
+    }
+    return best;
+}
+
+static void fill_measured(struct spr_case_rows *rows, size_t index)
+{
+    struct spr_validation_case *out = &rows->row[index];
+    const bool pruned = !spr_pattern_is_dense(&out->pattern);
+    const size_t fastest = fastest_of(rows);
+    out->measured = rows->measured[pruned ? rows->dense_count + index : index];
+    out->dense.kernel = rows->dense_kernel[fastest];
+    out->dense.measured = rows->measured[fastest];
+    out->fraction_of_bound = out->bound_s / out->measured.time_s;
+    out->dense.fraction_of_bound = out->dense.bound_s / out->dense.measured.time_s;
+    out->error = out->expected_s / out->measured.time_s - 1;
+    if (pruned) {
         fill_speedups(out);
     }
-    out->max_error_ratio = kernel->worst;
-    out->tried = kernel->tried;
-    out->tried_count = kernel->tried_count;
-    out->chosen = kernel->chosen;
-    out->inconclusive =
-        spr_bench_inconclusive(&kernel->measured) || spr_bench_inconclusive(dense);
-    bool above = time_s < ROOF_RESOLUTION * of->predicted.least_s ||
-                 dense->median_s < ROOF_RESOLUTION * of->dense.least_s;
+    out->inconclusive = out->measured.doubt || out->dense.measured.doubt;
+    const bool above =
+        out->measured.time_s < ROOF_RESOLUTION * rows->least_s[index] ||
+        out->dense.measured.time_s < ROOF_RESOLUTION * rows->dense_least_s;
     out->above_roof = above && !out->inconclusive;
-    return out->kernel && out->dense.kernel ? SPR_OK : spr_no_memory(err);
+}
+
+enum spr_status spr_case_judge(const struct spr_validate_run *run, struct spr_case_rows *rows,
+                               struct spr_error *err)
+{
+    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
+    struct spr_measurement *all[2 * SPR_CONTENDERS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < rows->measured_count; i++) {
+        if (!rows->measured[i].by_median) {
+            all[count++] = &rows->measured[i];
+        }
+    }
+    if (!spr_measurements_judge(all, count, run->canaries ? run->canaries->least_s : unknown)) {
+        return spr_no_memory(err);
+    }
+    for (size_t i = 0; i < rows->count; i++) {
+        fill_measured(rows, i);
+    }
+    return SPR_OK;
 }

@@ -100,6 +100,9 @@ struct spr_validate_run {
     size_t left_capacity;        /* of validation->not_measured */
     double dense_bytes;          /* residency network: bytes of one pass, dense */
     double *variant_bytes;       /* and of each variant; NULL for other residencies */
+    struct spr_canaries *canaries; /* run beside the samples; NULL: the backend has none */
+    double begin_s;                /* by clock_s */
+    int visit;                     /* the one at hand, from 0 */
     struct spr_side dense;       /* of the shape at hand; count 0: none yet */
 };
 
@@ -128,15 +131,24 @@ void spr_agenda_free(struct spr_agenda *agenda);
 enum spr_status spr_validate_leave_out(struct spr_validate_run *run, const char *what,
                                        const char *why, struct spr_error *err);
 
-/* The rows of one case: one for each of its kernels. */
+/* What is kept of a case from visit to visit. */
 struct spr_case_rows {
-    struct spr_validation_case row[SPR_CONTENDERS_MAX];
+    struct spr_validation_case row[SPR_CONTENDERS_MAX]; /* one for each of its kernels */
+    double least_s[SPR_CONTENDERS_MAX]; /* of each row: at the highest rates */
     size_t count;
-    bool done;
+    const char *dense_kernel[SPR_CONTENDERS_MAX];
+    size_t dense_count;
+    double dense_least_s;
+    /* Of the dense kernels, then, but for a dense case, of those of the rows. */
+    struct spr_measurement measured[2 * SPR_CONTENDERS_MAX];
+    size_t measured_count;
+    int visits;     /* complete ones */
+    double begun_s; /* when the last one began, by the run's clock */
 };
 
-/* Measures one planned case. Errors: SPR_EINPUT (a mask that does not fit, or is not legal for
- * its pattern), SPR_ENOMEM, the backend's. */
+/* One visit of a planned case: makes it, measures it, judges what is known by now. Errors:
+ * SPR_EINPUT (a mask that does not fit, or is not legal for its pattern), SPR_ENOMEM, the
+ * backend's. */
 enum spr_status spr_validate_case(struct spr_validate_run *run,
                                   const struct spr_planned *planned,
                                   struct spr_case_rows *rows, struct spr_error *err);
@@ -149,14 +161,18 @@ struct spr_measured_case {
     const struct spr_planned *planned;
     const struct spr_side *side; /* its W; the dense one: a case that is dense */
     const struct spr_contender *kernel;
-    const struct spr_contender *fastest; /* of the dense side */
     struct spr_predicted predicted, dense;
 };
 
-/* Its times beside what was predicted. Errors: SPR_ENOMEM. */
+/* What it is and what is predicted of it; nothing measured yet. Errors: SPR_ENOMEM. */
 enum spr_status spr_case_row(const struct spr_validate_run *run,
                              const struct spr_measured_case *of,
                              struct spr_validation_case *out, struct spr_error *err);
+
+/* Judges the measurements by the canaries known by now and puts them into the rows. Errors:
+ * SPR_ENOMEM. */
+enum spr_status spr_case_judge(const struct spr_validate_run *run, struct spr_case_rows *rows,
+                               struct spr_error *err);
 
 /* Bound of a side at the nominal and at the highest rates, those with least_kept cells;
  * false: no engine takes the pattern. */

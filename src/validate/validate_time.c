@@ -5,9 +5,11 @@
 #include "host/team.h"
 #include "validate/validate_cpu.h"
 
-#define CASE_BUDGET_S 1.5
+/* Of one visit. */
+#define CASE_BUDGET_S 0.75
 #define WARM_UP_S 0.03
-#define SAMPLE_S 200e-6
+/* One call a sample, but where the clock's steps would show. */
+#define SAMPLE_S 10e-6
 
 /* After a parallel region the threads of an OpenMP team spin before they sleep; libgomp's
  * 300 000 turns (its manual, GOMP_SPINCOUNT) are over by then. */
@@ -109,6 +111,21 @@ static enum spr_status same_bits(const struct spr_contender *contender, struct s
                     (long long)planned->n);
 }
 
+/* W is not in the caches when a call begins: evicted, or larger than they are. */
+static bool needs_memory(const struct spr_validate_run *run,
+                         const struct spr_contender *contender)
+{
+    const struct spr_planned *planned =
+        &((const struct spr_cpu_product *)contender->product)->side->planned;
+    const struct spr_machine *machine = run->machine;
+    double cache = 0;
+    for (size_t i = 0; i < machine->memory_count; i++) {
+        cache = fmax(cache, machine->memory[i].bytes.value);
+    }
+    return run->options->residency != SPR_RESIDENCY_WARM ||
+           (double)planned->m * (double)planned->k * sizeof(float) > cache;
+}
+
 enum spr_status spr_cpu_time_all(struct spr_validate_run *run,
                                  struct spr_contender *const *contenders, size_t count,
                                  uint64_t seed, struct spr_error *err)
@@ -118,13 +135,16 @@ enum spr_status spr_cpu_time_all(struct spr_validate_run *run,
     struct spr_subject subjects[SPR_CPU_SUBJECTS_MAX] = {0};
     struct spr_bench bench = {
         .clock_s = run->clock_s,
+        .begin_s = run->begin_s,
+        .visit = run->visit,
+        .canaries = run->canaries,
+        .memory = needs_memory(run, contenders[0]),
         .random = &seed,
         .warm_up_s = WARM_UP_S,
         .sample_s = SAMPLE_S,
         .budget_s = options->case_budget_s > 0 ? options->case_budget_s : CASE_BUDGET_S,
         .before = options->residency == SPR_RESIDENCY_WARM ? NULL : flood,
         .context = run,
-        .switches = options->clock_s ? NULL : spr_host_switches,
         .stop = options->stop};
     for (size_t i = 0; i < count; i++) {
         struct spr_cpu_product *product = contenders[i]->product;
@@ -134,7 +154,7 @@ enum spr_status spr_cpu_time_all(struct spr_validate_run *run,
                                            alone ? 0 : idle_s, false};
     }
     enum spr_status status =
-        spr_bench_run(&bench, subjects, count, &run->validation->arena, err);
+        spr_bench_visit(&bench, subjects, count, &run->validation->arena, err);
     for (size_t i = 0; i < count && status == SPR_OK; i++) {
         status = same_bits(contenders[i], err);
     }

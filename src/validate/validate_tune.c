@@ -26,6 +26,20 @@ static size_t fastest_plan(const struct tuning *t)
     return best;
 }
 
+static enum spr_status judge_plans(const struct spr_validate_run *run, struct tuning *t,
+                                   struct spr_error *err)
+{
+    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
+    struct spr_measurement *all[SPR_CPU_SUBJECTS_MAX];
+    for (size_t i = 0; i < t->count; i++) {
+        all[i] = &t->contender[i].measured;
+    }
+    return spr_measurements_judge(all, t->count,
+                                  run->canaries ? run->canaries->least_s : unknown)
+               ? SPR_OK
+               : spr_no_memory(err);
+}
+
 static enum spr_status time_plans(struct spr_validate_run *run, const struct spr_side *side,
                                   struct tuning *t, struct spr_error *err)
 {
@@ -36,7 +50,8 @@ static enum spr_status time_plans(struct spr_validate_run *run, const struct spr
         contenders[i] = &t->contender[i];
     }
     uint64_t seed = spr_seed(run->options->seed, "tune", &side->planned);
-    return spr_cpu_time_all(run, contenders, t->count, seed, err);
+    SPR_TRY(spr_cpu_time_all(run, contenders, t->count, seed, err));
+    return judge_plans(run, t, err);
 }
 
 /* Puts the winner, where it is not the usual plan, in that one's place, and notes in the side
@@ -58,7 +73,7 @@ static enum spr_status choose(const struct spr_validate_run *run, struct spr_sid
         (void)spr_expected_of_plan(run->machine, &of, p, &expected);
         tried[i] = (struct spr_tried_plan){p->rows,         p->vectors,
                                            p->tokens,       p->panel,
-                                           expected.time_s, t->contender[i].measured.median_s};
+                                           expected.time_s, t->contender[i].measured.time_s};
     }
     if (run->options->tuned) {
         SPR_TRY(spr_tuned_keep(run->options->tuned, &of, &t->plan[best], err));

@@ -56,6 +56,15 @@ static struct spr_bench fake_bench(uint64_t *random)
                               .stop = fake_stop};
 }
 
+#define SETTLED 12 /* samples that suffice when they agree */
+
+static double median_of(struct spr_measurement *m)
+{
+    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
+    CHECK(spr_measurements_judge(&m, 1, unknown));
+    return m->median_s;
+}
+
 static void test_constant(void)
 {
     const double ten_us[] = {10e-6};
@@ -67,47 +76,46 @@ static void test_constant(void)
     uint64_t random = 1;
     struct spr_bench bench = fake_bench(&random);
     reset();
-    CHECK_STATUS(SPR_OK, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
-    CHECK_INT(SPR_BENCH_SAMPLES_NARROW, result.sample_count);
-    CHECK_NEAR(10e-6, result.median_s, 1e-7);
-    CHECK_NEAR(10e-6, result.low_s, 1e-7);
-    CHECK_NEAR(10e-6, result.high_s, 1e-7);
-    CHECK(!spr_bench_inconclusive(&result));
+    CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
+    CHECK_INT(SETTLED, result.sample_count);
+    CHECK_NEAR(10e-6, median_of(&result), 1e-7);
+    CHECK_NEAR(10e-6, result.time_s, 1e-7);
+    CHECK_INT(SPR_DOUBT_NONE, result.doubt);
     /* 20 calls a sample and one untimed before it; rounding may make it 21. */
     size_t sampled = fake.calls;
-    CHECK(sampled >= 11 * 21 && sampled < 11 * 22 + 200);
+    CHECK(sampled >= SETTLED * 21 && sampled < SETTLED * 22 + 200);
     spr_arena_free(&arena);
 }
 
-static void test_noise_is_inconclusive(void)
+/* The quickest calls of a visit never come close to each other: it goes on to its budget. */
+static void test_noise_takes_the_budget(void)
 {
-    const double noisy[] = {1, 3};
-    struct fake fake = {noisy, 2, 0, 'a'};
+    double noisy[512];
+    struct fake fake = {noisy, COUNT_OF(noisy), 0, 'a'};
     struct spr_measurement result = {0};
     struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
     uint64_t random = 1;
     struct spr_bench bench = fake_bench(&random);
+    for (size_t i = 0; i < COUNT_OF(noisy); i++) {
+        noisy[i] = pow(0.97, (double)i); /* each call is the quickest so far */
+    }
     reset();
-    bench.budget_s = 70;
-    /* An odd number of untimed calls between timed ones would only ever see one of the
-     * times, so three times in turn. */
-    const double three[] = {1, 3, 2};
-    fake.times = three;
-    fake.count = 3;
-    CHECK_STATUS(SPR_OK, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
-    CHECK(spr_bench_inconclusive(&result));
-    CHECK(now_s - 1000 >= 70 && now_s - 1000 < 70 + 6);
+    bench.budget_s = 20;
+    CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
+    CHECK(now_s - 1000 >= 20 && now_s - 1000 < 21);
+    (void)median_of(&result);
+    CHECK_TEXT("long", spr_doubt_name(result.doubt));
     spr_arena_free(&arena);
 }
 
-/* A noisy subject beside a steady one: only the steady one's interval ends the run. */
+/* A noisy subject beside a steady one: only the steady one ends the visit. */
 static void test_beside(void)
 {
-    const double steady[] = {1}, noisy[] = {1, 3, 2};
+    const double steady[] = {1}, noisy[] = {1, 3, 2, 5, 1.5, 4, 1.2, 6, 2.2, 2.7, 3.3};
     for (int beside = 0; beside < 2; beside++) {
-        struct fake fakes[2] = {{steady, 1, 0, 'a'}, {noisy, 3, 0, 'b'}};
+        struct fake fakes[2] = {{steady, 1, 0, 'a'}, {noisy, COUNT_OF(noisy), 0, 'b'}};
         struct spr_measurement results[2] = {{0}};
         struct spr_subject subjects[2] = {{run, &fakes[0], &results[0], 0, false},
                                           {run, &fakes[1], &results[1], 0, beside != 0}};
@@ -116,11 +124,10 @@ static void test_beside(void)
         uint64_t random = 1;
         struct spr_bench bench = fake_bench(&random);
         reset();
-        bench.budget_s = 200;
-        CHECK_STATUS(SPR_OK, spr_bench_run(&bench, subjects, 2, &arena, &err), &err);
-        CHECK_INT(beside, results[0].sample_count == SPR_BENCH_SAMPLES_NARROW);
-        CHECK(beside || now_s - 1000 >= 200);
-        CHECK(results[1].median_s > 0);
+        bench.budget_s = 1e4;
+        CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, subjects, 2, &arena, &err), &err);
+        CHECK_INT(beside, results[0].sample_count == SETTLED);
+        CHECK_INT(results[0].sample_count, results[1].sample_count);
         spr_arena_free(&arena);
     }
 }
@@ -137,11 +144,91 @@ static void test_least_samples(void)
     struct spr_bench bench = fake_bench(&random);
     reset();
     bench.budget_s = 0;
-    CHECK_STATUS(SPR_OK, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
     CHECK_INT(SPR_BENCH_SAMPLES_MIN, result.sample_count);
-    CHECK(!spr_bench_inconclusive(&result));
-    result.sample_count--;
-    CHECK(spr_bench_inconclusive(&result));
+    spr_arena_free(&arena);
+}
+
+/* Canaries that say which was run, and when. */
+static double fake_read(struct spr_canaries *canaries, enum spr_canary canary)
+{
+    (void)canaries;
+    if (order_used < sizeof order - 1) {
+        order[order_used++] = "MLD"[canary];
+    }
+    now_s += 1e-3;
+    return 1e-3 * (1 + canary);
+}
+
+/* Those of the caches before the subject's data come back, the multiply-adds right before and
+ * after what is timed; none where threads that spin would be in their way. */
+static void test_canaries(void)
+{
+    static const struct {
+        const char *name;
+        double pause_s;
+        bool memory;
+        const char *order;
+    } rows[] = {{"caches", 0, false, "LaMaML"},
+                {"memory", 0, true, "LDaMaMLD"},
+                {"spinning", 1e-9, true, "MLDaa"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const double one[] = {1};
+        struct fake fake = {one, 1, 0, 'a'};
+        struct spr_measurement result = {0};
+        struct spr_subject subject = {run, &fake, &result, rows[i].pause_s, false};
+        struct spr_canaries canaries = {.read = fake_read};
+        struct spr_arena arena = {0};
+        struct spr_error err = {0};
+        uint64_t random = 1;
+        struct spr_bench bench = fake_bench(&random);
+        char seen[16] = "";
+        test_row = rows[i].name;
+        reset();
+        bench.canaries = &canaries;
+        bench.memory = rows[i].memory;
+        bench.visit = 3;
+        bench.begin_s = 1000;
+        CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
+        snprintf(seen, strlen(rows[i].order) + 1, "%s", order + 1); /* the warm-up's call */
+        CHECK_TEXT(rows[i].order, seen);
+        const struct spr_timed *first = &result.samples[0];
+        CHECK_NEAR(1.0, first->seconds, 1e-12); /* no canary's time in it */
+        CHECK_INT(3, first->visit);
+        CHECK(first->at_s > 1 && first->at_s < 3);
+        CHECK_NEAR(2e-3, first->before_s[SPR_CANARY_L2], 1e-12);
+        CHECK(isnan(first->after_s[SPR_CANARY_L2]) == (rows[i].pause_s > 0));
+        CHECK(isnan(first->before_s[SPR_CANARY_MEMORY]) == !rows[i].memory);
+        spr_arena_free(&arena);
+    }
+    test_row = "";
+}
+
+/* Samples of a second visit follow those of the first. */
+static void test_visits(void)
+{
+    const double slow[] = {2}, quick[] = {1};
+    struct fake fake = {slow, 1, 0, 'a'};
+    struct spr_measurement result = {0}, *all = &result;
+    struct spr_subject subject = {run, &fake, &result, 0, false};
+    struct spr_arena arena = {0};
+    struct spr_error err = {0};
+    uint64_t random = 1;
+    struct spr_bench bench = fake_bench(&random);
+    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
+    reset();
+    bench.budget_s = 1e9;
+    for (bench.visit = 0; bench.visit < 3; bench.visit++) {
+        static const char *const doubts[] = {"none", "long", "none"};
+        CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
+        CHECK_INT(SETTLED * (bench.visit + 1), result.sample_count);
+        CHECK(spr_measurements_judge(&all, 1, unknown));
+        CHECK_TEXT(doubts[bench.visit], spr_doubt_name(result.doubt));
+        CHECK_INT(bench.visit + 1, result.visits);
+        fake.times = quick;
+    }
+    CHECK_EXACT(1.0, result.time_s);
+    CHECK_EXACT(2.0, result.samples[0].seconds);
     spr_arena_free(&arena);
 }
 
@@ -160,9 +247,9 @@ static void interleave(uint64_t seed, char *seen, size_t size)
         subjects[i] = (struct spr_subject){run, &fakes[i], &results[i], 0, false};
     }
     bench.budget_s = 1e9;
-    CHECK_STATUS(SPR_OK, spr_bench_run(&bench, subjects, 3, &arena, &err), &err);
-    CHECK_NEAR(1, results[0].median_s, 1e-12);
-    CHECK_NEAR(2, results[1].median_s, 1e-12);
+    CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, subjects, 3, &arena, &err), &err);
+    CHECK_NEAR(1, median_of(&results[0]), 1e-12);
+    CHECK_NEAR(2, median_of(&results[1]), 1e-12);
     snprintf(seen, size, "%s", order);
     spr_arena_free(&arena);
 }
@@ -178,9 +265,9 @@ static void test_order(void)
     /* One warm-up call each, then rounds in which each appears twice in a row: the untimed
      * call and the timed one. */
     CHECK(strncmp(first, "abc", 3) == 0);
-    CHECK_INT(3 + 11 * 6, strlen(first));
+    CHECK_INT(3 + SETTLED * 6, strlen(first));
     bool orders_differ = false;
-    for (size_t round = 0; round < 11; round++) {
+    for (size_t round = 0; round < SETTLED; round++) {
         const char *at = first + 3 + 6 * round;
         int seen[3] = {0};
         for (size_t i = 0; i < 6; i++) {
@@ -215,59 +302,18 @@ static void test_before_makes_single_calls(void)
     bench.before = before;
     bench.warm_up_s = 0;
     bench.budget_s = 1e9;
-    CHECK_STATUS(SPR_OK, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
     CHECK_INT(result.sample_count, prepared);
     CHECK_INT(result.sample_count + 1, fake.calls); /* and one to warm up */
-    CHECK_NEAR(10e-6, result.median_s, 1e-6);
+    CHECK_NEAR(10e-6, median_of(&result), 1e-6);
     spr_arena_free(&arena);
-}
-
-static double switched;
-static double fake_switches(void)
-{
-    return switched;
-}
-
-static double switch_step; /* at each call */
-static void run_disturbed(void *context)
-{
-    run(context);
-    switched += switch_step;
-}
-
-/* Another program that holds a core in half of the samples makes no number, however alike
- * the samples are; one switch in a long sample is nothing. */
-static void test_disturbed(void)
-{
-    static const struct {
-        double call_s, switches_each;
-        bool inconclusive;
-    } rows[] = {{8e-3, 1, true}, {8e-3, 0, false}, {1, 1, false}, {1, 200, true}};
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct fake fake = {&rows[i].call_s, 1, 0, 'a'};
-        struct spr_measurement result = {0};
-        struct spr_subject subject = {run_disturbed, &fake, &result, 0, false};
-        struct spr_arena arena = {0};
-        struct spr_error err = {0};
-        uint64_t random = 1;
-        struct spr_bench bench = fake_bench(&random);
-        reset();
-        bench.budget_s = 1e9;
-        bench.switches = fake_switches;
-        switch_step = rows[i].switches_each;
-        CHECK_STATUS(SPR_OK, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
-        CHECK_NEAR(rows[i].call_s, result.median_s, 1e-6);
-        CHECK(spr_bench_inconclusive(&result) == rows[i].inconclusive);
-        CHECK_INT(rows[i].inconclusive ? result.sample_count : 0, result.disturbed);
-        spr_arena_free(&arena);
-    }
 }
 
 static void test_stop(void)
 {
     const double one[] = {1};
     struct fake fake = {one, 1, 0, 'a'};
-    struct spr_measurement result = {.median_s = -1};
+    struct spr_measurement result = {.sample_count = 0};
     struct spr_subject subject = {run, &fake, &result, 0, false};
     struct spr_arena arena = {0};
     struct spr_error err = {0};
@@ -275,41 +321,53 @@ static void test_stop(void)
     struct spr_bench bench = fake_bench(&random);
     reset();
     stop_after = 4;
-    CHECK_STATUS(SPR_EINTERRUPTED, spr_bench_run(&bench, &subject, 1, &arena, &err), &err);
-    CHECK_EXACT(-1.0, result.median_s);
+    CHECK_STATUS(SPR_EINTERRUPTED, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
+    CHECK_INT(0, result.sample_count);
     spr_arena_free(&arena);
 }
 
-static void test_statistics(void)
+static struct spr_measurement by_median(const double *samples, size_t count,
+                                        struct spr_timed *timed, uint64_t *random)
+{
+    for (size_t i = 0; i < count; i++) {
+        timed[i] = spr_timed_alone(samples[i]);
+    }
+    struct spr_measurement result = {.samples = timed, .sample_count = count};
+    spr_bench_by_median(&result, random);
+    return result;
+}
+
+static void test_by_median(void)
 {
     static const struct {
         const char *name;
         double samples[11];
         size_t count;
-        double median, mad;
-        size_t outliers;
+        double median;
+        const char *doubt;
     } rows[] = {
-        {"odd", {5, 1, 4, 2, 3}, 5, 3, 1, 0},
-        {"even", {4, 1, 3, 2}, 4, 2.5, 1, 0},
-        {"alike", {7, 7, 7}, 3, 7, 0, 0},
-        {"outlier kept", {10, 11, 9, 10, 12, 8, 10, 11, 9, 10, 16}, 11, 10, 1, 1},
-        {"one", {6}, 1, 6, 0, 0},
+        {"odd", {5, 1, 4, 2, 3}, 5, 3, "few"},
+        {"even", {4, 1, 3, 2}, 4, 2.5, "few"},
+        {"wide", {4, 1, 3, 2, 7, 9}, 6, 3.5, "spread"},
+        {"alike", {7, 7, 7, 7, 7, 7}, 6, 7, "none"},
+        {"one", {6}, 1, 6, "few"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        double samples[11];
+        struct spr_timed timed[11];
         uint64_t random = 3, same = 3;
-        memcpy(samples, rows[i].samples, sizeof samples);
-        struct spr_measurement result = {.samples = samples, .sample_count = rows[i].count};
         test_row = rows[i].name;
-        spr_bench_summarise(&result, &random);
+        struct spr_measurement result =
+            by_median(rows[i].samples, rows[i].count, timed, &random);
         CHECK_EXACT(rows[i].median, result.median_s);
-        CHECK_EXACT(rows[i].mad, result.mad_s);
-        CHECK_INT(rows[i].outliers, result.outliers);
-        CHECK_INT(rows[i].count, result.sample_count);
+        CHECK_EXACT(rows[i].median, result.time_s);
+        CHECK(result.by_median);
+        CHECK_TEXT(rows[i].doubt, spr_doubt_name(result.doubt));
         CHECK(result.low_s <= result.median_s && result.median_s <= result.high_s);
-        CHECK(memcmp(samples, rows[i].samples, rows[i].count * sizeof *samples) == 0);
+        for (size_t s = 0; s < rows[i].count; s++) {
+            CHECK_EXACT(rows[i].samples[s], timed[s].seconds); /* not sorted */
+        }
         double low = result.low_s, high = result.high_s;
-        spr_bench_summarise(&result, &same);
+        spr_bench_by_median(&result, &same);
         CHECK_EXACT(low, result.low_s);
         CHECK_EXACT(high, result.high_s);
     }
@@ -324,12 +382,12 @@ static void test_interval_covers(void)
     size_t covered = 0, trials = 400;
     for (size_t t = 0; t < trials; t++) {
         double samples[25];
+        struct spr_timed timed[25];
         for (size_t i = 0; i < 25; i++) {
             double unit = (double)(test_random(&stream) >> 11) / 9007199254740992.0;
             samples[i] = 1 - log(1 - unit);
         }
-        struct spr_measurement result = {.samples = samples, .sample_count = 25};
-        spr_bench_summarise(&result, &random);
+        const struct spr_measurement result = by_median(samples, 25, timed, &random);
         covered += result.low_s <= 1 + log(2) && 1 + log(2) <= result.high_s;
     }
     CHECK(covered > trials * 90 / 100 && covered < trials);
@@ -338,14 +396,15 @@ static void test_interval_covers(void)
 int main(void)
 {
     test_constant();
-    test_noise_is_inconclusive();
+    test_noise_takes_the_budget();
     test_beside();
     test_least_samples();
+    test_canaries();
+    test_visits();
     test_order();
     test_before_makes_single_calls();
-    test_disturbed();
     test_stop();
-    test_statistics();
+    test_by_median();
     test_interval_covers();
     return test_end();
 }

@@ -26,6 +26,7 @@ static struct spr_validation record_of(size_t count)
 static void write_good(const char *path)
 {
     cases[0] = test_case("a \"q\"", "4x4", 1e-3);
+    cases[0].measured = test_undisturbed(1e-3, 1.01e-3);
     cases[1] = test_case("b", "csr", 2e-3);
     cases[1].dense.kernel = NULL;
     cases[1].expected_s = cases[1].error = cases[1].speedup_error = (double)NAN;
@@ -82,7 +83,13 @@ static void read_back(void)
     write_good("good.json");
     CHECK_STATUS(SPR_OK, spr_validation_read("good.json", &v, &err), &err);
     CHECK_TEXT("a \"q\"", v.cases[0].layer);
-    CHECK_EXACT(1.02e-3, v.cases[0].measured.samples[2]);
+    CHECK_EXACT(1.02e-3, v.cases[0].measured.samples[2].seconds);
+    CHECK_INT(0, v.cases[0].measured.samples[3].visit);
+    CHECK_INT(1, v.cases[0].measured.samples[4].visit);
+    CHECK_EXACT(8.0, v.cases[0].measured.samples[4].at_s);
+    CHECK_EXACT(4.04e-6, v.cases[0].measured.samples[4].before_s[SPR_CANARY_MULTIPLY_ADD]);
+    CHECK(isnan(v.cases[0].measured.samples[4].before_s[SPR_CANARY_MEMORY]));
+    CHECK(!v.cases[0].measured.by_median && v.cases[0].dense.measured.by_median);
     CHECK_INT(TEST_SAMPLES, v.cases[0].dense.measured.sample_count);
     CHECK_TEXT("openblas-Haswell", v.cases[0].dense.kernel);
     CHECK_INT(SPR_RESIDENCY_NETWORK, v.cases[0].residency);
@@ -104,21 +111,29 @@ static void keys(void)
         "\"pattern\":\"4x4\",\"sparsity\":0.5,\"nnz\":1024,\"kept\":1024,\"mask\":\"random\","
         "\"isa\":\"avx2\",\"threads\":1,\"residency\":\"network\","
         "\"kernel\":\"spr_spmm_bsr_f32__avx2\",\"bound_s\":0.0005,\"expected_s\":0.0011,"
-        "\"expected_bound\":\"fma\",\"measured\":{\"median_s\":0.001,\"low_s\":0.00099,"
-        "\"high_s\":0.00101,\"mad_s\":1e-05,\"outliers\":3,\"samples\":[0.001,0.00098,0.00102,"
-        "0.00099,0.00101,0.001,0.000995,0.0010049999999999998]},\"fraction_of_bound\":0.5,"
+        "\"expected_bound\":\"fma\",\"measured\":{\"time_s\":0.001,\"low_s\":0.001,"
+        "\"high_s\":0.00101,\"judged_by\":\"undisturbed\",\"doubt\":\"visits\",\"visits\":2,"
+        "\"undisturbed_share\":0.75,\"median_s\":0.001,\"samples\":[0.001,0.00098,0.00102,"
+        "0.00099,0.00101,0.001,0.000995,0.001005],\"at_s\":[0,2,4,6,8,10,12,14],"
+        "\"visit\":[0,0,0,0,1,1,1,1],\"canaries\":{\"multiply_add\":{\"before_s\":[4e-06,"
+        "4.01e-06,4.02e-06,4.03e-06,4.04e-06,4.05e-06,4.06e-06,4.07e-06],\"after_s\":[4.1e-06,"
+        "4.1e-06,4.1e-06,4.1e-06,4.1e-06,4.1e-06,4.1e-06,4.1e-06]},\"l2\":{\"before_s\":["
+        "5e-06,5e-06,5e-06,5e-06,5e-06,5e-06,5e-06,5e-06],\"after_s\":[null,null,null,null,"
+        "null,null,null,null]}}},\"fraction_of_bound\":0.5,"
         "\"dense\":{\"kernel\":\"openblas-Haswell\",\"bound_s\":0.001,\"expected_s\":null,"
-        "\"measured\":{\"median_s\":0.002,\"low_s\":0.00198,\"high_s\":0.00202,\"mad_s\":2e-"
-        "05,"
-        "\"outliers\":0,\"samples\":[0.002,0.00196,0.00204,0.00198,0.00202,0.002,0.00199,"
-        "0.0020099999999999996]},\"fraction_of_bound\":0.5},\"bound_speedup\":2,\"expected_"
+        "\"measured\":{\"time_s\":0.002,\"low_s\":0.00198,\"high_s\":0.00202,"
+        "\"judged_by\":\"median\",\"doubt\":\"none\",\"visits\":1,\"undisturbed_share\":null,"
+        "\"median_s\":0.002,\"samples\":[0.002,0.00196,0.00204,0.00198,0.00202,0.002,0.00199,"
+        "0.00201],\"at_s\":[null,null,null,null,null,null,null,null],"
+        "\"visit\":[0,0,0,0,0,0,0,0],\"canaries\":{}},"
+        "\"fraction_of_bound\":0.5},\"bound_speedup\":2,\"expected_"
         "speedup\":1.8,"
         "\"measured_speedup\":2,\"error\":0.1,\"speedup_error\":-0.1,"
         "\"max_error_ratio\":0.25,\"above_roof\":true,\"inconclusive\":false,\"tuned\":null}";
     struct spr_validation v;
     struct spr_error err = {0};
     write_good("good.json");
-    cases[0].measured.outliers = 3;
+    cases[0].measured.doubt = SPR_DOUBT_VISITS;
     cases[0].above_roof = true;
     v = record_of(1);
     test_write_validation("keys.json", &v);
@@ -147,8 +162,8 @@ static void refused(void)
     } rows[] = {
         {"sproof/validation", "sproof/analysis",
          "r.json: schema: expected \"sproof/validation\", a record made by sproof validate"},
-        {"\"schema_version\":1", "\"schema_version\":2",
-         "r.json: schema_version: 2: expected at most 1: made by a newer sproof"},
+        {"\"schema_version\":2", "\"schema_version\":3",
+         "r.json: schema_version: 3: expected at most 2: made by a newer sproof"},
         {"\"seed\":42", "\"seed\":-1", "r.json: seed: expected an integer"},
         {"\"seed\":42", "\"seed\":\"99999999999999999999999\"",
          "r.json: seed: expected an integer"},
@@ -170,6 +185,20 @@ static void refused(void)
          "r.json: cases[0].bound_s: expected a number above 0 or null"},
         {"\"median_s\":0.002", "\"median_s\":\"slow\"",
          "r.json: cases[0].dense.measured.median_s: expected a number above 0 or null"},
+        {"\"doubt\":\"none\"", "\"doubt\":\"much\"",
+         "r.json: cases[0].measured.doubt: expected none, few, neighbour, long, visits or "
+         "spread"},
+        {"\"visit\":[0,0", "\"visit\":[0,0.5",
+         "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
+         "samples"},
+        {"\"visit\":[0,", "\"visit\":[",
+         "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
+         "samples"},
+        {"\"at_s\":[0,", "\"at_s\":[",
+         "r.json: cases[0].measured.at_s: expected as long a list as samples"},
+        {"\"before_s\":[4e-06", "\"before_s\":[-1",
+         "r.json: cases[0].measured.canaries.multiply_add.before_s: expected a list of numbers, 0 or "
+         "more, or null"},
         {"\"samples\":[0.001,", "\"samples\":[0,",
          "r.json: cases[0].measured.samples: expected a list of numbers above 0"},
         {"\"measured\":{", "\"measured\":null,\"x\":{",

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The canaries of this machine, on as many threads as what is timed beside them. */
+#ifndef SPROOF_PROBE_CANARY_H
+#define SPROOF_PROBE_CANARY_H
+
+#include "sproof/isa.h"
+#include "sproof/measurement.h"
+#include "sproof/status.h"
+
+/* Runs a canary once: its seconds, on the slowest of the threads; NAN: this machine has none.
+ * Tests put their own in here. */
+struct spr_canaries {
+    double (*read)(struct spr_canaries *canaries, enum spr_canary canary);
+    double least_s[SPR_CANARIES]; /* that is known of this machine; NAN: nothing yet */
+};
+
+/* Room for the work of all threads. *canaries: to be freed; NULL under a clock of the caller's
+ * (clock_s is not the monotonic one), by which no loop can be timed. known_s: least readings of
+ * earlier runs; NULL: none. Errors: SPR_ENOMEM. */
+enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *known_s,
+                                  struct spr_canaries **canaries, struct spr_error *err);
+void spr_canaries_free(struct spr_canaries *canaries);
+
+/* Forgets the first readings, which met cold caches, and learns how quick they can be: each canary
+ * some hundred times. */
+void spr_canaries_learn(struct spr_canaries *canaries, bool memory);
+
+#endif
