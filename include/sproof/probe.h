@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "sproof/arena.h"
+#include "sproof/measurement.h"
 #include "sproof/rates.h"
 #include "sproof/machine.h"
 
@@ -67,6 +68,40 @@ void spr_probe_free(struct spr_probe *probe);
 /* A rate by name; NAN when it was not measured. level NULL for rates without one. */
 struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name,
                                  const char *level, enum spr_isa isa, int threads);
+
+/* The quickest readings of the canaries (sproof/measurement.h); NAN: not probed. */
+void spr_probe_canaries(const struct spr_probe *probe, enum spr_isa isa, int threads,
+                        double least_s[SPR_CANARIES]);
+
+/* What neighbours do to this machine, as short loops of known work feel it on one thread. */
+struct spr_noise {
+    double seconds; /* watched */
+    struct {
+        double least_s, median_s, high_s; /* readings; high_s: of 95 % */
+        double undisturbed;               /* share of the moments */
+    } canary[SPR_CANARIES];
+    double undisturbed; /* moments at which neither multiply-adds nor L2 were slow */
+    double duty;        /* share of spans of 10 ms of which less than half was undisturbed */
+    double stolen;      /* share of a CPU that the host gave to others; NAN: unknown */
+    double longest_s;   /* the longest call that a visit of validate catches undisturbed */
+    double together;    /* what two threads reach over what one does; NAN: one CPU */
+};
+
+/* known_s: least readings of a probe, [SPR_CANARIES]; NULL: none. seconds: to watch, 0.5 at least.
+ * stop: true ends it sooner; NULL: never. Errors: SPR_ENOMEM. */
+enum spr_status spr_noise_measure(double seconds, const double *known_s, bool (*stop)(void),
+                                  struct spr_noise *noise, struct spr_error *err);
+
+/* What a series of moments says, `at_s` rising: undisturbed, duty and longest_s of *noise. */
+struct spr_moment {
+    double at_s;
+    bool undisturbed;
+};
+void spr_noise_of(const struct spr_moment *moments, size_t count, struct spr_noise *noise);
+
+/* Below this two CPUs are threads of one core; below that they could not be had at once. */
+#define SPR_NOISE_ONE_CORE 1.3
+#define SPR_NOISE_NOT_HAD 0.6
 
 /* All threads together compute less than one alone (f32_fma, any instruction set): they did
  * not have the cores, and no rate on all threads is to be trusted. false for one thread. */

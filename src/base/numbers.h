@@ -20,7 +20,7 @@ double spr_least(const double *values, size_t count);
 double spr_median_distance(double *values, size_t count, double middle);
 
 struct spr_spread {
-    double low, median, high; /* the least, the middle and the most of them */
+    double low, value, high; /* the least, the median and the most of them */
 };
 
 /* Sorts them. */

@@ -40,6 +40,7 @@ enum option {
     OPT_MAX_INFLATED,
     OPT_MAX_REGRESSION,
     OPT_MEASURED,
+    OPT_NOISE,
     OPT_NO_PROGRESS,
     OPT_NO_SAVE,
     OPT_OUTPUT,
@@ -95,11 +96,13 @@ struct args {
 
 struct cli;
 
+#define CLI_EXAMPLES_MAX 3
+
 struct verb {
     const char *name;
     const char *arguments; /* "MODEL" */
     const char *summary;
-    const char *examples[2];
+    const char *examples[CLI_EXAMPLES_MAX];
     const char *notes; /* further help, NULL: none */
     size_t positionals_max;
     const enum option *options;        /* ended by OPT_COUNT */
@@ -214,6 +217,10 @@ enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, 
 bool cli_keep_probe(struct cli *cli, const struct spr_probe *probe);
 
 /* Warns when many rates scatter, and when all threads together did less than one. */
+/* sproof probe --noise. Errors: SPR_EINPUT, SPR_EINTERRUPTED, SPR_ENOMEM. */
+enum spr_status cli_probe_noise(struct cli *cli, const struct args *args,
+                                struct spr_error *err);
+
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
 
 /* The machine host on so many threads (0: all), probed quickly when nothing kept fits, unless

@@ -218,6 +218,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (args->value[OPT_DEVICE]) {
         return cli_probe_device(cli, args, err);
     }
+    if (args->value[OPT_NOISE]) {
+        return cli_probe_noise(cli, args, err);
+    }
     SPR_TRY(read_threads(args->value[OPT_THREADS], &threads, err));
     SPR_TRY(spr_isa_choose(NULL, &isa, err));
     SPR_TRY(cli_probe(cli, args, args->value[OPT_QUICK] != NULL, threads, &probe, err));
@@ -241,18 +244,19 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     return status;
 }
 
-static const enum option options[] = {OPT_QUICK, OPT_THREADS, OPT_DEVICE, OPT_OUTPUT,
-                                      OPT_COUNT};
+static const enum option options[] = {OPT_QUICK,  OPT_NOISE,  OPT_BUDGET, OPT_THREADS,
+                                      OPT_DEVICE, OPT_OUTPUT, OPT_COUNT};
 
 const struct verb verb_probe = {
     .name = "probe",
     .arguments = "",
     .summary = "Measure this machine: peaks, bandwidths, caches, kernels.",
-    .examples = {"sproof probe", "sproof probe --quick --threads 1"},
-    .notes = "Takes up to a minute, --quick under five seconds. The result is kept under\n"
+    .examples = {"sproof probe", "sproof probe --quick --threads 1", "sproof probe --noise"},
+    .notes = "Takes up to a minute, --quick under six seconds. The result is kept under\n"
              "$XDG_CACHE_HOME/sproof (or ~/.cache/sproof) and makes the machine `host`.\n"
              "analyze runs it by itself, quickly, when nothing is kept; SPROOF_PROBE=off\n"
-             "forbids that. --device measures a GPU instead; -o writes its machine file.",
+             "forbids that. --noise watches for eight seconds (--budget) how much of this\n"
+             "machine neighbours leave. --device measures a GPU instead; -o writes its machine file.",
     .positionals_max = 0,
     .options = options,
     .run = run,

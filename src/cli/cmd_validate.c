@@ -31,6 +31,17 @@ static void clear_progress(const struct validate_work *w)
     }
 }
 
+/* How quick the canaries were when this machine was probed. */
+static void find_canaries(struct validate_work *w)
+{
+    struct spr_probe probe;
+    if (spr_probe_wanted() && spr_probe_cached(&probe)) {
+        spr_probe_canaries(&probe, w->options.isa, w->options.threads, w->canary_least_s);
+        w->options.canary_least_s = w->canary_least_s;
+        spr_probe_free(&probe);
+    }
+}
+
 static enum spr_status measure(struct validate_work *w)
 {
     struct spr_validation *v = &w->validation;
@@ -47,6 +58,7 @@ static enum spr_status measure(struct validate_work *w)
         return status;
     }
     w->options.tuned = w->cli->tuned;
+    find_canaries(w);
     if (!device && !w->machine.kernels) {
         spr_note(&w->cli->notes, "this machine has no measured rates: nothing is predicted "
                                  "but bounds");

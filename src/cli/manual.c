@@ -292,7 +292,7 @@ static void put_example(FILE *file, const char *command)
 static void put_examples(FILE *file, const struct verb *verb, const struct verb *const *verbs)
 {
     fputs(".Sh EXAMPLES\n.Bd -literal -offset indent\n", file);
-    for (int i = 0; verb && i < 2; i++) {
+    for (int i = 0; verb && i < CLI_EXAMPLES_MAX && verb->examples[i]; i++) {
         put_example(file, verb->examples[i]);
     }
     for (; !verb && *verbs; verbs++) {

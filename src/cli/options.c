@@ -50,6 +50,8 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_MAX_REGRESSION] = {"max-regression", 0, VALUE, "PCT",
                             "slower by this is a regression (default 5)"},
     [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},
+    [OPT_NOISE] = {"noise", 0, FLAG, "",
+                   "what neighbours do, and what can be measured\nbeside them"},
     [OPT_NO_PROGRESS] = {"no-progress", 0, FLAG, "", "no progress on stderr"},
     [OPT_NO_SAVE] = {"no-save", 0, FLAG, "", "do not write the record"},
     [OPT_OUTPUT] = {"output", 'o', VALUE, "FILE", "where to write"},
@@ -58,7 +60,9 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
     [OPT_PRUNE] = {"prune", 0, VALUE, "P@S",
                    "prune to pattern P at sparsity S: 32x1@0.9,\n2:4"},
-    [OPT_QUICK] = {"quick", 0, FLAG, "", "probe: one instruction set, under 6 s; validate: one visit"},
+    [OPT_QUICK] = {"quick", 0, FLAG, "",
+                   "probe: one instruction set, under 6 s;\n"
+                   "validate: one visit"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
                        "dram warm cold network (default dram; of\nvalidate warm)"},
@@ -225,7 +229,10 @@ void cli_print_help(FILE *file, const struct verb *verb)
             print_option(file, i);
         }
     }
-    fprintf(file, "\nexamples:\n  %s\n  %s\n", verb->examples[0], verb->examples[1]);
+    fputs("\nexamples:\n", file);
+    for (size_t i = 0; i < CLI_EXAMPLES_MAX && verb->examples[i]; i++) {
+        fprintf(file, "  %s\n", verb->examples[i]);
+    }
     if (verb->notes) {
         fprintf(file, "\n%s\n", verb->notes);
     }

@@ -65,7 +65,7 @@ static enum spr_status take(const struct probing *p, struct spr_gpu_task *task, 
     }
     if (status == SPR_OK) {
         const struct spr_spread spread = spr_spread_of(seconds, (size_t)count);
-        *rates = (struct rates){amount / spread.high, amount / spread.median,
+        *rates = (struct rates){amount / spread.high, amount / spread.value,
                                 amount / fmin(shortest_s, spread.low)};
     }
     return status;

@@ -16,8 +16,9 @@ static double seconds(struct timeval t)
     return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
 }
 
-/* Busy time of all CPUs: the first line of /proc/stat without idle and iowait (proc(5)). */
-static double busy_s(void)
+/* Of all CPUs, by the first line of /proc/stat (proc(5)): busy, without idle and iowait, and
+ * stolen. */
+static void read_stat(struct spr_host_load *load)
 {
     double ticks[8] = {0};
     double per_second = (double)sysconf(_SC_CLK_TCK);
@@ -28,25 +29,20 @@ static double busy_s(void)
     if (file) {
         fclose(file);
     }
-    bool known = read >= 4 && per_second > 0;
-    return known ? (ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]) / per_second
-                 : (double)NAN;
+    const double busy = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6];
+    load->all_s = read >= 4 && per_second > 0 ? busy / per_second : (double)NAN;
+    load->stolen_s = read >= 8 && per_second > 0 ? ticks[7] / per_second : (double)NAN;
 }
 
 struct spr_host_load spr_host_load_now(void)
 {
     struct rusage usage;
-    struct spr_host_load load = {spr_cpu_clock_s(), busy_s(), 0};
+    struct spr_host_load load = {.wall_s = spr_cpu_clock_s()};
+    read_stat(&load);
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         load.own_s = seconds(usage.ru_utime) + seconds(usage.ru_stime);
     }
     return load;
-}
-
-double spr_host_switches(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_nivcsw : 0;
 }
 
 double spr_host_load_others(const struct spr_host_load *before)

@@ -10,12 +10,10 @@ struct spr_host_load {
     double wall_s;
     double all_s; /* of all programs; NAN: unknown */
     double own_s; /* of this one */
+    double stolen_s; /* for which the host ran others though a CPU had work; NAN: unknown */
 };
 
 struct spr_host_load spr_host_load_now(void);
-
-/* How often another program took a core from this one so far. */
-double spr_host_switches(void);
 
 /* Cores that other programs kept busy since `before`; NAN when unknown. */
 double spr_host_load_others(const struct spr_host_load *before);

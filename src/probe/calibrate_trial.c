@@ -14,7 +14,11 @@
 
 /* In a hurry what few caches can hold is taken to be farther away. */
 #define QUICK_WARM_BYTES (16 * 1048576.0)
-#define SAMPLES 5
+/* Samples: short and many where all of W is near, so that some lie between two disturbances. A
+ * sample passes over all of it, for its parts are not alike. Of what is farther away, longer
+ * ones: each begins where the last one ended. */
+#define SAMPLES_FAR 5
+#define SAMPLES_NEAR 40
 
 /* A way through the windows of a bench, round and round. */
 struct way {
@@ -54,6 +58,14 @@ static void run_windows(void *way)
     }
 }
 
+static void run_all(void *context)
+{
+    struct way *way = context;
+    do {
+        (void)run_window(way);
+    } while (way->next != 0);
+}
+
 /* Once through all of it, so that what a cache can hold is there. What none can hold is read
  * from its middle on: the beginning may be there from the trial before. */
 static void warm_up(struct way *way, bool held)
@@ -71,7 +83,9 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
                          double *steps_per_segment)
 {
     const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
-    double samples[SAMPLES];
+    double samples[SAMPLES_NEAR];
+    const bool near = t->w_bytes <= 0;
+    const size_t count = near ? SAMPLES_NEAR : SAMPLES_FAR;
     if (!spr_trial_build(b, t, spr_isa_lanes(c->isa))) {
         return (double)NAN;
     }
@@ -80,14 +94,14 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
     const struct spr_sampler sampler = {.clock_s = c->clock_s,
                                         .threads = 1,
                                         .context = &way,
-                                        .run = run_windows,
-                                        .least_s = c->quick ? 8e-5 : 2e-4,
+                                        .run = near ? run_all : run_windows,
+                                        .least_s = (c->quick ? 0.4 : 1) * (near ? 2e-5 : 2e-4),
                                         .prepare = begin_sample,
                                         .work = steps_done};
     warm_up(&way, t->w_bytes <= warm_bytes);
-    spr_sampler_run(&sampler, SAMPLES, samples);
+    spr_sampler_run(&sampler, count, samples);
     *steps_per_segment = way.steps / way.segments;
-    return spr_least(samples, SAMPLES);
+    return spr_least(samples, count);
 }
 
 bool spr_least_time(const struct spr_calibration *c, double *seconds)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "host/cache_dir.h"
 #include "host/team.h"
+#include "probe/canary.h"
 #include "probe/probe_parts.h"
 
 /* Seconds for the rates. */
@@ -67,7 +68,7 @@ static void add_rate(struct session *s, const char *name, const char *unit, cons
                                 .level = level,
                                 .isa = isa,
                                 .threads = s->team.threads,
-                                .value = spread.median,
+                                .value = spread.value,
                                 .low = spread.low,
                                 .high = spread.high};
 }
@@ -224,6 +225,24 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
     }
 }
 
+/* How quick the canaries can be: what later runs hold theirs against. */
+static enum spr_status learn_canaries(struct session *s)
+{
+    struct spr_canaries *canaries;
+    if (s->options->clock_s) {
+        return SPR_OK; /* no loop can be timed by a clock of the caller's */
+    }
+    SPR_TRY(spr_canaries_make(chosen_isa(s), s->team.threads, NULL, &canaries, s->err));
+    spr_canaries_learn(canaries, true);
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        const double least_s = canaries->least_s[c];
+        add_rate(s, spr_probe_canary_names[c], "s", NULL, chosen_isa(s),
+                 (struct spr_spread){least_s, least_s, least_s});
+    }
+    spr_canaries_free(canaries);
+    return SPR_OK;
+}
+
 /* One thread and all threads get the whole programme, those between a short one. */
 static bool is_end(const struct session *s, int team)
 {
@@ -243,6 +262,9 @@ static enum spr_status measure_team(struct session *s, int index)
     enum spr_isa isa = chosen_isa(s);
     add_rate(s, threads == 1 ? "call" : "parallel_region", "s", NULL, isa,
              spr_probe_measure_call(&s->pace, &s->team));
+    if (is_end(s, index)) {
+        SPR_TRY(learn_canaries(s));
+    }
     if (is_swept(s, index)) {
         sweep(s);
     }
@@ -271,7 +293,7 @@ static enum spr_status measure_drift(struct session *s)
     say(s, isa, "clock drift");
     struct spr_spread now =
         spr_probe_measure(&s->pace, &s->team, spr_probe_loop_of(isa, SPR_PROBE_FMA_F32));
-    s->probe->drift = first ? now.median / first->value - 1 : no_number();
+    s->probe->drift = first ? now.value / first->value - 1 : no_number();
     if (first) {
         first->low = fmin(first->low, now.low);
         first->high = fmax(first->high, now.high);
@@ -331,7 +353,7 @@ static enum spr_status make_room(struct session *s)
     for (int t = 0; t < s->team_count; t++) {
         bool end = is_end(s, t);
         points += is_swept(s, t) ? sweep_count(team_bytes(s, s->teams[t])) : 0;
-        rates += 1 + per_isa * (size_t)(end ? s->isa_count : 1);
+        rates += 1 + SPR_CANARIES + per_isa * (size_t)(end ? s->isa_count : 1);
         /* What is counted is what a CPU with three caches has. */
         s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 23 : 31) : 5);
     }
@@ -378,7 +400,6 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
     *probe = (struct spr_probe){0};
     struct session s = {.options = options, .probe = probe, .err = err};
     s.pace.clock_s = options->clock_s ? options->clock_s : spr_cpu_clock_s;
-    s.pace.repetitions = options->quick ? 5 : 15;
     write_head(&s);
     list_isas(&s);
     list_teams(&s);

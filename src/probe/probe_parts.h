@@ -6,6 +6,7 @@
 #include "base/numbers.h"
 #include "kernel/isa/probe_loops.h"
 #include "sproof/cpu.h"
+#include "sproof/measurement.h"
 #include "sproof/probe.h"
 
 /* --- probe_rates.c: what is measured, in one table. */
@@ -22,6 +23,7 @@ struct spr_probe_row {
 };
 extern const struct spr_probe_row spr_probe_rows[];
 extern const size_t spr_probe_row_count;
+extern const char *const spr_probe_canary_names[SPR_CANARIES];
 
 /* The loop of an instruction set; NULL when it or this CPU has none of the kind. */
 spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
@@ -52,10 +54,10 @@ struct spr_probe_pace {
     double (*clock_s)(void);
     double end_s;    /* when all should be done */
     size_t left;     /* measures to come, this one included */
-    int repetitions; /* of each when time allows; at least 3 in any case */
 };
 
-/* Work per second of all threads together. */
+/* Work per second of all threads together: undisturbed, out of many short samples; low: their
+ * median, which is what others leave; high: the best of them. */
 struct spr_spread spr_probe_measure(struct spr_probe_pace *pace, struct spr_probe_team *team,
                                     spr_probe_loop *loop);
 

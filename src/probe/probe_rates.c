@@ -14,7 +14,8 @@
 
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
- * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c. */
+ * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c. Canaries (s):
+ * their least reading; canary.c. */
 const struct spr_probe_row spr_probe_rows[] = {
     {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, true, "multiply-adds of f32"},
     {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, true, "multiply-adds of f64"},
@@ -36,6 +37,8 @@ const struct spr_probe_row spr_probe_rows[] = {
     {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, true,
      "reading rows of 512 bytes"},
 };
+const char *const spr_probe_canary_names[SPR_CANARIES] = {"canary_multiply_add", "canary_l2",
+                                                          "canary_memory"};
 const size_t spr_probe_row_count = sizeof spr_probe_rows / sizeof *spr_probe_rows;
 
 /* The dot products are extensions of their own: feature bits of the CPU decide. */
@@ -91,6 +94,14 @@ struct spr_number spr_probe_find(const struct spr_probe *probe, const char *name
                                      "measured",  "sproof probe", probe->created};
     }
     return number;
+}
+
+void spr_probe_canaries(const struct spr_probe *probe, enum spr_isa isa, int threads,
+                        double least_s[SPR_CANARIES])
+{
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        least_s[c] = spr_probe_find(probe, spr_probe_canary_names[c], NULL, isa, threads).value;
+    }
 }
 
 /* Threads that share one core compute as much as one, give or take. */

@@ -11,13 +11,16 @@
 
 /* Room to start at a page, and for the huge page that the hint may give. */
 #define ALIGN ((size_t)4096)
-/* The shortest sample: far above the clock's steps and the start of a team. */
-#define SAMPLE_MIN_S 400e-6
+/* A sample: far above the clock's steps and the start of a team, and short enough to lie between
+ * two disturbances. */
+#define SAMPLE_S 100e-6
 /* No run is shorter; a clock that shows less stands still and cannot size anything. */
 #define CLOCK_STEP_S 1e-9
-#define REPETITIONS_MAX 31
+#define REPETITIONS_MAX 1000
 /* A median this far below the best says that others used the cores. */
 #define DISTURBED 0.85
+/* So many of the quickest samples may have been lucky. */
+#define LUCKY 2
 /* How much of a sample all threads must share, and how many that do not may be dropped. */
 #define OVERLAP 0.7
 #define APART_MAX 8
@@ -197,28 +200,34 @@ static double next_slot(struct spr_probe_pace *pace)
     return fmax(slot, 0);
 }
 
+/* What the machine does when nobody disturbs it: noise only ever slows. The median, which is what
+ * it does today, is the low end. Sorts the rates. */
+static struct spr_spread undisturbed(double *rates, size_t count)
+{
+    const struct spr_spread all = spr_spread_of(rates, count);
+    return (struct spr_spread){.low = all.value,
+                               .value = rates[count - 1 - (count > 2 * LUCKY ? LUCKY : 0)],
+                               .high = all.high};
+}
+
 struct spr_spread spr_probe_measure(struct spr_probe_pace *pace, struct spr_probe_team *team,
                                     spr_probe_loop *loop)
 {
     double rates[REPETITIONS_MAX], slot = next_slot(pace), start = pace->clock_s();
-    int most = pace->repetitions < REPETITIONS_MAX ? pace->repetitions : REPETITIONS_MAX;
-    /* Two samples' time goes into sizing. */
-    double sample_s = fmax(slot / (most + 2), SAMPLE_MIN_S);
-    size_rounds(team, loop, sample_s);
+    size_rounds(team, loop, SAMPLE_S);
     int count = 0, apart = 0;
     struct spr_spread spread = {0, 0, 0};
     /* A second helping of time where half of the samples were disturbed. */
-    for (int helping = 1; helping <= 2 && spread.median <= spread.high * DISTURBED;
-         helping++) {
-        int until = helping * most < REPETITIONS_MAX ? helping * most : REPETITIONS_MAX;
-        while (count < until && (count < 3 || pace->clock_s() - start < helping * slot)) {
+    for (int helping = 1; helping <= 2 && spread.low <= spread.high * DISTURBED; helping++) {
+        while (count < REPETITIONS_MAX &&
+               (count < 3 || pace->clock_s() - start < helping * slot)) {
             const struct spr_sample sample = run_once(team);
             /* Threads that did not run at once tell nothing, unless they never do. */
             if (overlap_of(&sample) >= OVERLAP || apart++ >= APART_MAX) {
                 rates[count++] = sample.work / seconds_of(&sample);
             }
         }
-        spread = spr_spread_of(rates, (size_t)count);
+        spread = undisturbed(rates, (size_t)count);
     }
     return spread;
 }

@@ -5,17 +5,13 @@
 #include "probe/probe_parts.h"
 #include "validate/validate_parts.h"
 
-#define REPETITIONS 15
 #define TIME_S 0.3
 
 double spr_fma_rate(enum spr_isa isa, int threads, double (*clock_s)(void))
 {
     struct spr_probe_team team;
     spr_probe_loop *loop = spr_probe_loop_of(isa, SPR_PROBE_FMA_F32);
-    struct spr_probe_pace pace = {.clock_s = clock_s,
-                                  .end_s = clock_s() + TIME_S,
-                                  .left = 1,
-                                  .repetitions = REPETITIONS};
+    struct spr_probe_pace pace = {.clock_s = clock_s, .end_s = clock_s() + TIME_S, .left = 1};
     if (!loop ||
         spr_probe_team_make(&team, threads, SPR_PROBE_GRAIN, clock_s, NULL) != SPR_OK) {
         return (double)NAN;

@@ -261,10 +261,10 @@ static void test_numbers(void)
         CHECK(memcmp(values, rows[i].values, sizeof values) == 0);
         struct spr_spread spread = spr_spread_of(values, rows[i].count);
         CHECK_EXACT(rows[i].low, spread.low);
-        CHECK_EXACT(rows[i].median, spread.median);
+        CHECK_EXACT(rows[i].median, spread.value);
         CHECK_EXACT(rows[i].high, spread.high);
         CHECK_EXACT(rows[i].distance,
-                    spr_median_distance(values, rows[i].count, spread.median));
+                    spr_median_distance(values, rows[i].count, spread.value));
     }
 }
 
