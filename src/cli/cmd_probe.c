@@ -256,7 +256,8 @@ const struct verb verb_probe = {
              "$XDG_CACHE_HOME/sproof (or ~/.cache/sproof) and makes the machine `host`.\n"
              "analyze runs it by itself, quickly, when nothing is kept; SPROOF_PROBE=off\n"
              "forbids that. --noise watches for eight seconds (--budget) how much of this\n"
-             "machine neighbours leave. --device measures a GPU instead; -o writes its machine file.",
+             "machine neighbours leave. --device measures a GPU instead; -o writes its\n"
+             "machine file.",
     .positionals_max = 0,
     .options = options,
     .run = run,

@@ -16,7 +16,7 @@
 #define SAMPLE_S 100e-6
 /* No run is shorter; a clock that shows less stands still and cannot size anything. */
 #define CLOCK_STEP_S 1e-9
-#define REPETITIONS_MAX 1000
+#define REPETITIONS_MAX 200
 /* A median this far below the best says that others used the cores. */
 #define DISTURBED 0.85
 /* So many of the quickest samples may have been lucky. */

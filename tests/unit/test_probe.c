@@ -743,7 +743,7 @@ static void time_round(double clock_step_s, bool brief, struct spr_least_times *
         CHECK(found.count > 0 && found.tiles[0].group.count > 0);
         seconds[1] = found.tiles[0].group.step_s[0];
         CHECK_STATUS(SPR_OK, spr_calibrate(&calibration, &found, &err), &err);
-        seconds[2] = found.tiles[found.count - 1].group.step_s[0];
+        seconds[2] = found.tiles[found.count - 1].x.step_s[0];
         CHECK_INT(least->count, least->next);
     }
     spr_free(found.tiles);
