@@ -58,18 +58,14 @@ static void say(struct session *s, enum spr_isa isa, const char *what)
     }
 }
 
-static void add_rate(struct session *s, const char *name, const char *unit, const char *level,
-                     enum spr_isa isa, struct spr_spread spread)
+/* rate: what of it is known before its samples. */
+static void add_rate(struct session *s, struct spr_probe_rate rate, struct spr_spread spread)
 {
-    s->probe->rates[s->probe->rate_count++] =
-        (struct spr_probe_rate){.name = name,
-                                .unit = unit,
-                                .level = level,
-                                .isa = isa,
-                                .threads = s->team.threads,
-                                .value = spread.median,
-                                .low = spread.low,
-                                .high = spread.high};
+    rate.threads = s->team.threads;
+    rate.value = spread.median;
+    rate.low = spread.low;
+    rate.high = spread.high;
+    s->probe->rates[s->probe->rate_count++] = rate;
 }
 
 /* 8, 12, 16, 24 ... KiB up to what the team's memory holds. */
@@ -197,7 +193,9 @@ static void measure_row(struct session *s, enum spr_isa isa, const struct spr_pr
                        row->row_bytes);
     struct spr_spread spread = spr_probe_measure(&s->pace, &s->team, loop);
     spread.high = fmax(spread.high, best);
-    add_rate(s, row->name, row->unit, level ? level->name : NULL, isa, spread);
+    const struct spr_probe_rate rate = {
+        .name = row->name, .unit = row->unit, .level = level ? level->name : NULL, .isa = isa};
+    add_rate(s, rate, spread);
 }
 
 /* whole: everything, else the first and the reading of each level alone. */
@@ -241,8 +239,9 @@ static enum spr_status measure_team(struct session *s, int index)
     SPR_TRY(spr_probe_team_make(&s->team, threads, (size_t)team_bytes(s, threads),
                                 s->pace.clock_s, s->err));
     enum spr_isa isa = chosen_isa(s);
-    add_rate(s, threads == 1 ? "call" : "parallel_region", "s", NULL, isa,
-             spr_probe_measure_call(&s->pace, &s->team));
+    const struct spr_probe_rate call = {
+        .name = threads == 1 ? "call" : "parallel_region", .unit = "s", .isa = isa};
+    add_rate(s, call, spr_probe_measure_call(&s->pace, &s->team));
     if (is_swept(s, index)) {
         sweep(s);
     }
