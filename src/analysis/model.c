@@ -225,6 +225,7 @@ static struct spr_weight_cost weight_cost(const struct spr_model *model,
     if (layer->op == SPR_OP_DEPTHWISE) {
         cost.tau = 1; /* every output row has its own input channel */
     }
+    /* cppcheck-suppress returnDanglingLifetime ; it has numbers alone, no part of the shape */
     return cost;
 }
 
