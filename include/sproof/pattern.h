@@ -90,9 +90,9 @@ struct spr_pattern_kind {
     double (*kept)(const struct spr_pattern *pattern, const struct spr_shape *shape,
                    double sparsity);
     /* cost with `kept` cells of `value_bytes` each */
-    void (*cost)(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
-                 const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *cost);
+    struct spr_weight_cost (*cost)(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double kept,
+                                   const struct spr_counted *counted, double value_bytes);
     /* the shape of its cells, for `kept` of them in m x k; NULL: it has no kernel */
     void (*cell)(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
                  struct spr_cell_shape *cell);

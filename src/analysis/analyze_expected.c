@@ -90,10 +90,12 @@ static bool has_kernel(const struct spr_layer *layer)
            layer->op == SPR_OP_ATTENTION;
 }
 
+static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
+
 /* One operator; choice NULL: dense. network_bytes: of one pass of the network it is in. */
-static void expect(const struct spr_analysis *a, const struct spr_layer *layer, double batch,
-                   const struct spr_choice *choice, double network_bytes,
-                   struct spr_layer_expected *out)
+static struct spr_layer_expected expect(const struct spr_analysis *a,
+                                        const struct spr_layer *layer, double batch,
+                                        const struct spr_choice *choice, double network_bytes)
 {
     struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
                                    .threads = a->expected_threads,
@@ -108,12 +110,11 @@ static void expect(const struct spr_analysis *a, const struct spr_layer *layer, 
     }
     of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
     if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
-        *out = (struct spr_layer_expected){calls * one.time_s, one.limit,
+        return (struct spr_layer_expected){calls * one.time_s, one.limit,
                                            keep_name(a->names, one.kernel)};
     }
+    return nothing;
 }
-
-static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
 
 void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
 {
@@ -128,7 +129,7 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
         const struct spr_layer *layer = &a->network->layers[i];
         out[i] = nothing;
         if (a->has_expected && has_kernel(layer)) {
-            expect(a, layer, a->options.batches[batch_index], NULL, bytes, &out[i]);
+            out[i] = expect(a, layer, a->options.batches[batch_index], NULL, bytes);
         } else if (a->has_expected) {
             out[i].time_s = spr_analysis_dense(a, batch_index, i)->time_s;
         }
@@ -150,7 +151,7 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
-        expect(a, layer, result->batch, &out->choice, result->network_bytes, &out->expected);
+        out->expected = expect(a, layer, result->batch, &out->choice, result->network_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }

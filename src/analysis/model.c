@@ -214,15 +214,19 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
     set_times(model, model->flops_per_s[out->engine], weights, out);
 }
 
-static void weight_cost(const struct spr_layer *layer, const struct spr_pattern *pattern,
-                        double kept, const struct spr_counted *counted, double value_bytes,
-                        struct spr_weight_cost *cost)
+static struct spr_weight_cost weight_cost(const struct spr_model *model,
+                                          const struct spr_layer *layer,
+                                          const struct spr_pattern *pattern, double kept,
+                                          const struct spr_counted *counted)
 {
     struct spr_shape shape = spr_layer_shape(layer);
-    pattern->kind->cost(pattern, &shape, kept, counted, value_bytes, cost);
+    struct spr_weight_cost cost =
+        pattern->kind->cost(pattern, &shape, kept, counted, model->value_bytes);
     if (layer->op == SPR_OP_DEPTHWISE) {
-        cost->tau = 1; /* every output row has its own input channel */
+        cost.tau = 1; /* every output row has its own input channel */
     }
+    /* cppcheck-suppress returnDanglingLifetime ; it has numbers alone, no part of the shape */
+    return cost;
 }
 
 static const struct spr_counted nothing_counted = {(double)NAN, (double)NAN, (double)NAN};
@@ -242,13 +246,13 @@ static double tiled_elements(const struct spr_model *model, const struct spr_eng
 
 /* FLOPs and bytes of a pruned operator whose stored weights cost `stored`. */
 static void set_sparse(const struct spr_model *model, const struct spr_layer *layer,
-                       double batch, double nnz, const struct spr_weight_cost *stored,
+                       double batch, const struct spr_weight_cost *stored,
                        struct spr_prediction *out)
 {
     double n = (double)layer->n * batch;
-    out->nnz = nnz;
+    out->nnz = stored->nnz;
     out->tau = stored->tau;
-    out->flops_useful = 2 * nnz * n;
+    out->flops_useful = 2 * stored->nnz * n;
     out->flops_issued = 2 * stored->issued * n;
     out->bytes_weight_values = stored->value_bytes;
     out->bytes_weight_index = stored->index_bytes;
@@ -257,43 +261,43 @@ static void set_sparse(const struct spr_model *model, const struct spr_layer *la
     out->bytes = stored->value_bytes + stored->index_bytes + out->bytes_x + out->bytes_y;
 }
 
-static void predict_on(const struct spr_model *model, const struct spr_layer *layer,
-                       double batch, const struct spr_pattern *pattern,
-                       const struct spr_weight_cost *own, size_t engine_index,
-                       const struct spr_accept *accept, struct spr_prediction *out)
+/* What the engine stores and issues of weights whose own pattern costs `own`. */
+static struct spr_weight_cost executed_cost(const struct spr_model *model,
+                                            const struct spr_layer *layer,
+                                            const struct spr_pattern *as,
+                                            const struct spr_weight_cost *own)
 {
-    const struct spr_engine *engine = &model->machine->engines[engine_index];
-    struct spr_weight_cost stored = *own;
-    *out = (struct spr_prediction){.engine = (int)engine_index, .executed_as = accept->as};
-    if (accept->as.kind) {
-        struct spr_shape shape = spr_layer_shape(layer);
-        double kept = spr_pattern_kept(&accept->as, &shape, 0);
-        weight_cost(layer, &accept->as, kept, &nothing_counted, model->value_bytes, &stored);
-    } else {
-        stored.issued = tiled_elements(model, engine, pattern, own->issued);
-    }
-    set_sparse(model, layer, batch, own->nnz, &stored, out);
-    set_times(model, model->flops_per_s[engine_index], stored.value_bytes + stored.index_bytes,
-              out);
+    struct spr_shape shape = spr_layer_shape(layer);
+    double kept = spr_pattern_kept(as, &shape, 0);
+    struct spr_weight_cost cost = weight_cost(model, layer, as, kept, &nothing_counted);
+    cost.nnz = own->nnz;
+    return cost;
 }
 
 bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *layer,
                       double batch, const struct spr_pattern *pattern, double kept,
                       const struct spr_counted *counted, struct spr_prediction *out)
 {
-    struct spr_weight_cost own;
+    const struct spr_weight_cost own =
+        weight_cost(model, layer, pattern, kept, counted ? counted : &nothing_counted);
     bool found = false;
-    weight_cost(layer, pattern, kept, counted ? counted : &nothing_counted, model->value_bytes,
-                &own);
     for (size_t i = 0; i < model->machine->engine_count; i++) {
+        const struct spr_engine *engine = &model->machine->engines[i];
         const struct spr_accept *accept =
-            model->flops_per_s[i] > 0 ? find_accept(&model->machine->engines[i], pattern)
-                                      : NULL;
-        struct spr_prediction trial;
+            model->flops_per_s[i] > 0 ? find_accept(engine, pattern) : NULL;
         if (!accept) {
             continue;
         }
-        predict_on(model, layer, batch, pattern, &own, i, accept, &trial);
+        struct spr_prediction trial = {.engine = (int)i, .executed_as = accept->as};
+        struct spr_weight_cost stored = own;
+        if (accept->as.kind) {
+            stored = executed_cost(model, layer, &accept->as, &own);
+        } else {
+            stored.issued = tiled_elements(model, engine, pattern, own.issued);
+        }
+        set_sparse(model, layer, batch, &stored, &trial);
+        set_times(model, model->flops_per_s[i], stored.value_bytes + stored.index_bytes,
+                  &trial);
         if (!found || trial.time_s < out->time_s) {
             *out = trial;
             found = true;
@@ -316,11 +320,10 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
                               double batch, const struct spr_pattern *pattern, double kept,
                               const struct spr_counted *counted)
 {
-    struct spr_weight_cost own;
+    struct spr_weight_cost own = weight_cost(model, layer, pattern, kept, counted);
     struct spr_prediction out = {0};
-    weight_cost(layer, pattern, kept, counted, model->value_bytes, &own);
     own.issued = own.nnz;
-    set_sparse(model, layer, batch, own.nnz, &own, &out);
+    set_sparse(model, layer, batch, &own, &out);
     set_times(model, model->flops_per_s[model->dense_engine],
               own.value_bytes + own.index_bytes, &out);
     return out.time_s;

@@ -36,9 +36,10 @@ static void report_files(struct cli *cli, const struct spr_plot_files *files)
 
 static enum spr_status draw(struct cli *cli, const struct args *args,
                             struct cli_evaluated *evaluated, struct spr_plot_request *request,
-                            struct spr_measured *measured, struct spr_error *err)
+                            struct spr_error *err)
 {
     const struct spr_result *result;
+    struct spr_measured measured;
     struct spr_plot_files *files = spr_calloc(1, sizeof *files);
     if (!files) {
         return spr_no_memory(err);
@@ -51,12 +52,13 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
         request->variant = status == SPR_OK ? result->variant->name : NULL;
     }
     if (status == SPR_OK && args->value[OPT_MEASURED]) {
-        status = cli_measured(args->value[OPT_MEASURED], measured, err);
-        request->measured = measured;
+        status = cli_measured(args->value[OPT_MEASURED], &measured, err);
+        request->measured = &measured;
     }
     if (status == SPR_OK) {
         status = spr_plot(&evaluated->analysis, request, files, err);
         report_files(cli, files);
+        request->measured = NULL;
     }
     spr_free(files);
     return status;
@@ -93,7 +95,6 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 {
     struct spr_plot_request request = {.output = args->value[OPT_OUTPUT], .out = cli->out};
     struct spr_pattern *patterns = NULL;
-    struct spr_measured measured;
     struct spr_validation validation;
     bool validated = false;
     struct cli_evaluated evaluated = {0};
@@ -119,7 +120,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     if (status == SPR_OK) {
         cli_find_validation(cli, &evaluated.record, &validation, &validated);
         request.validation = validated ? &validation : NULL;
-        status = draw(cli, args, &evaluated, &request, &measured, err);
+        status = draw(cli, args, &evaluated, &request, err);
     }
     if (validated) {
         spr_validation_free(&validation);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/numbers.h"
 #include "cuda/gpu.h"
+#include "host/sampler.h"
 #include "machine/machine_json.h"
 #include "sproof/cpu.h"
 #include "sproof/cuda.h"
@@ -47,28 +48,53 @@ static void tell(const struct probing *p, const char *what)
     }
 }
 
+/* A task as a sampler runs it. */
+struct sampled {
+    const struct probing *p;
+    struct spr_gpu_task *task;
+    int calls;
+    enum spr_status status; /* after it has failed no more samples are taken */
+    double seconds, shortest_s;
+};
+
+static void run_task(void *context)
+{
+    struct sampled *s = context;
+    const struct probing *p = s->p;
+    if (s->status == SPR_OK) {
+        s->status =
+            p->options->stop && p->options->stop()
+                ? spr_fail(p->err, SPR_EINTERRUPTED, "interrupted")
+                : spr_gpu_sample(p->gpu, s->task, false, s->calls, &s->seconds, p->err);
+    }
+    s->shortest_s = fmin(s->shortest_s, s->seconds);
+}
+
+static double task_s(const void *context)
+{
+    return ((const struct sampled *)context)->seconds;
+}
+
 static enum spr_status take(const struct probing *p, struct spr_gpu_task *task, int calls,
                             double amount, struct rates *rates)
 {
-    double seconds[REPETITIONS], begin = spr_cpu_clock_s();
-    int count = p->options->quick ? 5 : REPETITIONS;
-    enum spr_status status = SPR_OK;
-    double shortest_s = HUGE_VAL;
-    do { /* the clocks rise with work, and fall again where it takes more than the power limit */
-        status = spr_gpu_sample(p->gpu, task, false, calls, &seconds[0], p->err);
-        shortest_s = fmin(shortest_s, seconds[0]);
-    } while (status == SPR_OK && spr_cpu_clock_s() - begin < WARM_UP_S);
-    for (int i = 0; i < count && status == SPR_OK; i++) {
-        status = p->options->stop && p->options->stop()
-                     ? spr_fail(p->err, SPR_EINTERRUPTED, "interrupted")
-                     : spr_gpu_sample(p->gpu, task, false, calls, &seconds[i], p->err);
-    }
-    if (status == SPR_OK) {
-        const struct spr_spread spread = spr_spread_of(seconds, (size_t)count);
-        *rates = (struct rates){amount / spread.high, amount / spread.value,
-                                amount / fmin(shortest_s, spread.low)};
-    }
-    return status;
+    struct sampled sampled = {.p = p, .task = task, .calls = calls, .shortest_s = HUGE_VAL};
+    const struct spr_sampler sampler = {.clock_s = spr_cpu_clock_s,
+                                        .threads = 1,
+                                        .context = &sampled,
+                                        .run = run_task,
+                                        .took = task_s};
+    const size_t count = p->options->quick ? 5 : REPETITIONS;
+    double seconds[REPETITIONS];
+    /* The clocks rise with work, and fall again where it takes more than the power limit. */
+    (void)spr_sampler_warm_up(&sampler, WARM_UP_S, 0, p->options->stop);
+    const double shortest_s = sampled.shortest_s;
+    spr_sampler_run(&sampler, count, seconds);
+    SPR_TRY(sampled.status);
+    const struct spr_spread spread = spr_spread_of(seconds, count);
+    *rates = (struct rates){amount / spread.high, amount / spread.value,
+                            amount / fmin(shortest_s, spread.low)};
+    return SPR_OK;
 }
 
 static const char *keep(const struct probing *p, const char *text)

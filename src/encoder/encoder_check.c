@@ -23,6 +23,7 @@ struct check {
     const struct spr_variant *variant;
     int64_t n; /* columns */
     uint64_t random;
+    int64_t rows[SAMPLES]; /* of the product at hand, that are looked at */
     double worst;
     float *before; /* a copy of what a piece works on in place */
     float *copies[3];
@@ -46,7 +47,7 @@ static int64_t pick(struct check *c, int64_t count)
 
 /* Rows of Y in the columns of one thread. sums: room. */
 static void check_share(struct check *c, const struct spr_matrix *matrix, int product,
-                        int thread, const int64_t rows[SAMPLES], double *sums)
+                        int thread, double *sums)
 {
     const struct spr_span share =
         spr_encoder_share(&c->encoder->shape, thread, c->encoder->threads);
@@ -55,12 +56,12 @@ static void check_share(struct check *c, const struct spr_matrix *matrix, int pr
     const float *x = spr_encoder_input_of(c->encoder, product) + matrix->k * share.begin;
     const float *y = spr_encoder_output_of(c->encoder, product) + matrix->m * share.begin;
     if (columns > 0) {
-        spr_matrix_product(matrix, columns, x, rows, SAMPLES, sums, magnitude, terms);
+        spr_matrix_product(matrix, columns, x, c->rows, SAMPLES, sums, magnitude, terms);
     }
     for (int i = 0; i < SAMPLES && columns > 0; i++) {
         for (int64_t j = 0; j < columns; j++) {
             double bound = (terms[i] + 2) * UNIT * magnitude[i * columns + j];
-            judge(c, (double)y[rows[i] * columns + j], sums[i * columns + j],
+            judge(c, (double)y[c->rows[i] * columns + j], sums[i * columns + j],
                   bound > 0 ? bound : UNIT);
         }
     }
@@ -72,7 +73,6 @@ static enum spr_status check_linear(struct check *c, int64_t layer, int product,
     const struct spr_choice choice = spr_encoder_choice(c->source, c->variant, layer, product);
     struct spr_matrix matrix = {0};
     double cells;
-    int64_t rows[SAMPLES];
     double *sums = spr_calloc((size_t)(2 * SAMPLES * c->n), sizeof *sums);
     enum spr_status status =
         sums ? spr_encoder_matrix(c->source, &choice, layer, product, &matrix, &cells, err)
@@ -80,10 +80,10 @@ static enum spr_status check_linear(struct check *c, int64_t layer, int product,
     if (status == SPR_OK) {
         spr_encoder_linear(c->encoder, layer, product);
         for (int i = 0; i < SAMPLES; i++) {
-            rows[i] = pick(c, matrix.m);
+            c->rows[i] = pick(c, matrix.m);
         }
         for (int t = 0; t < c->encoder->threads; t++) {
-            check_share(c, &matrix, product, t, rows, sums);
+            check_share(c, &matrix, product, t, sums);
         }
     }
     spr_matrix_free(&matrix);

@@ -47,6 +47,10 @@ static void time_calls(const struct spr_sampler *s, void *context, struct part *
         part->end_s = s->clock_s();
     } while (part->end_s - part->begin_s < s->least_s && part->end_s > part->begin_s);
     part->work = s->work ? s->work(context) : all;
+    if (s->took) {
+        part->begin_s = 0;
+        part->end_s = s->took(context);
+    }
 }
 
 static void take_part(void *context, int thread, int threads)

@@ -19,6 +19,7 @@ struct spr_sampler {
     void (*prepare)(void *);      /* untimed, before each sample */
     bool again;                   /* and then an untimed call of run: its data come back */
     double (*work)(const void *); /* what a thread did in its sample; NULL: its calls */
+    double (*took)(const void *); /* seconds, by a device's clock; NULL: clock_s tells */
     bool slowest; /* the seconds kept: of the slowest thread, else the threads' mean */
 };
 

@@ -29,24 +29,29 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* The segment's values, and its strip: strips follow each other in the segments. */
+static float *begin_segment(const struct spr_strips *s, size_t segment,
+                            const struct spr_strip **strip)
+{
+    *strip += segment == (*strip)->end;
+    return s->value + s->segment[segment].value;
+}
+
 void spr_pack_columns(const struct spr_packed *packed, const struct spr_span *tokens,
                       const float *source, int64_t n, const float *bias)
 {
     const struct spr_strips *s = spr_packed_strips(packed);
-    for (size_t i = 0; i < s->strip_count; i++) {
-        const struct spr_strip *strip = &s->strip[i];
-        const int64_t rows = strip->rows;
-        for (uint32_t g = strip->begin; g < strip->end; g++) {
-            const struct spr_segment *segment = &s->segment[g];
-            const int64_t begin = most(tokens->begin - segment->row, 0);
-            const int64_t end = least(tokens->end - segment->row, rows);
-            float *out = s->value + segment->value;
-            for (int64_t step = 0; step < segment->steps && begin < end; step++) {
-                const int64_t column = strip->column + step;
-                const float *from = source + column * n + segment->row - tokens->begin;
-                for (int64_t r = begin; r < end; r++) {
-                    out[step * rows + r] = from[r] + bias[column];
-                }
+    const struct spr_strip *strip = s->strip;
+    for (size_t g = 0; g < s->segment_count; g++) {
+        float *out = begin_segment(s, g, &strip);
+        const int64_t row = s->segment[g].row, rows = strip->rows;
+        const int64_t begin = most(tokens->begin - row, 0);
+        const int64_t end = least(tokens->end - row, rows);
+        for (int64_t step = 0; step < s->segment[g].steps && begin < end; step++) {
+            const int64_t column = strip->column + step;
+            const float *from = source + column * n + row - tokens->begin;
+            for (int64_t r = begin; r < end; r++) {
+                out[step * rows + r] = from[r] + bias[column];
             }
         }
     }
@@ -59,23 +64,20 @@ void spr_pack_rows(const struct spr_packed *packed, const struct spr_span *token
                    const float *source, int64_t n, const float *bias)
 {
     const struct spr_strips *s = spr_packed_strips(packed);
-    for (size_t i = 0; i < s->strip_count; i++) {
-        const struct spr_strip *strip = &s->strip[i];
-        const int64_t rows = strip->rows;
-        for (uint32_t g = strip->begin; g < strip->end; g++) {
-            const struct spr_segment *segment = &s->segment[g];
-            const int64_t last = least(tokens->end - strip->column, segment->steps);
-            float *out = s->value + segment->value;
-            const float *from = source + segment->row * n + strip->column - tokens->begin;
-            for (int64_t step = most(tokens->begin - strip->column, 0); step < last;
-                 step += BLOCK) {
-                const int64_t end = least(step + BLOCK, last);
-                for (int64_t r = 0; r < rows; r++) {
-                    const float *row = from + r * n;
-                    const float b = bias[segment->row + r];
-                    for (int64_t at = step; at < end; at++) {
-                        out[at * rows + r] = row[at] + b;
-                    }
+    const struct spr_strip *strip = s->strip;
+    for (size_t g = 0; g < s->segment_count; g++) {
+        float *out = begin_segment(s, g, &strip);
+        const int64_t row = s->segment[g].row, rows = strip->rows;
+        const int64_t last = least(tokens->end - strip->column, s->segment[g].steps);
+        const float *from = source + row * n + strip->column - tokens->begin;
+        for (int64_t step = most(tokens->begin - strip->column, 0); step < last;
+             step += BLOCK) {
+            const int64_t end = least(step + BLOCK, last);
+            for (int64_t r = 0; r < rows; r++) {
+                const float *line = from + r * n;
+                const float b = bias[row + r];
+                for (int64_t at = step; at < end; at++) {
+                    out[at * rows + r] = line[at] + b;
                 }
             }
         }

@@ -66,32 +66,34 @@ bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *w)
     return plan->slots > 0;
 }
 
-/* Slots [from, from + count) of one column group for rows [begin, end): values and
- * positions. */
-static void put_tiles(const struct spr_matrix *w, const struct spr_span *rows, int64_t column,
-                      int from, int count, float *out)
+/* Some slots of one column group for some rows: values and positions. */
+static void put_tiles(const struct spr_matrix *w, const struct spr_span *rows,
+                      const struct spr_span *slots, int64_t column, float *out)
 {
-    const size_t tile_values = (size_t)(count + 1) * SPR_SHUFFLE_ROWS;
+    const size_t tile_values = (size_t)(slots->end - slots->begin + 1) * SPR_SHUFFLE_ROWS;
     for (int64_t row = rows->begin; row < rows->end; row++) {
         size_t lane = (size_t)(row - rows->begin) % SPR_SHUFFLE_ROWS;
         float *tile = out + (size_t)(row - rows->begin) / SPR_SHUFFLE_ROWS * tile_values;
         uint32_t positions = 0;
-        int slot = 0;
+        int64_t slot = 0;
         for (size_t e = spr_matrix_find(w, row, column);
              e < w->row[row + 1] && w->column[e] < column + SPR_SHUFFLE_COLUMNS; e++, slot++) {
-            if (slot >= from && slot < from + count) {
+            if (slot >= slots->begin && slot < slots->end) {
                 uint32_t position = (uint32_t)(w->column[e] - column);
-                positions |= position << (5 * (slot - from));
-                tile[(size_t)(slot - from + 1) * SPR_SHUFFLE_ROWS + lane] = w->value[e];
+                positions |= position << (5 * (slot - slots->begin));
+                tile[(size_t)(slot - slots->begin + 1) * SPR_SHUFFLE_ROWS + lane] =
+                    w->value[e];
             }
         }
         memcpy(tile + lane, &positions, sizeof positions);
     }
 }
 
-static void put_pass(const struct spr_matrix *w, const struct spr_span *rows, int from,
-                     int count, struct spr_cursor *at, struct spr_strips *out)
+static void put_pass(const struct spr_matrix *w, const struct spr_span *rows,
+                     const struct spr_span *slots, struct spr_cursor *at,
+                     struct spr_strips *out)
 {
+    const int64_t count = slots->end - slots->begin;
     size_t tiles = (size_t)(rows->end - rows->begin + SPR_SHUFFLE_ROWS - 1) / SPR_SHUFFLE_ROWS;
     size_t first = at->segment;
     for (int64_t column = 0; column < w->k; column += SPR_SHUFFLE_COLUMNS) {
@@ -102,7 +104,7 @@ static void put_pass(const struct spr_matrix *w, const struct spr_span *rows, in
                                      .index = (uint32_t)column,
                                      .rows = (uint32_t)(rows->end - rows->begin),
                                      .value = at->value};
-            put_tiles(w, rows, column, from, count, out->value + at->value);
+            put_tiles(w, rows, slots, column, out->value + at->value);
         }
         at->segment++;
         at->value += tiles * (size_t)(count + 1) * SPR_SHUFFLE_ROWS;
@@ -111,7 +113,7 @@ static void put_pass(const struct spr_matrix *w, const struct spr_span *rows, in
         out->strip[at->strip] = (struct spr_strip){.begin = (uint32_t)first,
                                                    .end = (uint32_t)at->segment,
                                                    .slots = (uint16_t)count,
-                                                   .first = from == 0};
+                                                   .first = slots->begin == 0};
     }
     at->strip++;
 }
@@ -168,8 +170,9 @@ void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *w,
         return;
     }
     for (int from = 0; from < plan->slots; from += SPR_SHUFFLE_SLOTS) {
-        int left = plan->slots - from;
-        put_pass(w, rows, from, left < SPR_SHUFFLE_SLOTS ? left : SPR_SHUFFLE_SLOTS, at, out);
+        const int end = from + SPR_SHUFFLE_SLOTS;
+        const struct spr_span slots = {from, end < plan->slots ? end : plan->slots};
+        put_pass(w, rows, &slots, at, out);
     }
     put_rest(w, rows, plan->slots, at, out);
     /* The next share starts at a whole vector again. */

@@ -69,10 +69,12 @@ static unsigned char *draw_cells(int64_t rows, int64_t columns, double kept, uin
     return map;
 }
 
-static enum spr_status fill_blocks(int64_t m, int64_t k, int64_t r, int64_t c, double kept,
+/* Both are for a matrix that has its m and k alone. */
+static enum spr_status fill_blocks(const struct spr_cell_shape *cell, double kept,
                                    uint64_t seed, struct spr_matrix *matrix,
                                    struct spr_error *err)
 {
+    const int64_t m = matrix->m, k = matrix->k, r = cell->rows, c = cell->columns;
     const int64_t columns = (k + c - 1) / c, block_rows = (m + r - 1) / r;
     unsigned char *map = draw_cells(block_rows, columns, kept, seed);
     size_t nnz = 0, at = 0;
@@ -111,10 +113,10 @@ static enum spr_status fill_blocks(int64_t m, int64_t k, int64_t r, int64_t c, d
 }
 
 /* `take` of every `of` columns, drawn anew for each row and group. */
-static enum spr_status fill_groups(int64_t m, int64_t k, int64_t take, int64_t of,
-                                   uint64_t seed, struct spr_matrix *matrix,
-                                   struct spr_error *err)
+static enum spr_status fill_groups(const struct spr_cell_shape *cell, uint64_t seed,
+                                   struct spr_matrix *matrix, struct spr_error *err)
 {
+    const int64_t m = matrix->m, k = matrix->k, take = cell->take, of = cell->of;
     int64_t rest = k % of;
     int64_t per_row = k / of * take + (take < rest ? take : rest);
     enum spr_status status = spr_matrix_alloc(matrix, m, k, (size_t)m * (size_t)per_row, err);
@@ -155,11 +157,13 @@ enum spr_status spr_matrix_random(const struct spr_pattern *pattern, int64_t m, 
                         spr_pattern_text(pattern, text));
     }
     pattern->kind->cell(pattern, m, k, kept, &cell);
-    enum spr_status status =
-        cell.of > 0 ? fill_groups(m, k, cell.take, cell.of, seed, matrix, err)
-                    : fill_blocks(m, k, cell.rows, cell.columns, kept, seed, matrix, err);
+    *matrix = (struct spr_matrix){.m = m, .k = k};
+    enum spr_status status = cell.of > 0 ? fill_groups(&cell, seed, matrix, err)
+                                         : fill_blocks(&cell, kept, seed, matrix, err);
     if (status == SPR_OK) {
         spr_matrix_draw_values(matrix, seed);
+    } else {
+        spr_matrix_free(matrix);
     }
     return status;
 }

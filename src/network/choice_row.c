@@ -48,14 +48,14 @@ static enum spr_status check_counted(struct spr_csv *csv, const struct spr_layer
 {
     const struct spr_counted *counted = &choice->counted;
     struct spr_shape shape = spr_layer_shape(layer);
-    struct spr_weight_cost cost;
     /* A sparsity is often given with four digits, the count exactly. */
     double least = fmax(0, choice->sparsity - SPR_SAME_SPARSITY);
     double kept = spr_pattern_kept(&choice->pattern, &shape, least);
     if (isnan(counted->nnz)) {
         return SPR_OK;
     }
-    choice->pattern.kind->cost(&choice->pattern, &shape, kept, counted, 1, &cost);
+    struct spr_weight_cost cost =
+        choice->pattern.kind->cost(&choice->pattern, &shape, kept, counted, 1);
     if (counted->nnz > cost.issued) {
         char expected[96];
         snprintf(expected, sizeof expected,

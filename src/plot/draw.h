@@ -52,7 +52,12 @@ struct spr_point {
     const struct spr_result *result;
     double sparsity, speedup, accuracy; /* accuracy NAN when unknown */
     size_t series;
+    bool hollow; /* its marker */
 };
+
+/* Where a picture draws a point of this speedup. */
+typedef void spr_point_place(const void *context, const struct spr_point *point,
+                             double speedup, double at[2]);
 
 /* The variants of one pattern, and of one method where a pattern has several. */
 struct spr_series {
@@ -86,6 +91,19 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
 
 void spr_series_free(struct spr_series_set *set);
 
+/* How a picture draws series. */
+struct spr_series_look {
+    spr_point_place *place;
+    const void *context; /* of place */
+    double radius;       /* of the markers */
+    bool line;           /* through them */
+};
+
+/* The markers of a series, their line and their entry in the key; behind expected times their
+ * bounds, a thin line. false: out of memory. */
+bool spr_series_draw(struct spr_figure *figure, const struct spr_series_set *set,
+                     const struct spr_series *series, const struct spr_series_look *look);
+
 /* Measured speedups of a set's points. */
 struct spr_overlay {
     double *speedup;              /* [point]; NAN: not measured */
@@ -100,14 +118,9 @@ bool spr_overlay_make(const struct spr_analysis *analysis,
                       struct spr_overlay *overlay);
 void spr_overlay_free(struct spr_overlay *overlay);
 
-/* Where a picture draws a point of this speedup. */
-typedef void spr_overlay_place(const void *context, const struct spr_point *point,
-                               double speedup, double at[2]);
-
 /* A star for each measured point, joined to the predicted one. */
 void spr_overlay_draw(const struct spr_overlay *overlay, const struct spr_series_set *set,
-                      struct spr_figure *figure, spr_overlay_place *place,
-                      const void *context);
+                      struct spr_figure *figure, spr_point_place *place, const void *context);
 
 /* What the stars are, in the caption. */
 void spr_overlay_note(const struct spr_overlay *overlay, struct spr_figure *figure);

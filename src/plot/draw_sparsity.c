@@ -53,12 +53,13 @@ static void survey(struct scene *scene)
     const struct spr_options *options = &scene->analysis->options;
     scene->dense_accuracy = scene->limit = scene->amdahl = (double)NAN;
     for (size_t i = 0; i < scene->set.point_count; i++) {
-        const struct spr_point *point = &scene->set.points[i];
+        struct spr_point *point = &scene->set.points[i];
         double dense = dense_of(scene, point);
         scene->amdahl =
             fmax(scene->amdahl,
                  spr_result_answer(point->result, scene->figure->expected).amdahl_ceiling);
-        scene->hollow = scene->hollow || hollow(scene, point);
+        point->hollow = hollow(scene, point);
+        scene->hollow = scene->hollow || point->hollow;
         if (!scene->accuracy || !isfinite(dense)) {
             continue;
         }
@@ -281,52 +282,22 @@ static bool falls(const struct scene *scene, const struct spr_series *series)
     return true;
 }
 
-/* The bounds of a series whose points are expected times: thin, behind them. */
-static bool draw_bound(struct scene *scene, const struct spr_series *series)
+static void place(const void *context, const struct spr_point *point, double speedup,
+                  double at[2])
 {
-    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
-    for (size_t i = 0; curve && i < series->count; i++) {
-        const struct spr_point *point = &scene->set.points[series->first + i];
-        curve[i][0] = point->result->speedup;
-        curve[i][1] = height_of(scene, point);
-    }
-    if (curve && series->curve && falls(scene, series)) {
-        struct spr_stroke thin = {series->style.color, series->style.dash, 0.7, 0, NULL};
-        spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &thin);
-    }
-    spr_free(curve);
-    return curve != NULL;
+    at[0] = speedup;
+    at[1] = height_of(context, point);
 }
 
 static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
-    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
-    struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
-    bool done = curve && markers && (!scene->figure->expected || draw_bound(scene, series));
-    for (size_t i = 0; done && i < series->count; i++) {
-        const struct spr_point *point = &scene->set.points[series->first + i];
-        curve[i][0] = point->speedup;
-        curve[i][1] = height_of(scene, point);
-        markers[i] =
-            (struct spr_marker){{curve[i][0], curve[i][1]}, 6.5, hollow(scene, point)};
-        describe(scene, point);
-        write_point(scene, point);
+    const struct spr_series_look look = {place, scene, 6.5,
+                                         series->curve && falls(scene, series)};
+    for (size_t i = 0; i < series->count; i++) {
+        describe(scene, &scene->set.points[series->first + i]);
+        write_point(scene, &scene->set.points[series->first + i]);
     }
-    scene->figure->subject = series->name;
-    if (done) {
-        struct spr_stroke stroke = {series->style.color, series->style.dash, 1.8, 0, NULL};
-        bool connect = series->curve && falls(scene, series);
-        if (connect) {
-            spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &stroke);
-        }
-        spr_figure_markers(scene->figure, markers, series->count, &series->style, NULL);
-        spr_figure_key(scene->figure, &series->style, connect && series->count > 1,
-                       series->name);
-    }
-    scene->figure->subject = NULL;
-    spr_free(curve);
-    spr_free(markers);
-    return done;
+    return spr_series_draw(scene->figure, &scene->set, series, &look);
 }
 
 /* The front first, then the ends of curves: these are asked for most. */
@@ -387,13 +358,6 @@ static void write_notes(struct scene *scene)
         spr_draw_note(figure, "%zu variants without accuracy are not shown.",
                       scene->set.left_out);
     }
-}
-
-static void place(const void *context, const struct spr_point *point, double speedup,
-                  double at[2])
-{
-    at[0] = speedup;
-    at[1] = height_of(context, point);
 }
 
 static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)

@@ -213,50 +213,22 @@ static void mark_break_even(struct scene *scene, const double from[2], const dou
     spr_figure_label(scene->figure, at, 10, text, NULL);
 }
 
-/* The bounds of a series whose points are expected times: thin, behind them. */
-static bool draw_bound(struct scene *scene, const struct spr_series *series)
+static void place(const void *context, const struct spr_point *point, double speedup,
+                  double at[2])
 {
-    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
-    for (size_t i = 0; curve && i < series->count; i++) {
-        const struct spr_point *point = &scene->set.points[series->first + i];
-        curve[i][0] = 100 * point->sparsity;
-        curve[i][1] = point->result->speedup;
-    }
-    if (curve && series->curve) {
-        struct spr_stroke thin = {series->style.color, series->style.dash, 0.7, 0, NULL};
-        spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &thin);
-    }
-    spr_free(curve);
-    return curve != NULL;
+    (void)context;
+    at[0] = 100 * point->sparsity;
+    at[1] = speedup;
 }
 
 static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
-    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
-    struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
-    bool done = curve && markers && (!scene->figure->expected || draw_bound(scene, series));
-    for (size_t i = 0; done && i < series->count; i++) {
-        const struct spr_point *point = &scene->set.points[series->first + i];
-        curve[i][0] = 100 * point->sparsity;
-        curve[i][1] = point->speedup;
-        markers[i] = (struct spr_marker){{curve[i][0], curve[i][1]}, 5.5, false};
-        describe(scene, point);
-        write_point(scene, point);
+    const struct spr_series_look look = {place, scene, 5.5, series->curve};
+    for (size_t i = 0; i < series->count; i++) {
+        describe(scene, &scene->set.points[series->first + i]);
+        write_point(scene, &scene->set.points[series->first + i]);
     }
-    scene->figure->subject = series->name;
-    if (done) {
-        struct spr_stroke stroke = {series->style.color, series->style.dash, 1.8, 0, NULL};
-        if (series->curve) {
-            spr_figure_line(scene->figure, (const double(*)[2])curve, series->count, &stroke);
-        }
-        spr_figure_markers(scene->figure, markers, series->count, &series->style, NULL);
-        spr_figure_key(scene->figure, &series->style, series->curve && series->count > 1,
-                       series->name);
-    }
-    scene->figure->subject = NULL;
-    spr_free(curve);
-    spr_free(markers);
-    return done;
+    return spr_series_draw(scene->figure, &scene->set, series, &look);
 }
 
 static void mark_crossings(struct scene *scene)
@@ -318,14 +290,6 @@ static bool draw_all_series(struct scene *scene)
     }
     spr_free(seen);
     return seen != NULL && done;
-}
-
-static void place(const void *context, const struct spr_point *point, double speedup,
-                  double at[2])
-{
-    (void)context;
-    at[0] = 100 * point->sparsity;
-    at[1] = speedup;
 }
 
 enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,

@@ -46,7 +46,7 @@ static void draw_point(struct spr_figure *figure, const struct spr_style *style,
 }
 
 void spr_overlay_draw(const struct spr_overlay *overlay, const struct spr_series_set *set,
-                      struct spr_figure *figure, spr_overlay_place *place, const void *context)
+                      struct spr_figure *figure, spr_point_place *place, const void *context)
 {
     static const struct spr_style key = {SPR_DARK, 3, 3, "1", '*'};
     for (size_t i = 0; overlay->count && i < set->point_count; i++) {

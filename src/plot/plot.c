@@ -25,27 +25,17 @@ struct job {
     struct spr_error *err;
 };
 
-/* Draws one kind into a script, and its points. */
-static enum spr_status make_script(const struct job *job, enum spr_plot_kind kind, bool dumb,
-                                   const struct spr_names_of_plot *names,
-                                   struct spr_text *script, struct spr_text *points,
-                                   struct spr_text *title)
+/* Draws into a figure that has its kind and its names, and writes its script. */
+static enum spr_status make_script(const struct job *job, struct spr_figure *figure,
+                                   struct spr_text *script)
 {
     const struct spr_plot_request *request = job->request;
-    struct spr_figure figure = {
-        .kind = kind, .dumb = dumb, .file = names->picture, .script = names->script};
-    figure.width = request->dumb_columns >= 40 ? request->dumb_columns : 80;
-    figure.height = request->dumb_rows >= 16 ? request->dumb_rows : 24;
-    enum spr_status status = draws[kind](job->analysis, request, &figure, job->err);
-    if (status == SPR_OK && !spr_figure_script(&figure, script)) {
+    figure->width = request->dumb_columns >= 40 ? request->dumb_columns : 80;
+    figure->height = request->dumb_rows >= 16 ? request->dumb_rows : 24;
+    enum spr_status status = draws[figure->kind](job->analysis, request, figure, job->err);
+    if (status == SPR_OK && !spr_figure_script(figure, script)) {
         status = spr_no_memory(job->err);
     }
-    if (status == SPR_OK) {
-        *points = figure.csv;
-        *title = figure.title;
-        figure.csv = figure.title = (struct spr_text){0};
-    }
-    spr_figure_free(&figure);
     return status;
 }
 
@@ -177,24 +167,26 @@ static enum spr_status draw_text(const struct job *job, const struct spr_names_o
 static enum spr_status draw_dumb(const struct job *job, enum spr_plot_kind kind,
                                  const struct spr_names_of_plot *names)
 {
-    struct spr_text script = {0}, points = {0}, title = {0};
-    enum spr_status status = make_script(job, kind, true, names, &script, &points, &title);
+    struct spr_figure figure = {
+        .kind = kind, .dumb = true, .file = names->picture, .script = names->script};
+    struct spr_text script = {0};
+    enum spr_status status = make_script(job, &figure, &script);
     status = status ? status : draw_text(job, names, &script);
     spr_text_free(&script);
-    spr_text_free(&points);
-    spr_text_free(&title);
+    spr_figure_free(&figure);
     return status;
 }
 
 static enum spr_status plot_kind(struct job *job, enum spr_plot_kind kind,
                                  const struct spr_names_of_plot *names)
 {
-    struct spr_text script = {0}, points = {0}, title = {0};
-    enum spr_status status = make_script(job, kind, false, names, &script, &points, &title);
+    struct spr_figure figure = {.kind = kind, .file = names->picture, .script = names->script};
+    struct spr_text script = {0};
+    enum spr_status status = make_script(job, &figure, &script);
     status = status ? status : spr_file_write(names->script, &script, job->err);
     if (status == SPR_OK) {
         record(job->written, names->script);
-        status = spr_file_write(names->points, &points, job->err);
+        status = spr_file_write(names->points, &figure.csv, job->err);
     }
     if (status == SPR_OK) {
         record(job->written, names->points);
@@ -203,12 +195,11 @@ static enum spr_status plot_kind(struct job *job, enum spr_plot_kind kind,
         } else if (job->request->dumb) {
             status = draw_dumb(job, kind, names);
         } else {
-            status = draw_picture(job, names, title.data ? title.data : "");
+            status = draw_picture(job, names, figure.title.data ? figure.title.data : "");
         }
     }
     spr_text_free(&script);
-    spr_text_free(&points);
-    spr_text_free(&title);
+    spr_figure_free(&figure);
     return status;
 }
 

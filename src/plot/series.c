@@ -131,8 +131,12 @@ enum spr_status spr_series_collect(const struct spr_analysis *analysis,
             continue;
         }
         set->points[set->point_count++] =
-            (struct spr_point){result, variant->sparsity, speedup, variant->accuracy,
-                               grouping.by_method ? series : first_of_pattern(set, series)};
+            (struct spr_point){result,
+                               variant->sparsity,
+                               speedup,
+                               variant->accuracy,
+                               grouping.by_method ? series : first_of_pattern(set, series),
+                               false};
     }
     if (failed) {
         spr_series_free(set);
@@ -153,4 +157,45 @@ void spr_series_free(struct spr_series_set *set)
     spr_free(set->points);
     spr_free(set->series);
     *set = (struct spr_series_set){0};
+}
+
+/* A line through the points of a series, or through their bounds. false: out of memory. */
+static bool draw_line(struct spr_figure *figure, const struct spr_series *series,
+                      const struct spr_point *points, const struct spr_series_look *look,
+                      bool bound)
+{
+    double(*curve)[2] = spr_calloc(series->count, sizeof *curve);
+    for (size_t i = 0; curve && i < series->count; i++) {
+        look->place(look->context, &points[i],
+                    bound ? points[i].result->speedup : points[i].speedup, curve[i]);
+    }
+    if (curve) {
+        struct spr_stroke stroke = {series->style.color, series->style.dash, bound ? 0.7 : 1.8,
+                                    0, NULL};
+        spr_figure_line(figure, (const double(*)[2])curve, series->count, &stroke);
+    }
+    spr_free(curve);
+    return curve != NULL;
+}
+
+bool spr_series_draw(struct spr_figure *figure, const struct spr_series_set *set,
+                     const struct spr_series *series, const struct spr_series_look *look)
+{
+    const struct spr_point *points = &set->points[series->first];
+    struct spr_marker *markers = spr_calloc(series->count, sizeof *markers);
+    bool done = markers && (!look->line || !figure->expected ||
+                            draw_line(figure, series, points, look, true));
+    figure->subject = series->name;
+    done = done && (!look->line || draw_line(figure, series, points, look, false));
+    for (size_t i = 0; done && i < series->count; i++) {
+        markers[i] = (struct spr_marker){.radius = look->radius, .hollow = points[i].hollow};
+        look->place(look->context, &points[i], points[i].speedup, markers[i].at);
+    }
+    if (done) {
+        spr_figure_markers(figure, markers, series->count, &series->style, NULL);
+        spr_figure_key(figure, &series->style, look->line && series->count > 1, series->name);
+    }
+    figure->subject = NULL;
+    spr_free(markers);
+    return done;
 }

@@ -59,18 +59,14 @@ static void say(struct session *s, enum spr_isa isa, const char *what)
     }
 }
 
-static void add_rate(struct session *s, const char *name, const char *unit, const char *level,
-                     enum spr_isa isa, struct spr_spread spread)
+/* rate: what of it is known before its samples. */
+static void add_rate(struct session *s, struct spr_probe_rate rate, struct spr_spread spread)
 {
-    s->probe->rates[s->probe->rate_count++] =
-        (struct spr_probe_rate){.name = name,
-                                .unit = unit,
-                                .level = level,
-                                .isa = isa,
-                                .threads = s->team.threads,
-                                .value = spread.value,
-                                .low = spread.low,
-                                .high = spread.high};
+    rate.threads = s->team.threads;
+    rate.value = spread.value;
+    rate.low = spread.low;
+    rate.high = spread.high;
+    s->probe->rates[s->probe->rate_count++] = rate;
 }
 
 /* 8, 12, 16, 24 ... KiB up to what the team's memory holds. */
@@ -198,7 +194,9 @@ static void measure_row(struct session *s, enum spr_isa isa, const struct spr_pr
                        row->row_bytes);
     struct spr_spread spread = spr_probe_measure(&s->pace, &s->team, loop);
     spread.high = fmax(spread.high, best);
-    add_rate(s, row->name, row->unit, level ? level->name : NULL, isa, spread);
+    const struct spr_probe_rate rate = {
+        .name = row->name, .unit = row->unit, .level = level ? level->name : NULL, .isa = isa};
+    add_rate(s, rate, spread);
 }
 
 /* whole: everything, else the first and the reading of each level alone. */
@@ -236,8 +234,9 @@ static enum spr_status learn_canaries(struct session *s)
     spr_canaries_learn(canaries, true);
     for (int c = 0; c < SPR_CANARIES; c++) {
         const double least_s = canaries->least_s[c];
-        add_rate(s, spr_probe_canary_names[c], "s", NULL, chosen_isa(s),
-                 (struct spr_spread){least_s, least_s, least_s});
+        const struct spr_probe_rate rate = {
+            .name = spr_probe_canary_names[c], .unit = "s", .isa = chosen_isa(s)};
+        add_rate(s, rate, (struct spr_spread){least_s, least_s, least_s});
     }
     spr_canaries_free(canaries);
     return SPR_OK;
@@ -260,8 +259,9 @@ static enum spr_status measure_team(struct session *s, int index)
     SPR_TRY(spr_probe_team_make(&s->team, threads, (size_t)team_bytes(s, threads),
                                 s->pace.clock_s, s->err));
     enum spr_isa isa = chosen_isa(s);
-    add_rate(s, threads == 1 ? "call" : "parallel_region", "s", NULL, isa,
-             spr_probe_measure_call(&s->pace, &s->team));
+    const struct spr_probe_rate call = {
+        .name = threads == 1 ? "call" : "parallel_region", .unit = "s", .isa = isa};
+    add_rate(s, call, spr_probe_measure_call(&s->pace, &s->team));
     if (is_end(s, index)) {
         SPR_TRY(learn_canaries(s));
     }

@@ -39,8 +39,7 @@ static double index_share(const struct spr_inspected *l, const struct spr_patter
 {
     struct spr_shape shape = {l->weight->m, l->weight->k, l->weight->groups};
     struct spr_counted counted = {l->nnz, l->touched_columns, l->longest_row};
-    struct spr_weight_cost cost;
-    pattern->kind->cost(pattern, &shape, kept, &counted, 4, &cost);
+    struct spr_weight_cost cost = pattern->kind->cost(pattern, &shape, kept, &counted, 4);
     double all = cost.value_bytes + cost.index_bytes;
     return all > 0 ? cost.index_bytes / all : 0;
 }
@@ -114,9 +113,10 @@ static bool alike(const struct spr_inspected *a, const struct spr_inspected *b)
            spr_pattern_equal(&a->detected, &b->detected);
 }
 
-static void put_occupied(struct spr_table *table, size_t column,
-                         const struct spr_inspection *in, size_t first, size_t p, bool layers)
+static void put_occupied(struct spr_table *table, const struct spr_inspection *in,
+                         size_t first, size_t p, bool layers)
 {
+    const size_t column = FIXED_COLUMNS + p;
     double kept = 0, cells = 0;
     bool legal = true, fits = true;
     for (size_t i = first; i < in->layer_count; i++) {
@@ -164,7 +164,7 @@ static void put_row(struct spr_table *table, const struct spr_inspection *in, si
     spr_table_cell(table, 3, "%s", spr_pattern_text(&l->detected, text));
     spr_table_cell(table, 4, isnan(imbalance) ? "-" : "%.2f", imbalance);
     for (size_t p = 0; p < in->pattern_count && p < PATTERNS_SHOWN; p++) {
-        put_occupied(table, FIXED_COLUMNS + p, in, first, p, layers);
+        put_occupied(table, in, first, p, layers);
     }
 }
 

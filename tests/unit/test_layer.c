@@ -163,93 +163,93 @@ static void filter(void)
     spr_network_free(&net);
 }
 
+static const struct {
+    const char *text, *message;
+} refusals[] = {
+    {"layer,m,k,n\n", "t.csv: no rows below the header: expected layers"},
+    {"layer,m,n\na,1,1\n", "t.csv:1: column 'k' is missing: expected a header row with 'k'"},
+    {"layer,m,k,n\na,1,1,\n", "t.csv:2: column 'n': '': expected an integer 1..2^40"},
+    {"layer,m,k,n\n,1,1,1\n", "t.csv:2: column 'layer': '': expected a layer name"},
+    {"layer,m,k,n\na,1,1,1\nb,1,1,1\na,1,1,1\n",
+     "t.csv:4: column 'layer': 'a': expected a name used once; first used in line 2"},
+    {"layer,m,k,n\na,1099511627776,8193,1\n",
+     "t.csv:2: column 'm': '1099511627776': expected a product of two dimensions of at "
+     "most 2^53"},
+    {"layer,m,k,n\na,1,1099511627776,8193\n",
+     "t.csv:2: column 'k': '1099511627776': expected a product of two dimensions of at "
+     "most 2^53"},
+    {"layer,m,k,n,op\na,1,1,1,cnov\n",
+     "t.csv:2: column 'op': 'cnov': expected linear, conv, depthwise, attention or other"},
+    {"layer,m,k,n,prunable\na,1,1,1,maybe\n",
+     "t.csv:2: column 'prunable': 'maybe': expected 1, 0, yes or no"},
+    {"layer,m,k,n,op,prunable\na,1,1,1,attention,1\n",
+     "t.csv:2: column 'prunable': '1': expected 0 for an operator without weights"},
+    {"layer,m,k,n,count\na,1,1,1,0\n",
+     "t.csv:2: column 'count': '0': expected an integer 1..2^40"},
+    {"layer,m,k,n,x_elements\na,1,1,1,0\n",
+     "t.csv:2: column 'x_elements': '0': expected a number of elements 1..1e300"},
+    {"layer,m,k,n,op\na,,,,other\n", "t.csv:2: column 'bytes': '': expected bytes, or "
+                                     "x_elements (read and written), for op=other"},
+    {"layer,m,k,n,op,bytes\na,1,,,other,5\n",
+     "t.csv:2: column 'm': '1': expected nothing: op=other is given by flops and bytes"},
+    {"layer,m,k,n,op,bytes\na,,,,other,0\n",
+     "t.csv:2: column 'flops': '': expected flops or bytes above 0 for op=other"},
+    {"layer,m,k,n,activation_sparsity\na,1,1,1,2\n",
+     "t.csv:2: column 'activation_sparsity': '2': expected a fraction 0..1 or a "
+     "percentage 0%..100%"},
+    {"layer,m,k,n,accuracy\na,1,1,1,nan\n",
+     "t.csv:2: column 'accuracy': 'nan': expected a finite number"},
+    {"layer,m,k,n,pattern,sparsity\na,8,8,1,4x4,\n",
+     "t.csv:2: column 'sparsity': '': expected a fraction 0..1 or a percentage 0%..100%"},
+    {"layer,m,k,n,pattern,sparsity\na,8,8,1,2:4,0.6\n",
+     "t.csv:2: column 'sparsity': '0.6': expected 0.5, the sparsity that 2:4 fixes, "
+     "within 0.01"},
+    {"layer,m,k,n,pattern,sparsity\na,8,8,1,4y4,0.6\n",
+     "t.csv:2: column 'pattern': unknown pattern '4y4': expected dense, csr, csr16, "
+     "bitmask, "
+     "ell, RxC, N:M with N < M, or comp:P with P > 1; did you mean '4x4'?"},
+    {"layer,m,k,n,pattern,sparsity\na,2,8,1,comp:4,0.75\n",
+     "t.csv:2: column 'pattern': 'comp:4': expected a pattern that fits layer 'a': it has "
+     "fewer rows than are packed together"},
+    {"layer,m,k,n,pattern,sparsity\na,1,65537,1,csr16,0.75\n",
+     "t.csv:2: column 'pattern': 'csr16': expected a pattern that fits layer 'a': k is "
+     "above "
+     "65536, more than 16-bit indices reach"},
+    {"layer,m,k,n,pattern,nnz\na,8,8,1,csr,65\n",
+     "t.csv:2: column 'nnz': '65': expected a count 0..m*k"},
+    {"layer,m,k,n,pattern,sparsity,touched_columns\na,8,8,1,csr,0.5,9\n",
+     "t.csv:2: column 'touched_columns': '9': expected a count 0..k"},
+    {"layer,m,k,n,pattern,sparsity,prunable\na,8,8,1,csr,0.5,0\n",
+     "t.csv:2: column 'pattern': 'csr': expected nothing or dense: the layer's rows say "
+     "prunable=0"},
+    {"layer,m,k,n,pattern,sparsity,op\na,8,8,1,csr,0.5,attention\n",
+     "t.csv:2: column 'pattern': 'csr': expected nothing or dense: this operator has no "
+     "weights"},
+    {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,csr,0.5\n",
+     "t.csv:2: column 'variant': '': expected a variant name beside a pattern"},
+    {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,8,9,1,v,csr,0.5\n",
+     "t.csv:3: column 'k': '9': expected 8, as in the first row of this layer"},
+    {"layer,m,k,n,op,variant,pattern,sparsity\na,8,8,1,conv,,,\na,8,8,1,linear,v,csr,0."
+     "5\n",
+     "t.csv:3: column 'op': 'linear': expected conv, as in the first row of this layer"},
+    {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,,,,v,csr,0.5\na,,,,v,csr,0.9\n",
+     "t.csv:4: column 'layer': 'a': expected a layer listed once in variant 'v'; first "
+     "listed "
+     "in line 3"},
+    {"layer,m,k,n,variant,pattern,sparsity,accuracy\na,8,8,1,,,,\nb,8,8,1,,,,\n"
+     "a,,,,v,csr,0.5,0.9\nb,,,,v,csr,0.5,0.8\n",
+     "t.csv:5: column 'accuracy': '0.8': expected 0.9, as in an earlier row of this "
+     "variant"},
+};
+
 static void refused(void)
 {
-    static const struct {
-        const char *text, *message;
-    } rows[] = {
-        {"layer,m,k,n\n", "t.csv: no rows below the header: expected layers"},
-        {"layer,m,n\na,1,1\n",
-         "t.csv:1: column 'k' is missing: expected a header row with 'k'"},
-        {"layer,m,k,n\na,1,1,\n", "t.csv:2: column 'n': '': expected an integer 1..2^40"},
-        {"layer,m,k,n\n,1,1,1\n", "t.csv:2: column 'layer': '': expected a layer name"},
-        {"layer,m,k,n\na,1,1,1\nb,1,1,1\na,1,1,1\n",
-         "t.csv:4: column 'layer': 'a': expected a name used once; first used in line 2"},
-        {"layer,m,k,n\na,1099511627776,8193,1\n",
-         "t.csv:2: column 'm': '1099511627776': expected a product of two dimensions of at "
-         "most 2^53"},
-        {"layer,m,k,n\na,1,1099511627776,8193\n",
-         "t.csv:2: column 'k': '1099511627776': expected a product of two dimensions of at "
-         "most 2^53"},
-        {"layer,m,k,n,op\na,1,1,1,cnov\n",
-         "t.csv:2: column 'op': 'cnov': expected linear, conv, depthwise, attention or other"},
-        {"layer,m,k,n,prunable\na,1,1,1,maybe\n",
-         "t.csv:2: column 'prunable': 'maybe': expected 1, 0, yes or no"},
-        {"layer,m,k,n,op,prunable\na,1,1,1,attention,1\n",
-         "t.csv:2: column 'prunable': '1': expected 0 for an operator without weights"},
-        {"layer,m,k,n,count\na,1,1,1,0\n",
-         "t.csv:2: column 'count': '0': expected an integer 1..2^40"},
-        {"layer,m,k,n,x_elements\na,1,1,1,0\n",
-         "t.csv:2: column 'x_elements': '0': expected a number of elements 1..1e300"},
-        {"layer,m,k,n,op\na,,,,other\n", "t.csv:2: column 'bytes': '': expected bytes, or "
-                                         "x_elements (read and written), for op=other"},
-        {"layer,m,k,n,op,bytes\na,1,,,other,5\n",
-         "t.csv:2: column 'm': '1': expected nothing: op=other is given by flops and bytes"},
-        {"layer,m,k,n,op,bytes\na,,,,other,0\n",
-         "t.csv:2: column 'flops': '': expected flops or bytes above 0 for op=other"},
-        {"layer,m,k,n,activation_sparsity\na,1,1,1,2\n",
-         "t.csv:2: column 'activation_sparsity': '2': expected a fraction 0..1 or a "
-         "percentage 0%..100%"},
-        {"layer,m,k,n,accuracy\na,1,1,1,nan\n",
-         "t.csv:2: column 'accuracy': 'nan': expected a finite number"},
-        {"layer,m,k,n,pattern,sparsity\na,8,8,1,4x4,\n",
-         "t.csv:2: column 'sparsity': '': expected a fraction 0..1 or a percentage 0%..100%"},
-        {"layer,m,k,n,pattern,sparsity\na,8,8,1,2:4,0.6\n",
-         "t.csv:2: column 'sparsity': '0.6': expected 0.5, the sparsity that 2:4 fixes, "
-         "within 0.01"},
-        {"layer,m,k,n,pattern,sparsity\na,8,8,1,4y4,0.6\n",
-         "t.csv:2: column 'pattern': unknown pattern '4y4': expected dense, csr, csr16, "
-         "bitmask, "
-         "ell, RxC, N:M with N < M, or comp:P with P > 1; did you mean '4x4'?"},
-        {"layer,m,k,n,pattern,sparsity\na,2,8,1,comp:4,0.75\n",
-         "t.csv:2: column 'pattern': 'comp:4': expected a pattern that fits layer 'a': it has "
-         "fewer rows than are packed together"},
-        {"layer,m,k,n,pattern,sparsity\na,1,65537,1,csr16,0.75\n",
-         "t.csv:2: column 'pattern': 'csr16': expected a pattern that fits layer 'a': k is "
-         "above "
-         "65536, more than 16-bit indices reach"},
-        {"layer,m,k,n,pattern,nnz\na,8,8,1,csr,65\n",
-         "t.csv:2: column 'nnz': '65': expected a count 0..m*k"},
-        {"layer,m,k,n,pattern,sparsity,touched_columns\na,8,8,1,csr,0.5,9\n",
-         "t.csv:2: column 'touched_columns': '9': expected a count 0..k"},
-        {"layer,m,k,n,pattern,sparsity,prunable\na,8,8,1,csr,0.5,0\n",
-         "t.csv:2: column 'pattern': 'csr': expected nothing or dense: the layer's rows say "
-         "prunable=0"},
-        {"layer,m,k,n,pattern,sparsity,op\na,8,8,1,csr,0.5,attention\n",
-         "t.csv:2: column 'pattern': 'csr': expected nothing or dense: this operator has no "
-         "weights"},
-        {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,csr,0.5\n",
-         "t.csv:2: column 'variant': '': expected a variant name beside a pattern"},
-        {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,8,9,1,v,csr,0.5\n",
-         "t.csv:3: column 'k': '9': expected 8, as in the first row of this layer"},
-        {"layer,m,k,n,op,variant,pattern,sparsity\na,8,8,1,conv,,,\na,8,8,1,linear,v,csr,0."
-         "5\n",
-         "t.csv:3: column 'op': 'linear': expected conv, as in the first row of this layer"},
-        {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,,,,v,csr,0.5\na,,,,v,csr,0.9\n",
-         "t.csv:4: column 'layer': 'a': expected a layer listed once in variant 'v'; first "
-         "listed "
-         "in line 3"},
-        {"layer,m,k,n,variant,pattern,sparsity,accuracy\na,8,8,1,,,,\nb,8,8,1,,,,\n"
-         "a,,,,v,csr,0.5,0.9\nb,,,,v,csr,0.5,0.8\n",
-         "t.csv:5: column 'accuracy': '0.8': expected 0.9, as in an earlier row of this "
-         "variant"},
-    };
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
         struct spr_network network;
         struct spr_error err;
-        test_row = rows[i].text;
-        CHECK_STATUS(SPR_EINPUT, read_table(rows[i].text, &network, NULL, &err), &err);
-        CHECK_TEXT(rows[i].message, err.text);
+        test_row = refusals[i].text;
+        CHECK_STATUS(SPR_EINPUT, read_table(refusals[i].text, &network, NULL, &err), &err);
+        CHECK_TEXT(refusals[i].message, err.text);
         CHECK(network.layers == NULL && network.arena.head == NULL);
     }
     test_row = "";

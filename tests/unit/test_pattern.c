@@ -124,13 +124,13 @@ static void costs(void)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_pattern pattern;
         struct spr_shape shape = {6, 10, rows[i].groups};
-        struct spr_weight_cost cost;
         test_row = rows[i].text;
         CHECK_INT(SPR_OK, spr_pattern_parse(rows[i].text, &pattern, NULL));
         double fixed = spr_pattern_fixed_sparsity(&pattern);
         double kept = spr_pattern_kept(&pattern, &shape, isnan(fixed) ? 0.5 : fixed);
         CHECK_EXACT(rows[i].kept, kept);
-        pattern.kind->cost(&pattern, &shape, kept, &rows[i].counted, 2, &cost);
+        struct spr_weight_cost cost =
+            pattern.kind->cost(&pattern, &shape, kept, &rows[i].counted, 2);
         CHECK_EXACT(rows[i].nnz, cost.nnz);
         CHECK_EXACT(rows[i].issued, cost.issued);
         CHECK_EXACT(rows[i].value_bytes, cost.value_bytes);
@@ -146,9 +146,9 @@ static void ell_row(void)
     struct spr_pattern ell;
     struct spr_shape shape = {6, 10, 1};
     struct spr_counted none = {(double)NAN, (double)NAN, (double)NAN};
-    struct spr_weight_cost cost;
     CHECK_INT(SPR_OK, spr_pattern_parse("ell", &ell, NULL));
-    ell.kind->cost(&ell, &shape, spr_pattern_kept(&ell, &shape, 0.7), &none, 2, &cost);
+    struct spr_weight_cost cost =
+        ell.kind->cost(&ell, &shape, spr_pattern_kept(&ell, &shape, 0.7), &none, 2);
     CHECK_EXACT(18, cost.issued);
 }
 

@@ -113,6 +113,25 @@ static void test_stopped_clock(void)
     CHECK_INT(1, job.calls);
 }
 
+static double eighth(const void *context)
+{
+    (void)context;
+    return 0.125;
+}
+
+/* What a device's clock says is exact, whatever the time here. */
+static void test_device_clock(void)
+{
+    struct job job = {.call_s = 2};
+    struct spr_sampler sampler = sampler_of(&job);
+    double samples[2];
+    sampler.took = eighth;
+    spr_sampler_run(&sampler, 2, samples);
+    CHECK_EXACT(0.125, samples[0]);
+    CHECK_EXACT(0.125, samples[1]);
+    CHECK_INT(2, job.calls);
+}
+
 static void test_many_samples(void)
 {
     static const struct {
@@ -272,6 +291,7 @@ int main(void)
 {
     test_one_sample();
     test_stopped_clock();
+    test_device_clock();
     test_many_samples();
     test_warm_up();
     test_team();

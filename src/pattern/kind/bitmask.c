@@ -14,18 +14,20 @@ static void format(const struct spr_pattern *pattern, char *text, size_t size)
     snprintf(text, size, "bitmask");
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
-                 const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double kept,
+                                   const struct spr_counted *counted, double value_bytes)
 {
     double weights = spr_cells_weights(pattern, shape);
     double nnz = spr_counted_or(counted->nnz, kept);
-    out->nnz = nnz;
-    out->issued = nnz;
-    out->value_bytes = nnz * value_bytes;
-    out->index_bytes = ceil(weights / 8) + ((double)shape->m + 1) * SPR_POINTER_BYTES;
-    out->tau = spr_tau(shape, counted,
-                       spr_expected_touched(nnz / weights, spr_rows_per_group(shape)));
+    return (struct spr_weight_cost){
+        .nnz = nnz,
+        .issued = nnz,
+        .value_bytes = nnz * value_bytes,
+        .index_bytes = ceil(weights / 8) + ((double)shape->m + 1) * SPR_POINTER_BYTES,
+        .tau = spr_tau(shape, counted,
+                       spr_expected_touched(nnz / weights, spr_rows_per_group(shape))),
+    };
 }
 
 SPR_DEFINE_PATTERN(bitmask) = {

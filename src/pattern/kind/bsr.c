@@ -26,20 +26,22 @@ static double cells(const struct spr_pattern *pattern, const struct spr_shape *s
     return spr_ceil_div(shape->m, pattern->a) * spr_ceil_div(shape->k, pattern->b);
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
-                 const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double kept,
+                                   const struct spr_counted *counted, double value_bytes)
 {
     double block_count = cells(pattern, shape);
     double block = (double)pattern->a * (double)pattern->b;
     double block_rows = spr_ceil_div(shape->m, pattern->a);
     double rows = ceil((double)shape->m / (double)shape->groups / (double)pattern->a);
-    out->nnz = spr_counted_or(counted->nnz,
-                              kept * ((double)shape->m * (double)shape->k) / block_count);
-    out->issued = kept * block;
-    out->value_bytes = kept * block * value_bytes;
-    out->index_bytes = kept * SPR_INDEX_BYTES + (block_rows + 1) * SPR_POINTER_BYTES;
-    out->tau = spr_tau(shape, counted, spr_expected_touched(kept / block_count, rows));
+    return (struct spr_weight_cost){
+        .nnz = spr_counted_or(counted->nnz,
+                              kept * ((double)shape->m * (double)shape->k) / block_count),
+        .issued = kept * block,
+        .value_bytes = kept * block * value_bytes,
+        .index_bytes = kept * SPR_INDEX_BYTES + (block_rows + 1) * SPR_POINTER_BYTES,
+        .tau = spr_tau(shape, counted, spr_expected_touched(kept / block_count, rows)),
+    };
 }
 
 static const char *misfit(const struct spr_pattern *pattern, const struct spr_shape *shape)

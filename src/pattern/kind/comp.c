@@ -29,16 +29,18 @@ static double kept(const struct spr_pattern *pattern, const struct spr_shape *sh
     return spr_ceil_div(shape->m, pattern->a) * (double)shape->k;
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                 double stored, const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double stored,
+                                   const struct spr_counted *counted, double value_bytes)
 {
     double weights = spr_cells_weights(pattern, shape);
-    out->nnz = spr_counted_or(counted->nnz, weights / (double)pattern->a);
-    out->issued = stored;
-    out->value_bytes = stored * value_bytes;
-    out->index_bytes = stored * spr_ceil_log2(pattern->a) / 8;
-    out->tau = spr_tau(shape, counted, 1);
+    return (struct spr_weight_cost){
+        .nnz = spr_counted_or(counted->nnz, weights / (double)pattern->a),
+        .issued = stored,
+        .value_bytes = stored * value_bytes,
+        .index_bytes = stored * spr_ceil_log2(pattern->a) / 8,
+        .tau = spr_tau(shape, counted, 1),
+    };
 }
 
 static const char *misfit(const struct spr_pattern *pattern, const struct spr_shape *shape)

@@ -22,33 +22,36 @@ static void format(const struct spr_pattern *pattern, char *text, size_t size)
     snprintf(text, size, "%s", pattern->kind->name);
 }
 
-static void cost(const struct spr_shape *shape, double kept, const struct spr_counted *counted,
-                 double value_bytes, double index_bytes, struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_shape *shape, double kept,
+                                   const struct spr_counted *counted, double value_bytes,
+                                   double index_bytes)
 {
     double weights = (double)shape->m * (double)shape->k;
     double nnz = spr_counted_or(counted->nnz, kept);
-    out->nnz = nnz;
-    out->issued = nnz;
-    out->value_bytes = nnz * value_bytes;
-    out->index_bytes = nnz * index_bytes + ((double)shape->m + 1) * SPR_POINTER_BYTES;
-    out->tau = spr_tau(shape, counted,
-                       spr_expected_touched(nnz / weights, spr_rows_per_group(shape)));
+    return (struct spr_weight_cost){
+        .nnz = nnz,
+        .issued = nnz,
+        .value_bytes = nnz * value_bytes,
+        .index_bytes = nnz * index_bytes + ((double)shape->m + 1) * SPR_POINTER_BYTES,
+        .tau = spr_tau(shape, counted,
+                       spr_expected_touched(nnz / weights, spr_rows_per_group(shape))),
+    };
 }
 
-static void cost32(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                   double kept, const struct spr_counted *counted, double value_bytes,
-                   struct spr_weight_cost *out)
+static struct spr_weight_cost cost32(const struct spr_pattern *pattern,
+                                     const struct spr_shape *shape, double kept,
+                                     const struct spr_counted *counted, double value_bytes)
 {
     (void)pattern;
-    cost(shape, kept, counted, value_bytes, SPR_INDEX_BYTES, out);
+    return cost(shape, kept, counted, value_bytes, SPR_INDEX_BYTES);
 }
 
-static void cost16(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                   double kept, const struct spr_counted *counted, double value_bytes,
-                   struct spr_weight_cost *out)
+static struct spr_weight_cost cost16(const struct spr_pattern *pattern,
+                                     const struct spr_shape *shape, double kept,
+                                     const struct spr_counted *counted, double value_bytes)
 {
     (void)pattern;
-    cost(shape, kept, counted, value_bytes, SPR_INDEX16_BYTES, out);
+    return cost(shape, kept, counted, value_bytes, SPR_INDEX16_BYTES);
 }
 
 static const char *misfit16(const struct spr_pattern *pattern, const struct spr_shape *shape)

@@ -20,17 +20,19 @@ static double fixed_sparsity(const struct spr_pattern *pattern)
     return 0;
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape, double kept,
-                 const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double kept,
+                                   const struct spr_counted *counted, double value_bytes)
 {
     (void)kept;
     double weights = spr_cells_weights(pattern, shape);
-    out->nnz = spr_counted_or(counted->nnz, weights);
-    out->issued = weights;
-    out->value_bytes = weights * value_bytes;
-    out->index_bytes = 0;
-    out->tau = 1;
+    return (struct spr_weight_cost){
+        .nnz = spr_counted_or(counted->nnz, weights),
+        .issued = weights,
+        .value_bytes = weights * value_bytes,
+        .index_bytes = 0,
+        .tau = 1,
+    };
 }
 
 SPR_DEFINE_PATTERN(dense) = {

@@ -24,20 +24,22 @@ static double kept(const struct spr_pattern *pattern, const struct spr_shape *sh
     return (1 - sparsity) * spr_cells_weights(pattern, shape);
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                 double kept_weights, const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double kept_weights,
+                                   const struct spr_counted *counted, double value_bytes)
 {
     (void)pattern;
     double m = (double)shape->m, k = (double)shape->k;
     double width =
         spr_counted_or(counted->longest_row, ceil(kept_weights / m * ROUNDING_GUARD));
-    out->nnz = spr_counted_or(counted->nnz, kept_weights);
-    out->issued = m * width;
-    out->value_bytes = m * width * value_bytes;
-    out->index_bytes = m * width * SPR_INDEX_BYTES;
-    out->tau =
-        spr_tau(shape, counted, spr_expected_touched(width / k, spr_rows_per_group(shape)));
+    return (struct spr_weight_cost){
+        .nnz = spr_counted_or(counted->nnz, kept_weights),
+        .issued = m * width,
+        .value_bytes = m * width * value_bytes,
+        .index_bytes = m * width * SPR_INDEX_BYTES,
+        .tau = spr_tau(shape, counted,
+                       spr_expected_touched(width / k, spr_rows_per_group(shape))),
+    };
 }
 
 /* Every row as long as the longest: no slot is padding. */

@@ -28,17 +28,19 @@ static double kept(const struct spr_pattern *pattern, const struct spr_shape *sh
     return (double)shape->m * per_row;
 }
 
-static void cost(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                 double kept_weights, const struct spr_counted *counted, double value_bytes,
-                 struct spr_weight_cost *out)
+static struct spr_weight_cost cost(const struct spr_pattern *pattern,
+                                   const struct spr_shape *shape, double kept_weights,
+                                   const struct spr_counted *counted, double value_bytes)
 {
     double density = kept_weights / ((double)shape->m * (double)shape->k);
-    out->nnz = spr_counted_or(counted->nnz, kept_weights);
-    out->issued = kept_weights;
-    out->value_bytes = kept_weights * value_bytes;
-    out->index_bytes = kept_weights * spr_ceil_log2(pattern->b) / 8;
-    out->tau =
-        spr_tau(shape, counted, spr_expected_touched(density, spr_rows_per_group(shape)));
+    return (struct spr_weight_cost){
+        .nnz = spr_counted_or(counted->nnz, kept_weights),
+        .issued = kept_weights,
+        .value_bytes = kept_weights * value_bytes,
+        .index_bytes = kept_weights * spr_ceil_log2(pattern->b) / 8,
+        .tau =
+            spr_tau(shape, counted, spr_expected_touched(density, spr_rows_per_group(shape))),
+    };
 }
 
 static const char *misfit(const struct spr_pattern *pattern, const struct spr_shape *shape)
