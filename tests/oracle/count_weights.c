@@ -147,7 +147,12 @@ int main(int argc, char **argv)
                weights.origin ? weights.origin : "");
     }
     for (size_t i = 0; i < weights.weight_count && status == SPR_OK; i++) {
-        print_layer(&weights.weight[i], &request);
+        status = spr_weights_hold(&weights, weights.weight[i].tensor, &err);
+        if (status == SPR_OK) {
+            print_layer(&weights.weight[i], &request);
+        } else {
+            fprintf(stderr, "%s\n", err.text);
+        }
     }
     spr_notes_free(&notes);
     spr_weights_free(&weights);
