@@ -282,7 +282,6 @@ def check_hardened(sproof, build):
 # --- folders
 
 def build_copy(cmake, source, build, destination):
-    shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
     with_debug = ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DSPROOF_TESTS=OFF", f"-DCMAKE_INSTALL_PREFIX={PREFIX}")
     output(cmake, "-S", source, "-B", build, *with_debug)
     output(cmake, "--build", build, "--parallel", os.environ.get("JOBS", str(os.cpu_count())), limit=1800)
@@ -294,6 +293,8 @@ def check_folders(cmake):
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch).resolve()
         one, two = scratch / "one", scratch / "another-folder" / "two"
+        for source in (one, two):
+            shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
         first = build_copy(cmake, one, one / "build", scratch / "first")
         second = build_copy(cmake, two, scratch / "elsewhere", scratch / "second")
         files = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
