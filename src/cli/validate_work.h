@@ -20,6 +20,7 @@ struct validate_work {
     enum spr_format format;
     double max_error; /* NAN: no gate */
     bool end_to_end;
+    double inflated_most;          /* as of spr_weights_options */
     struct spr_weights weights;    /* end to end, of a checkpoint; else empty */
     float *states, *output;        /* end to end: tokens x hidden */
     struct spr_states_shape shape; /* of them */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/limits.h"
 #include "machine/rates_json.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
@@ -50,8 +51,9 @@ static void read_measured(struct spr_reader *r, const spr_json *object,
     measured->low_s = spr_reader_number(r, item, "low_s", &positive);
     measured->high_s = spr_reader_number(r, item, "high_s", &positive);
     measured->mad_s = spr_reader_number(r, item, "mad_s", &any);
-    double outliers = spr_json_get_number(item, "outliers");
-    measured->outliers = outliers >= 0 && outliers <= 1e15 ? (size_t)outliers : 0;
+    static const struct spr_range counted = {0, 1e15, true, "a count 0..10^15"};
+    const double outliers = spr_reader_count(r, item, "outliers", &counted);
+    measured->outliers = outliers > 0 ? (size_t)outliers : 0;
     read_samples(r, item, measured);
     spr_reader_leave(r);
 }
@@ -106,17 +108,20 @@ static void read_what(struct spr_reader *r, const spr_json *object,
                       struct spr_validation_case *c)
 {
     static const struct spr_range fraction = {0, 1, false, "a fraction 0..1"};
+    static const struct spr_range occurrences = {1, SPR_PRODUCT_MAX, true,
+                                                 "an integer 1..2^53"};
+    static const struct spr_range counted = {0, SPR_PRODUCT_MAX, true, "a count 0..2^53"};
     c->layer = spr_reader_text(r, object, "layer", true);
     c->variant = spr_reader_text(r, object, "variant", true);
     c->m = spr_reader_whole(r, object, "m", &spr_record_size);
     c->k = spr_reader_whole(r, object, "k", &spr_record_size);
     c->n = spr_reader_whole(r, object, "n", &spr_record_size);
-    c->count = spr_reader_number(r, object, "count", &positive);
+    c->count = spr_reader_count(r, object, "count", &occurrences);
     c->count = isnan(c->count) ? 1 : c->count;
     spr_record_pattern(r, object, &c->pattern);
     c->sparsity = spr_reader_number(r, object, "sparsity", &fraction);
-    c->nnz = spr_reader_number(r, object, "nnz", &any);
-    c->kept = spr_reader_number(r, object, "kept", &any);
+    c->nnz = spr_reader_count(r, object, "nnz", &counted);
+    c->kept = spr_reader_count(r, object, "kept", &counted);
     read_where(r, object, c);
     c->kernel = spr_reader_text(r, object, "kernel", true);
 }
