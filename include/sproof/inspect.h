@@ -33,7 +33,7 @@ struct spr_inspected {
 };
 
 struct spr_inspection {
-    const struct spr_weights *weights;
+    struct spr_weights *weights;
     const struct spr_pattern *patterns; /* borrowed */
     size_t pattern_count;
     struct spr_inspected *layer; /* of the weights that have a matrix, in their order */
@@ -49,10 +49,10 @@ struct spr_inspect_progress {
 };
 
 /* Counts every weight matrix in one pass over it, a few rows at a time. weights and patterns
- * must outlive *inspection, which is zeroed first. Errors: SPR_ENOMEM, SPR_EINTERRUPTED. */
-enum spr_status spr_inspect(const struct spr_weights *weights,
-                            const struct spr_pattern *patterns, size_t pattern_count,
-                            const struct spr_inspect_progress *progress,
+ * must outlive *inspection, which is zeroed first. Errors: SPR_ENOMEM, SPR_EINTERRUPTED, those
+ * of spr_weights_hold. */
+enum spr_status spr_inspect(struct spr_weights *weights, const struct spr_pattern *patterns,
+                            size_t pattern_count, const struct spr_inspect_progress *progress,
                             struct spr_inspection *inspection, struct spr_error *err);
 
 void spr_inspection_free(struct spr_inspection *inspection);
@@ -86,12 +86,12 @@ enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_op
                           const char **reason, struct spr_error *err);
 
 /* Writes all tensors as one safetensors file: the pruned ones with zeros, else bit by bit what
- * was read. Errors: SPR_EINPUT (a tensor that is not stored densely); failures to write stay
+ * was read. Errors: SPR_EINPUT (a tensor that is not stored densely, or is damaged); failures to write stay
  * in ferror(file). */
-enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
+enum spr_status spr_weights_write(FILE *file, struct spr_weights *weights,
                                   struct spr_error *err);
 
-/* Writes the mask of one weight as the Deep Learning Matrix Collection does (.smtx). Errors:
+/* Writes the mask of one weight, which is held (spr_weights_hold), as the Deep Learning Matrix Collection does (.smtx). Errors:
  * SPR_ENOMEM. */
 enum spr_status spr_mask_write(FILE *file, const struct spr_inspected *layer,
                                struct spr_error *err);

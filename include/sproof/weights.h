@@ -31,9 +31,11 @@ struct spr_tensor {
     const char *dtype; /* as the file spells it: "F32", "float32", "I64" */
     int rank;
     int64_t shape[SPR_RANK_MAX];
-    uint64_t offset; /* of its bytes in the file; 0 where they were decompressed */
+    uint64_t offset; /* of its bytes in the file; 0 of an entry of an archive */
     uint64_t bytes;
-    const unsigned char *data; /* row-major, little-endian, not aligned; NULL: sparse */
+    const unsigned char
+        *data; /* row-major, little-endian, not aligned; NULL: sparse, packed */
+    struct spr_packed *packed; /* compressed in the file: spr_weights_hold; NULL: not so */
 };
 
 /* How a weight matrix is stored. */
@@ -77,8 +79,11 @@ struct spr_weights {
     const char *origin; /* what told the kinds of layers: "names", "config.json (bert)" */
     struct spr_mapping *mapping; /* mapped files */
     size_t mapping_count, mapping_capacity;
-    struct spr_names *names; /* of layers: each only once */
-    struct spr_arena arena;  /* owns names and what was decompressed */
+    struct spr_names *names;     /* of layers: each only once */
+    struct spr_arena arena;      /* owns names and what was made of the file */
+    struct spr_archive *archive; /* archives of what is packed */
+    struct spr_arena inflated;   /* owns the bytes of the packed tensor `held` */
+    size_t held;
 };
 
 struct spr_weights_options {
@@ -98,6 +103,13 @@ enum spr_status spr_weights_read(const char *path, const struct spr_weights_opti
                                  struct spr_error *err);
 
 void spr_weights_free(struct spr_weights *weights);
+
+/* Inflates tensor `index` where it is packed, and releases the one that was inflated before it:
+ * until then its data, and that of its weight, are NULL. Tensors that lie in memory, and
+ * SIZE_MAX, need nothing. Before elements are looked at. Errors: SPR_EINPUT (damaged),
+ * SPR_ENOMEM. */
+enum spr_status spr_weights_hold(struct spr_weights *weights, size_t index,
+                                 struct spr_error *err);
 
 /* Elements of all tensors of a number format (not SPR_ELEMENT_OTHER): the parameters. */
 double spr_weights_parameters(const struct spr_weights *weights);

@@ -40,7 +40,11 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, size_t 
                              csv->line, why.text);
     }
     SPR_TRY(spr_csv_fraction(csv, SPARSITY, &sparsity));
-    SPR_TRY(spr_csv_number(csv, N, 1, 1e15, "a number of columns of 1 or more", &given));
+    const char *counted = "a number of columns of 1 or more";
+    SPR_TRY(spr_csv_count(csv, N, 1e15, counted, &given));
+    if (given < 1) {
+        return spr_csv_bad(csv, N, counted);
+    }
     SPR_TRY(spr_csv_integer(csv, THREADS, 1, 1048576, &ran));
     text = spr_csv_cell(csv, DTYPE);
     if (*text && spr_dtype_parse(text, &dtype, NULL) != SPR_OK) {

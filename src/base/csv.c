@@ -12,6 +12,7 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
+#include "base/whole.h"
 
 /* Longest physical line, longest quoted cell and most cells of a row: far above any real
  * table, low enough that a hostile file cannot make the parser buffer without bound. */
@@ -409,6 +410,21 @@ enum spr_status spr_csv_number(struct spr_csv *csv, size_t column, double low, d
         return SPR_OK;
     }
     if (!spr_parse_number(text, &parsed) || parsed < low || parsed > high) {
+        return spr_csv_bad(csv, column, expected);
+    }
+    *value = parsed;
+    return SPR_OK;
+}
+
+enum spr_status spr_csv_count(struct spr_csv *csv, size_t column, double high,
+                              const char *expected, double *value)
+{
+    const char *text = spr_csv_cell(csv, column);
+    double parsed;
+    if (*text == '\0') {
+        return SPR_OK;
+    }
+    if (!spr_parse_whole(text, &parsed) || parsed < 0 || parsed > high) {
         return spr_csv_bad(csv, column, expected);
     }
     *value = parsed;

@@ -52,6 +52,10 @@ enum spr_status spr_csv_integer(struct spr_csv *csv, size_t column, int64_t low,
 enum spr_status spr_csv_number(struct spr_csv *csv, size_t column, double low, double high,
                                const char *expected, double *value);
 
+/* The same for a count: a whole number (spr_parse_whole). */
+enum spr_status spr_csv_count(struct spr_csv *csv, size_t column, double high,
+                              const char *expected, double *value);
+
 /* A fraction 0..1, also written as 90%. An empty cell leaves *value. */
 enum spr_status spr_csv_fraction(struct spr_csv *csv, size_t column, double *value);
 

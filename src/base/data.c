@@ -10,19 +10,28 @@
 
 #include "base/mem.h"
 
-#define DIRECTORIES 5
+#define DIRECTORIES 4
 
 /* PREFIX/share/sproof for a program in PREFIX/bin: an installation may be moved, or made with
- * another prefix than it was configured for. */
+ * another prefix than it was configured for. For a program elsewhere share/sproof beside it: in
+ * a build that is a link to the sources, whose place the program does not hold. */
 static bool beside_program(char path[SPR_DATA_PATH])
 {
-    static const char tail[] = "/bin/sproof";
+    static const char bin[] = "/bin/sproof", beside[] = "/share/sproof";
     ssize_t length = readlink("/proc/self/exe", path, SPR_DATA_PATH - 64);
-    size_t end = sizeof tail - 1;
-    if (length <= (ssize_t)end || strncmp(path + length - end, tail, end) != 0) {
+    if (length <= 0) {
         return false;
     }
-    snprintf(path + length - end, SPR_DATA_PATH - (size_t)length + end, "/share/sproof");
+    path[length] = '\0';
+    const size_t tail = sizeof bin - 1;
+    char *end = path + ((size_t)length > tail ? (size_t)length - tail : 0);
+    if (strcmp(end, bin) != 0) {
+        end = strrchr(path, '/');
+    }
+    if (!end) {
+        return false;
+    }
+    memcpy(end, beside, sizeof beside); /* 64 bytes are left for it */
     return true;
 }
 
@@ -45,9 +54,6 @@ static bool directory(int i, const char *kind, char path[SPR_DATA_PATH])
         break;
     case 3:
         base = SPROOF_INSTALL_DATA;
-        break;
-    case 4:
-        base = SPROOF_SOURCE_DATA;
         break;
     }
     if (!base || !*base) {

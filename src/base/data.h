@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where shipped data lies: $SPROOF_DATA, the user's data, the installed data, the sources. */
+/* Where shipped data lies: $SPROOF_DATA, the user's data, what lies by the
+ * program, the installed data. */
 #ifndef SPROOF_BASE_DATA_H
 #define SPROOF_BASE_DATA_H
 

@@ -10,6 +10,7 @@
 
 #include "base/emit.h"
 #include "base/mem.h"
+#include "base/whole.h"
 
 /* Bytes enough for a place, and for what is wrong there: keys and texts are sproof's own. */
 #define PLACE_TEXT 256
@@ -187,6 +188,18 @@ int64_t spr_reader_whole(struct spr_reader *r, const spr_json *object, const cha
         return (int64_t)range->least;
     }
     return (int64_t)value;
+}
+
+double spr_reader_count(struct spr_reader *r, const spr_json *object, const char *key,
+                        const struct spr_range *range)
+{
+    const spr_json *item = spr_json_get(object, key);
+    const double value = spr_reader_value(r, key, item, range);
+    if (!isnan(value) && !spr_is_whole(value)) {
+        spr_reader_wrong(r, key, item, range->expected);
+        return (double)NAN;
+    }
+    return value + 0.0; /* -0 becomes 0 */
 }
 
 bool spr_reader_bool(struct spr_reader *r, const spr_json *object, const char *key,

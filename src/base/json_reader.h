@@ -90,6 +90,10 @@ double spr_reader_value(struct spr_reader *r, const char *key, const spr_json *i
 int64_t spr_reader_whole(struct spr_reader *r, const spr_json *object, const char *key,
                          const struct spr_range *range);
 
+/* A whole number of the range; NAN: null or failed. */
+double spr_reader_count(struct spr_reader *r, const spr_json *object, const char *key,
+                        const struct spr_range *range);
+
 /* True or false; null and no such member are false unless it is needed. */
 bool spr_reader_bool(struct spr_reader *r, const spr_json *object, const char *key,
                      bool needed);

@@ -248,7 +248,11 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
                              struct spr_error *err);
 
-/* "90s", "5m", a plain number of seconds; above 0. `option` is named in errors. */
+/* "8000000000", "512MiB", "8GiB"; NULL leaves *bytes as it is. */
+enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *err);
+
+/* "500ms", "90s", "5min" (ns us ms s m min h), a plain number of seconds; above 0. `option` is
+ * named in errors. */
 enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
                             struct spr_error *err);
 
@@ -256,9 +260,9 @@ enum spr_status cli_seconds(const char *option, const char *text, double *second
 enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err);
 
 /* A matrix of floats from a .npy file, rows x columns, owned by the caller (spr_free); and one
- * written. Errors name the file. */
+ * written. inflated_most: as of spr_weights_options. Errors name the file. */
 enum spr_status cli_read_states(const char *path, const struct spr_states_shape *shape,
-                                float **states, struct spr_error *err);
+                                double inflated_most, float **states, struct spr_error *err);
 enum spr_status cli_write_states(const char *path, const struct spr_states_shape *shape,
                                  const float *states, struct spr_error *err);
 

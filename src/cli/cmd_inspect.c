@@ -124,29 +124,6 @@ static enum spr_status add_pattern(struct work *w, const struct spr_pattern *pat
     return SPR_OK;
 }
 
-/* "8000000000", "512MiB" or "8GiB". */
-static enum spr_status read_max_inflated(struct work *w)
-{
-    const char *text = w->args->value[OPT_MAX_INFLATED];
-    if (!text) {
-        return SPR_OK;
-    }
-    const size_t digits = strspn(text, "0123456789");
-    const char *unit = text + digits;
-    const double scale = strcmp(unit, "GiB") == 0   ? 0x1p30
-                         : strcmp(unit, "MiB") == 0 ? 0x1p20
-                                                    : 1;
-    w->options.inflated_most = scale * strtod(text, NULL);
-    if (digits == 0 || (scale == 1 && *unit) || !(w->options.inflated_most >= 1) ||
-        w->options.inflated_most > (double)SPR_PRODUCT_MAX) {
-        return spr_fail(w->err, SPR_EINPUT,
-                        "--max-inflated: '%.40s': expected bytes, such as 8000000000, 512MiB "
-                        "or 8GiB",
-                        text);
-    }
-    return SPR_OK;
-}
-
 static enum spr_status read_options(struct work *w)
 {
     const char *list = w->args->value[OPT_PATTERN];
@@ -159,7 +136,7 @@ static enum spr_status read_options(struct work *w)
     if (tokens) {
         SPR_TRY(cli_tokens(tokens, &w->options.tokens, w->err));
     }
-    SPR_TRY(read_max_inflated(w));
+    SPR_TRY(cli_inflated(w->args->value[OPT_MAX_INFLATED], &w->options.inflated_most, w->err));
     SPR_TRY(read_prune(w));
     SPR_TRY(read_choices(w));
     SPR_TRY(

@@ -219,10 +219,11 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_PATTERN, OPT_SPARSITY,   OPT_BATCH,   OPT_SEED,      OPT_MASK_DIR,      OPT_ISA,
-    OPT_THREADS, OPT_RESIDENCY,  OPT_BUDGET,  OPT_MAX_ERROR, OPT_NO_SAVE,       OPT_OUTPUT,
-    OPT_FORMAT,  OPT_END_TO_END, OPT_TOKENS,  OPT_STATES,    OPT_OUTPUT_STATES, OPT_LAYOUT,
-    OPT_QUICK,   OPT_TUNE,    OPT_DEVICE,     OPT_MACHINE, OPT_DTYPE,     OPT_COUNT};
+    OPT_PATTERN, OPT_SPARSITY,      OPT_BATCH,     OPT_SEED,         OPT_MASK_DIR,
+    OPT_ISA,     OPT_THREADS,       OPT_RESIDENCY, OPT_BUDGET,       OPT_MAX_ERROR,
+    OPT_NO_SAVE, OPT_OUTPUT,        OPT_FORMAT,    OPT_END_TO_END,   OPT_TOKENS,
+    OPT_STATES,  OPT_OUTPUT_STATES, OPT_LAYOUT,    OPT_QUICK,        OPT_TUNE,
+    OPT_DEVICE,  OPT_MACHINE,       OPT_DTYPE,     OPT_MAX_INFLATED, OPT_COUNT};
 
 const struct verb verb_validate = {
     .name = "validate",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values of options: comma-separated lists, ranges, times with units. */
+/* Values of options: comma-separated lists, ranges, words. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -249,74 +249,6 @@ enum spr_status cli_batch_index(const struct spr_options *options, const char *t
                     text);
 }
 
-/* "42ms" -> 0.042; false unless it is a number above 0 with s, ms, us or ns. */
-static bool parse_duration(const char *text, size_t length, double *seconds)
-{
-    static const struct {
-        const char *unit;
-        double scale;
-    } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}, {"s", 1}};
-    char number[64];
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        size_t unit = strlen(units[i].unit);
-        if (length > unit && length < sizeof number &&
-            strncmp(text + length - unit, units[i].unit, unit) == 0) {
-            snprintf(number, sizeof number, "%.*s", (int)(length - unit), text);
-            if (spr_parse_number(number, seconds) && *seconds > 0) {
-                *seconds *= units[i].scale;
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-enum spr_status cli_measured(const char *text, struct spr_measured *measured,
-                             struct spr_error *err)
-{
-    const char *start = text;
-    *measured = (struct spr_measured){(double)NAN, (double)NAN};
-    while (*text) {
-        size_t length = strcspn(text, ",");
-        bool dense = strncmp(text, "dense=", 6) == 0;
-        bool sparse = strncmp(text, "sparse=", 7) == 0;
-        size_t skip = dense ? 6 : 7;
-        if ((!dense && !sparse) ||
-            !parse_duration(text + skip, length - skip,
-                            dense ? &measured->dense_s : &measured->sparse_s)) {
-            break;
-        }
-        text += length + (text[length] == ',');
-    }
-    if (*text || isnan(measured->dense_s) || isnan(measured->sparse_s)) {
-        return spr_fail(err, SPR_EINPUT,
-                        "--measured: '%.60s': expected two times with units, such as "
-                        "dense=42ms,sparse=41ms",
-                        start);
-    }
-    return SPR_OK;
-}
-
-enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
-                            struct spr_error *err)
-{
-    char number[64];
-    size_t length = strlen(text);
-    double scale = 1;
-    if (length > 1 && length < sizeof number && strchr("smh", text[length - 1])) {
-        length--;
-        scale = text[length] == 'm' ? 60 : text[length] == 'h' ? 3600 : 1;
-    }
-    snprintf(number, sizeof number, "%.*s", (int)length, text);
-    if (length >= sizeof number || !spr_parse_number(number, seconds) || !(*seconds > 0)) {
-        return spr_fail(err, SPR_EINPUT,
-                        "--%s: '%.40s': expected a time above 0, such as 90s or 5m", option,
-                        text);
-    }
-    *seconds *= scale;
-    return SPR_OK;
-}
-
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,
                          int *index, struct spr_error *err)
 {
@@ -351,17 +283,5 @@ enum spr_status cli_residency(const char *text, enum spr_residency *residency,
     }
     SPR_TRY(cli_word("residency", text, names, &index, err));
     *residency = (enum spr_residency)index;
-    return SPR_OK;
-}
-
-enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err)
-{
-    double value = 0;
-    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
-        value < 1 || value > (double)SPR_DIMENSION_MAX) {
-        return spr_fail(err, SPR_EINPUT, "--tokens: '%.40s': expected an integer 1..2^40",
-                        text);
-    }
-    *tokens = (int64_t)value;
     return SPR_OK;
 }

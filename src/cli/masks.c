@@ -74,10 +74,11 @@ static enum spr_status write_each(struct masks *w, const char *const *path)
     for (size_t i = 0; i < w->inspection->layer_count; i++) {
         struct spr_output output;
         if (path[i]) {
+            const struct spr_inspected *layer = &w->inspection->layer[i];
+            SPR_TRY(spr_weights_hold(w->inspection->weights, layer->weight->tensor, w->err));
             SPR_TRY(spr_output_open(&output, path[i], w->err));
-            SPR_TRY(spr_output_close(
-                &output, spr_mask_write(output.file, &w->inspection->layer[i], w->err),
-                w->err));
+            SPR_TRY(
+                spr_output_close(&output, spr_mask_write(output.file, layer, w->err), w->err));
             written++;
         }
     }

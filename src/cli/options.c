@@ -15,8 +15,9 @@ static const struct option_row rows[OPT_COUNT] = {
                    "batch sizes, such as 1,8,64 (default 1);\n"
                    "explain and plot: one of the record's"},
     [OPT_BUDGET] = {"budget", 0, VALUE, "T",
-                    "time to spend, such as 90s or 5m: cases in\n"
-                    "random order until it is spent"},
+                    "time to spend in ns us ms s m min h, such as\n"
+                    "500ms or 90s (default unit s): cases in random\n"
+                    "order until it is spent"},
     [OPT_COMPLETION] = {"completion", 0, VALUE, "SHELL", "completion script for bash"},
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "D",
@@ -49,7 +50,9 @@ static const struct option_row rows[OPT_COUNT] = {
                           "(default 1GiB, or 64 times the file if more)"},
     [OPT_MAX_REGRESSION] = {"max-regression", 0, VALUE, "PCT",
                             "slower by this is a regression (default 5)"},
-    [OPT_MEASURED] = {"measured", 0, VALUE, "T", "your times: dense=42ms,sparse=41ms"},
+    [OPT_MEASURED] = {"measured", 0, VALUE, "T",
+                      "your times in ns us ms s m min h:\n"
+                      "dense=42ms,sparse=41ms"},
     [OPT_NOISE] = {"noise", 0, FLAG, "",
                    "what neighbours do, and what can be measured\nbeside them"},
     [OPT_NO_PROGRESS] = {"no-progress", 0, FLAG, "", "no progress on stderr"},

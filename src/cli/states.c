@@ -8,9 +8,9 @@
 #include "sproof/weights.h"
 
 enum spr_status cli_read_states(const char *path, const struct spr_states_shape *shape,
-                                float **states, struct spr_error *err)
+                                double inflated_most, float **states, struct spr_error *err)
 {
-    const struct spr_weights_options options = {0};
+    const struct spr_weights_options options = {.inflated_most = inflated_most};
     struct spr_weights weights = {0};
     enum spr_status status = spr_weights_read(path, &options, &weights, NULL, err);
     const struct spr_weight *w = weights.weight;
@@ -22,6 +22,9 @@ enum spr_status cli_read_states(const char *path, const struct spr_states_shape 
     if (status == SPR_OK) {
         *states = spr_calloc((size_t)(shape->tokens * shape->hidden), sizeof **states);
         status = *states ? SPR_OK : spr_no_memory(err);
+    }
+    if (status == SPR_OK) {
+        status = spr_weights_hold(&weights, w->tensor, err);
     }
     if (status == SPR_OK) {
         spr_weight_values(w, 0, w->m, *states);

@@ -135,6 +135,9 @@ enum spr_status validate_read_options(struct validate_work *w)
                         "--tokens, --states and --output-states: expected with "
                         "--end-to-end only");
     }
+    if (!w->end_to_end && value[OPT_MAX_INFLATED]) {
+        return spr_fail(w->err, SPR_EINPUT, "--max-inflated: expected with --end-to-end only");
+    }
     w->options.budget_s = w->max_error = (double)NAN;
     w->options.mask_directory = value[OPT_MASK_DIR];
     SPR_TRY(read_format(w, value[OPT_FORMAT]));
@@ -157,6 +160,7 @@ enum spr_status validate_read_options(struct validate_work *w)
     if (value[OPT_BUDGET]) {
         SPR_TRY(cli_seconds("budget", value[OPT_BUDGET], &w->options.budget_s, w->err));
     }
+    SPR_TRY(cli_inflated(value[OPT_MAX_INFLATED], &w->inflated_most, w->err));
     if (value[OPT_MAX_ERROR]) {
         SPR_TRY(read_max_error(w, value[OPT_MAX_ERROR]));
     }
@@ -203,6 +207,7 @@ static enum spr_status read_checkpoint(struct validate_work *w, const char *path
         return spr_fail(w->err, SPR_EINPUT, "%s: weights end to end: expected --tokens N",
                         path);
     }
+    options.inflated_most = w->inflated_most;
     SPR_TRY(cli_tokens(tokens, &options.tokens, w->err));
     SPR_TRY(spr_weights_read(path, &options, &w->weights, &w->cli->notes, w->err));
     SPR_TRY(spr_weights_network(&w->weights, path, &w->record.network, w->err));
@@ -217,7 +222,8 @@ static enum spr_status read_states(struct validate_work *w)
     const char *const *value = w->args->value;
     SPR_TRY(spr_end_to_end_shape(&w->record.network, &w->shape, w->err));
     if (value[OPT_STATES]) {
-        SPR_TRY(cli_read_states(value[OPT_STATES], &w->shape, &w->states, w->err));
+        SPR_TRY(cli_read_states(value[OPT_STATES], &w->shape, w->inflated_most, &w->states,
+                                w->err));
     }
     if (value[OPT_OUTPUT_STATES]) {
         w->output = spr_calloc((size_t)(w->shape.tokens * w->shape.hidden), sizeof *w->output);

@@ -21,9 +21,10 @@ struct validate_work {
     double max_error; /* NAN: no gate */
     bool end_to_end;
     double canary_least_s[SPR_CANARIES]; /* as probed */
-    struct spr_weights weights;    /* end to end, of a checkpoint; else empty */
-    float *states, *output;        /* end to end: tokens x hidden */
-    struct spr_states_shape shape; /* of them */
+    double inflated_most;                /* as of spr_weights_options */
+    struct spr_weights weights;          /* end to end, of a checkpoint; else empty */
+    float *states, *output;              /* end to end: tokens x hidden */
+    struct spr_states_shape shape;       /* of them */
     struct spr_error *err;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/whole.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
 #include "sproof/compare.h"
@@ -99,8 +100,8 @@ static void add_variant(struct spr_timings *points, struct spr_reader *r, const 
 {
     struct spr_timing p = {.variant = spr_reader_text(r, item, "variant", true),
                            .n = spr_json_get_number(item, "batch")};
-    if (!(p.n >= 1)) {
-        spr_reader_fail(r, "batch", "expected a number of 1 or more");
+    if (!(p.n >= 1 && spr_is_whole(p.n))) {
+        spr_reader_fail(r, "batch", "expected an integer of 1 or more");
     }
     add_figures(points, r, item, &p);
     const spr_json *list = layers ? spr_json_get(item, "layers") : NULL;

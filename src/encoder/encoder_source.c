@@ -117,7 +117,8 @@ static enum spr_status read_vector(const struct spr_encoder_source *s, const cha
     for (size_t t = 0; t < s->weights->tensor_count; t++) {
         const struct spr_tensor *tensor = &s->weights->tensor[t];
         if (strcmp(tensor->name, name) == 0 && tensor->rank == 1 &&
-            tensor->shape[0] == count && tensor->data) {
+            tensor->shape[0] == count && (tensor->data || tensor->packed)) {
+            SPR_TRY(spr_weights_hold(s->weights, t, err));
             struct spr_weight row = {.m = 1,
                                      .k = count,
                                      .storage = SPR_STORAGE_DENSE,
@@ -293,8 +294,9 @@ enum spr_status spr_encoder_matrix(const struct spr_encoder_source *source,
     struct spr_shape shape = {0, 0, 1};
     spr_encoder_product(&source->shape, product, &shape.m, &shape.k);
     if (source->weights) {
-        enum spr_status status =
-            real_matrix(&source->weights->weight[index], dense, matrix, err);
+        const struct spr_weight *weight = &source->weights->weight[index];
+        SPR_TRY(spr_weights_hold(source->weights, weight->tensor, err));
+        enum spr_status status = real_matrix(weight, dense, matrix, err);
         *cells = status == SPR_OK ? spr_matrix_cells(matrix, &choice->pattern) : 0;
         return status;
     }

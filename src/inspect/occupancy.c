@@ -261,9 +261,8 @@ static enum spr_status inspect_weight(const struct spr_inspection *in,
     return status;
 }
 
-enum spr_status spr_inspect(const struct spr_weights *weights,
-                            const struct spr_pattern *patterns, size_t pattern_count,
-                            const struct spr_inspect_progress *progress,
+enum spr_status spr_inspect(struct spr_weights *weights, const struct spr_pattern *patterns,
+                            size_t pattern_count, const struct spr_inspect_progress *progress,
                             struct spr_inspection *inspection, struct spr_error *err)
 {
     struct spr_inspection *in = inspection;
@@ -291,7 +290,8 @@ enum spr_status spr_inspect(const struct spr_weights *weights,
         if (progress && progress->tell) {
             progress->tell(progress->context, done / all, out->weight->layer);
         }
-        status = inspect_weight(in, out, progress, err);
+        status = spr_weights_hold(weights, out->weight->tensor, err);
+        status = status ? status : inspect_weight(in, out, progress, err);
         done += (double)out->weight->m * (double)out->weight->k;
         in->layer_count++;
     }

@@ -73,6 +73,7 @@ static enum spr_status count_norms(struct spr_pruning *p, size_t begin, size_t e
         if (p->progress && p->progress->stop && p->progress->stop()) {
             return spr_fail(err, SPR_EINTERRUPTED, "interrupted");
         }
+        SPR_TRY(spr_weights_hold(p->weights, w->tensor, err));
         for (int64_t row = 0; row < w->m; row += p->rows) {
             const int64_t cells = cell_norms(p, w, row);
             if (upper <= 0) {
@@ -190,10 +191,9 @@ static enum spr_status prune_weight(struct spr_pruning *p, size_t index, struct 
     struct spr_weight *w = &p->weights->weight[index];
     const enum spr_class kind = p->options->pattern.kind->pattern_class;
     const int64_t words = (w->k + 63) / 64;
-    enum spr_status status = spr_check_finite(w, p->values, err);
-    if (status != SPR_OK) {
-        return status;
-    }
+    SPR_TRY(spr_weights_hold(p->weights, w->tensor, err));
+    SPR_TRY(spr_check_finite(w, p->values, err));
+    enum spr_status status = SPR_OK;
     const bool sparse = w->storage == SPR_STORAGE_MATRIX;
     uint64_t *keep =
         spr_calloc(sparse ? w->matrix.nnz / 64 + 1 : (size_t)(w->m * words), sizeof *keep);

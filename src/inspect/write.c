@@ -114,7 +114,7 @@ static const struct spr_weight *weight_of(const struct spr_weights *weights, siz
     return NULL;
 }
 
-enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
+enum spr_status spr_weights_write(FILE *file, struct spr_weights *weights,
                                   struct spr_error *err)
 {
     char *header = NULL;
@@ -122,7 +122,7 @@ enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
     for (size_t i = 0; i < weights->tensor_count; i++) {
         const struct spr_tensor *t = &weights->tensor[i];
         const struct spr_weight *w = weight_of(weights, i);
-        if (!t->data || (w && w->storage != SPR_STORAGE_DENSE)) {
+        if ((!t->data && !t->packed) || (w && w->storage != SPR_STORAGE_DENSE)) {
             return spr_fail(err, SPR_EINPUT,
                             "%s: tensor '%.200s' is stored sparse: expected dense tensors to "
                             "write",
@@ -139,7 +139,10 @@ enum spr_status spr_weights_write(FILE *file, const struct spr_weights *weights,
         fwrite(header, 1, size, file);
     }
     for (size_t i = 0; i < weights->tensor_count && status == SPR_OK && !ferror(file); i++) {
-        write_tensor(file, &weights->tensor[i], weight_of(weights, i), buffer);
+        status = spr_weights_hold(weights, i, err);
+        if (status == SPR_OK) {
+            write_tensor(file, &weights->tensor[i], weight_of(weights, i), buffer);
+        }
     }
     spr_free(buffer);
     free(header);

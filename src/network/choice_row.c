@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/limits.h"
+#include "base/whole.h"
 #include "network/layer_row.h"
 
 static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer *layer,
@@ -33,12 +34,20 @@ static enum spr_status read_sparsity(struct spr_csv *csv, const struct spr_layer
 static enum spr_status read_counted(struct spr_csv *csv, const struct spr_layer *layer,
                                     struct spr_counted *counted)
 {
+    const char *columns = "a count 0..k";
     double k = (double)layer->k, weights = (double)layer->m * k;
     *counted = (struct spr_counted){(double)NAN, (double)NAN, (double)NAN};
-    SPR_TRY(spr_csv_number(csv, NNZ, 0, weights, "a count 0..m*k", &counted->nnz));
-    SPR_TRY(
-        spr_csv_number(csv, TOUCHED_COLUMNS, 0, k, "a count 0..k", &counted->touched_columns));
-    return spr_csv_number(csv, LONGEST_ROW, 0, k, "a count 0..k", &counted->longest_row);
+    SPR_TRY(spr_csv_count(csv, NNZ, weights, "a count 0..m*k", &counted->nnz));
+    if (layer->groups == 1) {
+        SPR_TRY(spr_csv_count(csv, TOUCHED_COLUMNS, k, columns, &counted->touched_columns));
+    } else {
+        SPR_TRY(
+            spr_csv_number(csv, TOUCHED_COLUMNS, 0, k, columns, &counted->touched_columns));
+    }
+    if (!spr_is_mean_count(counted->touched_columns, layer->groups)) {
+        return spr_csv_bad(csv, TOUCHED_COLUMNS, "a mean over the groups of counts 0..k");
+    }
+    return spr_csv_count(csv, LONGEST_ROW, k, columns, &counted->longest_row);
 }
 
 /* Counts that contradict each other or the pattern would give more useful than issued

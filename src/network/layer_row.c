@@ -88,6 +88,15 @@ static enum spr_status read_other(struct spr_csv *csv, struct spr_layer *layer)
     SPR_TRY(spr_csv_number(csv, FLOPS, 0, 1e300, positive, &flops));
     SPR_TRY(spr_csv_number(csv, BYTES, 0, 1e300, positive, &bytes));
     SPR_TRY(spr_csv_number(csv, X_ELEMENTS, 0, 1e300, positive, &elements));
+    const struct {
+        size_t column;
+        double value;
+    } amounts[] = {{FLOPS, flops}, {BYTES, bytes}, {X_ELEMENTS, elements}};
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++) {
+        if (amounts[i].value > 0 && amounts[i].value < 1) {
+            return spr_csv_bad(csv, amounts[i].column, "0, or a number 1..1e300");
+        }
+    }
     if (isnan(bytes) && isnan(elements)) {
         return spr_csv_bad(csv, BYTES,
                            "bytes, or x_elements (read and written), for op=other");

@@ -124,7 +124,8 @@ static enum spr_status draw_picture(const struct job *job,
     return status;
 }
 
-/* The drawing without the blanks that fill gnuplot's lines. */
+/* The drawing without the blanks that fill gnuplot's lines, and the form feed before them, which
+ * it writes also when told not to. */
 static enum spr_status copy_out(const struct job *job, const char *name)
 {
     struct spr_text drawing = {0};
@@ -132,6 +133,7 @@ static enum spr_status copy_out(const struct job *job, const char *name)
     const char *line = status == SPR_OK && drawing.data ? drawing.data : "";
     int failed = 0;
     while (*line && !failed) {
+        line += strspn(line, "\f");
         size_t length = strcspn(line, "\n"), kept = length;
         while (kept > 0 && line[kept - 1] == ' ') {
             kept--;

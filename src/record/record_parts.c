@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/whole.h"
 #include "machine/machine_json.h"
 #include "sproof/version.h"
 
@@ -94,7 +95,7 @@ static void read_batches(struct spr_reader *r, const spr_json *options,
     for (; item && r->status == SPR_OK; item = spr_json_next(item)) {
         double batch;
         if (out->batch_count == SPR_BATCHES_MAX || !spr_json_number(item, &batch) ||
-            !(batch >= 1 && batch <= (double)SPR_DIMENSION_MAX)) {
+            !(batch >= 1 && batch <= (double)SPR_DIMENSION_MAX && spr_is_whole(batch))) {
             spr_reader_fail(r, "batches", "expected at most 64 integers 1..2^40");
         } else {
             out->batches[out->batch_count++] = batch;
@@ -126,13 +127,14 @@ void spr_record_read_options(struct spr_reader *r, const spr_json *root,
 {
     const spr_json *options = spr_json_get(root, "options");
     const char *dtype = spr_json_get_text(options, "dtype");
-    double threads = spr_json_get_number(options, "threads");
+    static const struct spr_range range = {0, 1e6, true, "an integer 1..10^6"};
     spr_reader_enter(r, "options", SIZE_MAX);
+    const double threads = spr_reader_count(r, options, "threads", &range);
     if (!dtype || spr_dtype_parse(dtype, &out->dtype, NULL) != SPR_OK) {
         spr_reader_fail(r, "dtype", "expected f64, f32, tf32, f16, bf16, fp8 or i8");
     }
     (void)spr_residency_find(spr_json_get_text(options, "residency"), &out->residency);
-    out->threads = threads >= 1 && threads <= 1e6 ? (int64_t)threads : 0;
+    out->threads = threads >= 1 ? (int64_t)threads : 0;
     /* Without being asked for, the two differ. */
     const char *expected = spr_json_get_text(options, "expected_residency");
     out->has_residency = expected ? strcmp(expected, spr_residency_name(out->residency)) == 0

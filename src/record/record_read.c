@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/whole.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
 
@@ -36,6 +37,12 @@ static double activation_sparsity(const spr_json *item)
     return zeros >= 0 && zeros <= 1 ? zeros : 0;
 }
 
+/* Less than one of what is counted. */
+static bool is_part(double amount)
+{
+    return amount > 0 && amount < 1;
+}
+
 static void read_gemm(struct spr_reader *r, const spr_json *item, struct spr_layer *layer)
 {
     layer->m = spr_reader_whole(r, item, "m", &spr_record_size);
@@ -45,8 +52,9 @@ static void read_gemm(struct spr_reader *r, const spr_json *item, struct spr_lay
     if (m * k > SPR_PRODUCT_MAX || k * n > SPR_PRODUCT_MAX || m * n > SPR_PRODUCT_MAX) {
         spr_reader_fail(r, "m", "expected products of two dimensions of at most 2^53");
     }
-    if (!(layer->x_elements > 0)) {
-        spr_reader_fail(r, "x_elements", "expected a number above 0");
+    if (!(layer->x_elements > 0) || is_part(layer->x_elements)) {
+        spr_reader_fail(r, "x_elements", "expected a number %s",
+                        is_part(layer->x_elements) ? "of 1 or more" : "above 0");
     }
 }
 
@@ -56,6 +64,10 @@ static void read_other(struct spr_reader *r, const spr_json *item, struct spr_la
     layer->other_bytes = spr_json_get_number(item, "bytes");
     if (!(layer->other_flops >= 0) || layer->other_bytes < 0 || !(layer->x_elements >= 0)) {
         spr_reader_fail(r, "flops", "expected flops, and bytes or x_elements, of 0 or more");
+    }
+    if (is_part(layer->other_flops) || is_part(layer->other_bytes) ||
+        is_part(layer->x_elements)) {
+        spr_reader_fail(r, "flops", "expected flops, bytes and x_elements of 0, or 1 or more");
     }
 }
 
@@ -98,18 +110,22 @@ static void read_layers(struct reading *reading, const spr_json *root)
     }
 }
 
-static double within(const spr_json *counted, const char *key, double high)
+static void read_counted(struct spr_reader *r, const spr_json *counted,
+                         const struct spr_layer *layer, struct spr_choice *choice)
 {
-    double value = spr_json_get_number(counted, key);
-    return value >= 0 && value <= high ? value : (double)NAN;
-}
-
-static void read_counted(const spr_json *counted, const struct spr_layer *layer,
-                         struct spr_choice *choice)
-{
-    choice->counted.nnz = within(counted, "nnz", (double)layer->m * (double)layer->k);
-    choice->counted.touched_columns = within(counted, "touched_columns", (double)layer->k);
-    choice->counted.longest_row = within(counted, "longest_row", (double)layer->k);
+    const double k = (double)layer->k;
+    const struct spr_range weights = {0, (double)layer->m * k, true, "a count 0..m*k"};
+    const struct spr_range columns = {0, k, true, "a count 0..k"};
+    spr_reader_enter(r, "counted", SIZE_MAX);
+    choice->counted.nnz = spr_reader_count(r, counted, "nnz", &weights);
+    choice->counted.touched_columns =
+        spr_reader_number(r, counted, "touched_columns", &columns);
+    if (!spr_is_mean_count(choice->counted.touched_columns, layer->groups)) {
+        spr_reader_wrong(r, "touched_columns", spr_json_get(counted, "touched_columns"),
+                         columns.expected);
+    }
+    choice->counted.longest_row = spr_reader_count(r, counted, "longest_row", &columns);
+    spr_reader_leave(r);
 }
 
 static void keep_choice(struct reading *reading, const struct spr_choice *choice,
@@ -152,7 +168,7 @@ static void read_choice(struct reading *reading, const spr_json *item,
         spr_reader_fail(r, "layers[].sparsity",
                         "expected a fraction 0..1 on a prunable layer");
     }
-    read_counted(spr_json_get(item, "counted"), layer, &choice);
+    read_counted(r, spr_json_get(item, "counted"), layer, &choice);
     keep_choice(reading, &choice, variant);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/limits.h"
 #include "machine/rates_json.h"
 #include "record/record_keys.h"
 #include "record/record_parts.h"
@@ -49,7 +50,8 @@ static void read_column(struct spr_reader *r, const spr_json *object,
 static void read_visits(struct spr_reader *r, const spr_json *object,
                         struct spr_measurement *measured)
 {
-    static const char *const expected = "expected a list of integers 0..1000, as long as samples";
+    static const char *const expected =
+        "expected a list of integers 0..1000, as long as samples";
     const spr_json *list = spr_json_get(object, "visit"), *item = spr_json_first(list);
     if (spr_json_is_null(list)) {
         return; /* before schema 2 */
@@ -208,17 +210,20 @@ static void read_what(struct spr_reader *r, const spr_json *object,
                       struct spr_validation_case *c)
 {
     static const struct spr_range fraction = {0, 1, false, "a fraction 0..1"};
+    static const struct spr_range occurrences = {1, SPR_PRODUCT_MAX, true,
+                                                 "an integer 1..2^53"};
+    static const struct spr_range counted = {0, SPR_PRODUCT_MAX, true, "a count 0..2^53"};
     c->layer = spr_reader_text(r, object, "layer", true);
     c->variant = spr_reader_text(r, object, "variant", true);
     c->m = spr_reader_whole(r, object, "m", &spr_record_size);
     c->k = spr_reader_whole(r, object, "k", &spr_record_size);
     c->n = spr_reader_whole(r, object, "n", &spr_record_size);
-    c->count = spr_reader_number(r, object, "count", &positive);
+    c->count = spr_reader_count(r, object, "count", &occurrences);
     c->count = isnan(c->count) ? 1 : c->count;
     spr_record_pattern(r, object, &c->pattern);
     c->sparsity = spr_reader_number(r, object, "sparsity", &fraction);
-    c->nnz = spr_reader_number(r, object, "nnz", &any);
-    c->kept = spr_reader_number(r, object, "kept", &any);
+    c->nnz = spr_reader_count(r, object, "nnz", &counted);
+    c->kept = spr_reader_count(r, object, "kept", &counted);
     read_where(r, object, c);
     c->kernel = spr_reader_text(r, object, "kernel", true);
 }

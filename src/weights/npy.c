@@ -11,8 +11,6 @@
 
 #define MAGIC "\x93NUMPY"
 #define MAGIC_BYTES 6
-/* NumPy itself writes headers of 64 to some hundred bytes. */
-#define HEADER_MAX 65536
 
 /* The text of a header that is still to be read. */
 struct scan {
@@ -172,11 +170,11 @@ static enum spr_status find_header(const struct spr_npy *npy, size_t *start, siz
     if (bytes[6] > 1 && npy->size >= 12) {
         *length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
     }
-    if (npy->size < *start || *length > npy->size - *start || *length > HEADER_MAX) {
+    if (npy->size < *start || *length > npy->size - *start || *length > SPR_NPY_HEADER_MAX) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: offset 8: a header of %zu bytes: expected at most %d, within the "
                         "%zu bytes there are",
-                        npy->label, *length, HEADER_MAX, npy->size);
+                        npy->label, *length, SPR_NPY_HEADER_MAX, npy->size);
     }
     return SPR_OK;
 }
@@ -234,11 +232,17 @@ static void copy_item(const struct spr_npy *npy, const unsigned char *from, unsi
     }
 }
 
+bool spr_npy_as_it_is(const struct spr_npy *npy)
+{
+    return (!npy->fortran_order || npy->rank < 2) &&
+           (!npy->big_endian || npy->item_bytes == 1);
+}
+
 const unsigned char *spr_npy_data(const struct spr_npy *npy, struct spr_arena *arena)
 {
     const unsigned char *data = npy->bytes + npy->offset;
-    bool as_it_is = !npy->fortran_order || npy->rank < 2;
-    if (as_it_is && (!npy->big_endian || npy->item_bytes == 1)) {
+    const bool in_order = !npy->fortran_order || npy->rank < 2;
+    if (spr_npy_as_it_is(npy)) {
         return data;
     }
     unsigned char *copy = spr_arena_alloc(arena, (size_t)npy->elements * npy->item_bytes);
@@ -248,7 +252,7 @@ const unsigned char *spr_npy_data(const struct spr_npy *npy, struct spr_arena *a
         stride *= npy->shape[d];
     }
     for (int64_t i = 0; copy && i < npy->elements; i++) {
-        int64_t source = as_it_is ? i : from;
+        int64_t source = in_order ? i : from;
         copy_item(npy, data + (size_t)source * npy->item_bytes,
                   copy + (size_t)i * npy->item_bytes);
         /* The last index runs fastest in what is written, the first in what is read. */
@@ -273,10 +277,11 @@ enum spr_status spr_npy_add(const struct spr_source *source, const struct spr_np
                                 .rank = npy->rank,
                                 .offset = offset,
                                 .bytes = (uint64_t)npy->elements * npy->item_bytes,
-                                .data = spr_npy_data(npy, &source->weights->arena)};
+                                .packed = npy->packed};
     size_t index;
     memcpy(tensor.shape, npy->shape, sizeof tensor.shape);
-    if (!tensor.data) {
+    tensor.data = npy->packed ? NULL : spr_npy_data(npy, &source->weights->arena);
+    if (!tensor.data && !npy->packed) {
         return spr_no_memory(err);
     }
     SPR_TRY(spr_add_tensor(source, &tensor, &index, err));

@@ -5,11 +5,15 @@
 
 #include "weights/reader.h"
 
+/* Bytes of a header. NumPy itself writes 64 to some hundred. */
+#define SPR_NPY_HEADER_MAX 65536
+
 /* An array and where it comes from. */
 struct spr_npy {
     const char *label; /* for messages: the file, or "file: entry 'x.npy'" */
     const unsigned char *bytes;
     size_t size;
+    struct spr_packed *packed; /* the elements are still compressed; NULL: they are there */
     /* told by its header */
     char dtype[16]; /* as NumPy spells it: "<f4" */
     char kind;      /* f, i, u, b, ... */
@@ -26,6 +30,9 @@ struct spr_npy {
 enum spr_status spr_npy_parse(struct spr_npy *npy, struct spr_error *err);
 
 enum spr_element spr_npy_element(const struct spr_npy *npy);
+
+/* Whether the elements lie row-major and little-endian. */
+bool spr_npy_as_it_is(const struct spr_npy *npy);
 
 /* The elements row-major and little-endian: where they lie, or a copy in the arena. NULL: out
  * of memory. */

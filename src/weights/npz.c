@@ -1,140 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Archives of NumPy arrays (.npz): plain ones, and sparse matrices of SciPy. The only file
- * that knows libzip. Entries are decompressed into memory. */
+/* Archives of NumPy arrays (.npz): plain ones, and sparse matrices of SciPy. An array that is
+ * compressed is inflated when its elements are looked at, and no two are at a time. */
 #include <stdio.h>
 #include <string.h>
-#include <zip.h>
 
 #include "base/mem.h"
+#include "weights/archive.h"
 #include "weights/scipy.h"
 
-/* Deflate makes at most 1032 bytes of one. */
-#define RATIO_MAX 1032
+/* A header of the greatest size that is read, and what stands before it. */
+#define HEAD_BYTES (SPR_NPY_HEADER_MAX + 12)
 
-struct archive {
-    const struct spr_source *source;
-    zip_t *zip;
-    zip_int64_t count;
-    double claimed; /* bytes of all entries, as they say */
+/* An array that is not in memory yet. */
+struct spr_packed {
+    struct spr_archive *archive;
+    struct spr_archive_entry entry;
+    struct spr_npy npy; /* its header */
 };
 
-static enum spr_status zip_failed(const struct spr_source *source, const char *what,
-                                  zip_error_t *error, struct spr_error *err)
+static enum spr_status make_label(const struct spr_archive *archive,
+                                  const struct spr_archive_entry *entry,
+                                  struct spr_arena *arena, struct spr_npy *npy,
+                                  struct spr_error *err)
 {
-    if (zip_error_code_zip(error) == ZIP_ER_MEMORY) {
-        return spr_no_memory(err);
-    }
-    return spr_fail(err, SPR_EINPUT, "%s: %s: %s: expected a zip archive of arrays",
-                    source->path, what, zip_error_strerror(error));
+    char label[1024];
+    int length =
+        snprintf(label, sizeof label, "%.700s: entry '%.200s'", archive->path, entry->name);
+    npy->size = (size_t)entry->size;
+    npy->label = spr_arena_text(arena, label, (size_t)length);
+    return npy->label ? SPR_OK : spr_no_memory(err);
 }
 
-static enum spr_status archive_open(struct archive *archive, struct spr_error *err)
-{
-    const struct spr_source *source = archive->source;
-    zip_error_t error;
-    zip_error_init(&error);
-    zip_source_t *bytes =
-        zip_source_buffer_create(source->bytes, (zip_uint64_t)source->size, 0, &error);
-    archive->zip = bytes ? zip_open_from_source(bytes, ZIP_RDONLY, &error) : NULL;
-    enum spr_status status = SPR_OK;
-    if (!archive->zip) {
-        status = zip_failed(source, "archive", &error, err);
-        zip_source_free(bytes);
-    } else {
-        archive->count = zip_get_num_entries(archive->zip, 0);
-    }
-    zip_error_fini(&error);
-    return status;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
-/* Facts of an entry, checked: nothing is claimed that its bytes cannot be. */
-static enum spr_status entry_stat(struct archive *archive, zip_uint64_t index,
-                                  zip_stat_t *facts, struct spr_error *err)
-{
-    const char *path = archive->source->path;
-    const zip_uint64_t needed =
-        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
-    zip_stat_init(facts);
-    if (zip_stat_index(archive->zip, index, 0, facts) != 0 ||
-        (facts->valid & needed) != needed) {
-        return spr_fail(err, SPR_EINPUT, "%s: entry %llu of the archive cannot be read", path,
-                        (unsigned long long)index);
-    }
-    if (facts->comp_method != ZIP_CM_STORE && facts->comp_method != ZIP_CM_DEFLATE) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: entry '%.200s': compression method %d: expected stored or "
-                        "deflated",
-                        path, facts->name, facts->comp_method);
-    }
-    archive->claimed += (double)facts->size;
-    if ((double)facts->size > (double)facts->comp_size * RATIO_MAX ||
-        archive->claimed > (double)archive->source->size * RATIO_MAX) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: entry '%.200s': %llu bytes from %llu compressed ones: more than "
-                        "deflate can make",
-                        path, facts->name, (unsigned long long)facts->size,
-                        (unsigned long long)facts->comp_size);
-    }
-    return SPR_OK;
-}
-
-/* The decompressed bytes of an entry, in the arena. */
-static enum spr_status entry_bytes(const struct archive *archive, const zip_stat_t *facts,
-                                   struct spr_arena *arena, const unsigned char **bytes,
-                                   struct spr_error *err)
-{
-    unsigned char *buffer = spr_arena_alloc(arena, (size_t)facts->size + 1);
-    if (!buffer) {
-        return spr_no_memory(err);
-    }
-    zip_file_t *file = zip_fopen_index(archive->zip, facts->index, 0);
-    if (!file) {
-        return zip_failed(archive->source, facts->name, zip_get_error(archive->zip), err);
-    }
-    zip_uint64_t got = 0;
-    zip_int64_t more = 1;
-    while (got < facts->size && more > 0) {
-        more = zip_fread(file, buffer + got, facts->size - got);
-        got += more > 0 ? (zip_uint64_t)more : 0;
-    }
-    /* The end is read, too: that is where the checksum is compared. */
-    more = more < 0 ? more : zip_fread(file, buffer + got, 1);
-    enum spr_status status = SPR_OK;
-    if (more < 0) {
-        status = zip_failed(archive->source, facts->name, zip_file_get_error(file), err);
-    } else if (got != facts->size || more > 0) {
-        status = spr_fail(err, SPR_EINPUT, "%s: entry '%.200s': expected %llu bytes, got %s",
-                          archive->source->path, facts->name, (unsigned long long)facts->size,
-                          more > 0 ? "more" : "fewer");
-    }
-    zip_fclose(file);
-    *bytes = buffer;
-    return status;
-}
-
-/* Reads an entry and its header; label and bytes live in the arena. */
-static enum spr_status entry_array(struct archive *archive, zip_uint64_t index,
+/* Reads an entry and its header; label and bytes live in the arena, or in the file. */
+static enum spr_status entry_array(struct spr_archive *archive, int64_t index,
                                    struct spr_arena *arena, struct spr_npy *npy,
                                    struct spr_error *err)
 {
-    zip_stat_t facts;
-    char label[1024];
+    struct spr_archive_entry entry;
+    unsigned char head[64];
     *npy = (struct spr_npy){0};
-    SPR_TRY(entry_stat(archive, index, &facts, err));
-    int length = snprintf(label, sizeof label, "%.700s: entry '%.200s'", archive->source->path,
-                          facts.name);
-    npy->size = (size_t)facts.size;
-    npy->label = spr_arena_text(arena, label, (size_t)length);
-    if (!npy->label) {
+    SPR_TRY(spr_archive_entry(archive, index, &entry, err));
+    SPR_TRY(make_label(archive, &entry, arena, npy, err));
+    SPR_TRY(spr_archive_head(archive, &entry, head, sizeof head, &npy->bytes, err));
+    unsigned char *buffer = npy->bytes ? NULL : spr_arena_alloc(arena, (size_t)entry.size + 1);
+    if (!npy->bytes && !buffer) {
         return spr_no_memory(err);
     }
-    SPR_TRY(entry_bytes(archive, &facts, arena, &npy->bytes, err));
+    SPR_TRY(spr_archive_read(archive, &entry, buffer, err));
+    npy->bytes = npy->bytes ? npy->bytes : buffer;
     return spr_npy_parse(npy, err);
 }
 
@@ -154,7 +67,8 @@ static void format_text(const struct spr_npy *npy, char text[8])
     text[used] = '\0';
 }
 
-static enum spr_status read_sparse(struct archive *archive, struct spr_error *err)
+static enum spr_status read_sparse(const struct spr_source *source,
+                                   struct spr_archive *archive, struct spr_error *err)
 {
     struct spr_scipy parts = {0};
     struct spr_npy format = {0};
@@ -168,38 +82,80 @@ static enum spr_status read_sparse(struct archive *archive, struct spr_error *er
                   {"col.npy", &parts.col}};
     enum spr_status status = SPR_OK;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted && status == SPR_OK; i++) {
-        zip_int64_t index = zip_name_locate(archive->zip, wanted[i].entry, 0);
+        const int64_t index = spr_archive_find(archive, wanted[i].entry);
         if (index >= 0) {
-            status = entry_array(archive, (zip_uint64_t)index, &arena, wanted[i].npy, err);
+            status = entry_array(archive, index, &arena, wanted[i].npy, err);
         }
     }
     if (status == SPR_OK) {
-        const char *name = spr_file_stem(archive->source->weights, archive->source->path);
+        const char *name = spr_file_stem(source->weights, source->path);
         format_text(&format, parts.format);
-        status = name ? spr_add_scipy(archive->source, &parts, name, err) : spr_no_memory(err);
+        status = name ? spr_add_scipy(source, &parts, name, err) : spr_no_memory(err);
     }
     spr_arena_free(&arena);
     return status;
 }
 
-static enum spr_status read_plain(struct archive *archive, struct spr_error *err)
+/* Room for a header, which an array's is read into: one for all arrays of an archive. */
+struct plain {
+    const struct spr_source *source;
+    struct spr_archive *archive;
+    unsigned char *head;
+};
+
+/* The header of an array; its bytes where they lie, or what finds them later. */
+static enum spr_status plain_array(const struct plain *p,
+                                   const struct spr_archive_entry *entry, struct spr_npy *npy,
+                                   struct spr_error *err)
 {
-    const struct spr_source *source = archive->source;
-    struct spr_arena *arena = &source->weights->arena;
+    struct spr_arena *arena = &p->source->weights->arena;
+    const unsigned char *place;
+    *npy = (struct spr_npy){0};
+    SPR_TRY(make_label(p->archive, entry, arena, npy, err));
+    SPR_TRY(spr_archive_head(p->archive, entry, p->head, HEAD_BYTES, &place, err));
+    npy->bytes = p->head;
+    SPR_TRY(spr_npy_parse(npy, err));
+    if (place && spr_npy_as_it_is(npy)) {
+        npy->bytes = place;
+        return SPR_OK;
+    }
+    npy->packed = spr_arena_alloc(arena, sizeof *npy->packed);
+    if (!npy->packed) {
+        return spr_no_memory(err);
+    }
+    *npy->packed = (struct spr_packed){p->archive, *entry, *npy};
+    return SPR_OK;
+}
+
+/* Layers that are compressed are checked when they are inflated, all else here. */
+static enum spr_status add_array(const struct plain *p, int64_t index, const char *name,
+                                 struct spr_error *err)
+{
+    struct spr_archive_entry entry;
+    struct spr_npy npy;
+    const size_t layers = p->source->weights->weight_count;
+    SPR_TRY(spr_archive_entry(p->archive, index, &entry, err));
+    SPR_TRY(plain_array(p, &entry, &npy, err));
+    SPR_TRY(spr_npy_add(p->source, &npy, name, 0, err));
+    const bool later = npy.packed && p->source->weights->weight_count > layers;
+    return later ? SPR_OK : spr_archive_read(p->archive, &entry, NULL, err);
+}
+
+static enum spr_status add_arrays(const struct plain *p, struct spr_error *err)
+{
+    const struct spr_source *source = p->source;
     long long others = 0;
-    for (zip_int64_t i = 0; i < archive->count; i++) {
-        const char *entry = zip_get_name(archive->zip, (zip_uint64_t)i, 0);
-        struct spr_npy npy;
-        if (!entry || !ends_with(entry, ".npy")) {
+    for (int64_t i = 0; i < p->archive->count; i++) {
+        const char *entry = spr_archive_name(p->archive, i);
+        if (!entry || !spr_ends_with(entry, ".npy")) {
             others++;
             continue;
         }
-        char *name = spr_arena_text(arena, entry, strlen(entry) - 4);
+        char *name = spr_arena_text(&source->weights->arena, entry, strlen(entry) - 4);
         if (!name) {
             return spr_no_memory(err);
         }
-        SPR_TRY(entry_array(archive, (zip_uint64_t)i, arena, &npy, err));
-        SPR_TRY(spr_npy_add(source, &npy, name, 0, err));
+        SPR_TRY(add_array(p, i, name, err));
     }
     if (others > 0) {
         spr_note(source->notes, "%s: %lld entries that are not .npy are left out",
@@ -208,32 +164,21 @@ static enum spr_status read_plain(struct archive *archive, struct spr_error *err
     return SPR_OK;
 }
 
-/* All arrays are held together: checked before one is inflated. What an entry cannot be counts
- * when it is read. */
-static enum spr_status check_inflated(const struct archive *archive, struct spr_error *err)
+static enum spr_status read_plain(const struct spr_source *source, struct spr_archive *archive,
+                                  struct spr_error *err)
 {
-    const zip_uint64_t needed =
-        ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
-    double inflated = 0;
-    for (zip_int64_t i = 0; i < archive->count; i++) {
-        zip_stat_t facts;
-        zip_stat_init(&facts);
-        if (zip_stat_index(archive->zip, (zip_uint64_t)i, 0, &facts) == 0 &&
-            (facts.valid & needed) == needed && ends_with(facts.name, ".npy") &&
-            facts.comp_method == ZIP_CM_DEFLATE &&
-            (double)facts.size <= (double)facts.comp_size * RATIO_MAX) {
-            inflated += (double)facts.size;
-        }
-    }
-    return spr_check_inflated(archive->source, inflated, err);
+    const struct plain p = {source, archive, spr_calloc(HEAD_BYTES, 1)};
+    enum spr_status status = p.head ? add_arrays(&p, err) : spr_no_memory(err);
+    spr_free(p.head);
+    return status;
 }
 
 /* torch.save makes archives, too. */
-static bool holds_pickle(const struct archive *archive)
+static bool holds_pickle(const struct spr_archive *archive)
 {
-    for (zip_int64_t i = 0; i < archive->count; i++) {
-        const char *name = zip_get_name(archive->zip, (zip_uint64_t)i, 0);
-        if (name && (ends_with(name, "/data.pkl") || strcmp(name, "data.pkl") == 0)) {
+    for (int64_t i = 0; i < archive->count; i++) {
+        const char *name = spr_archive_name(archive, i);
+        if (name && (spr_ends_with(name, "/data.pkl") || strcmp(name, "data.pkl") == 0)) {
             return true;
         }
     }
@@ -246,20 +191,77 @@ bool spr_sniff_npz(const struct spr_source *source)
                                  memcmp(source->bytes, "PK\5\6", 4) == 0);
 }
 
+static enum spr_status read_archive(const struct spr_source *source,
+                                    struct spr_archive *archive, struct spr_error *err)
+{
+    if (holds_pickle(archive)) {
+        return spr_read_pickle(source, err);
+    }
+    SPR_TRY(spr_check_inflated(source, spr_archive_inflated(archive, ".npy"), err));
+    const bool sparse = spr_archive_find(archive, "format.npy") >= 0 &&
+                        spr_archive_find(archive, "shape.npy") >= 0;
+    return sparse ? read_sparse(source, archive, err) : read_plain(source, archive, err);
+}
+
 enum spr_status spr_read_npz(const struct spr_source *source, struct spr_error *err)
 {
-    struct archive archive = {.source = source};
-    enum spr_status status = archive_open(&archive, err);
-    if (status != SPR_OK) {
-        return status;
+    struct spr_weights *weights = source->weights;
+    struct spr_archive *archive = spr_arena_alloc(&weights->arena, sizeof *archive);
+    if (!archive) {
+        return spr_no_memory(err);
     }
-    const bool pickle = holds_pickle(&archive);
-    status = pickle ? spr_read_pickle(source, err) : check_inflated(&archive, err);
-    const bool sparse = zip_name_locate(archive.zip, "format.npy", 0) >= 0 &&
-                        zip_name_locate(archive.zip, "shape.npy", 0) >= 0;
-    if (status == SPR_OK && !pickle) {
-        status = sparse ? read_sparse(&archive, err) : read_plain(&archive, err);
+    SPR_TRY(spr_archive_open(archive, source, err));
+    archive->next = weights->archive;
+    weights->archive = archive;
+    return read_archive(source, archive, err);
+}
+
+/* Where the bytes of a tensor are now; NULL: nowhere. */
+static void place_tensor(struct spr_weights *weights, size_t index, const unsigned char *data)
+{
+    weights->tensor[index].data = data;
+    for (size_t i = 0; i < weights->weight_count; i++) {
+        if (weights->weight[i].tensor == index) {
+            weights->weight[i].data = data;
+        }
     }
-    zip_discard(archive.zip);
-    return status;
+}
+
+static void release(struct spr_weights *weights)
+{
+    if (weights->inflated.head) {
+        place_tensor(weights, weights->held, NULL);
+    }
+    spr_arena_free(&weights->inflated);
+}
+
+enum spr_status spr_weights_hold(struct spr_weights *weights, size_t index,
+                                 struct spr_error *err)
+{
+    struct spr_packed *packed =
+        index < weights->tensor_count ? weights->tensor[index].packed : NULL;
+    if (!packed || weights->tensor[index].data) {
+        return SPR_OK;
+    }
+    release(weights);
+    weights->held = index;
+    unsigned char *buffer =
+        spr_arena_alloc(&weights->inflated, (size_t)packed->entry.size + 1);
+    if (!buffer) {
+        return spr_no_memory(err);
+    }
+    SPR_TRY(spr_archive_read(packed->archive, &packed->entry, buffer, err));
+    struct spr_npy npy = packed->npy;
+    npy.bytes = buffer;
+    const unsigned char *data = spr_npy_data(&npy, &weights->inflated);
+    place_tensor(weights, index, data);
+    return data ? SPR_OK : spr_no_memory(err);
+}
+
+void spr_archives_close(struct spr_weights *weights)
+{
+    spr_arena_free(&weights->inflated);
+    for (struct spr_archive *archive = weights->archive; archive; archive = archive->next) {
+        spr_archive_close(archive);
+    }
 }

@@ -56,6 +56,9 @@ enum spr_status spr_map_file(struct spr_weights *weights, const char *path,
                              const unsigned char **bytes, size_t *size, struct spr_error *err);
 void spr_unmap_files(struct spr_weights *weights);
 
+/* Closes archives, frees what was inflated of them. */
+void spr_archives_close(struct spr_weights *weights);
+
 /* The path of `name` in the directory of the file `path`, in weights->arena. A name that
  * leaves the directory (absolute, "..", a link to elsewhere) is refused, naming `what`. */
 enum spr_status spr_beside(const struct spr_source *source, const char *what, const char *name,

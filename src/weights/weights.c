@@ -39,7 +39,7 @@ enum spr_status spr_check_inflated(const struct spr_source *source, double bytes
     }
     return spr_fail(err, SPR_EINPUT,
                     "%s: %zu bytes that inflate to %.0f or more: expected at most %.0f: "
-                    "inspect --max-inflated raises the limit",
+                    "--max-inflated raises the limit",
                     source->path, source->size, bytes, most);
 }
 
@@ -55,6 +55,7 @@ void spr_weights_free(struct spr_weights *weights)
     spr_free(weights->names);
     spr_free(weights->weight);
     spr_free(weights->tensor);
+    spr_archives_close(weights);
     spr_unmap_files(weights);
     spr_arena_free(&weights->arena);
     *weights = (struct spr_weights){0};

@@ -119,7 +119,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         fuzz_require(spr_weights_parameters(&weights) >= 0, "parameters are counted");
         for (size_t i = 0; i < weights.weight_count; i++) {
-            check_weight(&weights.weight[i]);
+            if (spr_weights_hold(&weights, weights.weight[i].tensor, &err) == SPR_OK) {
+                check_weight(&weights.weight[i]);
+            }
         }
     }
     spr_notes_free(&notes);

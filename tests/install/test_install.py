@@ -6,8 +6,12 @@
                                                       page and the completion, and no other is
   test_install.py lint --build DIR                    mandoc has nothing to say of the pages
   test_install.py tree --build DIR                    installs, moves and runs it, and uninstalls
+  test_install.py hardened --sproof PATH --build DIR  what guards the program is there, and no path
+                                                      of its making
+  test_install.py folders                             builds two copies of the sources in different
+                                                      folders (minutes): the same bytes are installed
 
-Exit status: 0 all of it holds, 1 something does not, 77 no mandoc.
+Exit status: 0 all of it holds, 1 something does not, 77 no mandoc or readelf.
 """
 import argparse
 import json
@@ -30,9 +34,9 @@ def expect(what, found, wanted):
         problems.append(f"{what}: {found}: expected {wanted}")
 
 
-def run(*command, **keywords):
+def run(*command, limit=120, **keywords):
     done = subprocess.run([str(word) for word in command], text=True, capture_output=True,
-                          timeout=120, check=False, **keywords)
+                          timeout=limit, check=False, **keywords)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -243,20 +247,84 @@ def check_tree(cmake, build):
     print(f"{len(COMPLETIONS)} command lines completed")
 
 
+# --- hardened
+
+def cached(build, name):
+    found = re.search(rf"^{name}:\w+=(.*)$", (build / "CMakeCache.txt").read_text(), re.M)
+    return found[1] if found else ""
+
+
+def check_no_paths(program, folders, prefix):
+    content = program.read_bytes().replace(f"{prefix}/".encode(), b"")
+    for folder in folders:
+        expect(f"{program} holds the path {folder}", str(folder).encode() in content, False)
+
+
+def check_hardened(sproof, build):
+    if not shutil.which("readelf"):
+        print("readelf is not installed")
+        sys.exit(77)
+    found = output("readelf", "-hldW", sproof)
+    for what, pattern in (("PIE", r"Type: +DYN"), ("GNU_RELRO", "GNU_RELRO"), ("BIND_NOW", "BIND_NOW|Flags:.* NOW"),
+                          ("a stack that is not executed", r"GNU_STACK .* RW +0x")):
+        expect(what, bool(re.search(pattern, found)), True)
+    symbols = output("readelf", "-sW", sproof)
+    expect("guarded stacks", "__stack_chk_fail" in symbols, True)
+    if cached(build, "CMAKE_BUILD_TYPE") in ("Release", "RelWithDebInfo", "MinSizeRel"):
+        expect("checked copies", bool(re.search(r"__\w+cpy_chk|__\w+printf_chk", symbols)), True)
+    kernels = list(build.glob("CMakeFiles/sproof_*.dir/src/kernel/isa/*.o"))
+    expect("objects of kernels", len(kernels) > 0, True)
+    for kernel in kernels:
+        expect(f"{kernel.name}: guarded", "__stack_chk_fail" in output("readelf", "-sW", kernel), False)
+    check_no_paths(sproof, (SOURCE, build), cached(build, "CMAKE_INSTALL_PREFIX"))
+
+
+# --- folders
+
+def build_copy(cmake, source, build, destination):
+    with_debug = ("-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DSPROOF_TESTS=OFF", f"-DCMAKE_INSTALL_PREFIX={PREFIX}")
+    output(cmake, "-S", source, "-B", build, *with_debug)
+    output(cmake, "--build", build, "--parallel", os.environ.get("JOBS", str(os.cpu_count())), limit=1800)
+    output(cmake, "--install", build, env=dict(os.environ, DESTDIR=str(destination)))
+    return destination / PREFIX[1:]
+
+
+def check_folders(cmake):
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch).resolve()
+        one, two = scratch / "one", scratch / "another-folder" / "two"
+        for source in (one, two):
+            shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns("build*", ".git", "__pycache__"))
+        first = build_copy(cmake, one, one / "build", scratch / "first")
+        second = build_copy(cmake, two, scratch / "elsewhere", scratch / "second")
+        files = sorted(p.relative_to(first) for p in first.rglob("*") if p.is_file())
+        expect("files installed from two folders", files,
+               sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file()))
+        for name in files:
+            expect(f"{name}: the same from two folders", (first / name).read_bytes() == (second / name).read_bytes(),
+                   True)
+            check_no_paths(first / name, (scratch, SOURCE), PREFIX)
+        print(f"{len(files)} files are the same from two folders")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("options", "lint", "tree"))
-    parser.add_argument("--build", required=True, type=pathlib.Path, metavar="DIR")
+    parser.add_argument("what", choices=("options", "lint", "tree", "hardened", "folders"))
+    parser.add_argument("--build", type=pathlib.Path, metavar="DIR")
     parser.add_argument("--sproof", type=pathlib.Path, metavar="PATH")
     parser.add_argument("--cmake", default="cmake", metavar="PATH")
     arguments = parser.parse_args()
-    build = arguments.build.resolve()
+    build = arguments.build.resolve() if arguments.build else None
     try:
         if arguments.what == "options":
             check_options(arguments.sproof.resolve(), build)
         elif arguments.what == "lint":
             check_lint(build)
+        elif arguments.what == "hardened":
+            check_hardened(arguments.sproof.resolve(), build)
+        elif arguments.what == "folders":
+            check_folders(arguments.cmake)
         else:
             check_tree(arguments.cmake, build)
     finally:

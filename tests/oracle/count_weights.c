@@ -137,6 +137,10 @@ int main(int argc, char **argv)
             status = spr_weights_read(argv[i], &request.options, &weights, &notes, &err);
         }
     }
+    /* Damage is found where arrays are inflated: before anything is printed. */
+    for (size_t i = 0; i < weights.weight_count && status == SPR_OK; i++) {
+        status = spr_weights_hold(&weights, weights.weight[i].tensor, &err);
+    }
     for (size_t i = 0; i < notes.count && i < SPR_NOTES_MAX; i++) {
         fprintf(stderr, "warning: %s\n", notes.line[i]);
     }
@@ -147,7 +151,10 @@ int main(int argc, char **argv)
                weights.origin ? weights.origin : "");
     }
     for (size_t i = 0; i < weights.weight_count && status == SPR_OK; i++) {
-        print_layer(&weights.weight[i], &request);
+        status = spr_weights_hold(&weights, weights.weight[i].tensor, &err);
+        if (status == SPR_OK) {
+            print_layer(&weights.weight[i], &request);
+        }
     }
     spr_notes_free(&notes);
     spr_weights_free(&weights);

@@ -198,6 +198,11 @@ refuse("a.npz", bytes(BOMB), f"a.npz: entry 'a.npy': 4000000000 bytes from {COMP
 BROKEN = bytearray(archive({"a.npy": npy("<f4", "(2, 2)", DATA)}))
 BROKEN[BROKEN.index(b"NUMPY") + 70] ^= 1
 refuse("a.npz", bytes(BROKEN), "a.npz: a.npy: *: expected a zip archive of arrays")
+# Found when it is inflated: a layer, one that is turned around, and what is no layer.
+for where in (npy("<f4", "(2, 2)", DATA), npy(">f4", "(2, 2)", DATA), npy("<f4", "(4,)", DATA)):
+    BROKEN = bytearray(archive({"a.npy": where, "b.npy": npy("<f4", "(2, 2)", DATA)}, zipfile.ZIP_DEFLATED))
+    BROKEN[BROKEN.index(b"PK\1\2") + 16] ^= 1  # its checksum
+    refuse("a.npz", bytes(BROKEN), "a.npz: a.npy: *: expected a zip archive of arrays")
 refuse("a.npz", sparse("dia"), "a.npz: sparse format 'dia': expected csr, csc, bsr or coo")
 refuse("a.npz", sparse("csr", indices=[0, 1]), "a.npz: a sparse matrix as csr: no entry 'indptr.npy'")
 refuse("a.npz", sparse("coo", row=[0, 1]), "a.npz: a sparse matrix as coo: no entry 'col.npy'")

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "base/csv.h"
+#include "base/whole.h"
 
 static void numbers(void)
 {
@@ -46,6 +47,51 @@ static void numbers(void)
         CHECK_EXACT(rows[i].valid ? rows[i].value : -1, value);
     }
     test_row = "";
+}
+
+static void whole_numbers(void)
+{
+    static const struct {
+        const char *text;
+        bool valid;
+        double value;
+    } rows[] = {
+        {"0", true, 0},
+        {"-0", true, 0},
+        {"0e-400", true, 0},
+        {"12", true, 12},
+        {"12.0", true, 12},
+        {"1.2e1", true, 12},
+        {"120e-1", true, 12},
+        {"0.012e3", true, 12},
+        {"-3", true, -3},
+        {"9007199254740992", true, 0x1p53},
+        {"9007199254740994", false, 0},
+        {"1e300", false, 0},
+        {"1.5", false, 0},
+        {"0.5", false, 0},
+        {"121e-1", false, 0},
+        {"5e-324", false, 0},
+        {"1e-400", false, 0},
+        {"1.00000000000000000001", false, 0},
+        {"4503599627370496.3", false, 0},
+        {"1e", false, 0},
+        {"nan", false, 0},
+        {"inf", false, 0},
+        {"", false, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        double value = 0;
+        test_row = rows[i].text;
+        CHECK_INT(rows[i].valid, spr_parse_whole(rows[i].text, &value));
+        CHECK_NEAR(rows[i].value, value, 0);
+        CHECK(!signbit(value) || value < 0);
+    }
+    test_row = "";
+    CHECK(spr_is_mean_count((double)NAN, 3) && spr_is_mean_count(10.0 / 3, 3));
+    CHECK(spr_is_mean_count(7, 1) && spr_is_mean_count(12.5, 2) && spr_is_mean_count(0, 5));
+    CHECK(!spr_is_mean_count(0.5, 1) && !spr_is_mean_count(5e-324, 1));
+    CHECK(!spr_is_mean_count(5e-324, 3) && !spr_is_mean_count(12.25, 2));
 }
 
 static void fractions(void)
@@ -266,6 +312,7 @@ static void no_file(void)
 int main(void)
 {
     numbers();
+    whole_numbers();
     fractions();
     good_tables();
     bad_tables();

@@ -169,6 +169,10 @@ static void refused(void)
          "r.json: seed: expected an integer"},
         {"\"layer\":\"b\"", "\"layer\":7", "r.json: cases[1].layer: expected a text"},
         {"\"m\":64", "\"m\":0", "r.json: cases[0].m: expected an integer 1..2^40"},
+        {"\"count\":2", "\"count\":5e-324",
+         "r.json: cases[0].count: expected an integer 1..2^53"},
+        {"\"nnz\":1024", "\"nnz\":1.5", "r.json: cases[0].nnz: expected a count 0..2^53"},
+        {"\"kept\":1024", "\"kept\":1e300", "r.json: cases[0].kept: expected a count 0..2^53"},
         {"\"pattern\":\"4x4\"", "\"pattern\":\"4y4\"",
          "r.json: cases[0].pattern: expected a pattern"},
         {"\"sparsity\":0.5", "\"sparsity\":1.5",
@@ -197,7 +201,8 @@ static void refused(void)
         {"\"at_s\":[0,", "\"at_s\":[",
          "r.json: cases[0].measured.at_s: expected as long a list as samples"},
         {"\"before_s\":[4e-06", "\"before_s\":[-1",
-         "r.json: cases[0].measured.canaries.multiply_add.before_s: expected a list of numbers, 0 or "
+         "r.json: cases[0].measured.canaries.multiply_add.before_s: expected a list of "
+         "numbers, 0 or "
          "more, or null"},
         {"\"samples\":[0.001,", "\"samples\":[0,",
          "r.json: cases[0].measured.samples: expected a list of numbers above 0"},

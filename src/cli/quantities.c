@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options that are one quantity: a time, a size, a count. */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+
+/* What the letters at the end of a time stand for, in seconds; 0: nothing. */
+static double time_unit(const char *letters)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1},
+                 {"min", 60},  {"m", 60},    {"h", 3600}};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (strcmp(letters, units[i].unit) == 0) {
+            return units[i].seconds;
+        }
+    }
+    return 0;
+}
+
+/* "42ms" -> 0.042; false unless it is a number above 0 and a unit, which a number of seconds
+ * may lack where `bare` is allowed. */
+static bool read_time(const char *text, size_t length, bool bare, double *seconds)
+{
+    char number[64];
+    size_t digits = length;
+    if (length >= sizeof number) {
+        return false;
+    }
+    memcpy(number, text, length);
+    number[length] = '\0';
+    while (digits > 0 && isalpha((unsigned char)number[digits - 1])) {
+        digits--;
+    }
+    const double unit = digits < length ? time_unit(number + digits) : bare ? 1 : 0;
+    number[digits] = '\0';
+    if (unit == 0 || !spr_parse_number(number, seconds)) {
+        return false;
+    }
+    *seconds *= unit;
+    return *seconds > 0 && isfinite(*seconds);
+}
+
+enum spr_status cli_measured(const char *text, struct spr_measured *measured,
+                             struct spr_error *err)
+{
+    const char *start = text;
+    *measured = (struct spr_measured){(double)NAN, (double)NAN};
+    while (*text) {
+        size_t length = strcspn(text, ",");
+        bool dense = strncmp(text, "dense=", 6) == 0;
+        bool sparse = strncmp(text, "sparse=", 7) == 0;
+        size_t skip = dense ? 6 : 7;
+        if ((!dense && !sparse) ||
+            !read_time(text + skip, length - skip, false,
+                       dense ? &measured->dense_s : &measured->sparse_s)) {
+            break;
+        }
+        text += length + (text[length] == ',');
+    }
+    if (*text || isnan(measured->dense_s) || isnan(measured->sparse_s)) {
+        return spr_fail(err, SPR_EINPUT,
+                        "--measured: '%.60s': expected two times with units, such as "
+                        "dense=42ms,sparse=41ms",
+                        start);
+    }
+    return SPR_OK;
+}
+
+enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
+                            struct spr_error *err)
+{
+    return read_time(text, strlen(text), true, seconds)
+               ? SPR_OK
+               : spr_fail(err, SPR_EINPUT,
+                          "--%s: '%.40s': expected a time above 0, such as 90s or 5m", option,
+                          text);
+}
+
+enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *err)
+{
+    if (!text) {
+        return SPR_OK;
+    }
+    const size_t digits = strspn(text, "0123456789");
+    const char *unit = text + digits;
+    const double scale = strcmp(unit, "GiB") == 0   ? 0x1p30
+                         : strcmp(unit, "MiB") == 0 ? 0x1p20
+                                                    : 1;
+    *bytes = scale * strtod(text, NULL);
+    if (digits == 0 || (scale == 1 && *unit) || !(*bytes >= 1) ||
+        *bytes > (double)SPR_PRODUCT_MAX) {
+        return spr_fail(err, SPR_EINPUT,
+                        "--max-inflated: '%.40s': expected bytes, such as 8000000000, 512MiB "
+                        "or 8GiB",
+                        text);
+    }
+    return SPR_OK;
+}
+
+enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err)
+{
+    double value = 0;
+    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
+        value < 1 || value > (double)SPR_DIMENSION_MAX) {
+        return spr_fail(err, SPR_EINPUT, "--tokens: '%.40s': expected an integer 1..2^40",
+                        text);
+    }
+    *tokens = (int64_t)value;
+    return SPR_OK;
+}
