@@ -360,7 +360,7 @@ const struct verb verb_analyze = {
                  "sproof analyze model.csv --accuracy accuracy.csv --max-drop 1.0"},
     .notes =
         "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
-        "explain and plot read.",
+        "explain and plot read; --layers keeps every layer of every variant in it.",
     .positionals_max = 1,
     .options = options,
     .formats = &spr_analysis_formats,
