@@ -14,9 +14,17 @@
 extern "C" {
 #endif
 
-/* Writes the record. Errors stay in ferror(file); SPR_ENOMEM. */
+/* How much a record holds. */
+struct spr_record_form {
+    bool layers; /* of every variant too; else what they can be computed from alone */
+    size_t most; /* bytes; 0: any number */
+};
+
+/* Writes the record. Errors: SPR_EINPUT (larger than form->most: what was written by then is no
+ * record), SPR_ENOMEM; those of the file stay in ferror(file). */
 enum spr_status spr_record_write(FILE *file, const struct spr_analysis *analysis,
-                                 const struct spr_record_head *head, struct spr_error *err);
+                                 const struct spr_record_head *head,
+                                 const struct spr_record_form *form, struct spr_error *err);
 
 /* A record read back: everything needed to evaluate again. Owns all of it. */
 struct spr_record {

@@ -16,7 +16,7 @@ void spr_emit_begin(struct spr_emit *out, FILE *file, int flat_depth)
     out->depth = 0;
     out->flat_depth = flat_depth;
     out->first = true;
-    out->used = 0;
+    out->used = out->flushed = 0;
     for (size_t i = 0; i < SPR_EMIT_CACHE; i++) {
         out->cache[i].size = 0;
     }
@@ -25,7 +25,13 @@ void spr_emit_begin(struct spr_emit *out, FILE *file, int flat_depth)
 void spr_emit_flush(struct spr_emit *out)
 {
     fwrite(out->buffer, 1, out->used, out->file);
+    out->flushed += out->used;
     out->used = 0;
+}
+
+size_t spr_emit_size(const struct spr_emit *out)
+{
+    return out->flushed + out->used;
 }
 
 struct spr_emit *spr_emit_new(FILE *file, int flat_depth)
@@ -50,6 +56,7 @@ static void put(struct spr_emit *out, const char *text, size_t size)
     }
     if (size > sizeof out->buffer) {
         fwrite(text, 1, size, out->file);
+        out->flushed += size;
         return;
     }
     memcpy(out->buffer + out->used, text, size);

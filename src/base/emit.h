@@ -22,6 +22,7 @@ struct spr_emit {
     int flat_depth; /* JSON nested deeper than this goes on one line */
     bool first;
     size_t used;
+    size_t flushed; /* bytes that have left the buffer */
     char buffer[1 << 15];
     struct {
         double value;
@@ -34,6 +35,9 @@ void spr_emit_begin(struct spr_emit *out, FILE *file, int flat_depth);
 
 /* Writes what is buffered; failures stay in ferror(file). */
 void spr_emit_flush(struct spr_emit *out);
+
+/* Bytes of everything so far. */
+size_t spr_emit_size(const struct spr_emit *out);
 
 /* A writer, begun; NULL: out of memory. spr_emit_end flushes and frees it. */
 struct spr_emit *spr_emit_new(FILE *file, int flat_depth);

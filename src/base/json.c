@@ -15,9 +15,6 @@
 
 #include "base/mem.h"
 
-/* Larger files are refused before they are read: cJSON needs about 10 bytes a byte. */
-#define FILE_MAX_BYTES ((size_t)1 << 30)
-
 /* cJSON says "no document" both for bad text and for no memory, and its hooks carry no
  * context: this tells the two apart. */
 static _Thread_local bool ran_out;
@@ -208,13 +205,19 @@ static enum spr_status read_within(const char *path, const struct source_limits 
 
 enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err)
 {
-    const struct source_limits limits = {FILE_MAX_BYTES, "1 GiB", false};
+    const struct source_limits limits = {SPR_JSON_MAX, "64 MiB", false};
+    return read_within(path, &limits, root, err);
+}
+
+enum spr_status spr_json_read_record(const char *path, spr_json **root, struct spr_error *err)
+{
+    const struct source_limits limits = {SPR_JSON_RECORD_MAX, "1 GiB", false};
     return read_within(path, &limits, root, err);
 }
 
 enum spr_status spr_json_read_beside(const char *path, spr_json **root, struct spr_error *err)
 {
-    const struct source_limits limits = {SPR_JSON_BESIDE_MAX, "64 MiB", true};
+    const struct source_limits limits = {SPR_JSON_MAX, "64 MiB", true};
     return read_within(path, &limits, root, err);
 }
 

@@ -11,15 +11,20 @@
 /* A value of a parsed document; borrowed from the document's root. */
 typedef struct cJSON spr_json;
 
+/* Bytes of a file; of a record, which holds a whole network. A tree takes about 10 bytes for
+ * one of them. */
+#define SPR_JSON_MAX ((size_t)64 << 20)
+#define SPR_JSON_RECORD_MAX ((size_t)1 << 30)
+
 /* Parses a whole file, or what comes out of a pipe. Errors: SPR_EINPUT naming file, line and
- * column, or that it is larger than 1 GiB. */
+ * column, or that it is larger than SPR_JSON_MAX, which is asked before a file is read. */
 enum spr_status spr_json_read(const char *path, spr_json **root, struct spr_error *err);
 
-/* Bytes of a file that nobody named. */
-#define SPR_JSON_BESIDE_MAX ((size_t)64 << 20)
+/* The same for a record, of at most SPR_JSON_RECORD_MAX. */
+enum spr_status spr_json_read_record(const char *path, spr_json **root, struct spr_error *err);
 
-/* The same for a file that was found beside another: only a regular file, of at most
- * SPR_JSON_BESIDE_MAX; nothing is waited for. Errors: as above. */
+/* The same as spr_json_read for a file that was found beside another: only a regular file;
+ * nothing is waited for. Errors: as above. */
 enum spr_status spr_json_read_beside(const char *path, spr_json **root, struct spr_error *err);
 
 /* The same for text that lies in memory; `path` is for messages. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/csv.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/output.h"
 #include "cli/cli.h"
@@ -261,13 +262,15 @@ static enum spr_status refuse_input(const char *path, const char *input, struct 
     return SPR_OK;
 }
 
-static enum spr_status save(const char *path, const struct spr_analysis *a,
+static enum spr_status save(const struct spr_report *report, const struct spr_analysis *a,
                             const struct spr_record_head *head, struct spr_error *err)
 {
+    const struct spr_record_form form = {report->layers, SPR_JSON_RECORD_MAX};
     struct spr_output output;
-    enum spr_status status = spr_output_open(&output, path, err);
+    enum spr_status status = spr_output_open(&output, report->saved, err);
     if (status == SPR_OK) {
-        status = spr_output_close(&output, spr_record_write(output.file, a, head, err), err);
+        status =
+            spr_output_close(&output, spr_record_write(output.file, a, head, &form, err), err);
     }
     return status;
 }
@@ -309,7 +312,7 @@ static enum spr_status output(struct work *w, const struct spr_analysis *a)
         SPR_TRY(refuse_input(report.saved, head.model.path, w->err));
         SPR_TRY(refuse_input(report.saved, head.accuracy.path, w->err));
         SPR_TRY(refuse_input(report.saved, head.machine.path, w->err));
-        SPR_TRY(save(report.saved, a, &head, w->err));
+        SPR_TRY(save(&report, a, &head, w->err));
     }
     cli_flush_notes(w->cli);
     return spr_report_write(w->cli->out, a, &head, &report, w->err);
@@ -357,7 +360,7 @@ const struct verb verb_analyze = {
                  "sproof analyze model.csv --accuracy accuracy.csv --max-drop 1.0"},
     .notes =
         "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
-        "explain and plot read.",
+        "explain and plot read; --layers keeps every layer of every variant in it.",
     .positionals_max = 1,
     .options = options,
     .formats = &spr_analysis_formats,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records of either kind as a list of times. Of an analysis the recorded figures are read,
- * not computed anew: a change of the equations between two versions shows. */
+ * not computed anew: a change of the equations between two versions shows. Only layers that
+ * the record leaves out are computed. */
 #include <math.h>
 #include <string.h>
 
@@ -74,59 +75,150 @@ static enum spr_status add_case(struct spr_timings *points,
     return add(points, &p, shape, err);
 }
 
-/* The figures that a variant and a layer of one have alike. */
-static void add_figures(struct spr_timings *points, struct spr_reader *r, const spr_json *item,
-                        struct spr_timing *p)
+/* An analysis record being read. */
+struct reading {
+    struct spr_reader r;
+    struct spr_timings *points;
+    struct spr_record record; /* these two where they are computed */
+    struct spr_analysis analysis;
+    size_t at; /* the next result of it: they lie in the order of the record's variants */
+};
+
+/* Keeps a point whose figures are known. */
+static void keep(struct reading *reading, struct spr_timing *p)
 {
+    struct spr_reader *r = &reading->r;
     char shape[32];
-    const char *pattern = spr_reader_text(r, item, "pattern", true);
-    snprintf(p->pattern, sizeof p->pattern, "%s", pattern ? pattern : "");
     snprintf(shape, sizeof shape, "%.12g", p->n);
-    p->sparsity = spr_json_get_number(item, "sparsity");
-    p->time_s = spr_json_get_number(item, "time_s");
-    p->dense_time_s = spr_json_get_number(item, "dense_time_s");
-    p->speedup = spr_json_get_number(item, "speedup");
     if (!(p->time_s >= 0)) {
         spr_reader_fail(r, p->layer ? "layers[].time_s" : "time_s",
                         "expected a number of 0 or more");
     }
     if (r->status == SPR_OK) {
-        r->status = add(points, p, shape, r->err);
+        r->status = add(reading->points, p, shape, r->err);
     }
 }
 
-static void add_variant(struct spr_timings *points, struct spr_reader *r, const spr_json *item,
-                        bool layers)
+/* The figures that a variant and a layer of one have alike. */
+static void add_figures(struct reading *reading, const spr_json *item, struct spr_timing *p)
 {
+    const char *pattern = spr_reader_text(&reading->r, item, "pattern", true);
+    snprintf(p->pattern, sizeof p->pattern, "%s", pattern ? pattern : "");
+    p->sparsity = spr_json_get_number(item, "sparsity");
+    p->time_s = spr_json_get_number(item, "time_s");
+    p->dense_time_s = spr_json_get_number(item, "dense_time_s");
+    p->speedup = spr_json_get_number(item, "speedup");
+    keep(reading, p);
+}
+
+static void add_recorded(struct reading *reading, const spr_json *list,
+                         const struct spr_timing *variant)
+{
+    struct spr_reader *r = &reading->r;
+    for (const spr_json *l = spr_json_first(list); l && r->status == SPR_OK;
+         l = spr_json_next(l)) {
+        struct spr_timing layer = {.n = variant->n, .variant = variant->variant};
+        layer.layer = spr_reader_text(r, l, "layer", true);
+        add_figures(reading, l, &layer);
+    }
+}
+
+/* The result of a variant, or NULL when there is none. */
+static const struct spr_result *next_result(struct reading *reading,
+                                            const struct spr_timing *variant)
+{
+    const struct spr_analysis *a = &reading->analysis;
+    while (reading->at < a->result_count) {
+        const struct spr_result *result = &a->results[reading->at++];
+        if (result->batch == variant->n &&
+            strcmp(result->variant->name, variant->variant) == 0) {
+            return result;
+        }
+    }
+    return NULL;
+}
+
+static void add_computed(struct reading *reading, const struct spr_timing *variant)
+{
+    struct spr_reader *r = &reading->r;
+    const struct spr_analysis *a = &reading->analysis;
+    const struct spr_result *result =
+        r->status == SPR_OK ? next_result(reading, variant) : NULL;
+    if (!result) {
+        spr_reader_fail(r, "batch", "expected each variant once at each batch of the options");
+    }
+    for (size_t i = 0; r->status == SPR_OK && i < a->network->layer_count; i++) {
+        const struct spr_layer_result *of = &result->layers[i];
+        struct spr_timing layer = {.n = variant->n,
+                                   .variant = variant->variant,
+                                   .layer = spr_reader_copy(r, a->network->layers[i].name),
+                                   .sparsity = of->choice.sparsity,
+                                   .time_s = of->run.time_s,
+                                   .dense_time_s =
+                                       spr_analysis_dense(a, result->batch_index, i)->time_s,
+                                   .speedup = of->speedup};
+        (void)spr_pattern_text(&of->choice.pattern, layer.pattern);
+        keep(reading, &layer);
+    }
+}
+
+static void add_variant(struct reading *reading, const spr_json *item, bool layers)
+{
+    struct spr_reader *r = &reading->r;
     struct spr_timing p = {.variant = spr_reader_text(r, item, "variant", true),
                            .n = spr_json_get_number(item, "batch")};
     if (!(p.n >= 1 && spr_is_whole(p.n))) {
         spr_reader_fail(r, "batch", "expected an integer of 1 or more");
     }
-    add_figures(points, r, item, &p);
-    const spr_json *list = layers ? spr_json_get(item, "layers") : NULL;
-    for (const spr_json *l = spr_json_first(list); l && r->status == SPR_OK;
-         l = spr_json_next(l)) {
-        struct spr_timing layer = {.n = p.n, .variant = p.variant};
-        layer.layer = spr_reader_text(r, l, "layer", true);
-        add_figures(points, r, l, &layer);
+    add_figures(reading, item, &p);
+    const spr_json *list = spr_json_get(item, "layers");
+    if (layers && list) {
+        add_recorded(reading, list, &p);
+    } else if (layers) {
+        add_computed(reading, &p);
     }
+}
+
+static bool lacks_layers(const spr_json *root)
+{
+    const spr_json *item = spr_json_first(spr_json_get(root, "variants"));
+    while (item && spr_json_get(item, "layers")) {
+        item = spr_json_next(item);
+    }
+    return item != NULL;
+}
+
+/* The analysis that the record is of, once more. */
+static enum spr_status compute(struct reading *reading, const spr_json *root)
+{
+    struct spr_record *record = &reading->record;
+    struct spr_error *err = reading->r.err;
+    SPR_TRY(spr_record_parse(root, reading->points->path, record, err));
+    return spr_analyze(&record->network, &record->machine, &record->options,
+                       &reading->analysis, err);
 }
 
 static enum spr_status read_analysis(struct spr_timings *points, const spr_json *root,
                                      bool layers, struct spr_error *err)
 {
     struct spr_validation *record = &points->record;
-    struct spr_reader r = {
-        .file = points->path, .arena = &record->arena, .err = err, .blank = '?'};
-    spr_record_read_head(&r, root, &spr_analysis_kind, &record->head);
-    spr_record_read_machine(&r, root, &record->machine);
-    spr_record_read_options(&r, root, &record->options);
-    const spr_json *item = spr_reader_list(&r, root, "variants", false, "a list");
-    for (; item; item = spr_reader_next(&r, item)) {
-        add_variant(points, &r, item, layers);
+    struct reading reading = {
+        .r = {.file = points->path, .arena = &record->arena, .err = err, .blank = '?'},
+        .points = points};
+    struct spr_reader *r = &reading.r;
+    spr_record_read_head(r, root, &spr_analysis_kind, &record->head);
+    spr_record_read_machine(r, root, &record->machine);
+    spr_record_read_options(r, root, &record->options);
+    if (r->status == SPR_OK && layers && lacks_layers(root)) {
+        r->status = compute(&reading, root);
     }
-    return r.status;
+    const spr_json *item = spr_reader_list(r, root, "variants", false, "a list");
+    for (; item; item = spr_reader_next(r, item)) {
+        add_variant(&reading, item, layers);
+    }
+    spr_analysis_free(&reading.analysis);
+    spr_record_free(&reading.record);
+    return r->status;
 }
 
 static enum spr_status read_validation(struct spr_timings *points, const spr_json *root,
@@ -145,7 +237,7 @@ enum spr_status spr_timings_read(const char *path, bool layers, struct spr_timin
 {
     spr_json *root;
     *points = (struct spr_timings){.path = path};
-    SPR_TRY(spr_json_read(path, &root, err));
+    SPR_TRY(spr_json_read_record(path, &root, err));
     enum spr_status status;
     const char *schema = spr_json_get_text(root, "schema");
     points->validation = schema && strcmp(schema, spr_validation_kind.schema) == 0;

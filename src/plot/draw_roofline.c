@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "plot/dots.h"
 #include "plot/draw.h"
 #include "plot/roofs.h"
 
@@ -15,29 +16,13 @@
 #define NAMED_SHARE 0.015
 #define PANEL 285
 
-/* Operators at one position. */
-struct dot {
-    double at[2];
-    double share; /* time of all of them over the dense network's time */
-    double occurrences;
-    size_t layer;  /* the first of them */
-    size_t layers; /* rows of the table */
-    size_t dense;  /* where its arrow begins; SIZE_MAX for a dense dot */
-    bool named;    /* in the panel */
-};
-
-struct dots {
-    struct dot *dot;
-    size_t count, capacity;
-};
-
 struct scene {
     const struct spr_analysis *analysis;
     const struct spr_plot_request *request;
     struct spr_figure *figure;
     const struct spr_result *results[FOCUS_MAX];
     size_t result_count;
-    struct dots dense, sparse[FOCUS_MAX];
+    struct spr_dots dense, sparse[FOCUS_MAX];
     size_t left_out;
 };
 
@@ -48,60 +33,35 @@ static bool position(const struct spr_prediction *run, double at[2])
     return isfinite(at[0]) && isfinite(at[1]) && at[0] > 0 && at[1] > 0;
 }
 
-static bool near(double a, double b)
-{
-    return fabs(a - b) <= 1e-6 * fmax(fabs(a), fabs(b));
-}
-
-/* Index of the dot this operator joins, SIZE_MAX when out of memory. */
-static size_t add_dot(struct dots *dots, const struct dot *dot)
-{
-    for (size_t i = 0; i < dots->count; i++) {
-        struct dot *other = &dots->dot[i];
-        bool same_origin = dot->dense == SIZE_MAX || other->dense == dot->dense;
-        if (same_origin && near(other->at[0], dot->at[0]) && near(other->at[1], dot->at[1])) {
-            other->share += dot->share;
-            other->occurrences += dot->occurrences;
-            other->layers++;
-            return i;
-        }
-    }
-    if (!spr_grow(&dots->dot, &dots->capacity, dots->count + 1, sizeof *dots->dot)) {
-        return SIZE_MAX;
-    }
-    dots->dot[dots->count] = *dot;
-    return dots->count++;
-}
-
 static bool gather_layer(struct scene *scene, size_t layer)
 {
     const struct spr_analysis *a = scene->analysis;
     size_t batch = scene->request->batch_index;
     double total = a->dense_time_s[batch], count = (double)a->network->layers[layer].count;
     const struct spr_prediction *run = spr_analysis_dense(a, batch, layer);
-    struct dot dot = {.layer = layer,
-                      .layers = 1,
-                      .dense = SIZE_MAX,
-                      .occurrences = count,
-                      .share = total > 0 ? count * run->time_s / total : 0};
+    struct spr_dot dot = {.layer = layer,
+                          .layers = 1,
+                          .dense = SIZE_MAX,
+                          .occurrences = count,
+                          .share = total > 0 ? count * run->time_s / total : 0};
     if (!position(run, dot.at)) {
         scene->left_out++;
         return true;
     }
-    size_t dense = add_dot(&scene->dense, &dot);
+    size_t dense = spr_dots_add(&scene->dense, &dot);
     for (size_t r = 0; r < scene->result_count && dense != SIZE_MAX; r++) {
         const struct spr_layer_result *pruned = &scene->results[r]->layers[layer];
         dot.dense = dense;
         dot.share = total > 0 ? count * pruned->run.time_s / total : 0;
         if (!spr_pattern_is_dense(&pruned->choice.pattern) && position(&pruned->run, dot.at) &&
-            add_dot(&scene->sparse[r], &dot) == SIZE_MAX) {
+            spr_dots_add(&scene->sparse[r], &dot) == SIZE_MAX) {
             return false;
         }
     }
     return dense != SIZE_MAX;
 }
 
-static void widen(const struct dots *dots, struct spr_box *range)
+static void widen(const struct spr_dots *dots, struct spr_box *range)
 {
     for (size_t i = 0; i < dots->count; i++) {
         range->left = fmin(range->left, dots->dot[i].at[0]);
@@ -133,7 +93,7 @@ static double radius_of(double share)
     return fmax(2.5, 30 * sqrt(share));
 }
 
-static void describe(const struct scene *scene, const struct dot *dot,
+static void describe(const struct scene *scene, const struct spr_dot *dot,
                      const struct spr_prediction *run, const char *who)
 {
     const struct spr_analysis *a = scene->analysis;
@@ -153,7 +113,7 @@ static void describe(const struct scene *scene, const struct dot *dot,
     spr_figure_hover(scene->figure, dot->at, radius_of(dot->share), text);
 }
 
-static void write_points(struct scene *scene, const struct dot *dot,
+static void write_points(struct scene *scene, const struct spr_dot *dot,
                          const struct spr_prediction *run, const char *variant,
                          const struct spr_pattern *pattern)
 {
@@ -176,12 +136,12 @@ static void write_points(struct scene *scene, const struct dot *dot,
     spr_text_add(csv, "\n");
 }
 
-static bool draw_markers(struct scene *scene, const struct dots *dots,
+static bool draw_markers(struct scene *scene, const struct spr_dots *dots,
                          const struct spr_style *style, bool hollow, const char *title)
 {
     struct spr_marker *markers = spr_calloc(dots->count, sizeof *markers);
     for (size_t i = 0; markers && i < dots->count; i++) {
-        const struct dot *dot = &dots->dot[i];
+        const struct spr_dot *dot = &dots->dot[i];
         markers[i] =
             (struct spr_marker){{dot->at[0], dot->at[1]}, radius_of(dot->share), hollow};
     }
@@ -199,10 +159,10 @@ static bool draw_markers(struct scene *scene, const struct dots *dots,
 
 static bool draw_arrows(struct scene *scene, size_t r, const char *color)
 {
-    const struct dots *sparse = &scene->sparse[r];
+    const struct spr_dots *sparse = &scene->sparse[r];
     double(*ends)[4] = spr_calloc(sparse->count, sizeof *ends);
     for (size_t i = 0; ends && i < sparse->count; i++) {
-        const struct dot *from = &scene->dense.dot[sparse->dot[i].dense];
+        const struct spr_dot *from = &scene->dense.dot[sparse->dot[i].dense];
         ends[i][0] = from->at[0];
         ends[i][1] = from->at[1];
         ends[i][2] = sparse->dot[i].at[0];
@@ -249,7 +209,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
         return spr_no_memory(err);
     }
     for (size_t i = 0; i < scene->sparse[r].count; i++) {
-        const struct dot *dot = &scene->sparse[r].dot[i];
+        const struct spr_dot *dot = &scene->sparse[r].dot[i];
         const struct spr_layer_result *layer = &result->layers[dot->layer];
         describe(scene, dot, &layer->run, title);
         write_points(scene, dot, &layer->run, result->variant->name, &layer->choice.pattern);
@@ -265,7 +225,7 @@ static bool draw_dense(struct scene *scene)
     bool done = draw_markers(scene, &scene->dense, &style, true, "dense");
     scene->figure->subject = NULL;
     for (size_t i = 0; i < scene->dense.count; i++) {
-        const struct dot *dot = &scene->dense.dot[i];
+        const struct spr_dot *dot = &scene->dense.dot[i];
         const struct spr_prediction *run =
             spr_analysis_dense(scene->analysis, scene->request->batch_index, dot->layer);
         describe(scene, dot, run, "dense");
@@ -275,7 +235,7 @@ static bool draw_dense(struct scene *scene)
 }
 
 /* Beside its marker, else a little away at the end of a line. */
-static void number_dot(struct spr_figure *figure, const struct dot *dot, const char *label)
+static void number_dot(struct spr_figure *figure, const struct spr_dot *dot, const char *label)
 {
     double place[2], from[2], to[2], ends[1][4], radius = radius_of(dot->share);
     for (int away = 0; away < 5; away++) {
@@ -309,9 +269,9 @@ static void name_biggest(struct scene *scene)
     }
     spr_figure_text(figure, at, &lettering, "share of dense time, operator");
     for (int number = 1; number <= NAMED_MAX; number++) {
-        struct dot *biggest = NULL;
+        struct spr_dot *biggest = NULL;
         for (size_t i = 0; i < scene->dense.count; i++) {
-            struct dot *dot = &scene->dense.dot[i];
+            struct spr_dot *dot = &scene->dense.dot[i];
             if (!dot->named && (!biggest || dot->share > biggest->share)) {
                 biggest = dot;
             }
@@ -388,9 +348,9 @@ enum spr_status spr_draw_roofline(const struct spr_analysis *analysis,
         status = spr_no_memory(err);
     }
     status = status ? status : draw_scene(&scene, err);
-    spr_free(scene.dense.dot);
+    spr_dots_free(&scene.dense);
     for (size_t r = 0; r < FOCUS_MAX; r++) {
-        spr_free(scene.sparse[r].dot);
+        spr_dots_free(&scene.sparse[r]);
     }
     return status;
 }

@@ -97,7 +97,10 @@ static bool gather(struct gathering *g)
     for (int pass = 0; pass < 2; pass++) {
         g->rows->count = 0;
         g->rows->by_shape = pass > 0;
-        for (size_t i = 0; i < g->analysis->network->layer_count; i++) {
+        /* Of too many rows nothing is kept: looking through them for twins would take long. */
+        for (size_t i = 0; i < g->analysis->network->layer_count &&
+                           (g->rows->by_shape || g->rows->count <= SPR_ROWS_MAX);
+             i++) {
             if (!gather_layer(g, i)) {
                 return false;
             }

@@ -24,6 +24,10 @@ void spr_validation_put_what(struct spr_emit *out, const struct spr_validation_c
 void spr_validation_put_run(struct spr_emit *out, const struct spr_validation_case *one);
 void spr_validation_put_errors(struct spr_emit *out, const struct spr_validation_case *one);
 
+/* spr_record_read, of a parsed file. */
+enum spr_status spr_record_parse(const spr_json *root, const char *path,
+                                 struct spr_record *record, struct spr_error *err);
+
 /* spr_validation_read, of a parsed file. */
 struct spr_validation;
 enum spr_status spr_validation_parse(const spr_json *root, const char *path,

@@ -3,6 +3,7 @@
  * the model makes of them is computed anew, so that one set of equations answers. */
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -16,6 +17,7 @@ struct reading {
     struct spr_network *network;
     struct spr_names layer_names;
     size_t choice_capacity, variant_capacity;
+    const char *choices_key; /* of the variant: "pruned", or "layers" where all are kept */
 };
 
 static enum spr_op op_of(struct spr_reader *r, const spr_json *object)
@@ -128,6 +130,15 @@ static void read_counted(struct spr_reader *r, const spr_json *counted,
     spr_reader_leave(r);
 }
 
+/* Fails at a member of a variant's choices, NULL: at their list. */
+static void fail_choice(struct reading *reading, const char *member, const char *expected)
+{
+    char key[40];
+    snprintf(key, sizeof key, "%s%s%s", reading->choices_key, member ? "[]." : "",
+             member ? member : "");
+    spr_reader_fail(&reading->r, key, "%s", expected);
+}
+
 static void keep_choice(struct reading *reading, const struct spr_choice *choice,
                         struct spr_variant *variant)
 {
@@ -141,7 +152,7 @@ static void keep_choice(struct reading *reading, const struct spr_choice *choice
     /* Choices must rise with the layer: the walk over a variant is linear. */
     if (variant->choice_count > 0 &&
         network->choices[network->choice_count - 1].layer >= choice->layer) {
-        spr_reader_fail(r, "layers", "expected each layer once, in the order of the network");
+        fail_choice(reading, NULL, "expected each layer once, in the order of the network");
     }
     network->choices[network->choice_count++] = *choice;
     variant->choice_count++;
@@ -156,7 +167,7 @@ static void read_choice(struct reading *reading, const spr_json *item,
                                               : SIZE_MAX,
                                 .activation_sparsity = activation_sparsity(item)};
     if (choice.layer == SIZE_MAX) {
-        spr_reader_fail(r, "layers[].layer", "expected a layer of the network");
+        fail_choice(reading, "layer", "expected a layer of the network");
     }
     spr_record_pattern(r, item, &choice.pattern);
     if (r->status != SPR_OK || spr_pattern_is_dense(&choice.pattern)) {
@@ -165,8 +176,7 @@ static void read_choice(struct reading *reading, const spr_json *item,
     const struct spr_layer *layer = &reading->network->layers[choice.layer];
     choice.sparsity = spr_json_get_number(item, "sparsity");
     if (!layer->prunable || !(choice.sparsity >= 0 && choice.sparsity <= 1)) {
-        spr_reader_fail(r, "layers[].sparsity",
-                        "expected a fraction 0..1 on a prunable layer");
+        fail_choice(reading, "sparsity", "expected a fraction 0..1 on a prunable layer");
     }
     read_counted(r, spr_json_get(item, "counted"), layer, &choice);
     keep_choice(reading, &choice, variant);
@@ -181,6 +191,21 @@ static enum spr_accuracy_source source_of(const spr_json *item)
         }
     }
     return SPR_ACCURACY_NONE;
+}
+
+/* Those of a grid follow from its pattern. */
+static void read_choices(struct reading *reading, const spr_json *item,
+                         struct spr_variant *variant)
+{
+    const spr_json *list = variant->grid ? NULL : spr_json_get(item, "pruned");
+    reading->choices_key = list ? "pruned" : "layers";
+    if (!list && !variant->grid) {
+        list = spr_json_get(item, "layers");
+    }
+    for (const spr_json *l = spr_json_first(list); l && reading->r.status == SPR_OK;
+         l = spr_json_next(l)) {
+        read_choice(reading, l, variant);
+    }
 }
 
 static void read_variant(struct reading *reading, const spr_json *item)
@@ -203,11 +228,7 @@ static void read_variant(struct reading *reading, const spr_json *item)
     if (variant.grid || !pattern || strcmp(pattern, "mixed") != 0) {
         spr_record_pattern(r, item, &variant.pattern);
     }
-    const spr_json *list = variant.grid ? NULL : spr_json_get(item, "layers");
-    for (const spr_json *l = spr_json_first(list); l && r->status == SPR_OK;
-         l = spr_json_next(l)) {
-        read_choice(reading, l, &variant);
-    }
+    read_choices(reading, item, &variant);
     if (r->status == SPR_OK &&
         spr_reader_have(r, spr_grow(&network->variants, &reading->variant_capacity,
                                     network->variant_count + 1, sizeof variant))) {
@@ -248,17 +269,15 @@ static void read_network(struct reading *reading, const spr_json *root)
     read_layers(reading, root);
 }
 
-enum spr_status spr_record_read(const char *path, struct spr_record *record,
-                                struct spr_error *err)
+enum spr_status spr_record_parse(const spr_json *root, const char *path,
+                                 struct spr_record *record, struct spr_error *err)
 {
-    spr_json *root;
     *record = (struct spr_record){0};
     struct spr_network *network = &record->network;
     struct reading reading = {
         .r = {.file = path, .arena = &network->arena, .err = err, .blank = '?'},
         .network = network};
     struct spr_reader *r = &reading.r;
-    r->status = spr_json_read(path, &root, err);
     spr_record_read_head(r, root, &spr_analysis_kind, &record->head);
     spr_record_read_machine(r, root, &record->machine);
     spr_record_read_options(r, root, &record->options);
@@ -266,11 +285,21 @@ enum spr_status spr_record_read(const char *path, struct spr_record *record,
     read_network(&reading, root);
     read_variants(&reading, root, record->options.batches[0]);
     spr_names_free(&reading.layer_names);
-    spr_json_free(root);
     if (r->status != SPR_OK) {
         spr_record_free(record);
     }
     return r->status;
+}
+
+enum spr_status spr_record_read(const char *path, struct spr_record *record,
+                                struct spr_error *err)
+{
+    spr_json *root;
+    *record = (struct spr_record){0};
+    SPR_TRY(spr_json_read_record(path, &root, err));
+    enum spr_status status = spr_record_parse(root, path, record, err);
+    spr_json_free(root);
+    return status;
 }
 
 void spr_record_free(struct spr_record *record)

@@ -10,7 +10,7 @@
 #include "sproof/explain.h"
 #include "sproof/record.h"
 
-const struct spr_record_kind spr_analysis_kind = {"sproof/analysis", 1, "sproof analyze"};
+const struct spr_record_kind spr_analysis_kind = {"sproof/analysis", 2, "sproof analyze"};
 
 static double or_null(bool applies, double value)
 {
@@ -159,13 +159,66 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
     spr_emit_number(out, "expected_time_s", result->expected.time_s);
 }
 
-enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
-                                 const struct spr_record_head *head, struct spr_error *err)
+static bool fits(const struct spr_emit *out, const struct spr_record_form *form)
 {
-    struct spr_emit *out = spr_emit_new(file, 4);
-    if (!out) {
-        return spr_no_memory(err);
+    return form->most == 0 || spr_emit_size(out) <= form->most;
+}
+
+/* What a table says of the layers that a variant prunes: it follows from nothing else. */
+static void put_pruned(struct spr_emit *out, const struct spr_analysis *a,
+                       const struct spr_variant *variant)
+{
+    char text[SPR_PATTERN_TEXT];
+    spr_emit_open(out, "pruned", '[');
+    for (size_t i = 0; i < variant->choice_count; i++) {
+        const struct spr_choice *choice = &variant->choices[i];
+        if (spr_pattern_is_dense(&choice->pattern)) {
+            continue;
+        }
+        spr_emit_open(out, NULL, '{');
+        spr_emit_text(out, "layer", a->network->layers[choice->layer].name);
+        spr_emit_text(out, "pattern", spr_pattern_text(&choice->pattern, text));
+        spr_emit_number(out, "sparsity", choice->sparsity);
+        put_counted(out, choice);
+        spr_emit_number(out, "activation_sparsity", choice->activation_sparsity);
+        spr_emit_close(out, '}');
     }
+    spr_emit_close(out, ']');
+}
+
+static void put_layers(struct spr_emit *out, const struct spr_analysis *a,
+                       const struct spr_result *result, const struct spr_record_form *form)
+{
+    spr_emit_open(out, "layers", '[');
+    for (size_t l = 0; l < a->network->layer_count && fits(out, form); l++) {
+        spr_emit_open(out, NULL, '{');
+        spr_record_put_layer(out, a, result, l);
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+}
+
+static void put_variants(struct spr_emit *out, const struct spr_analysis *a,
+                         const struct spr_record_form *form)
+{
+    spr_emit_open(out, "variants", '[');
+    for (size_t i = 0; i < a->result_count && fits(out, form); i++) {
+        const struct spr_result *result = &a->results[i];
+        spr_emit_open(out, NULL, '{');
+        spr_record_put_result(out, result);
+        if (form->layers) {
+            put_layers(out, a, result, form);
+        } else if (!result->variant->grid && result->batch_index == 0) {
+            put_pruned(out, a, result->variant); /* the same at every batch */
+        }
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+}
+
+static void put_record(struct spr_emit *out, const struct spr_analysis *a,
+                       const struct spr_record_head *head, const struct spr_record_form *form)
+{
     spr_emit_open(out, NULL, '{');
     spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
     spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
@@ -175,26 +228,31 @@ enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
     spr_emit_text(out, "better", a->network->lower_is_better ? "lower" : "higher");
     spr_emit_number(out, "dense_accuracy", a->network->dense_accuracy);
     spr_emit_open(out, "layers", '[');
-    for (size_t i = 0; i < a->network->layer_count; i++) {
+    for (size_t i = 0; i < a->network->layer_count && fits(out, form); i++) {
         put_layer(out, &a->network->layers[i]);
     }
     spr_emit_close(out, ']');
-    spr_emit_open(out, "variants", '[');
-    for (size_t i = 0; i < a->result_count; i++) {
-        spr_emit_open(out, NULL, '{');
-        spr_record_put_result(out, &a->results[i]);
-        spr_emit_open(out, "layers", '[');
-        for (size_t l = 0; l < a->network->layer_count; l++) {
-            spr_emit_open(out, NULL, '{');
-            spr_record_put_layer(out, a, &a->results[i], l);
-            spr_emit_close(out, '}');
-        }
-        spr_emit_close(out, ']');
-        spr_emit_close(out, '}');
-    }
-    spr_emit_close(out, ']');
+    put_variants(out, a, form);
     spr_emit_close(out, '}');
     spr_emit_newline(out);
+}
+
+enum spr_status spr_record_write(FILE *file, const struct spr_analysis *a,
+                                 const struct spr_record_head *head,
+                                 const struct spr_record_form *form, struct spr_error *err)
+{
+    struct spr_emit *out = spr_emit_new(file, 4);
+    if (!out) {
+        return spr_no_memory(err);
+    }
+    put_record(out, a, head, form);
+    bool whole = fits(out, form);
     spr_emit_end(out);
-    return SPR_OK;
+    return whole
+               ? SPR_OK
+               : spr_fail(err, SPR_EINPUT,
+                          "the record would be larger than %.4g GiB, more than is read back: "
+                          "expected %s, or --no-save",
+                          (double)form->most / (1 << 30),
+                          form->layers ? "no --layers" : "fewer layers or variants");
 }

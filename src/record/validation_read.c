@@ -327,7 +327,7 @@ enum spr_status spr_validation_read(const char *path, struct spr_validation *v,
 {
     spr_json *root;
     *v = (struct spr_validation){0};
-    enum spr_status status = spr_json_read(path, &root, err);
+    enum spr_status status = spr_json_read_record(path, &root, err);
     status = status ? status : spr_validation_parse(root, path, v, err);
     spr_json_free(root);
     return status;

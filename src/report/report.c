@@ -50,8 +50,9 @@ static enum spr_status write_record(FILE *file, const void *subject,
                                     const struct spr_report *report, struct spr_error *err)
 {
     const struct told *told = subject;
+    const struct spr_record_form form = {.layers = true};
     (void)report;
-    return spr_record_write(file, told->analysis, told->head, err);
+    return spr_record_write(file, told->analysis, told->head, &form, err);
 }
 
 const struct spr_formats spr_analysis_formats = {{{SPR_FORMAT_TABLE, write_answer},

@@ -110,7 +110,7 @@ enum spr_status spr_read_index(const struct spr_source *source, struct spr_error
 {
     struct spr_names shards = {0};
     spr_json *root = NULL;
-    if (source->size > SPR_JSON_BESIDE_MAX) {
+    if (source->size > SPR_JSON_MAX) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: larger than 64 MiB: expected an index of safetensors files",
                         source->path);

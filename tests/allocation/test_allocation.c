@@ -77,10 +77,11 @@ static enum spr_status write_record(struct spr_error *err)
 {
     struct spr_analysis analysis;
     struct spr_record_head head = {.command = "c", .created = "d"};
+    const struct spr_record_form form = {0};
     enum spr_status status = spr_analyze(&small, &machine, &options, &analysis, err);
     FILE *file = status == SPR_OK ? fopen("record.json", "wb") : NULL;
     if (file) {
-        status = spr_record_write(file, &analysis, &head, err);
+        status = spr_record_write(file, &analysis, &head, &form, err);
         fclose(file);
     }
     spr_analysis_free(&analysis);

@@ -175,6 +175,7 @@ static void check_result(const struct spr_analysis *analysis, const struct spr_r
 /* What was analyzed can be written, and what was written can be read. */
 static void check_record(const struct spr_analysis *analysis)
 {
+    static const struct spr_record_form form = {0};
     static struct scratch scratch;
     struct spr_record_head head = {.command = "fuzz", .created = "2026-01-01T00:00:00Z"};
     struct spr_record record;
@@ -182,7 +183,7 @@ static void check_record(const struct spr_analysis *analysis)
     scratch_fill(&scratch, "", 0);
     FILE *file = fopen(scratch.path, "wb");
     fuzz_require(file != NULL, "the scratch file opens");
-    fuzz_require(spr_record_write(file, analysis, &head, NULL) == SPR_OK,
+    fuzz_require(spr_record_write(file, analysis, &head, &form, NULL) == SPR_OK,
                  "records are written");
     fuzz_require(fclose(file) == 0, "records are written whole");
     if (spr_record_read(scratch.path, &record, &err) != SPR_OK) {

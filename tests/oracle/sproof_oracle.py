@@ -983,7 +983,7 @@ def run(argv):
     batches = [int(x) for x in parse_number_list(opt.batch, int)]
     entries = [model.evaluate(v, b) for v in variants for b in batches]
     mark_pareto(entries)
-    return {"schema": "sproof/analysis", "schema_version": 1, "flops_per_mac": 2,
+    return {"schema": "sproof/analysis", "schema_version": 2, "flops_per_mac": 2,
             "layers": [{"layer": l.name, "x_elements": l.x} for l in layers],
             "variants": entries, "_machine": machine, "_options": opt}
 

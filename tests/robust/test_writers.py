@@ -8,6 +8,7 @@ new one, no other file is touched, and what can be caught leaves nothing behind.
 Two runs share a directory from two PID namespaces, where the system lets them be made.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -120,10 +121,15 @@ def kill_each(sproof, environment, moments):
                                         signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE,
                                         signal.SIGUSR1, signal.SIGALRM])
                 run = subprocess.Popen(command, cwd=directory, env=environment,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       start_new_session=True)
                 time.sleep(random.random() * longest)
                 run.send_signal(number)
                 run.wait()
+                # What it left running would write a temporary file that is removed below again.
+                if number == signal.SIGKILL:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(run.pid, signal.SIGKILL)
                 tried += 1
                 left = check_files(directory, known)
                 if left and number != signal.SIGKILL:

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include <stdint.h>
+#include <unistd.h>
 
 #include "base/emit.h"
 #include "base/json.h"
@@ -30,6 +31,43 @@ static void bad_documents(void)
         CHECK_TEXT(rows[i].message, err.text);
         CHECK(root == NULL);
     }
+    test_row = "";
+}
+
+static enum spr_status read_one(bool record, const char *path, struct spr_error *err)
+{
+    spr_json *root;
+    enum spr_status status =
+        record ? spr_json_read_record(path, &root, err) : spr_json_read(path, &root, err);
+    spr_json_free(root);
+    return status;
+}
+
+/* The size is asked first: of a file too large not a byte is read, for no byte is asked for. */
+static void too_large(void)
+{
+    static const struct {
+        size_t most;
+        const char *message;
+    } rows[] = {{SPR_JSON_MAX, "large.json: larger than 64 MiB"},
+                {SPR_JSON_RECORD_MAX, "large.json: larger than 1 GiB"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_error err = {0};
+        test_row = rows[i].message;
+        test_write("large.json", "{}");
+        CHECK_INT(0, truncate("large.json", (off_t)rows[i].most + 1));
+        spr_mem_fail_from(1);
+        CHECK_STATUS(SPR_EINPUT, read_one(i == 1, "large.json", &err), &err);
+        CHECK_INT(0, spr_mem_fail_from(0));
+        CHECK_TEXT(rows[i].message, err.text);
+    }
+    /* What one reader refuses the other asks memory for. */
+    struct spr_error err = {0};
+    CHECK_INT(0, truncate("large.json", (off_t)SPR_JSON_MAX + 1));
+    spr_mem_fail_from(1);
+    CHECK_STATUS(SPR_ENOMEM, read_one(true, "large.json", &err), &err);
+    spr_mem_fail_from(0);
+    CHECK_INT(0, remove("large.json"));
     test_row = "";
 }
 
@@ -273,6 +311,7 @@ static void test_twin_keys(void)
 int main(void)
 {
     bad_documents();
+    too_large();
     nesting();
     values();
     written();

@@ -226,8 +226,17 @@ static void ranks(void)
     stop(&s);
 }
 
+static void write_record(const char *path, const struct spr_analysis *analysis, bool layers)
+{
+    const struct spr_record_head head = {.command = "x", .created = "y"};
+    const struct spr_record_form form = {.layers = layers};
+    FILE *file = fopen(path, "wb");
+    CHECK_INT(SPR_OK, spr_record_write(file, analysis, &head, &form, NULL));
+    fclose(file);
+}
+
 /* The record keeps the times and, where it differs, the residency: read and written again
- * with the same kernels it is the same. */
+ * with the same kernels it is the same, whether or not it held the layers. */
 static void recorded(void)
 {
     static const char *const keys[] = {
@@ -237,16 +246,14 @@ static void recorded(void)
         struct setup s;
         struct spr_record record;
         struct spr_analysis again;
-        struct spr_record_head head = {.command = "x", .created = "y"};
         start(&s, NET "a,,,,,,,,,x,csr,0.9,\n");
         s.options.has_residency = given;
         s.options.layout = given ? SPR_LAYOUT_NK : SPR_LAYOUT_KN;
         analyze(&s);
         CHECK_INT(s.options.layout, fake_last.layout);
-        FILE *file = fopen("first.json", "wb");
-        CHECK_INT(SPR_OK, spr_record_write(file, &s.analysis, &head, NULL));
-        fclose(file);
-        CHECK_INT(SPR_OK, spr_record_read("first.json", &record, NULL));
+        write_record("first.json", &s.analysis, true);
+        write_record("short.json", &s.analysis, false);
+        CHECK_INT(SPR_OK, spr_record_read("short.json", &record, NULL));
         CHECK_INT(given, record.options.has_residency);
         CHECK_INT(s.options.layout, record.options.layout);
         record.machine.kernels = &fake_kernels;
@@ -254,6 +261,13 @@ static void recorded(void)
                                       &again, NULL));
         CHECK_EXACT(s.analysis.results[0].expected.time_s, again.results[0].expected.time_s);
         char *text = test_read("first.json", NULL);
+        write_record("again.json", &again, true);
+        char *made = test_read("again.json", NULL);
+        const char *layers = strstr(text, "\"flops_per_mac\"");
+        const char *made_layers = strstr(made, "\"flops_per_mac\"");
+        CHECK(layers && made_layers && strstr(layers, "\"expected_dense_time_s\""));
+        CHECK_TEXT(layers ? layers : "", made_layers ? made_layers : "");
+        free(made);
         for (size_t i = given ? 1 : 0; i < COUNT_OF(keys); i++) {
             test_row = keys[i];
             CHECK(strstr(text, keys[i]) != NULL);

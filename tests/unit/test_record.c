@@ -6,16 +6,20 @@
 #include "machine.h"
 #include "sproof/record.h"
 
+static const struct spr_record_form short_form = {0}, full_form = {.layers = true};
+
 static void write_record(const char *path, const struct spr_analysis *analysis,
-                         const struct spr_record_head *head)
+                         const struct spr_record_head *head,
+                         const struct spr_record_form *form)
 {
     struct spr_error err = {0};
     FILE *file = fopen(path, "wb");
     CHECK(file != NULL);
-    CHECK_STATUS(SPR_OK, spr_record_write(file, analysis, head, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_record_write(file, analysis, head, form, &err), &err);
     CHECK_INT(0, fclose(file));
 }
 
+/* Into PATH without the layers of the variants, and into full.json with them. */
 static void analyze_into(const char *path, const char *table,
                          const struct spr_options *options, const char *pattern_text)
 {
@@ -46,13 +50,14 @@ static void analyze_into(const char *path, const char *table,
     CHECK_INT(SPR_OK, spr_sha256_file("net.csv", head.model.sha256, NULL));
     CHECK_INT(SPR_OK, spr_sha256_file("machine.json", head.machine.sha256, NULL));
     CHECK_STATUS(SPR_OK, spr_analyze(&network, &machine, options, &analysis, &err), &err);
-    write_record(path, &analysis, &head);
+    write_record(path, &analysis, &head, &short_form);
+    write_record("full.json", &analysis, &head, &full_form);
     spr_analysis_free(&analysis);
     spr_network_free(&network);
     spr_machine_free(&machine);
 }
 
-static void write_again(const char *from, const char *to)
+static void write_again(const char *from, const char *to, const struct spr_record_form *form)
 {
     struct spr_record record;
     struct spr_analysis analysis = {0};
@@ -61,7 +66,7 @@ static void write_again(const char *from, const char *to)
     CHECK_STATUS(
         SPR_OK,
         spr_analyze(&record.network, &record.machine, &record.options, &analysis, &err), &err);
-    write_record(to, &analysis, &record.head);
+    write_record(to, &analysis, &record.head, form);
     spr_analysis_free(&analysis);
     spr_record_free(&record);
 }
@@ -77,6 +82,16 @@ static void write_again(const char *from, const char *to)
     "\"a, \"\"q\"\"\",,,,,,,,,,,v1,4x4,90%,,,,,75.2\nb,,,,,,,,,,,v1,csr,,30,5,9,0.25,\n"      \
     "b,,,,,,,,,,,v2,ell,0.3333333333333333,,,4,,\n\"a, \"\"q\"\"\",,,,,,,,,,,v2,1:4,,,,,,\n"
 
+static void same_files(const char *one, const char *other)
+{
+    char *first = test_read(one, NULL), *second = test_read(other, NULL);
+    CHECK_TEXT(first, second);
+    CHECK(strstr(first, "nan") == NULL && strstr(first, "inf,") == NULL);
+    free(first);
+    free(second);
+}
+
+/* Whichever of the two forms is read, either can be written from it again. */
 static void same_bytes(void)
 {
     static const struct {
@@ -113,19 +128,77 @@ static void same_bytes(void)
           .change_count = 1}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        size_t first_size, second_size;
+        size_t short_size, full_size;
         test_row = rows[i].name;
         analyze_into("first.json", rows[i].table, &rows[i].options, rows[i].pattern);
-        write_again("first.json", "second.json");
-        char *first = test_read("first.json", &first_size);
-        char *second = test_read("second.json", &second_size);
-        CHECK(first_size > 2000);
-        CHECK_TEXT(first, second);
-        CHECK(strstr(first, "nan") == NULL && strstr(first, "inf,") == NULL);
+        char *first = test_read("first.json", &short_size);
+        char *full = test_read("full.json", &full_size);
+        CHECK(short_size > 2000 && full_size > short_size + 2000);
+        CHECK(strstr(first, "\"reason\"") == NULL && strstr(full, "\"pruned\"") == NULL);
+        CHECK((strstr(first, "\"pruned\"") != NULL) == !rows[i].pattern);
         free(first);
-        free(second);
+        free(full);
+        write_again("first.json", "second.json", &short_form);
+        same_files("first.json", "second.json");
+        write_again("first.json", "second.json", &full_form);
+        same_files("full.json", "second.json");
+        write_again("full.json", "second.json", &full_form);
+        same_files("full.json", "second.json");
+        write_again("full.json", "second.json", &short_form);
+        same_files("first.json", "second.json");
     }
     test_row = "";
+}
+
+/* A byte more than may be, and it is no record; no more is written than that takes. */
+static void too_large(const char *path, const struct spr_analysis *analysis, bool layers)
+{
+    struct spr_record_head head = {.command = "c", .created = "d"};
+    struct spr_record_form form = {.layers = layers};
+    struct spr_error err = {0};
+    size_t size;
+    write_record(path, analysis, &head, &form);
+    free(test_read(path, &size));
+    form.most = size;
+    write_record(path, analysis, &head, &form);
+    for (int i = 0; i < 2; i++) {
+        size_t written;
+        form.most = i == 0 ? size - 1 : size / 8;
+        FILE *file = fopen(path, "wb");
+        CHECK_STATUS(SPR_EINPUT, spr_record_write(file, analysis, &head, &form, &err), &err);
+        CHECK(strstr(err.text, "larger than") && strstr(err.text, "more than is read back"));
+        CHECK((strstr(err.text, "expected no --layers") != NULL) == layers);
+        fclose(file);
+        free(test_read(path, &written));
+        CHECK(written < form.most + 4096);
+    }
+}
+
+static void not_written(void)
+{
+    static const double sparsities[] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
+    const struct spr_options options = {.dtype = SPR_F16, .batches = {1}, .batch_count = 1};
+    struct spr_machine machine = test_machine();
+    struct spr_network network;
+    struct spr_analysis analysis;
+    struct spr_error err = {0};
+    struct spr_pattern csr;
+    FILE *file = fopen("wide.csv", "wb");
+    fprintf(file, "layer,m,k,n\n");
+    for (int i = 0; i < 400; i++) {
+        fprintf(file, "layer%d,64,64,64\n", i);
+    }
+    fclose(file);
+    CHECK_STATUS(SPR_OK, spr_network_read("wide.csv", &network, NULL, &err), &err);
+    CHECK_INT(SPR_OK, spr_pattern_parse("csr", &csr, NULL));
+    const struct spr_grid grid = {&csr, 1, sparsities, COUNT_OF(sparsities)};
+    CHECK_INT(SPR_OK, spr_network_add_grid(&network, &grid, NULL));
+    CHECK_STATUS(SPR_OK, spr_analyze(&network, &machine, &options, &analysis, &err), &err);
+    too_large("large.json", &analysis, false);
+    too_large("large.json", &analysis, true);
+    spr_analysis_free(&analysis);
+    spr_network_free(&network);
+    spr_machine_free(&machine);
 }
 
 /* One change in a good record, and what is said of it. */
@@ -136,8 +209,15 @@ static void refused(void)
     } rows[] = {
         {"sproof/analysis", "sproof/other",
          "r.json: schema: expected \"sproof/analysis\", a record made by sproof analyze"},
-        {"\"schema_version\":1", "\"schema_version\":2",
-         "r.json: schema_version: 2: expected at most 1: made by a newer sproof"},
+        {"\"schema_version\":2", "\"schema_version\":3",
+         "r.json: schema_version: 3: expected at most 2: made by a newer sproof"},
+        {"\"pruned\":[\n    {\"layer\":\"a", "\"pruned\":[\n    {\"layer\":\"z",
+         "r.json: variants[0].pruned[].layer: expected a layer of the network"},
+        {"\"sparsity\":0.3333333333333333", "\"sparsity\":3",
+         "r.json: variants[1].pruned[].sparsity: expected a fraction 0..1 on a prunable "
+         "layer"},
+        {"\"pruned\":[\n    {\"layer\":\"a, \\\"q\\\"\"", "\"pruned\":[\n    {\"layer\":\"b\"",
+         "r.json: variants[0].pruned: expected each layer once, in the order of the network"},
         {"\"dtype\":\"f16\"", "\"dtype\":\"f15\"",
          "r.json: options.dtype: expected f64, f32, tf32, f16, bf16, fp8 or i8"},
         {"\"batches\":[", "\"batches\":[0,",
@@ -209,6 +289,7 @@ static void build_facts(void)
 int main(void)
 {
     same_bytes();
+    not_written();
     refused();
     unknown_keys();
     build_facts();

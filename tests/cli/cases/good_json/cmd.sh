@@ -1,4 +1,4 @@
-# The record on standard output is the record that is saved.
+# The record on standard output is the one that --layers saves.
 sproof analyze model.csv --machine machine.json -p 2:4 --format json # WIDE
-sproof analyze model.csv --machine machine.json -p 2:4 --format json >out.json
+sproof analyze model.csv --machine machine.json -p 2:4 --layers --format json >out.json
 cmp out.json sproof.json && echo "the same"
