@@ -66,6 +66,7 @@ struct spr_compared {
     struct spr_ratio time;                /* of the pruned times */
     struct spr_ratio ratio;               /* what is judged */
     bool by_speedup; /* ratio is of pruned time / dense time: the machine cancels out */
+    bool by_median;  /* of two records, one of before schema 2: by what it has */
     enum spr_verdict verdict;
 };
 

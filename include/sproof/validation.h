@@ -122,6 +122,20 @@ bool spr_validation_summarise(const struct spr_validation *validation, bool real
 /* true at the first case of its kind of mask and thread count. */
 bool spr_validation_opens_group(const struct spr_validation *validation, size_t index);
 
+/* Adds the samples of another run of the same cases, as visits of their own. Nothing is judged.
+ * Errors: SPR_EINPUT (other cases), SPR_ENOMEM; *all is then to be freed only. */
+enum spr_status spr_validation_join(struct spr_validation *all,
+                                    const struct spr_validation *more, struct spr_error *err);
+
+/* Lowers these to the quickest canaries of a validation; NAN: none yet. */
+void spr_validation_canaries(const struct spr_validation *validation,
+                             double least_s[SPR_CANARIES]);
+
+/* Judges all times anew, by spr_measurements_judge, and what follows from them. false when out of
+ * memory. */
+bool spr_validation_judge_times(struct spr_validation *validation,
+                                const double least_s[SPR_CANARIES]);
+
 void spr_validation_free(struct spr_validation *validation);
 
 #ifdef __cplusplus

@@ -31,6 +31,7 @@ enum option {
     OPT_KIND,
     OPT_LAYOUT,
     OPT_LAYERS,
+    OPT_LIVE,
     OPT_MACHINE,
     OPT_MAN,
     OPT_MASK_DIR,
@@ -217,6 +218,11 @@ enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, 
 bool cli_keep_probe(struct cli *cli, const struct spr_probe *probe);
 
 /* Warns when many rates scatter, and when all threads together did less than one. */
+/* sproof compare --live: measures with both builds and gives the times of each, the base's first.
+ * Errors: SPR_EINPUT, SPR_EINTERRUPTED, SPR_EENVIRONMENT, SPR_ENOMEM. */
+enum spr_status cli_compare_live(struct cli *cli, const struct args *args,
+                                 struct spr_timings timings[2], struct spr_error *err);
+
 /* sproof probe --noise. Errors: SPR_EINPUT, SPR_EINTERRUPTED, SPR_ENOMEM. */
 enum spr_status cli_probe_noise(struct cli *cli, const struct args *args,
                                 struct spr_error *err);

@@ -79,53 +79,84 @@ static void warn_interrupted(struct cli *cli, const struct spr_timings *points)
     }
 }
 
+static enum spr_status read_both(struct cli *cli, const struct args *args,
+                                 struct spr_timings timings[2], struct spr_error *err)
+{
+    const bool layers = args->value[OPT_LAYERS] != NULL;
+    if (args->value[OPT_LIVE]) {
+        return cli_compare_live(cli, args, timings, err);
+    }
+    for (int side = 0; side < 2; side++) {
+        SPR_TRY(spr_timings_read(args->positional[side], layers, &timings[side], err));
+        warn_interrupted(cli, &timings[side]);
+    }
+    return SPR_OK;
+}
+
+/* Records bring their own. */
+static enum spr_status check_live(const struct args *args, struct spr_error *err)
+{
+    static const enum option of_live[] = {OPT_PATTERN, OPT_SPARSITY,  OPT_THREADS, OPT_ISA,
+                                          OPT_LAYOUT,  OPT_RESIDENCY, OPT_SEED,    OPT_COUNT};
+    for (const enum option *o = of_live; *o != OPT_COUNT && !args->value[OPT_LIVE]; o++) {
+        if (args->value[*o]) {
+            return spr_fail(err, SPR_EINPUT, "--%s: expected with --live only",
+                            cli_option(*o)->name);
+        }
+    }
+    return SPR_OK;
+}
+
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
 {
     struct request request = {.max_regression = DEFAULT_REGRESSION,
                               .allow_mismatch = args->value[OPT_ALLOW_MISMATCH] != NULL};
-    struct spr_timings base = {0}, next = {0};
+    struct spr_timings timings[2] = {{0}};
     const char *const *value = args->value;
-    bool layers = value[OPT_LAYERS] != NULL;
     if (args->positional_count != 2) {
-        return spr_fail(
-            err, SPR_EINPUT,
-            "compare: expected two records, BASE and NEW: see sproof help compare");
+        return spr_fail(err, SPR_EINPUT,
+                        value[OPT_LIVE] ? "compare --live: expected BASE-BINARY and MODEL"
+                                        : "compare: expected two records, BASE and NEW: see "
+                                          "sproof help compare");
     }
+    SPR_TRY(check_live(args, err));
     if (value[OPT_MAX_REGRESSION]) {
         SPR_TRY(read_percent(value[OPT_MAX_REGRESSION], &request.max_regression, err));
     }
     SPR_TRY(
         spr_format_parse(&spr_comparison_formats, value[OPT_FORMAT], &request.format, err));
-    enum spr_status status = spr_timings_read(args->positional[0], layers, &base, err);
-    status = status ? status : spr_timings_read(args->positional[1], layers, &next, err);
+    enum spr_status status = read_both(cli, args, timings, err);
     if (status == SPR_OK) {
-        warn_interrupted(cli, &base);
-        warn_interrupted(cli, &next);
-        status = judge(cli, &request, &base, &next, err);
+        status = judge(cli, &request, &timings[0], &timings[1], err);
     }
-    spr_timings_free(&base);
-    spr_timings_free(&next);
+    spr_timings_free(&timings[0]);
+    spr_timings_free(&timings[1]);
     return status;
 }
 
-static const enum option options[] = {OPT_MAX_REGRESSION, OPT_ALLOW_MISMATCH, OPT_LAYERS,
-                                      OPT_FORMAT, OPT_COUNT};
+static const enum option options[] = {
+    OPT_MAX_REGRESSION, OPT_ALLOW_MISMATCH, OPT_LAYERS,  OPT_FORMAT, OPT_LIVE,
+    OPT_PATTERN,        OPT_SPARSITY,       OPT_THREADS, OPT_ISA,    OPT_LAYOUT,
+    OPT_RESIDENCY,      OPT_SEED,           OPT_COUNT};
 
 const struct verb verb_compare = {
     .name = "compare",
     .arguments = "BASE NEW ",
     .summary = "Is a record slower than an earlier one? A gate for CI.",
     .examples = {"sproof compare base.json sproof.json",
-                 "sproof compare base.json sproof-validation.json --max-regression 10"},
+                 "sproof compare base.json sproof-validation.json --max-regression 10",
+                 "sproof compare --live ../base/sproof model.csv --pattern 16x16"},
     .notes =
         "BASE and NEW are two records of analyze or two of validate. Measured cases are\n"
         "judged by pruned time over dense time of the same run, so that a slower machine\n"
-        "is no regression, with a 95 % bootstrap interval from the records' samples.\n"
+        "is no regression: by undisturbed times, with the interval that visits leave, or,\n"
+        "where a record is of before schema 2, by medians and their 95 % interval.\n"
         "Status: 0 every interval is within the limit, 1 one is wholly past it, 3 one\n"
         "straddles it or is too noisy. Inputs that differ (model, machine, instruction\n"
         "set, threads, missing cases) are an error, status 2, unless --allow-mismatch.\n"
         "The interval knows the noise within a run, not that between runs: see\n"
-        "scripts/ci/regression.sh, which measures again before it fails.",
+        "scripts/ci/regression.sh, which measures again before it fails.\n"
+        "--live BASE-BINARY MODEL measures with that build and with this one in turns.",
     .positionals_max = 2,
     .options = options,
     .formats = &spr_comparison_formats,

@@ -35,6 +35,8 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
     [OPT_LAYOUT] = {"layout", 0, VALUE, "L",
                     "kn: X is k x n (default); nk: n x k, as\ninference frameworks hold it"},
+    [OPT_LIVE] = {"live", 0, FLAG, "",
+                  "BASE is another build of sproof: both measure\nMODEL here, in turns"},
     [OPT_MACHINE] = {"machine", 'm', VALUE, "M",
                      "name or file (default host); see list machines"},
     [OPT_MAN] = {"man", 0, FLAG, "", "manual page, in mdoc"},

@@ -36,9 +36,10 @@ static void put_canaries(FILE *file, const struct spr_noise *noise)
 
 static void put_rest(FILE *file, const struct spr_noise *noise)
 {
-    fprintf(file,
-            "\nundisturbed moments: %.0f %%; a neighbour holds %.0f %% of the spans of 10 ms\n",
-            100 * noise->undisturbed, 100 * noise->duty);
+    fprintf(
+        file,
+        "\nundisturbed moments: %.0f %%; a neighbour holds %.0f %% of the spans of 10 ms\n",
+        100 * noise->undisturbed, 100 * noise->duty);
     if (!isnan(noise->stolen)) {
         fprintf(file, "stolen by the host: %.1f %% of a CPU\n", 100 * noise->stolen);
     }

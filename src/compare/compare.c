@@ -60,10 +60,6 @@ static bool by_median(const struct spr_timing *p)
     return p->samples.by_median || (p->dense_kernel && p->dense_samples.by_median);
 }
 
-static drawing *drawing_of(const struct spr_compared *row)
-{
-    return by_median(row->base) || by_median(row->next) ? draw_median : draw_undisturbed;
-}
 
 static struct spr_ratio ratio_of(double log_value, const double draws[SPR_BOOTSTRAP_DRAWS])
 {
@@ -100,7 +96,8 @@ static bool judge_samples(struct spr_compared *row, size_t seed, struct mean *me
     double draws[SPR_BOOTSTRAP_DRAWS] = {0}, log_value = 0;
     uint64_t state = seed;
     const struct spr_timing *base = row->base, *next = row->next;
-    drawing *const draw = drawing_of(row);
+    row->by_median = by_median(base) || by_median(next);
+    drawing *const draw = row->by_median ? draw_median : draw_undisturbed;
     if (!draw(&next->samples, 1, &state, draws, &log_value) ||
         !draw(&base->samples, -1, &state, draws, &log_value)) {
         return false;

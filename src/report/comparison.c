@@ -127,18 +127,38 @@ static bool any_by_speedup(const struct spr_comparison *c)
     return false;
 }
 
+static bool any_by_median(const struct spr_comparison *c)
+{
+    for (size_t i = 0; i < c->row_count; i++) {
+        if (c->rows[i].by_median) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_context(FILE *file, const void *subject)
 {
     const struct spr_comparison *c = subject;
     char text[512], base[SPR_TABLE_CELL], next[SPR_TABLE_CELL];
+    const bool medians = any_by_median(c);
+    const char *intervals = !c->base->validation ? ""
+                            : medians            ? ", with their 95 % intervals"
+                                                 : ", with what visits leave open";
     const char *made = c->base->record.head.created, *remade = c->next->record.head.created;
     snprintf(text, sizeof text,
              "Base %s%s%.24s, new %s%s%.24s; ratios are new over base, "
              "above 1 is slower%s; x: speedup over dense.",
              spr_text_short(c->base->path, 60, base), made ? " of " : "", made ? made : "",
              spr_text_short(c->next->path, 60, next), remade ? " of " : "",
-             remade ? remade : "", c->base->validation ? ", with their 95 % intervals" : "");
+             remade ? remade : "", intervals);
     spr_text_wrapped(file, text, 0);
+    if (medians) {
+        spr_text_wrapped(file,
+                         "Judged by medians, which neighbours move: a record is of before "
+                         "schema 2 and has no more.",
+                         0);
+    }
     if (any_by_speedup(c)) {
         spr_text_wrapped(file,
                          "Ratios are of pruned time over dense time of the same run: a "
