@@ -92,6 +92,9 @@ struct spr_noise {
 enum spr_status spr_noise_measure(double seconds, const double *known_s, bool (*stop)(void),
                                   struct spr_noise *noise, struct spr_error *err);
 
+/* A tenth of a second of canaries was hardly disturbed. false when out of memory, too. */
+bool spr_noise_quiet(const double *known_s);
+
 /* What a series of moments says, `at_s` rising: undisturbed, duty and longest_s of *noise. */
 struct spr_moment {
     double at_s;
@@ -106,6 +109,16 @@ void spr_noise_of(const struct spr_moment *moments, size_t count, struct spr_noi
 /* All threads together compute less than one alone (f32_fma, any instruction set): they did
  * not have the cores, and no rate on all threads is to be trusted. false for one thread. */
 bool spr_probe_crowded(const struct spr_probe *probe);
+
+/* The number of threads that computes fastest, of those that were probed: all, but where the CPUs
+ * are threads of fewer cores. */
+int spr_probe_threads(const struct spr_probe *probe, enum spr_isa isa);
+
+/* Rates of which the quickest samples lie far apart: other work disturbed them. */
+size_t spr_probe_disturbed(const struct spr_probe *probe);
+
+/* Rates of other work's making: too many are disturbed, or all threads slower than one. */
+bool spr_probe_doubtful(const struct spr_probe *probe);
 
 enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
                                 struct spr_error *err);
@@ -130,14 +143,14 @@ enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *m
 /* false when $SPROOF_PROBE is "off": nothing is measured and no cache is read. */
 bool spr_probe_wanted(void);
 
-/* The machine a probe describes, for one instruction set and thread count (0: all). Errors:
+/* The machine a probe describes, for one instruction set and thread count (0: the fastest). Errors:
  * SPR_EINPUT when that was not measured. */
 enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,
                                        int threads, struct spr_machine *machine,
                                        struct spr_error *err);
 
 /* The machine `host`: as the kept probe found it, else what CPUID and sysfs declare and a marked
- * guess of the bandwidth. Measures nothing. threads 0: all. Errors: SPR_ENOMEM. */
+ * guess of the bandwidth. Measures nothing. threads 0: the fastest number of them. Errors: SPR_ENOMEM. */
 enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
                                  struct spr_error *err);
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/output.h"
 #include "cli/validate_work.h"
+#include "sproof/cpu.h"
 #include "sproof/end_to_end.h"
 #include "sproof/schedule.h"
 
@@ -56,6 +57,10 @@ static enum spr_status measure(struct validate_work *w)
                : cli_find_host(w->cli, w->args, w->options.threads, &w->machine, w->err);
     if (status != SPR_OK) {
         return status;
+    }
+    if (w->options.threads == 0) {
+        w->options.threads =
+            !device && w->machine.probed ? (int)w->machine.cores : spr_cpu_threads();
     }
     w->options.tuned = w->cli->tuned;
     find_canaries(w);

@@ -8,10 +8,6 @@
 #include "sproof/cpu.h"
 #include "sproof/schedule.h"
 
-/* Medians this far below the best, and how many of them are worth a word. */
-#define DISTURBED 0.8
-#define DISTURBED_SHARE 0.1
-
 /* Progress on one line of a terminal. */
 struct progress {
     struct cli *cli;
@@ -70,17 +66,11 @@ static void note_unusable(struct cli *cli)
 
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
 {
-    size_t disturbed = 0;
-    for (size_t i = 0; i < probe->rate_count; i++) {
-        /* Times scatter upwards, and a first call is always slow. */
-        disturbed += strcmp(probe->rates[i].unit, "s") != 0 &&
-                     probe->rates[i].value < DISTURBED * probe->rates[i].high;
-    }
-    if ((double)disturbed > DISTURBED_SHARE * (double)probe->rate_count) {
+    if (spr_probe_doubtful(probe) && !spr_probe_crowded(probe)) {
         spr_note(&cli->notes,
-                 "other work disturbed the measurement (%zu of %zu rates lie below %.0f %% of "
-                 "their best): sproof probe when the machine is idle",
-                 disturbed, probe->rate_count, DISTURBED * 100);
+                 "other work disturbed the measurement of this machine (%zu of %zu rates): "
+                 "sproof probe when it is idle",
+                 spr_probe_disturbed(probe), probe->rate_count);
     }
     if (spr_probe_crowded(probe)) {
         spr_note(&cli->notes,
@@ -91,17 +81,18 @@ void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
     }
 }
 
-/* Measures quickly what the kept probe lacks and keeps both together. */
+/* Measures quickly what the kept probe lacks and keeps both together; again: nothing of it. */
 static enum spr_status probe_missing(struct cli *cli, const struct args *args, int threads,
-                                     struct spr_probe *probe, struct spr_error *err)
+                                     bool again, struct spr_probe *probe,
+                                     struct spr_error *err)
 {
     struct spr_probe fresh = {0};
-    bool cached = spr_probe_cached(probe);
-    if (!cached) {
+    bool cached = !again && spr_probe_cached(probe);
+    if (!cached && !again) {
         note_unusable(cli);
     }
     if (!cli->quiet) {
-        fputs("sproof: measuring this machine (under 5 s; sproof probe does it thoroughly)\n",
+        fputs("sproof: measuring this machine (under 6 s; sproof probe does it thoroughly)\n",
               cli->err);
     }
     enum spr_status status = cli_probe(cli, args, true, threads, &fresh, err);
@@ -116,6 +107,26 @@ static enum spr_status probe_missing(struct cli *cli, const struct args *args, i
         cli_note_disturbed(cli, probe);
     }
     return status;
+}
+
+/* A kept probe that others disturbed says so in every answer, until it is measured again: a quick
+ * one by itself, as soon as the machine is quieter. *again: now. */
+static void look_at_kept(struct cli *cli, bool *again)
+{
+    struct spr_probe probe;
+    *again = false;
+    if (!spr_probe_cached(&probe)) {
+        return;
+    }
+    if (spr_probe_doubtful(&probe)) {
+        double known_s[SPR_CANARIES];
+        spr_probe_canaries(&probe, spr_isa_best(), 1, known_s);
+        *again = probe.quick && spr_noise_quiet(known_s);
+    }
+    if (!*again) {
+        cli_note_disturbed(cli, &probe);
+    }
+    spr_probe_free(&probe);
 }
 
 static enum spr_status find_tuned(struct cli *cli, struct spr_machine *machine,
@@ -139,16 +150,20 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
     if (!spr_probe_wanted()) {
         return SPR_OK;
     }
+    bool again = false;
+    if (machine->probed) {
+        look_at_kept(cli, &again);
+    }
     /* A thought experiment, not a measurement. */
     if (!machine->probed && threads > spr_cpu_threads()) {
         spr_note(&cli->notes, "%lld threads on %d cores: not measured; a guess for the whole",
                  (long long)threads, spr_cpu_threads());
         return SPR_OK;
     }
-    if (!machine->probed) {
+    if (!machine->probed || again) {
         struct spr_probe probe = {0};
         spr_machine_free(machine);
-        enum spr_status status = probe_missing(cli, args, (int)threads, &probe, err);
+        enum spr_status status = probe_missing(cli, args, (int)threads, again, &probe, err);
         status =
             status ? status : spr_machine_from_probe(&probe, isa, (int)threads, machine, err);
         spr_probe_free(&probe);

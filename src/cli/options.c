@@ -82,7 +82,7 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_STATES] = {"states", 0, VALUE, "FILE",
                     "tokens x hidden after the embeddings, .npy\n(default random)"},
     [OPT_TERMINAL] = {"terminal", 't', VALUE, "T", "dumb: draw in the terminal"},
-    [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default all)"},
+    [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default: the fastest)"},
     [OPT_TIMES] = {"times", 0, VALUE, "FILE", "your times per layer: layer,dense_s,sparse_s"},
     [OPT_TOKENS] = {"tokens", 'n', VALUE, "N", "n of layers whose file does not tell"},
     [OPT_TUNE] = {"tune", 0, FLAG, "",

@@ -49,7 +49,8 @@ static enum spr_status read_seed(struct validate_work *w, const char *text)
 static enum spr_status read_threads(struct validate_work *w, const char *text)
 {
     double value = 0;
-    w->options.threads = spr_cpu_threads();
+    const int all = spr_cpu_threads();
+    w->options.threads = 0; /* the fastest number of them, which the machine tells */
     if (!text) {
         return SPR_OK;
     }
@@ -58,9 +59,9 @@ static enum spr_status read_threads(struct validate_work *w, const char *text)
         return spr_fail(w->err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
                         text);
     }
-    if (value > w->options.threads) {
+    if (value > all) {
         spr_note(&w->cli->notes, "%g threads on %d cores: they will wait for each other",
-                 value, w->options.threads);
+                 value, all);
     }
     w->options.threads = (int)value;
     return SPR_OK;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "host/team.h"
 #include "probe/probe_parts.h"
 #include "sproof/cpu.h"
 
@@ -126,8 +125,8 @@ enum spr_status spr_machine_host(int64_t threads, struct spr_machine *machine,
     enum spr_isa isa;
     if (spr_probe_wanted() && threads <= 65536 && spr_isa_choose(NULL, &isa, NULL) == SPR_OK &&
         spr_probe_cached(&probe)) {
-        int team = threads > 0 ? (int)threads : spr_team_most(spr_cpu_threads());
-        enum spr_status status = spr_machine_from_probe(&probe, isa, team, machine, NULL);
+        enum spr_status status =
+            spr_machine_from_probe(&probe, isa, (int)threads, machine, NULL);
         spr_probe_free(&probe);
         if (status == SPR_OK) {
             return status;

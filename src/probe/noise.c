@@ -25,6 +25,15 @@ struct watch {
     size_t count, capacity;
 };
 
+static void free_watch(struct watch *w)
+{
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        spr_free(w->seconds[c]);
+    }
+    spr_free(w->moments);
+    spr_canaries_free(w->canaries);
+}
+
 static bool make_room(struct watch *w)
 {
     if (w->count < w->capacity) {
@@ -163,6 +172,25 @@ static double rate_of(enum spr_isa isa, int threads)
     return rate;
 }
 
+#define QUIET_S 0.1
+#define QUIET 0.9
+
+bool spr_noise_quiet(const double *known_s)
+{
+    struct watch w = {.canaries = NULL};
+    struct spr_noise noise = {.undisturbed = 0};
+    if (spr_canaries_make(spr_isa_best(), 1, known_s, &w.canaries, NULL) != SPR_OK) {
+        return false;
+    }
+    spr_canaries_learn(w.canaries, false);
+    if (watch(&w, QUIET_S, NULL, NULL) == SPR_OK && w.count > 1) {
+        digest(&w, &noise);
+        spr_noise_of(w.moments, w.count, &noise);
+    }
+    free_watch(&w);
+    return noise.undisturbed >= QUIET;
+}
+
 enum spr_status spr_noise_measure(double seconds, const double *known_s, bool (*stop)(void),
                                   struct spr_noise *noise, struct spr_error *err)
 {
@@ -182,10 +210,6 @@ enum spr_status spr_noise_measure(double seconds, const double *known_s, bool (*
         noise->together =
             spr_cpu_threads() > 1 ? rate_of(isa, 2) / rate_of(isa, 1) : (double)NAN;
     }
-    for (int c = 0; c < SPR_CANARIES; c++) {
-        spr_free(w.seconds[c]);
-    }
-    spr_free(w.moments);
-    spr_canaries_free(w.canaries);
+    free_watch(&w);
     return status;
 }

@@ -173,7 +173,7 @@ enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_i
         .name = "host", .kind = "cpu", .default_dtype = SPR_F32, .host = true, .probed = true};
     struct maker make = {.probe = probe,
                          .isa = isa,
-                         .threads = threads > 0 ? threads : probe->threads,
+                         .threads = threads > 0 ? threads : spr_probe_threads(probe, isa),
                          .machine = machine};
     machine->cores = make.threads;
     if (isnan(measured(&make, "f32_fma", NULL).value) ||

@@ -119,6 +119,42 @@ bool spr_probe_crowded(const struct spr_probe *probe)
     return crowded;
 }
 
+int spr_probe_threads(const struct spr_probe *probe, enum spr_isa isa)
+{
+    int fastest = probe->threads;
+    double best = 0;
+    for (int threads = probe->threads; threads > 0; threads--) {
+        const double rate = spr_probe_find(probe, "f32_fma", NULL, isa, threads).value;
+        if (rate > best) {
+            best = rate;
+            fastest = threads;
+        }
+    }
+    return fastest;
+}
+
+/* Quickest samples this far below the best of all, and how many rates may have such. */
+#define DISTURBED 0.8
+#define DISTURBED_SHARE 0.1
+
+size_t spr_probe_disturbed(const struct spr_probe *probe)
+{
+    size_t disturbed = 0;
+    for (size_t i = 0; i < probe->rate_count; i++) {
+        /* Times scatter upwards, and a first call is always slow. */
+        disturbed += strcmp(probe->rates[i].unit, "s") != 0 &&
+                     probe->rates[i].value < DISTURBED * probe->rates[i].high;
+    }
+    return disturbed;
+}
+
+bool spr_probe_doubtful(const struct spr_probe *probe)
+{
+    return (double)spr_probe_disturbed(probe) >
+               DISTURBED_SHARE * (double)probe->rate_count ||
+           spr_probe_crowded(probe);
+}
+
 void spr_probe_free(struct spr_probe *probe)
 {
     spr_tiles_free(&probe->kernels);

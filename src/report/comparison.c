@@ -155,8 +155,8 @@ static void put_context(FILE *file, const void *subject)
     spr_text_wrapped(file, text, 0);
     if (medians) {
         spr_text_wrapped(file,
-                         "Judged by medians, which neighbours move: a record is of before "
-                         "schema 2 and has no more.",
+                         "Judged by medians, which neighbours move: a record has no canaries "
+                         "(of a GPU, or of before schema 2).",
                          0);
     }
     if (any_by_speedup(c)) {
