@@ -48,7 +48,7 @@ enum spr_cpu_feature {
     SPR_CPU_NEON_I8MM = 1 << 9,
     SPR_CPU_NEON_BF16 = 1 << 10,
 };
-#define SPR_CPU_TILES (SPR_CPU_AMX_BF16 | SPR_CPU_AMX_I8)
+#define SPR_CPU_AMX (SPR_CPU_AMX_BF16 | SPR_CPU_AMX_I8)
 
 /* What CPUID answers to one leaf. */
 struct spr_cpuid {
@@ -69,7 +69,7 @@ unsigned spr_cpu_features(const struct spr_cpu_snapshot *snapshot);
 
 /* Asks the system to let this process use tiles, as it must be before the first; false when it
  * refuses or knows none. Holds for all threads. */
-bool spr_cpu_permit_tiles(void);
+bool spr_cpu_permit_amx(void);
 
 /* Physical cores that are online; at least 1. */
 int64_t spr_cpu_cores(void);

@@ -128,7 +128,7 @@ void spr_cpu_look(struct spr_cpu_snapshot *snapshot)
 #define ARCH_REQ_XCOMP_PERM 0x1023
 #define XFEATURE_XTILEDATA 18
 
-bool spr_cpu_permit_tiles(void)
+bool spr_cpu_permit_amx(void)
 {
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
 }
@@ -145,7 +145,7 @@ void spr_cpu_look(struct spr_cpu_snapshot *snapshot)
     }
 }
 
-bool spr_cpu_permit_tiles(void)
+bool spr_cpu_permit_amx(void)
 {
     return false;
 }
@@ -155,7 +155,7 @@ void spr_cpu_look(struct spr_cpu_snapshot *snapshot)
     *snapshot = (struct spr_cpu_snapshot){0};
 }
 
-bool spr_cpu_permit_tiles(void)
+bool spr_cpu_permit_amx(void)
 {
     return false;
 }

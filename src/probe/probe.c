@@ -371,7 +371,7 @@ static enum spr_status measure_all(struct session *s)
     for (int t = 0; t < s->team_count; t++) {
         SPR_TRY(measure_team(s, t));
     }
-    s->probe->tiles_refused = s->has.tiles_refused;
+    s->probe->amx_refused = s->has.amx_refused;
     SPR_TRY(measure_drift(s));
     if (s->options->rates_only) {
         return SPR_OK;

@@ -43,17 +43,17 @@ void spr_probe_features_read(struct spr_probe_features *has,
     *has = (struct spr_probe_features){
         .bits = options->features ? *options->features : spr_cpu_features(&snapshot),
         .sve_bytes = snapshot.sve_bytes,
-        .permit_tiles = options->permit_tiles ? options->permit_tiles : spr_cpu_permit_tiles};
+        .permit_amx = options->permit_amx ? options->permit_amx : spr_cpu_permit_amx};
 }
 
 spr_probe_loop *spr_probe_find_loop(struct spr_probe_features *has, enum spr_isa isa,
                                     enum spr_probe_kind kind)
 {
     const struct spr_probe_loops *loops = loops_with(isa, kind, has->bits);
-    if (loops && (needs(isa, kind) & SPR_CPU_TILES) && !has->tiles_asked) {
-        has->tiles_asked = true;
-        has->tiles_refused = !has->permit_tiles();
-        has->bits &= has->tiles_refused ? ~(unsigned)SPR_CPU_TILES : ~0u;
+    if (loops && (needs(isa, kind) & SPR_CPU_AMX) && !has->amx_asked) {
+        has->amx_asked = true;
+        has->amx_refused = !has->permit_amx();
+        has->bits &= has->amx_refused ? ~(unsigned)SPR_CPU_AMX : ~0u;
         loops = loops_with(isa, kind, has->bits);
     }
     return loops ? loops->run[kind] : NULL;

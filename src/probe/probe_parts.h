@@ -65,8 +65,8 @@ struct spr_spread spr_probe_measure_call(struct spr_probe_pace *pace,
 struct spr_probe_features {
     unsigned bits; /* of spr_cpu_feature; without tiles once they were refused */
     int sve_bytes; /* one SVE vector; 0: none */
-    bool (*permit_tiles)(void);
-    bool tiles_asked, tiles_refused;
+    bool (*permit_amx)(void);
+    bool amx_asked, amx_refused;
 };
 void spr_probe_features_read(struct spr_probe_features *has,
                              const struct spr_probe_options *options);

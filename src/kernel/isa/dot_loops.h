@@ -39,7 +39,7 @@ struct drawn {
     _Alignas(64) uint16_t a[ROW_BYTES / 2], b[ROW_BYTES / 2];
 };
 
-/* (x, x) and (y, -y), in [-1, 1]; the smallest are 2^-9. */
+/* (x, x) and (y, -y), of 2^-9 to 1/2 and either sign. */
 static inline void draw_bf16(struct drawn *d, uint64_t *state)
 {
     for (size_t i = 0; i < ROW_BYTES / 2; i += 2) {
