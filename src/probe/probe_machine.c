@@ -73,8 +73,8 @@ static void add_engine(const struct maker *make, const struct engine_row *row)
     *engine = (struct spr_engine){
         .name = row->name, .dtypes = 1u << row->dtype, .flops_per_s = flops};
     set_accepts(row, engine);
-    /* Widened, halves are multiplied as fast as f32: on some CPUs faster than by their own dot
-     * products. */
+    /* Widened, halves are multiplied as fast as f32, by the first engine: on some CPUs faster than
+     * by their own dot products. */
     if (row->dtype == SPR_F16 || row->dtype == SPR_BF16) {
         make->machine->engines[0].dtypes |= 1u << row->dtype;
     }

@@ -90,17 +90,12 @@ static inline void draw_all(struct drawn *operands, size_t count, draw_operands 
     }
 }
 
-/* The two forms of a loop whose body is name_on(rounds, zeros). */
-#define BOTH_FORMS(attributes, name)                                                          \
+/* One form of a loop whose body is body(rounds, zeros). */
+#define DOT_FORM(attributes, name, body, zeros)                                               \
     attributes static double name(struct spr_probe_work *work, size_t rounds)                 \
     {                                                                                         \
         (void)work;                                                                           \
-        return name##_on(rounds, false);                                                      \
-    }                                                                                         \
-    attributes static double name##_zeros(struct spr_probe_work *work, size_t rounds)         \
-    {                                                                                         \
-        (void)work;                                                                           \
-        return name##_on(rounds, true);                                                       \
+        return body(rounds, zeros);                                                           \
     }
 
 /* A loop over DOT_CHAINS sums; step(s, x, y) adds the products of x and y to s. Sums begin as
@@ -135,7 +130,8 @@ static inline void draw_all(struct drawn *operands, size_t count, draw_operands 
         }                                                                                     \
         return (double)rounds * STEPS * DOT_CHAINS * (flops);                                 \
     }                                                                                         \
-    BOTH_FORMS(attributes, name)
+    DOT_FORM(attributes, name, name##_on, false)                                              \
+    DOT_FORM(attributes, name##_zeros, name##_on, true)
 
 #if defined(SPR_BUILD_AVX512)
 
@@ -193,7 +189,8 @@ static const struct {
         _tile_release();                                                                      \
         return (double)rounds * STEPS * 4 * (flops);                                          \
     }                                                                                         \
-    BOTH_FORMS(TILE_TARGET, name)
+    DOT_FORM(TILE_TARGET, name, name##_on, false)                                             \
+    DOT_FORM(TILE_TARGET, name##_zeros, name##_on, true)
 
 TILE_LOOP(tile_bf16, draw_bf16, _tile_dpbf16ps, 16384)
 TILE_LOOP(tile_i8, draw_i8, _tile_dpbssd, 32768)

@@ -192,7 +192,7 @@ static double row_read(struct spr_probe_work *work, size_t rounds)
     return (double)rounds * SPR_PROBE_ROWS * (double)work->row_bytes;
 }
 
-#define RANDOM_FORM(kind, name) [SPR_PROBE_##kind] = name,
+#define RANDOM_FORM(kind, name) [SPR_PROBE_##kind] = (name),
 #define ZEROS_FORM(kind, name) [SPR_PROBE_##kind] = name##_zeros,
 const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops) = {
     .run = {[SPR_PROBE_FMA_F32] = fma_f32,
