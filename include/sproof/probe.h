@@ -37,7 +37,7 @@ struct spr_probe {
     bool quick;
     int threads;      /* the most that were probed */
     double drift;     /* clock at the end / at the start - 1 */
-    bool amx_refused; /* by the system, to a CPU that has them; of this run, not kept */
+    bool amx_refused; /* by the system, though the CPU has it; of this run, not kept */
     struct spr_probe_rate *rates;
     size_t rate_count;
     struct spr_probe_point *points;
