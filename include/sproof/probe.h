@@ -36,8 +36,9 @@ struct spr_probe {
     char identity[96]; /* what must be equal for the cache to hold: CPU, threads, version */
     char created[32];  /* UTC */
     bool quick;
-    int threads;  /* the most that were probed */
-    double drift; /* clock at the end / at the start - 1 */
+    int threads;      /* the most that were probed */
+    double drift;     /* clock at the end / at the start - 1 */
+    bool amx_refused; /* by the system, though the CPU has it; of this run, not kept */
     struct spr_probe_rate *rates;
     size_t rate_count;
     struct spr_probe_point *points;
@@ -53,9 +54,11 @@ struct spr_probe {
 
 struct spr_probe_options {
     bool quick;
-    int threads;             /* 0: all this process may use */
-    bool rates_only;         /* without the constants of the kernels */
-    double (*clock_s)(void); /* NULL: the monotonic clock */
+    int threads;              /* 0: all this process may use */
+    bool rates_only;          /* without the constants of the kernels */
+    double (*clock_s)(void);  /* NULL: the monotonic clock */
+    const unsigned *features; /* bits of spr_cpu_feature; NULL: what this CPU has */
+    bool (*permit_amx)(void); /* NULL: spr_cpu_permit_amx */
     void (*progress)(void *context, const char *what, double fraction); /* NULL: silent */
     void *context;
 };

@@ -59,28 +59,71 @@ static bool was_probed(const struct spr_probe *probe, int isa, int threads)
     return !isnan(spr_probe_find(probe, "f32_fma", NULL, (enum spr_isa)isa, threads).value);
 }
 
-/* One row per instruction set and thread count. */
-static void put_peaks(FILE *file, const struct spr_probe *probe, const struct column *columns,
-                      size_t count)
+/* A table of rates without a level. */
+struct peaks {
+    const char *heading;
+    bool few; /* rows without any of them are left out, and a table without rows */
+    size_t count;
+    struct column columns[4];
+};
+
+static const struct peaks peak_tables[] = {
+    {"GFLOP/s, 2 FLOP per multiply-add (low-high)\n",
+     false,
+     4,
+     {{"f32_fma", "f32 FMA", 1e9},
+      {"f64_fma", "f64 FMA", 1e9},
+      {"bf16_dot", "bf16 dot", 1e9},
+      {"i8_dot", "int8 dot", 1e9}}},
+    {"\nTFLOP/s, f16 vectors and products of matrices\n",
+     true,
+     3,
+     {{"f16_fma", "f16 FMA", 1e12},
+      {"bf16_matrix", "bf16 matrices", 1e12},
+      {"i8_matrix", "int8 matrices", 1e12}}},
+    {"\n10^9 per second, one vector each, from and to L1\n",
+     false,
+     3,
+     {{"load", "loads", 1e9}, {"broadcast", "broadcasts", 1e9}, {"store", "stores", 1e9}}},
+};
+
+static bool has_row(const struct spr_probe *probe, const struct peaks *peaks, int isa,
+                    int threads)
 {
+    bool any = !peaks->few && was_probed(probe, isa, threads);
+    for (size_t c = 0; c < peaks->count && peaks->few; c++) {
+        any = any || !isnan(spr_probe_find(probe, peaks->columns[c].name, NULL,
+                                           (enum spr_isa)isa, threads)
+                                .value);
+    }
+    return any;
+}
+
+/* One row per instruction set and thread count. */
+static void put_peaks(FILE *file, const struct spr_probe *probe, const struct peaks *peaks)
+{
+    const struct column *columns = peaks->columns;
     struct spr_table table;
-    start_table(&table, "isa", "threads", columns, count);
+    start_table(&table, "isa", "threads", columns, peaks->count);
     for (int isa = 0; isa < SPR_ISA_COUNT; isa++) {
         for (int threads = 1; threads <= probe->threads; threads++) {
-            if (!was_probed(probe, isa, threads)) {
+            if (!has_row(probe, peaks, isa, threads)) {
                 continue;
             }
             spr_table_row(&table);
             spr_table_cell(&table, 0, "%s", spr_isa_name((enum spr_isa)isa));
             spr_table_cell(&table, 1, "%d", threads);
-            for (size_t c = 0; c < count; c++) {
+            for (size_t c = 0; c < peaks->count; c++) {
                 struct spr_number number =
                     spr_probe_find(probe, columns[c].name, NULL, (enum spr_isa)isa, threads);
                 put_spread(&table, c + 2, &number, columns[c].unit);
             }
         }
     }
-    spr_table_write(&table, file, 0);
+    if (!peaks->few || table.row_count > 1) {
+        fputs(peaks->heading, file);
+        spr_table_write(&table, file, 0);
+    }
     spr_table_free(&table);
 }
 
@@ -161,6 +204,10 @@ static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_is
         fprintf(cli->out, "\na cache line to the next thread %.3g ns",
                 probe->kernels.transfer_s * 1e9);
     }
+    double sve = spr_probe_find(probe, "sve_vector", NULL, SPR_ISA_NEON, 1).value;
+    if (sve > 0) {
+        fprintf(cli->out, "\nSVE vectors of %.0f bytes, which no kernel here uses", sve);
+    }
     fprintf(cli->out, "\nclock drift during the probe %+.1f %%; kernel tiles timed: %zu\n",
             probe->drift * 100, probe->kernels.count);
     if (fabs(probe->drift) > DRIFT_MAX) {
@@ -173,22 +220,15 @@ static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_is
 
 static void show(struct cli *cli, const struct spr_probe *probe)
 {
-    static const struct column peaks[] = {{"f32_fma", "f32 FMA", 1e9},
-                                          {"f64_fma", "f64 FMA", 1e9},
-                                          {"bf16_dot", "bf16 dot", 1e9},
-                                          {"i8_dot", "int8 dot", 1e9}};
-    static const struct column ports[] = {
-        {"load", "loads", 1e9}, {"broadcast", "broadcasts", 1e9}, {"store", "stores", 1e9}};
     enum spr_isa isa;
     if (spr_isa_choose(NULL, &isa, NULL) != SPR_OK) {
         isa = spr_isa_best();
     }
     fprintf(cli->out, "%s, 1 to %d threads, %s, %s\n\n", probe->cpu, probe->threads,
             probe->quick ? "quick" : "full", probe->created);
-    fputs("GFLOP/s, 2 FLOP per multiply-add (low-high)\n", cli->out);
-    put_peaks(cli->out, probe, peaks, 4);
-    fputs("\n10^9 per second, one vector each, from and to L1\n", cli->out);
-    put_peaks(cli->out, probe, ports, 3);
+    for (size_t i = 0; i < sizeof peak_tables / sizeof *peak_tables; i++) {
+        put_peaks(cli->out, probe, &peak_tables[i]);
+    }
     fprintf(cli->out, "\nGB/s, %s, all threads together; a copy counts both ways\n",
             spr_isa_name(isa));
     put_levels(cli->out, probe, isa);

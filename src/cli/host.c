@@ -33,6 +33,11 @@ enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, 
     if (shown) {
         fputs("\r\033[K", cli->err);
     }
+    if (status == SPR_OK && probe->amx_refused) {
+        spr_note(&cli->notes,
+                 "this CPU has AMX, but the system does not permit its use: there "
+                 "are no engines amx-bf16 and amx-i8");
+    }
     return status;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What CPUID, sysfs and the operating system say of this machine. The only file that reads
+/* What CPUID, sysfs and the operating system say of this machine. With cpu_features.c alone reads
  * them; in a container or a virtual machine any of it may be missing or wrong. */
 /* sched_getaffinity, madvise. NOLINTNEXTLINE(bugprone-reserved-identifier): glibc reads it */
 #define _GNU_SOURCE

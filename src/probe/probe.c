@@ -29,6 +29,7 @@ struct session {
     struct spr_probe *probe;
     struct spr_probe_pace pace;
     struct spr_probe_team team;
+    struct spr_probe_features has;
     enum spr_isa isas[SPR_ISA_COUNT]; /* the chosen one last */
     int isa_count;
     int teams[TEAMS_MAX]; /* thread counts, rising */
@@ -178,7 +179,7 @@ static bool is_late(const struct session *s)
 static void measure_row(struct session *s, enum spr_isa isa, const struct spr_probe_row *row,
                         const struct level *level, double best)
 {
-    spr_probe_loop *loop = spr_probe_loop_of(isa, row->kind);
+    spr_probe_loop *loop = spr_probe_find_loop(&s->has, isa, row->kind);
     char what[96];
     if (!loop) {
         return;
@@ -193,6 +194,7 @@ static void measure_row(struct session *s, enum spr_isa isa, const struct spr_pr
     spr_probe_team_set(&s->team, level ? (size_t)level->set_bytes : NEAR_BYTES,
                        row->row_bytes);
     struct spr_spread spread = spr_probe_measure(&s->pace, &s->team, loop);
+    best = fmax(best, spr_probe_best_on_zeros(&s->has, &s->pace, &s->team, isa, row->kind));
     spread.high = fmax(spread.high, best);
     const struct spr_probe_rate rate = {
         .name = row->name, .unit = row->unit, .level = level ? level->name : NULL, .isa = isa};
@@ -355,7 +357,10 @@ static enum spr_status make_room(struct session *s)
         points += is_swept(s, t) ? sweep_count(team_bytes(s, s->teams[t])) : 0;
         rates += 1 + SPR_CANARIES + per_isa * (size_t)(end ? s->isa_count : 1);
         /* What is counted is what a CPU with three caches has. */
-        s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 23 : 31) : 5);
+        s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 21 : 29) : 5);
+        for (int i = 0; i < s->isa_count && end; i++) {
+            s->measures += spr_probe_count_dots(&s->has, s->isas[i]);
+        }
     }
     s->measures += points + 1;
     s->probe->rates = spr_arena_alloc(&s->probe->arena, rates * sizeof *s->probe->rates);
@@ -382,11 +387,13 @@ static void write_head(struct session *s)
 static enum spr_status measure_all(struct session *s)
 {
     SPR_TRY(make_room(s));
+    spr_probe_add_sve(&s->has, s->probe);
     s->pace.left = s->measures;
     s->pace.end_s = s->pace.clock_s() + (s->options->quick ? QUICK_S : FULL_S);
     for (int t = 0; t < s->team_count; t++) {
         SPR_TRY(measure_team(s, t));
     }
+    s->probe->amx_refused = s->has.amx_refused;
     SPR_TRY(measure_drift(s));
     if (s->options->rates_only) {
         return SPR_OK;
@@ -401,6 +408,7 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
     struct session s = {.options = options, .probe = probe, .err = err};
     s.pace.clock_s = options->clock_s ? options->clock_s : spr_cpu_clock_s;
     write_head(&s);
+    spr_probe_features_read(&s.has, options);
     list_isas(&s);
     list_teams(&s);
     read_caches(&s);

@@ -30,21 +30,53 @@ static struct spr_number measured(const struct maker *make, const char *name,
     return number;
 }
 
-static void add_engine(const struct maker *make, const char *rate, const char *name,
-                       enum spr_dtype dtype)
+/* Vectors take any pattern. Products of whole matrices take dense weights and blocks, padded to
+ * tile_rows: AMX takes 0.58 of a full tile's time for 8 rows, and no less for fewer, so that its
+ * bound is that of 8; NEON multiplies pairs of rows. */
+static const struct engine_row {
+    const char *name, *rate;
+    enum spr_isa isa; /* SPR_ISA_COUNT: of any */
+    enum spr_dtype dtype;
+    int64_t tile_rows; /* 0: vectors */
+} engine_rows[] = {
+    {"simd-f32", "f32_fma", SPR_ISA_COUNT, SPR_F32, 0},
+    {"simd-f64", "f64_fma", SPR_ISA_COUNT, SPR_F64, 0},
+    {"simd-f16", "f16_fma", SPR_ISA_COUNT, SPR_F16, 0},
+    {"simd-bf16", "bf16_dot", SPR_ISA_COUNT, SPR_BF16, 0},
+    {"simd-i8", "i8_dot", SPR_ISA_COUNT, SPR_I8, 0},
+    {"amx-bf16", "bf16_matrix", SPR_ISA_AVX512, SPR_BF16, 8},
+    {"amx-i8", "i8_matrix", SPR_ISA_AVX512, SPR_I8, 8},
+    {"mmla-bf16", "bf16_matrix", SPR_ISA_NEON, SPR_BF16, 2},
+    {"mmla-i8", "i8_matrix", SPR_ISA_NEON, SPR_I8, 2},
+};
+
+static void set_accepts(const struct engine_row *row, struct spr_engine *engine)
 {
-    struct spr_number flops = measured(make, rate, NULL);
-    /* The kernels are f32: of other types the machine is known to do dense sums only. */
-    bool any = dtype == SPR_F32 || dtype == SPR_F64;
-    if (!isnan(flops.value)) {
-        make->machine->engines[make->machine->engine_count++] =
-            (struct spr_engine){.name = name,
-                                .dtypes = 1u << dtype,
-                                .flops_per_s = flops,
-                                .tile_rows = 1,
-                                .accepts = {{.form = any ? SPR_ACCEPT_ANY : SPR_ACCEPT_CLASS,
-                                             .pattern_class = SPR_CLASS_DENSE}},
-                                .accept_count = 1};
+    engine->tile_rows = row->tile_rows > 0 ? row->tile_rows : 1;
+    if (row->tile_rows == 0) {
+        engine->accepts[engine->accept_count++] = (struct spr_accept){.form = SPR_ACCEPT_ANY};
+        return;
+    }
+    engine->accepts[engine->accept_count++] =
+        (struct spr_accept){.form = SPR_ACCEPT_CLASS, .pattern_class = SPR_CLASS_DENSE};
+    engine->accepts[engine->accept_count++] =
+        (struct spr_accept){.form = SPR_ACCEPT_CLASS, .pattern_class = SPR_CLASS_BLOCK};
+}
+
+static void add_engine(const struct maker *make, const struct engine_row *row)
+{
+    struct spr_number flops = measured(make, row->rate, NULL);
+    if (isnan(flops.value) || (row->isa != SPR_ISA_COUNT && row->isa != make->isa)) {
+        return;
+    }
+    struct spr_engine *engine = &make->machine->engines[make->machine->engine_count++];
+    *engine = (struct spr_engine){
+        .name = row->name, .dtypes = 1u << row->dtype, .flops_per_s = flops};
+    set_accepts(row, engine);
+    /* Widened, halves are multiplied as fast as f32, by the first engine: on some CPUs faster than
+     * by their own dot products. */
+    if (row->dtype == SPR_F16 || row->dtype == SPR_BF16) {
+        make->machine->engines[0].dtypes |= 1u << row->dtype;
     }
 }
 
@@ -156,10 +188,9 @@ static enum spr_status fill(struct maker *make, struct spr_error *err)
     if (!make->source || !make->date || !machine->description) {
         return spr_no_memory(err);
     }
-    add_engine(make, "f32_fma", "simd-f32", SPR_F32);
-    add_engine(make, "f64_fma", "simd-f64", SPR_F64);
-    add_engine(make, "bf16_dot", "simd-bf16", SPR_BF16);
-    add_engine(make, "i8_dot", "simd-i8", SPR_I8);
+    for (size_t i = 0; i < sizeof engine_rows / sizeof *engine_rows; i++) {
+        add_engine(make, &engine_rows[i]);
+    }
     add_memory(make);
     machine->overhead_s = overhead(make);
     return add_kernels(make, err);

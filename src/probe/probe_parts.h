@@ -25,9 +25,6 @@ extern const struct spr_probe_row spr_probe_rows[];
 extern const size_t spr_probe_row_count;
 extern const char *const spr_probe_canary_names[SPR_CANARIES];
 
-/* The loop of an instruction set; NULL when it or this CPU has none of the kind. */
-spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
-
 /* NULL when it was not measured. */
 struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
                                            const char *level, enum spr_isa isa, int threads);
@@ -52,8 +49,8 @@ void spr_probe_team_set(struct spr_probe_team *team, size_t bytes, size_t row_by
 /* Shares out the time that is left among the measures that are left. */
 struct spr_probe_pace {
     double (*clock_s)(void);
-    double end_s;    /* when all should be done */
-    size_t left;     /* measures to come, this one included */
+    double end_s; /* when all should be done */
+    size_t left;  /* measures to come, this one included */
 };
 
 /* Work per second of all threads together: undisturbed, out of many short samples; low: their
@@ -64,6 +61,38 @@ struct spr_spread spr_probe_measure(struct spr_probe_pace *pace, struct spr_prob
 /* Seconds that an empty parallel region takes (1 thread: an empty call). */
 struct spr_spread spr_probe_measure_call(struct spr_probe_pace *pace,
                                          struct spr_probe_team *team);
+
+/* --- probe_features.c: the loops this CPU can run. */
+
+struct spr_probe_features {
+    unsigned bits; /* of spr_cpu_feature; without tiles once they were refused */
+    int sve_bytes; /* one SVE vector; 0: none */
+    bool (*permit_amx)(void);
+    bool amx_asked, amx_refused;
+};
+void spr_probe_features_read(struct spr_probe_features *has,
+                             const struct spr_probe_options *options);
+
+/* The loop of an instruction set; NULL when it or this CPU has none of the kind, or the kind
+ * needs more than the set itself. */
+spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind);
+
+/* The same with what the CPU has beside its sets. Asks the system for tiles when the first loop
+ * that needs them is to run; NULL when it refuses. */
+spr_probe_loop *spr_probe_find_loop(struct spr_probe_features *has, enum spr_isa isa,
+                                    enum spr_probe_kind kind);
+
+/* The best rate on zeros; 0 where data do not matter. No roof may lie below it: a pruned matrix
+ * has many. Counts as a measure. */
+double spr_probe_best_on_zeros(const struct spr_probe_features *has,
+                               struct spr_probe_pace *pace, struct spr_probe_team *team,
+                               enum spr_isa isa, enum spr_probe_kind kind);
+
+/* Measures of the kinds that have a form on zeros. */
+size_t spr_probe_count_dots(const struct spr_probe_features *has, enum spr_isa isa);
+
+/* The width of an SVE vector as one rate more, so that it is kept like them. */
+void spr_probe_add_sve(const struct spr_probe_features *has, struct spr_probe *probe);
 
 /* --- probe_kernels.c */
 

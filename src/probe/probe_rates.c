@@ -3,26 +3,27 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
-
 #include "base/mem.h"
-#include "kernel/isa_code.h"
 #include "machine/rates_json.h"
 #include "probe/probe_parts.h"
 
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
- * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c. Canaries (s):
+ * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c; nor has
+ * "sve_vector" (B), the width of a vector that no kernel uses: probe_features.c. Canaries (s):
  * their least reading; canary.c. */
 const struct spr_probe_row spr_probe_rows[] = {
     {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, true, "multiply-adds of f32"},
     {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, true, "multiply-adds of f64"},
+    {"f16_fma", "FLOP/s", SPR_PROBE_FMA_F16, 0, false, true, "multiply-adds of f16"},
     {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, true,
      "dot products of bf16, sums in f32"},
     {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, true,
      "dot products of int8, sums in int32"},
+    {"bf16_matrix", "FLOP/s", SPR_PROBE_MATRIX_BF16, 0, false, true,
+     "products of matrices of bf16, sums in f32"},
+    {"i8_matrix", "FLOP/s", SPR_PROBE_MATRIX_I8, 0, false, true,
+     "products of matrices of int8, sums in int32"},
     {"load", "1/s", SPR_PROBE_LOAD, 0, false, true, "loads of vectors from L1"},
     {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, true,
      "loads of one f32 into all lanes"},
@@ -40,34 +41,6 @@ const struct spr_probe_row spr_probe_rows[] = {
 const char *const spr_probe_canary_names[SPR_CANARIES] = {"canary_multiply_add", "canary_l2",
                                                           "canary_memory"};
 const size_t spr_probe_row_count = sizeof spr_probe_rows / sizeof *spr_probe_rows;
-
-/* The dot products are extensions of their own: feature bits of the CPU decide. */
-static bool has_dot(enum spr_isa isa, enum spr_probe_kind kind)
-{
-#if defined(__x86_64__)
-    unsigned a = 0, b, c, d;
-    if (isa == SPR_ISA_AVX512) {
-        return kind == SPR_PROBE_DOT_BF16 ? __builtin_cpu_supports("avx512bf16")
-                                          : __builtin_cpu_supports("avx512vnni");
-    }
-    /* AVX-VNNI has a bit that the compilers' builtin does not name: leaf 7.1, EAX 4. */
-    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
-#else
-    (void)isa, (void)kind;
-    return false;
-#endif
-}
-
-spr_probe_loop *spr_probe_loop_of(enum spr_isa isa, enum spr_probe_kind kind)
-{
-    const struct spr_probe_loops *loops =
-        spr_isa_usable(isa) ? spr_isa_code_of(isa)->probe_loops : NULL;
-    bool dot = kind == SPR_PROBE_DOT_BF16 || kind == SPR_PROBE_DOT_I8;
-    if (!loops || !loops->run[kind] || (dot && !has_dot(isa, kind))) {
-        return NULL;
-    }
-    return loops->run[kind];
-}
 
 struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
                                            const char *level, enum spr_isa isa, int threads)
@@ -100,7 +73,8 @@ void spr_probe_canaries(const struct spr_probe *probe, enum spr_isa isa, int thr
                         double least_s[SPR_CANARIES])
 {
     for (int c = 0; c < SPR_CANARIES; c++) {
-        least_s[c] = spr_probe_find(probe, spr_probe_canary_names[c], NULL, isa, threads).value;
+        least_s[c] =
+            spr_probe_find(probe, spr_probe_canary_names[c], NULL, isa, threads).value;
     }
 }
 
@@ -150,8 +124,7 @@ size_t spr_probe_disturbed(const struct spr_probe *probe)
 
 bool spr_probe_doubtful(const struct spr_probe *probe)
 {
-    return (double)spr_probe_disturbed(probe) >
-               DISTURBED_SHARE * (double)probe->rate_count ||
+    return (double)spr_probe_disturbed(probe) > DISTURBED_SHARE * (double)probe->rate_count ||
            spr_probe_crowded(probe);
 }
 

@@ -30,8 +30,8 @@ extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
 #define STEPS 64
 
 /* A loop over CHAINS sums. `step` must leave the value normal however often it is applied. */
-#define CHAIN_LOOP(attributes, name, type, start, first, second, step, flops)                 \
-    attributes static double name(struct spr_probe_work *work, size_t rounds)                 \
+#define CHAIN_LOOP(name, type, start, first, second, step, flops)                             \
+    static double name(struct spr_probe_work *work, size_t rounds)                            \
     {                                                                                         \
         type sum[CHAINS];                                                                     \
         type a = (first), b = (second);                                                       \
@@ -57,37 +57,23 @@ extern const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops);
     }
 
 /* s/2 + 1/2 tends to 1 and stays there. */
-CHAIN_LOOP(, fma_f32, vec, vec_set1(1.25f), vec_set1(0.5f), vec_set1(0.5f),
+CHAIN_LOOP(fma_f32, vec, vec_set1(1.25f), vec_set1(0.5f), vec_set1(0.5f),
            vec_fma(sum[i], a, b), 2.0 * VEC_LANES)
 
 #if defined(SPR_BUILD_AVX512)
-CHAIN_LOOP(, fma_f64, __m512d, _mm512_set1_pd(1.25), _mm512_set1_pd(0.5), _mm512_set1_pd(0.5),
+CHAIN_LOOP(fma_f64, __m512d, _mm512_set1_pd(1.25), _mm512_set1_pd(0.5), _mm512_set1_pd(0.5),
            _mm512_fmadd_pd(sum[i], a, b), 16)
-/* Pairs (1, -1) times (1, 1): the sum stays what it was. */
-CHAIN_LOOP(__attribute__((target("avx512bf16"))), dot_bf16, __m512, _mm512_set1_ps(1.25f),
-           _mm512_castsi512_ps(_mm512_set1_epi32(0x3F803F80)),
-           _mm512_castsi512_ps(_mm512_set1_epi32((int)0xBF803F80)),
-           _mm512_dpbf16_ps(sum[i], (__m512bh)a, (__m512bh)b), 64)
-CHAIN_LOOP(__attribute__((target("avx512vnni"))), dot_i8, __m512i, _mm512_set1_epi32(1),
-           _mm512_set1_epi32(0x01010101), _mm512_set1_epi32((int)0xFF01FF01),
-           _mm512_dpbusd_epi32(sum[i], a, b), 128)
 #elif defined(SPR_BUILD_AVX2)
-CHAIN_LOOP(, fma_f64, __m256d, _mm256_set1_pd(1.25), _mm256_set1_pd(0.5), _mm256_set1_pd(0.5),
+CHAIN_LOOP(fma_f64, __m256d, _mm256_set1_pd(1.25), _mm256_set1_pd(0.5), _mm256_set1_pd(0.5),
            _mm256_fmadd_pd(sum[i], a, b), 8)
-CHAIN_LOOP(__attribute__((target("avxvnni"))), dot_i8, __m256i, _mm256_set1_epi32(1),
-           _mm256_set1_epi32(0x01010101), _mm256_set1_epi32((int)0xFF01FF01),
-           _mm256_dpbusd_avx_epi32(sum[i], a, b), 64)
-#define dot_bf16 NULL
 #elif defined(SPR_BUILD_NEON)
-CHAIN_LOOP(, fma_f64, float64x2_t, vdupq_n_f64(1.25), vdupq_n_f64(0.5), vdupq_n_f64(0.5),
+CHAIN_LOOP(fma_f64, float64x2_t, vdupq_n_f64(1.25), vdupq_n_f64(0.5), vdupq_n_f64(0.5),
            vfmaq_f64(b, sum[i], a), 4)
-#define dot_bf16 NULL
-#define dot_i8 NULL
 #else
-CHAIN_LOOP(, fma_f64, double, 1.25, 0.5, 0.5, sum[i] * a + b, 2)
-#define dot_bf16 NULL
-#define dot_i8 NULL
+CHAIN_LOOP(fma_f64, double, 1.25, 0.5, 0.5, sum[i] * a + b, 2)
 #endif
+
+#include "kernel/isa/dot_loops.h"
 
 /* Vectors between two looks at the loop's end. */
 #define BLOCK 8
@@ -206,18 +192,17 @@ static double row_read(struct spr_probe_work *work, size_t rounds)
     return (double)rounds * SPR_PROBE_ROWS * (double)work->row_bytes;
 }
 
+#define RANDOM_FORM(kind, name) [SPR_PROBE_##kind] = (name),
+#define ZEROS_FORM(kind, name) [SPR_PROBE_##kind] = name##_zeros,
 const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops) = {
-    .run =
-        {
-            [SPR_PROBE_FMA_F32] = fma_f32,
+    .run = {[SPR_PROBE_FMA_F32] = fma_f32,
             [SPR_PROBE_FMA_F64] = fma_f64,
-            [SPR_PROBE_DOT_BF16] = dot_bf16,
-            [SPR_PROBE_DOT_I8] = dot_i8,
             [SPR_PROBE_LOAD] = load,
             [SPR_PROBE_BROADCAST] = broadcast,
             [SPR_PROBE_STORE] = store,
             [SPR_PROBE_READ] = read_memory,
             [SPR_PROBE_COPY] = copy,
             [SPR_PROBE_ROW_READ] = row_read,
-        },
+            DOT_ROWS(RANDOM_FORM)},
+    .zeros = {[SPR_PROBE_ROW_READ] = NULL, DOT_ROWS(ZEROS_FORM)},
 };

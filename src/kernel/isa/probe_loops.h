@@ -27,8 +27,11 @@ typedef double spr_probe_loop(struct spr_probe_work *work, size_t rounds);
 enum spr_probe_kind {
     SPR_PROBE_FMA_F32,
     SPR_PROBE_FMA_F64,
+    SPR_PROBE_FMA_F16,
     SPR_PROBE_DOT_BF16,
     SPR_PROBE_DOT_I8,
+    SPR_PROBE_MATRIX_BF16, /* products of tiles (AMX) or small matrices (NEON) */
+    SPR_PROBE_MATRIX_I8,
     SPR_PROBE_LOAD,
     SPR_PROBE_BROADCAST,
     SPR_PROBE_STORE,
@@ -36,10 +39,12 @@ enum spr_probe_kind {
     SPR_PROBE_COPY,
     SPR_PROBE_ROW_READ,
 };
-#define SPR_PROBE_KINDS 10
+#define SPR_PROBE_KINDS 13
 
 struct spr_probe_loops {
     spr_probe_loop *run[SPR_PROBE_KINDS]; /* NULL: not in this instruction set */
+    /* The same on zeros, where a rate depends on the data; else NULL. */
+    spr_probe_loop *zeros[SPR_PROBE_KINDS];
 };
 
 #endif
