@@ -145,17 +145,18 @@ static const char smtx[] = "4, 4, 3\n0 1 2 3 3\n0 1 2\n";
 static const char mtx[] =
     "%%MatrixMarket matrix coordinate real general\n4 4 2\n1 1 1\n2 2 -3\n";
 
-/* What the program itself has written from them. */
+/* What lies there already, and what the program itself writes, once. */
 static struct made {
     const char *name;
     char *bytes;
     size_t size;
-} made[] = {{"sproof.json", NULL, 0}, {"w.safetensors", NULL, 0}};
+} made[] = {{"sproof-validation.json", NULL, 0},
+            {"w.npy", NULL, 0},
+            {"sproof.json", NULL, 0},
+            {"w.safetensors", NULL, 0}};
 
 static void fill_folder(void)
 {
-    static const float values[16] = {1, -2, 3, 4, 5, 0, 0, 8};
-    const struct spr_states_shape shape = {4, 4};
     char work[1024];
     fuzz_empty_folder();
     snprintf(work, sizeof work, "%s/work", fuzz_folder());
@@ -172,8 +173,6 @@ static void fill_folder(void)
         fuzz_require(file && fputs(files[i].text, file) >= 0 && fclose(file) == 0,
                      "inputs are written");
     }
-    fuzz_require(cli_write_states("w.npy", &shape, values, NULL) == SPR_OK,
-                 "inputs are written");
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         FILE *file = made[i].bytes ? fopen(made[i].name, "wb") : NULL;
         if (file) {
@@ -183,9 +182,9 @@ static void fill_folder(void)
     }
 }
 
-static void keep(struct made *file)
+static void keep(struct made *file, const char *path)
 {
-    FILE *from = fopen(file->name, "rb");
+    FILE *from = fopen(path, "rb");
     char buffer[1 << 16];
     if (from) {
         file->size = fread(buffer, 1, sizeof buffer, from);
@@ -198,6 +197,8 @@ static void keep(struct made *file)
 
 static void start(void)
 {
+    static const float values[16] = {1, -2, 3, 4, 5, 0, 0, 8};
+    const struct spr_states_shape shape = {4, 4};
     static const char *const commands[][8] = {
         {"sproof", "analyze", "model.csv", "-m", "epyc-9654", "-p", "csr,4x4", "-s0.5,0.9"},
         {"sproof", "inspect", "w.npy", "--prune=2:4", "-n", "8", "-w", "w.safetensors"}};
@@ -209,16 +210,20 @@ static void start(void)
     setenv("SPROOF_PROBE", "off", 1);
     setenv("PATH", "/nonexistent", 1);
     fill_folder();
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+    fuzz_require(cli_write_states("w.npy", &shape, values, NULL) == SPR_OK,
+                 "inputs are written");
+    keep(&made[1], made[1].name);
+    keep(&made[0], SPROOF_TEST_DATA "/../tests/fuzz/corpus/validation/good.json");
+    for (size_t i = 2; i < sizeof made / sizeof *made; i++) {
         char *argv[9] = {0};
-        memcpy(argv, commands[i], sizeof commands[i]);
+        memcpy(argv, commands[i - 2], sizeof *commands);
         if (capture(8, argv, &out, &err) != 0) {
             fprintf(stderr, "%s", err.text);
             fuzz_require(false, "the inputs are made");
         }
         free(out.text);
         free(err.text);
-        keep(&made[i]);
+        keep(&made[i], made[i].name);
     }
 }
 

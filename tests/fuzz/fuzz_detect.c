@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         files += make_file(&piece, name[files]);
     }
     for (size_t i = 0; i < files; i++) {
-        snprintf(path, sizeof path, "%s/%s", fuzz_folder(), name[i]);
+        snprintf(path, sizeof path, "%s/%.127s", fuzz_folder(), name[i]);
         readable = read_path(path, tokens, &alone);
     }
     const bool read = read_path(fuzz_folder(), tokens, &together);

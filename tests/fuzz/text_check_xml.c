@@ -103,17 +103,15 @@ bool check_xml(const char *text)
     }
     const char *at = text;
     for (; text && *text; at = text ? text : at) {
-        if (strncmp(text, "<!--", 4) == 0) {
-            text = section(text, "-->");
-        } else if (strncmp(text, "<![CDATA[", 9) == 0 && depth > 0) {
-            text = section(text, "]]>");
-        } else if (*text == '<') {
+        if (*text == '<') {
             roots += depth == 0;
-            text = tag(text, open, &depth);
+            text = strncmp(text, "<!--", 4) == 0        ? section(text, "-->")
+                   : strncmp(text, "<![CDATA[", 9) == 0 ? section(text, "]]>")
+                                                        : tag(text, open, &depth);
         } else {
             const size_t size = character(text);
             const bool blank = strchr(" \t\n", *text) != NULL;
-            const bool ends = strncmp(text, "]]>", 3) == 0;
+            const bool ends = *text == ']' && text[1] == ']' && text[2] == '>';
             text = size == 0 || ends || (depth == 0 && !blank) ? NULL : text + size;
         }
     }
