@@ -15,7 +15,7 @@
 #include "text_check.h"
 
 #define NAMES 6
-#define KINDS (SPR_PLOT_WATERFALL + 1)
+#define KINDS (SPR_PLOT_ERROR + 1)
 enum name { LAYER, VARIANT, NETWORK, MACHINE, FILE_NAME, METHOD };
 
 static const char *data_of(const struct spr_text *text)
@@ -108,13 +108,45 @@ static void check_emitted(const char *name)
     free(text);
 }
 
+/* A layer that was measured, with an error to draw. */
+static struct spr_validation measured(const char *const names[NAMES],
+                                      struct spr_validation_case *c)
+{
+    *c = (struct spr_validation_case){.layer = names[LAYER],
+                                      .variant = names[VARIANT],
+                                      .m = 30,
+                                      .k = 17,
+                                      .n = 5,
+                                      .count = 3,
+                                      .pattern = spr_pattern_dense(),
+                                      .sparsity = 0.5,
+                                      .threads = 1,
+                                      .residency = SPR_RESIDENCY_WARM,
+                                      .bound_s = 1e-6,
+                                      .expected_s = 2e-6,
+                                      .measured = {.median_s = 3e-6},
+                                      .dense = {.measured = {.median_s = 4e-6}},
+                                      .bound_speedup = 3,
+                                      .expected_speedup = 2,
+                                      .measured_speedup = 1.5,
+                                      .speedup_error = 1 / 3.0};
+    return (struct spr_validation){.head = {.model = {.path = names[NETWORK]}},
+                                   .machine = {.description = names[MACHINE]},
+                                   .openblas_core = names[METHOD],
+                                   .cases = c,
+                                   .case_count = 1};
+}
+
 /* One picture of a small network; the words of a script of plain names are those of any. */
 static void draw(const struct spr_analysis *analysis, const char *const names[NAMES], int kind,
                  bool dumb, bool plain)
 {
-    static spr_draw *const draws[] = {spr_draw_roofline, spr_draw_sparsity, spr_draw_speedup,
-                                      spr_draw_layers, spr_draw_waterfall};
-    const struct spr_plot_request request = {.kind = (enum spr_plot_kind)kind};
+    static spr_draw *const draws[] = {spr_draw_roofline, spr_draw_sparsity,  spr_draw_speedup,
+                                      spr_draw_layers,   spr_draw_waterfall, spr_draw_error};
+    struct spr_validation_case only;
+    const struct spr_validation validation = measured(names, &only);
+    const struct spr_plot_request request = {.kind = (enum spr_plot_kind)kind,
+                                             .validation = &validation};
     struct spr_figure figure = {.kind = (enum spr_plot_kind)kind,
                                 .dumb = dumb,
                                 .width = 80,
