@@ -122,15 +122,34 @@ static bool is_text(const char *text, size_t size)
     return same;
 }
 
-static void check(int code, const struct stream *out, const struct stream *err)
+static bool is_json(const char *text, size_t size)
 {
     spr_json *root = NULL;
+    const bool parsed = spr_json_parse("stdout", text, size, &root, NULL) == SPR_OK;
+    spr_json_free(root);
+    return parsed;
+}
+
+/* --format jsonl: a value on each line. */
+static bool is_json_lines(const char *text)
+{
+    while (*text) {
+        const size_t length = strcspn(text, "\n");
+        if (!is_json(text, length)) {
+            return false;
+        }
+        text += length + (text[length] == '\n');
+    }
+    return true;
+}
+
+static void check(int code, const struct stream *out, const struct stream *err)
+{
     fuzz_require((code >= 0 && code <= 4) || code == 130, "an exit status means something");
     fuzz_require(code == 0 || err->size > 0 || out->size > 0, "a failure has a cause");
     if (code == 0 && out->size > 0 && out->text[0] == '{') {
-        fuzz_require(spr_json_parse("stdout", out->text, out->size, &root, NULL) == SPR_OK,
+        fuzz_require(is_json(out->text, out->size) || is_json_lines(out->text),
                      "JSON is JSON");
-        spr_json_free(root);
     }
 }
 
