@@ -10,6 +10,8 @@
 #define HOVER " onmousemove=\"gnuplot_svg.showHypertext(evt,'"
 #define HOVER_END "')\""
 #define UNNAMED "<title>gnuplot_plot_"
+#define CDATA "<![CDATA["
+#define CDATA_END "]]>"
 #define FONT " font-family=\"Arial\""
 
 static void add_escaped(struct spr_text *out, const char *text)
@@ -23,12 +25,21 @@ static void add_escaped(struct spr_text *out, const char *text)
     }
 }
 
+/* gnuplot leaves this as it is, and in a text XML does not allow it. */
+static void add_end(struct spr_text *out)
+{
+    spr_text_add(out, "]]&gt;");
+}
+
 /* Hover texts hold their lines apart by " | ". */
 static void add_lines(struct spr_text *out, const char *text, const char *end)
 {
     for (; text < end; text++) {
         if (strncmp(text, " | ", 3) == 0) {
             spr_text_add_bytes(out, "\n", 1);
+            text += 2;
+        } else if (strncmp(text, CDATA_END, strlen(CDATA_END)) == 0) {
+            add_end(out);
             text += 2;
         } else {
             spr_text_add_bytes(out, text, 1);
@@ -51,6 +62,17 @@ static const char *hover(const char *at, struct spr_text *out)
     return close;
 }
 
+/* Copies a section to its end; returns where that is, or NULL when there is none. */
+static const char *section(const char *at, struct spr_text *out)
+{
+    const char *end = strstr(at, CDATA_END);
+    end = end ? end + strlen(CDATA_END) : NULL;
+    if (end) {
+        spr_text_add_bytes(out, at, (size_t)(end - at));
+    }
+    return end;
+}
+
 void spr_svg_finish(const struct spr_text *drawn, const char *title, struct spr_text *out)
 {
     const char *at = drawn->data ? drawn->data : "";
@@ -71,9 +93,14 @@ void spr_svg_finish(const struct spr_text *drawn, const char *title, struct spr_
             add_escaped(out, title);
             next = at + 14;
             titled = true;
+        } else if (strncmp(at, CDATA, strlen(CDATA)) == 0) {
+            next = section(at, out);
+        } else if (strncmp(at, CDATA_END, strlen(CDATA_END)) == 0) {
+            add_end(out);
+            next = at + strlen(CDATA_END);
         }
         if (!next) {
-            size_t plain = strcspn(at + 1, " <") + 1;
+            size_t plain = strcspn(at + 1, " <]") + 1;
             spr_text_add_bytes(out, at, plain);
             next = at + plain;
         }

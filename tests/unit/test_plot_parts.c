@@ -229,6 +229,23 @@ static void svg_without_scripts(void)
     spr_text_free(&out);
 }
 
+/* gnuplot leaves "]]>" as it is, which ends the document for who reads XML. */
+static void svg_of_closing_brackets(void)
+{
+    struct spr_text in = {0}, out = {0};
+    spr_text_add(&in, "<svg><script><![CDATA[ a < b ]]></script><title>Gnuplot</title>"
+                      "<g onmousemove=\"gnuplot_svg.showHypertext(evt,'a]]> | ]]]>')\" "
+                      "onmouseout=\"gnuplot_svg.hideHypertext()\"><title> </title></g>"
+                      "<text>m[i]]]>x]] ></text></svg>");
+    spr_svg_finish(&in, "b]]>", &out);
+    CHECK_TEXT("<svg><script><![CDATA[ a < b ]]></script><title>b]]&gt;</title>"
+               "<g><title>a]]&gt;\n]]]&gt;</title></g>"
+               "<text>m[i]]]&gt;x]] ></text></svg>",
+               out.data);
+    spr_text_free(&in);
+    spr_text_free(&out);
+}
+
 int main(void)
 {
     kinds();
@@ -241,5 +258,6 @@ int main(void)
     axes();
     file_names();
     svg_without_scripts();
+    svg_of_closing_brackets();
     return test_end();
 }
