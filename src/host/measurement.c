@@ -25,7 +25,7 @@ const char *spr_canary_name(enum spr_canary canary)
 
 double spr_canary_slack(enum spr_canary canary)
 {
-    static const double slack[SPR_CANARIES] = {0.05, 0.20, 0.20};
+    static const double slack[SPR_CANARIES] = {0.05, 0.20, 0.35};
     return slack[canary];
 }
 

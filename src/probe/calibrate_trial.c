@@ -18,7 +18,7 @@
  * sample passes over all of it, for its parts are not alike. Of what is farther away, longer
  * ones: each begins where the last one ended. */
 #define SAMPLES_FAR 5
-#define SAMPLES_NEAR 40
+#define SAMPLES_NEAR 14
 
 /* A way through the windows of a bench, round and round. */
 struct way {
