@@ -60,16 +60,16 @@ static void run_canary(void *context)
     }
 }
 
-/* What was timed has pushed the canary's data out of L2: they come back, untimed. Of memory the
- * next piece is read, which no cache has. */
+/* What was timed has pushed the canary's data and code out of the caches: they come back, untimed. Of
+ * memory the next piece is read, which no cache has. */
 static void prepare(void *context)
 {
     struct canary_thread *t = context;
-    if (t->canary == SPR_CANARY_L2) {
-        (void)t->loops->read(&t->l2, 1);
-    } else if (t->canary == SPR_CANARY_MEMORY) {
+    if (t->canary == SPR_CANARY_MEMORY) {
         t->at = t->at + 2 * MEMORY_BYTES <= t->walk_bytes ? t->at + MEMORY_BYTES : 0;
         t->walk.memory = (float *)(void *)((char *)t->l2.memory + L2_BYTES + t->at);
+    } else {
+        run_canary(t);
     }
 }
 

@@ -44,10 +44,10 @@ static bool stopped(const struct spr_validate_run *run)
 #define VISITS 2
 #define VISITS_MOST 5
 #define VISITS_APART_S 10.0
-/* A budget below this leaves no time to come round again, and of a larger one the first visits
- * take the most that leaves as much to the second ones. */
+/* A budget below this leaves no time to come round again, and of a larger one the first visits take
+ * a share that leaves as much to the second ones, and some to those that find no number. */
 #define BUDGET_FOR_VISITS_S 30.0
-#define FIRST_VISITS 0.45
+#define FIRST_VISITS 0.35
 
 static int visits_of(const struct spr_validate_run *run)
 {
