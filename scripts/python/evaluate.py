@@ -191,7 +191,7 @@ def speeds(sproof: str, model: pathlib.Path, found: list[dict[str, Any]], batch:
             dense.append(cases[which]["dense"])
         point["expected_speedup"] = (sum(x["expected_s"] for x in dense)
                                      / sum(x["expected_s"] for x in sparse))
-        for name, above, below in (("speedup", "median_s", "median_s"),
+        for name, above, below in (("speedup", "time_s", "time_s"),
                                    ("low", "low_s", "high_s"), ("high", "high_s", "low_s")):
             point[f"measured_{name}"] = (sum(x["measured"][above] for x in dense)
                                          / sum(x["measured"][below] for x in sparse))

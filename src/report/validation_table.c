@@ -154,6 +154,56 @@ static void put_summaries(FILE *file, const struct spr_validation *v)
     }
 }
 
+/* The doubt that makes a case inconclusive; none: its dense time differs from the others'. */
+static const struct spr_measurement *doubted(const struct spr_validation_case *c)
+{
+    return c->measured.doubt != SPR_DOUBT_NONE ? &c->measured : &c->dense.measured;
+}
+
+/* Why cases are too noisy, and how much of the time was left undisturbed meanwhile. */
+static void put_doubts(FILE *file, const struct spr_validation *v)
+{
+    static const char *const words[SPR_DOUBTS] = {
+        [SPR_DOUBT_NONE] = "the dense time is not that of the other cases",
+        [SPR_DOUBT_FEW] = "too few samples",
+        [SPR_DOUBT_NEIGHBOUR] = "a neighbour held the core in all visits, or all but one",
+        [SPR_DOUBT_LONG] = "calls are longer than what neighbours leave",
+        [SPR_DOUBT_VISITS] = "no two visits agree within 2 %",
+        [SPR_DOUBT_SPREAD] = "the median's interval is wide"};
+    for (int d = 0; d < SPR_DOUBTS; d++) {
+        size_t count = 0;
+        double least = HUGE_VAL;
+        for (size_t i = 0; i < v->case_count; i++) {
+            const struct spr_measurement *m = doubted(&v->cases[i]);
+            if (v->cases[i].inconclusive && (int)m->doubt == d) {
+                count++;
+                least = fmin(least, m->undisturbed_share);
+            }
+        }
+        if (count > 0) {
+            fprintf(file, "too noisy: %zu, %s", count, words[d]);
+            if (least < HUGE_VAL) {
+                fprintf(file, "\n  (%.0f %% of the moments undisturbed, or more)",
+                        100 * least);
+            }
+            fputc('\n', file);
+        }
+    }
+}
+
+/* Less sure than two visits, some seconds apart. */
+static void put_visits(FILE *file, const struct spr_validation *v)
+{
+    size_t once = 0;
+    for (size_t i = 0; i < v->case_count; i++) {
+        once += v->cases[i].measured.visits == 1 && !v->cases[i].measured.by_median;
+    }
+    if (once > 0) {
+        fprintf(file, "one visit only: %zu of %zu cases (--quick, or a short --budget)\n",
+                once, v->case_count);
+    }
+}
+
 /* "comp:4: no kernel" -> "no kernel". */
 static const char *reason_of(const char *line)
 {
@@ -240,6 +290,8 @@ static void put_table(FILE *file, const struct spr_validation *v, const char *sa
     }
     put_cases(file, v);
     put_summaries(file, v);
+    put_doubts(file, v);
+    put_visits(file, v);
     put_tuning(file, v);
     put_not_measured(file, v);
     fputc('\n', file);
@@ -266,8 +318,8 @@ static void put_flat(struct spr_emit *out, const void *subject, size_t index)
 {
     const struct spr_validation_case *c =
         &((const struct spr_validation *)subject)->cases[index];
-    static const char *const own[MEASURED_KEYS] = {
-        "time_s", "low_s", "high_s", "median_s", "samples", "visits", "doubt"};
+    static const char *const own[MEASURED_KEYS] = {"time_s",  "low_s",  "high_s", "median_s",
+                                                   "samples", "visits", "doubt"};
     static const char *const dense[MEASURED_KEYS] = {
         "dense_time_s",  "dense_low_s",  "dense_high_s", "dense_median_s",
         "dense_samples", "dense_visits", "dense_doubt"};
