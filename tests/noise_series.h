@@ -49,11 +49,11 @@ static inline void add_row(struct series *series, const char *line)
     size_t k = kernel_of(series, name);
     struct spr_measurement *m = &series->kernel[k];
     if (spr_grow(&m->samples, &series->capacity[k], m->sample_count + 1, sizeof *m->samples)) {
-        m->samples[m->sample_count++] = (struct spr_timed){
-            .seconds = call,
-            .at_s = at,
-            .before_s = {before[0], before[1], (double)NAN},
-            .after_s = {after[0], after[1], (double)NAN}};
+        m->samples[m->sample_count++] =
+            (struct spr_timed){.seconds = call,
+                               .at_s = at,
+                               .before_s = {before[0], before[1], (double)NAN},
+                               .after_s = {after[0], after[1], (double)NAN}};
         series->end_s = at;
     }
 }

@@ -33,7 +33,7 @@ struct spr_validate_options {
     bool one_visit;               /* cases are not visited again after some seconds */
     /* The quickest readings of the canaries that are known, [SPR_CANARIES]; NULL: none. */
     const double *canary_least_s;
-    const char *mask_directory;   /* LAYER.smtx of each layer; NULL: random masks */
+    const char *mask_directory; /* LAYER.smtx of each layer; NULL: random masks */
     /* with mask_directory: how the masks are stored; variants then do not count */
     const struct spr_pattern *patterns;
     size_t pattern_count;

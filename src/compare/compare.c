@@ -22,7 +22,7 @@ const char *spr_verdict_name(enum spr_verdict verdict)
 
 /* Adds the draws of one measurement's median. */
 static bool draw_median(const struct spr_measurement *m, double sign, uint64_t *state,
-                 double sums[SPR_BOOTSTRAP_DRAWS], double *log_value)
+                        double sums[SPR_BOOTSTRAP_DRAWS], double *log_value)
 {
     double *sorted = spr_calloc(m->sample_count, sizeof *sorted);
     unsigned *counts = spr_calloc(m->sample_count, sizeof *counts);
@@ -59,7 +59,6 @@ static bool by_median(const struct spr_timing *p)
 {
     return p->samples.by_median || (p->dense_kernel && p->dense_samples.by_median);
 }
-
 
 static struct spr_ratio ratio_of(double log_value, const double draws[SPR_BOOTSTRAP_DRAWS])
 {

@@ -8,8 +8,8 @@
 /* CPU seconds so far. */
 struct spr_host_load {
     double wall_s;
-    double all_s; /* of all programs; NAN: unknown */
-    double own_s; /* of this one */
+    double all_s;    /* of all programs; NAN: unknown */
+    double own_s;    /* of this one */
     double stolen_s; /* for which the host ran others though a CPU had work; NAN: unknown */
 };
 

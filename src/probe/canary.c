@@ -111,8 +111,7 @@ static double walk_bytes(int threads)
     return fmin(fmax(WALK_LEAST, 4 * last), most) / threads;
 }
 
-static bool make_thread(struct canary_thread *t, const struct canary_loops *loops,
-                        double walk)
+static bool make_thread(struct canary_thread *t, const struct canary_loops *loops, double walk)
 {
     const size_t bytes = (size_t)(walk / SPR_PROBE_GRAIN) * SPR_PROBE_GRAIN;
     const size_t all = SPR_PROBE_GRAIN + L2_BYTES + bytes;
@@ -124,7 +123,8 @@ static bool make_thread(struct canary_thread *t, const struct canary_loops *loop
     spr_cpu_huge_pages(t->block, all + SPR_PROBE_GRAIN);
     const size_t skip = SPR_PROBE_GRAIN - (size_t)((uintptr_t)t->block % SPR_PROBE_GRAIN);
     char *memory = (char *)t->block + skip;
-    t->near = (struct spr_probe_work){.memory = (float *)(void *)memory, .bytes = SPR_PROBE_GRAIN};
+    t->near =
+        (struct spr_probe_work){.memory = (float *)(void *)memory, .bytes = SPR_PROBE_GRAIN};
     t->l2 = (struct spr_probe_work){.memory = (float *)(void *)(memory + SPR_PROBE_GRAIN),
                                     .bytes = L2_BYTES};
     t->walk = (struct spr_probe_work){.memory = t->l2.memory, .bytes = MEMORY_BYTES};
@@ -159,8 +159,8 @@ enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *k
         return spr_no_memory(err);
     }
     struct spr_probe_work *near = &own->members[0].near;
-    own->loops.multiply_add_rounds = rounds_of(own->loops.multiply_add, near,
-                                               MULTIPLY_ADDS * 2 * spr_isa_lanes(isa));
+    own->loops.multiply_add_rounds =
+        rounds_of(own->loops.multiply_add, near, MULTIPLY_ADDS * 2 * spr_isa_lanes(isa));
     own->loops.load_rounds = rounds_of(own->loops.load, near, LOADS);
     for (int c = 0; c < SPR_CANARIES; c++) {
         own->canaries.least_s[c] = known_s ? known_s[c] : (double)NAN;

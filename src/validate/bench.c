@@ -30,8 +30,8 @@ struct session {
     size_t count, rounds;
     struct spr_sampler samplers[SPR_BENCH_SUBJECTS_MAX];
     double quickest_s[SPR_BENCH_SUBJECTS_MAX][QUICKEST]; /* rising */
-    struct spr_timed *samples; /* [subject][SPR_BENCH_SAMPLES_MAX] */
-    double started_s, sampling_s; /* sampling_s: after the warm-up */
+    struct spr_timed *samples;                           /* [subject][SPR_BENCH_SAMPLES_MAX] */
+    double started_s, sampling_s;                        /* sampling_s: after the warm-up */
 };
 
 static bool stopped(const struct session *s)
@@ -148,9 +148,8 @@ static bool settled(const struct session *s)
             return false;
         }
     }
-    return s->rounds >= SETTLED_SAMPLES &&
-           (s->rounds >= SETTLED_SHORT_SAMPLES ||
-            s->bench->clock_s() - s->sampling_s >= SETTLED_S);
+    return s->rounds >= SETTLED_SAMPLES && (s->rounds >= SETTLED_SHORT_SAMPLES ||
+                                            s->bench->clock_s() - s->sampling_s >= SETTLED_S);
 }
 
 static bool spent(const struct session *s)
@@ -253,7 +252,8 @@ void spr_bench_by_median(struct spr_measurement *result, uint64_t *random)
     result->undisturbed_share = (double)NAN;
     result->median_s = result->time_s = spr_median(work, count);
     set_interval(result, work, count, random);
-    result->doubt = count < SPR_BENCH_SAMPLES_MIN                                 ? SPR_DOUBT_FEW
-                    : result->high_s - result->low_s > WIDE * result->median_s ? SPR_DOUBT_SPREAD
-                                                                               : SPR_DOUBT_NONE;
+    result->doubt = count < SPR_BENCH_SAMPLES_MIN ? SPR_DOUBT_FEW
+                    : result->high_s - result->low_s > WIDE * result->median_s
+                        ? SPR_DOUBT_SPREAD
+                        : SPR_DOUBT_NONE;
 }

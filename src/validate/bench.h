@@ -38,8 +38,8 @@ struct spr_bench {
     int visit;               /* of this run, from 0 */
     uint64_t *random;        /* splitmix64 stream: the order */
     double warm_up_s;        /* of each subject, at least one call */
-    double sample_s;         /* least length of a sample: shorter calls are made several times */
-    double budget_s;         /* of the visit, warm-up included */
+    double sample_s; /* least length of a sample: shorter calls are made several times */
+    double budget_s; /* of the visit, warm-up included */
     struct spr_canaries *canaries; /* NULL: none are run */
     bool memory;                   /* the subjects need memory: its canary is run, too */
     /* Untimed, before each sample; NULL: one call of the subject itself, which brings its

@@ -159,9 +159,8 @@ static void fill_measured(struct spr_case_rows *rows, size_t index)
         fill_speedups(out);
     }
     out->inconclusive = out->measured.doubt || out->dense.measured.doubt;
-    const bool above =
-        out->measured.time_s < ROOF_RESOLUTION * rows->least_s[index] ||
-        out->dense.measured.time_s < ROOF_RESOLUTION * rows->dense_least_s;
+    const bool above = out->measured.time_s < ROOF_RESOLUTION * rows->least_s[index] ||
+                       out->dense.measured.time_s < ROOF_RESOLUTION * rows->dense_least_s;
     out->above_roof = above && !out->inconclusive;
 }
 
@@ -176,7 +175,8 @@ enum spr_status spr_case_judge(const struct spr_validate_run *run, struct spr_ca
             all[count++] = &rows->measured[i];
         }
     }
-    if (!spr_measurements_judge(all, count, run->canaries ? run->canaries->least_s : unknown)) {
+    if (!spr_measurements_judge(all, count,
+                                run->canaries ? run->canaries->least_s : unknown)) {
         return spr_no_memory(err);
     }
     for (size_t i = 0; i < rows->count; i++) {

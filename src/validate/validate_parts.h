@@ -95,15 +95,15 @@ struct spr_validate_run {
     struct spr_validation *validation;
     const struct spr_machine *machine; /* validation's */
     double (*clock_s)(void);
-    struct spr_model model;      /* nominal rates */
-    struct spr_model model_high; /* the highest rates: no time below its bound is possible */
-    size_t left_capacity;        /* of validation->not_measured */
-    double dense_bytes;          /* residency network: bytes of one pass, dense */
-    double *variant_bytes;       /* and of each variant; NULL for other residencies */
+    struct spr_model model;        /* nominal rates */
+    struct spr_model model_high;   /* the highest rates: no time below its bound is possible */
+    size_t left_capacity;          /* of validation->not_measured */
+    double dense_bytes;            /* residency network: bytes of one pass, dense */
+    double *variant_bytes;         /* and of each variant; NULL for other residencies */
     struct spr_canaries *canaries; /* run beside the samples; NULL: the backend has none */
     double begin_s;                /* by clock_s */
     int visit;                     /* the one at hand, from 0 */
-    struct spr_side dense;       /* of the shape at hand; count 0: none yet */
+    struct spr_side dense;         /* of the shape at hand; count 0: none yet */
 };
 
 /* Begins a run whose options, backend, own, threads and validation are set: the validation is
@@ -134,7 +134,7 @@ enum spr_status spr_validate_leave_out(struct spr_validate_run *run, const char 
 /* What is kept of a case from visit to visit. */
 struct spr_case_rows {
     struct spr_validation_case row[SPR_CONTENDERS_MAX]; /* one for each of its kernels */
-    double least_s[SPR_CONTENDERS_MAX]; /* of each row: at the highest rates */
+    double least_s[SPR_CONTENDERS_MAX];                 /* of each row: at the highest rates */
     size_t count;
     const char *dense_kernel[SPR_CONTENDERS_MAX];
     size_t dense_count;

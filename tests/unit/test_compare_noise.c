@@ -80,10 +80,10 @@ static void compare_runs(const struct series *series, const double *least, const
     struct spr_comparison comparison;
     struct spr_error err = {0};
     /* A kernel that is 5 % slower is looked for with a limit of half that. */
-    CHECK_STATUS(SPR_OK,
-                 spr_compare(&records[0], &records[1], times > 1 ? 0.025 : 0.05, &comparison,
-                             &err),
-                 &err);
+    CHECK_STATUS(
+        SPR_OK,
+        spr_compare(&records[0], &records[1], times > 1 ? 0.025 : 0.05, &comparison, &err),
+        &err);
     tally->compared += comparison.row_count;
     tally->slower += comparison.verdicts[SPR_SLOWER];
     tally->conclusive += comparison.row_count - comparison.verdicts[SPR_NOISY];

@@ -28,7 +28,8 @@ static void check_conclusive(const char *name, double tolerance)
         CHECK(m->time_s >= least_of(m));
         CHECK(m->low_s <= m->time_s && m->time_s <= m->high_s);
         CHECK(m->high_s <= 1.02 * m->time_s);
-        CHECK(m->median_s > 1.005 * m->time_s); /* the ordinary median is worse, and is there */
+        CHECK(m->median_s >
+              1.005 * m->time_s); /* the ordinary median is worse, and is there */
     }
     free_series(&series);
 }
