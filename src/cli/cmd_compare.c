@@ -101,7 +101,7 @@ static enum spr_status check_live(const struct args *args, struct spr_error *err
     for (const enum option *o = of_live; *o != OPT_COUNT && !args->value[OPT_LIVE]; o++) {
         if (args->value[*o]) {
             return spr_fail(err, SPR_EINPUT, "--%s: expected with --live only",
-                            cli_option(*o)->name);
+                            cli_option((int)*o)->name);
         }
     }
     return SPR_OK;

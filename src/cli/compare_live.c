@@ -48,7 +48,7 @@ static size_t list_arguments(struct live *live, int side, char words[ARGUMENTS_M
     argv[count++] = live->args->positional[1];
     for (const enum option *o = passed; *o != OPT_COUNT; o++) {
         if (live->args->value[*o]) {
-            snprintf(words[count], sizeof words[count], "--%s", cli_option(*o)->name);
+            snprintf(words[count], sizeof words[count], "--%s", cli_option((int)*o)->name);
             argv[count] = words[count];
             argv[count + 1] = live->args->value[*o];
             count += 2;
