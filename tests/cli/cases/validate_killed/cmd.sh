@@ -1,7 +1,7 @@
 # Whenever it is killed, the old record is there or a complete new one. KEEPS
 printf 'layer,m,k,n\nfc1,64,48,8\nfc2,48,64,8\n' >net.csv
 export SPROOF_PROBE=off
-sproof validate net.csv --pattern csr --sparsity 0.5 --threads 1 --seed 77 -q >/dev/null
+sproof validate net.csv --pattern csr --sparsity 0.5 --threads 1 --seed 77 --quick -q >/dev/null
 complete() {
     [ "$(tail -c 2 sproof-validation.json | tr -d '\n')" = '}' ] &&
         grep -q '"summary"' sproof-validation.json &&
@@ -14,7 +14,7 @@ complete() {
 {
 for signal in INT TERM KILL INT TERM KILL INT; do
     for pause in 0.01 0.2 0.9; do
-        sproof validate net.csv --threads 1 --pattern csr,4x4 --sparsity 0.5 -q \
+        sproof validate net.csv --threads 1 --pattern csr,4x4 --sparsity 0.5 --quick -q \
             >/dev/null 2>&1 &
         sleep $pause
         # A background job of sh ignores INT by itself; the program then goes on.
@@ -28,7 +28,7 @@ done
 # In the middle of writing: the file may not grow beyond a part of the record.
 (
     ulimit -f 2
-    exec sproof validate net.csv --threads 1 --pattern csr --sparsity 0.5 -q
+    exec sproof validate net.csv --threads 1 --pattern csr --sparsity 0.5 --quick -q
 ) >/dev/null
 complete XFSZ writing
 rm -f ./.sproof-*
