@@ -24,7 +24,7 @@ struct spr_validation_dense {
 struct spr_tried_plan {
     int rows, vectors, tokens;
     int64_t panel;
-    double expected_s, median_s;
+    double expected_s, time_s;
 };
 
 struct spr_validation_case {

@@ -98,6 +98,9 @@ static enum spr_status check_live(const struct args *args, struct spr_error *err
 {
     static const enum option of_live[] = {OPT_PATTERN, OPT_SPARSITY,  OPT_THREADS, OPT_ISA,
                                           OPT_LAYOUT,  OPT_RESIDENCY, OPT_SEED,    OPT_COUNT};
+    if (args->value[OPT_LIVE] && args->value[OPT_LAYERS]) {
+        return spr_fail(err, SPR_EINPUT, "--layers: expected without --live");
+    }
     for (const enum option *o = of_live; *o != OPT_COUNT && !args->value[OPT_LIVE]; o++) {
         if (args->value[*o]) {
             return spr_fail(err, SPR_EINPUT, "--%s: expected with --live only",

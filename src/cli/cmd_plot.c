@@ -58,8 +58,8 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
     if (status == SPR_OK) {
         status = spr_plot(&evaluated->analysis, request, files, err);
         report_files(cli, files);
-        request->measured = NULL;
     }
+    request->measured = NULL;
     spr_free(files);
     return status;
 }

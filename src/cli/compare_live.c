@@ -2,7 +2,9 @@
 /* sproof compare --live BASE-BINARY MODEL: two builds in turns on the same cases. Each turn is one
  * visit of validate by either program; the visits of each are joined to one record. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +30,8 @@ extern char **environ;
 struct live {
     struct cli *cli;
     const struct args *args;
-    char folder[64];
-    char path[2][128];             /* of either's record */
+    char folder[1024];
+    char path[2][1100];            /* of either's record */
     struct spr_validation runs[2]; /* joined; 0: the base */
     const char *program[2];
     struct spr_error *err;
@@ -63,7 +65,8 @@ static size_t list_arguments(struct live *live, int side, char words[ARGUMENTS_M
     return count;
 }
 
-static int start(const char *const *arguments, pid_t *pid)
+/* What it says goes to the file `words`. */
+static int start(const char *const *arguments, const char *words, pid_t *pid)
 {
     char *argv[ARGUMENTS_MAX];
     posix_spawn_file_actions_t actions;
@@ -72,7 +75,10 @@ static int start(const char *const *arguments, pid_t *pid)
     }
     int failed = posix_spawn_file_actions_init(&actions);
     if (!failed) {
-        failed = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", 1, 0);
+        failed = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+        failed = failed ? failed
+                        : posix_spawn_file_actions_addopen(&actions, 2, words,
+                                                           O_WRONLY | O_CREAT | O_TRUNC, 0600);
         failed = failed ? failed : posix_spawn(pid, argv[0], &actions, NULL, argv, environ);
         posix_spawn_file_actions_destroy(&actions);
     }
@@ -98,16 +104,8 @@ static void reset_cache(int side, const char *before)
     }
 }
 
-/* The base begins with what this program knows of the machine; where it cannot use it, it probes. */
-static void lend_probe(const struct live *live)
+static void copy_file(const char *from, const char *to)
 {
-    char from[4096], to[160];
-    if (!spr_probe_cache_path(from, sizeof from)) {
-        return;
-    }
-    snprintf(to, sizeof to, "%s/sproof", live->folder);
-    (void)mkdir(to, 0700);
-    snprintf(to, sizeof to, "%s/sproof/host.json", live->folder);
     FILE *in = fopen(from, "rb"), *out = in ? fopen(to, "wb") : NULL;
     char bytes[4096];
     for (size_t got = 1; out && got > 0;) {
@@ -122,30 +120,87 @@ static void lend_probe(const struct live *live)
     }
 }
 
-/* One visit by one of the programs. Its complaints go where ours do. */
+/* The base begins with what this program knows of the machine, tuned plans included; where it cannot
+ * use the probe, it makes its own. */
+static void lend_kept(const struct live *live)
+{
+    char from[4096], to[1100];
+    if (!spr_probe_cache_path(from, sizeof from)) {
+        return;
+    }
+    snprintf(to, sizeof to, "%s/sproof", live->folder);
+    (void)mkdir(to, 0700);
+    snprintf(to, sizeof to, "%s/sproof/host.json", live->folder);
+    copy_file(from, to);
+    char *name = strrchr(from, '/');
+    if (name && (size_t)(name - from) + sizeof "/tuned.json" <= sizeof from) {
+        memcpy(name, "/tuned.json", sizeof "/tuned.json");
+        snprintf(to, sizeof to, "%s/sproof/tuned.json", live->folder);
+        copy_file(from, to);
+    }
+}
+
+/* Waits; an interrupt is passed on once. */
+static int wait_for(pid_t pid)
+{
+    const struct timespec nap = {.tv_nsec = 10000000};
+    int status = 0;
+    bool told = false;
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        if (cli_interrupted() && !told) {
+            kill(pid, SIGINT);
+            told = true;
+        }
+        nanosleep(&nap, NULL);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* The last line that a program said, without its name. */
+static void read_words(const char *path, char *words, size_t size)
+{
+    char line[512];
+    FILE *file = fopen(path, "r");
+    words[0] = '\0';
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(words, size, "%s", strncmp(line, "sproof: ", 8) == 0 ? line + 8 : line);
+    }
+    if (file) {
+        fclose(file);
+    }
+}
+
+/* One visit by one of the programs. */
 static enum spr_status run_validate(struct live *live, int side)
 {
     const char *argv[ARGUMENTS_MAX] = {NULL};
-    char words[ARGUMENTS_MAX][24], before[4096];
-    int status = 0;
+    char arguments[ARGUMENTS_MAX][24], before[4096], path[1100], words[520];
     pid_t pid = 0;
-    (void)list_arguments(live, side, words, argv);
+    (void)list_arguments(live, side, arguments, argv);
+    snprintf(path, sizeof path, "%s/words", live->folder);
+    (void)unlink(live->path[side]);
     set_cache(live, side, before, sizeof before);
-    const int failed = start(argv, &pid);
+    const int failed = start(argv, path, &pid);
     reset_cache(side, before);
     if (failed) {
         return spr_fail(live->err, SPR_EINPUT, "%s: %s: expected a build of sproof",
                         live->program[side], strerror(failed));
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    const int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+    spr_output_writer(pid); /* a signal that ends this program ends it, too */
+    const int exit_status = wait_for(pid);
+    spr_output_writer(0);
     if (cli_interrupted() || exit_status == 130) {
         return spr_fail(live->err, SPR_EINTERRUPTED, "interrupted");
     }
     if (exit_status != 0 && exit_status != 3) { /* 3: noisy, which more rounds may mend */
-        return spr_fail(live->err, SPR_EINPUT, "%s validate ended with status %d",
-                        live->program[side], exit_status);
+        read_words(path, words, sizeof words);
+        return spr_fail(live->err, SPR_EINPUT, "%s: validate ended with status %d%s%s",
+                        live->program[side], exit_status, words[0] ? ": " : "", words);
+    }
+    if (access(live->path[side], F_OK) != 0) {
+        return spr_fail(live->err, SPR_EINPUT,
+                        "%s wrote no record: expected a build of sproof", live->program[side]);
     }
     return SPR_OK;
 }
@@ -155,7 +210,7 @@ static enum spr_status add_visit(struct live *live, int side, int round)
     struct spr_validation visit;
     SPR_TRY(run_validate(live, side));
     SPR_TRY(spr_validation_read(live->path[side], &visit, live->err));
-    if (visit.case_count == 0 || visit.cases[0].measured.by_median) {
+    if (visit.case_count > 0 && visit.cases[0].measured.by_median) {
         spr_validation_free(&visit);
         return spr_fail(
             live->err, SPR_EINPUT,
@@ -206,6 +261,9 @@ static enum spr_status take_turns(struct live *live)
     for (int round = 0; round < ROUNDS || (doubtful && round < ROUNDS_MOST); round++) {
         const int first = round % 2; /* neither is always the one that finds a warm machine */
         wait_until(round > 0 ? begun_s + ROUNDS_APART_S : 0);
+        if (cli_interrupted()) {
+            return spr_fail(live->err, SPR_EINTERRUPTED, "interrupted");
+        }
         begun_s = spr_cpu_clock_s();
         if (!live->cli->quiet && isatty(STDERR_FILENO)) {
             fprintf(live->cli->err, "\r\033[Kround %d", round + 1);
@@ -213,9 +271,6 @@ static enum spr_status take_turns(struct live *live)
         SPR_TRY(add_visit(live, first, round));
         SPR_TRY(add_visit(live, 1 - first, round));
         SPR_TRY(judge(live, &doubtful));
-    }
-    if (!live->cli->quiet && isatty(STDERR_FILENO)) {
-        fputs("\r\033[K", live->cli->err);
     }
     return SPR_OK;
 }
@@ -234,8 +289,8 @@ static enum spr_status save(struct live *live, int side)
 
 static void clean_up(struct live *live)
 {
-    char path[160];
-    static const char *const files[] = {"sproof/host.json", "sproof/tuned.json",
+    char path[1100];
+    static const char *const files[] = {"words", "sproof/host.json", "sproof/tuned.json",
                                         "sproof/tuned.json.lock", "sproof"};
     for (int side = 0; side < 2; side++) {
         spr_validation_free(&live->runs[side]);
@@ -250,7 +305,11 @@ static void clean_up(struct live *live)
 
 static enum spr_status measure(struct live *live, struct spr_timings timings[2])
 {
-    SPR_TRY(take_turns(live));
+    const enum spr_status status = take_turns(live);
+    if (!live->cli->quiet && isatty(STDERR_FILENO)) {
+        fputs("\r\033[K", live->cli->err);
+    }
+    SPR_TRY(status);
     for (int side = 0; side < 2; side++) {
         SPR_TRY(save(live, side));
         SPR_TRY(spr_timings_read(live->path[side], false, &timings[side], live->err));
@@ -276,14 +335,14 @@ enum spr_status cli_compare_live(struct cli *cli, const struct args *args,
         return spr_fail(err, SPR_EINPUT, "--live %s: expected a path with a /",
                         live.program[0]);
     }
-    snprintf(live.folder, sizeof live.folder, "%.40s/sproof-live-XXXXXX",
-             room && strlen(room) <= 40 ? room : "/tmp");
+    snprintf(live.folder, sizeof live.folder, "%s/sproof-live-XXXXXX",
+             room && room[0] && strlen(room) < 1000 ? room : "/tmp");
     if (!mkdtemp(live.folder)) {
         return spr_fail(err, SPR_EENVIRONMENT, "%s: %s", live.folder, strerror(errno));
     }
     snprintf(live.path[0], sizeof live.path[0], "%s/base.json", live.folder);
     snprintf(live.path[1], sizeof live.path[1], "%s/new.json", live.folder);
-    lend_probe(&live);
+    lend_kept(&live);
     cli_catch_interrupt();
     enum spr_status status = measure(&live, timings);
     clean_up(&live);

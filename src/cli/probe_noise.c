@@ -80,6 +80,10 @@ enum spr_status cli_probe_noise(struct cli *cli, const struct args *args,
     bool known = false;
     if (args->value[OPT_BUDGET]) {
         SPR_TRY(cli_seconds("budget", args->value[OPT_BUDGET], &seconds, err));
+        if (seconds < 0.5 || seconds > 60) {
+            return spr_fail(err, SPR_EINPUT, "--budget %.40s: expected 0.5s to 60s to watch",
+                            args->value[OPT_BUDGET]);
+        }
     }
     if (spr_probe_wanted() && spr_probe_cached(&probe)) {
         spr_probe_canaries(&probe, spr_isa_best(), 1, known_s);

@@ -146,6 +146,7 @@ static void add_computed(struct reading *reading, const struct spr_timing *varia
         r->status == SPR_OK ? next_result(reading, variant) : NULL;
     if (!result) {
         spr_reader_fail(r, "batch", "expected each variant once at each batch of the options");
+        return;
     }
     for (size_t i = 0; r->status == SPR_OK && i < a->network->layer_count; i++) {
         const struct spr_layer_result *of = &result->layers[i];

@@ -13,7 +13,7 @@
 #include "sproof/schedule.h"
 #include "validate/validate_parts.h"
 
-#define BUDGET_S 20.0
+#define BUDGET_S 30.0
 #define WARM_UP_S 0.05
 #define PART_RUNS 7
 
@@ -184,7 +184,7 @@ static double threads_apart(const struct spr_encoder_trial *r)
  * the budget is short. A visit gets a share of the budget. */
 #define VISITS 3
 #define VISITS_APART_S 10.0
-#define BUDGET_FOR_VISITS_S 15.0
+#define BUDGET_FOR_VISITS_S 30.0
 
 /* What is timed, and beside it how far apart the threads are: a host may move them meanwhile. */
 struct timing {
@@ -219,7 +219,7 @@ static enum spr_status visit_all(struct timing *t, double budget_s, struct spr_e
 {
     struct spr_validation *v = t->r->validation;
     const struct spr_validate_options *o = t->r->options->validate;
-    const int visits = budget_s < BUDGET_FOR_VISITS_S ? 1 : VISITS;
+    const int visits = o->one_visit || budget_s < BUDGET_FOR_VISITS_S ? 1 : VISITS;
     t->bench.begin_s = t->bench.clock_s();
     t->bench.budget_s = budget_s / visits;
     double begun_s = 0;
@@ -231,7 +231,7 @@ static enum spr_status visit_all(struct timing *t, double budget_s, struct spr_e
         }
         begun_s = t->bench.clock_s();
         if (visit == VISITS - 1 &&
-            (!doubtful || begun_s - t->bench.begin_s + t->bench.budget_s > 1.5 * budget_s)) {
+            (!doubtful || begun_s - t->bench.begin_s + t->bench.budget_s > budget_s)) {
             break;
         }
         t->bench.visit = visit;
@@ -256,10 +256,14 @@ static enum spr_status take_samples(struct spr_encoder_trial *r,
                                  .random = &seed,
                                  .warm_up_s = WARM_UP_S,
                                  .sample_s = 0,
+                                 .memory = true, /* its weights pass through the caches */
                                  .stop = o->stop}};
     enum spr_status status = t.subjects ? SPR_OK : spr_no_memory(err);
     if (status == SPR_OK && !o->clock_s) {
         status = spr_canaries_make(o->isa, threads, o->canary_least_s, &t.bench.canaries, err);
+        if (status == SPR_OK) {
+            spr_canaries_learn(t.bench.canaries, true);
+        }
     }
     for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
         t.subjects[i] = (struct spr_subject){

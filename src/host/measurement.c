@@ -124,22 +124,32 @@ static struct visit visit_of(const struct spr_measurement *m, int index, bool co
     return visit;
 }
 
-/* Of all moments at which the multiply-adds were timed, those at which they took no longer than
- * undisturbed. */
-static double share_of(const struct spr_measurement *m, double least_s)
+/* Of a moment: 1 none of the canaries was slow, 0 one was, -1 none was read. */
+static int quiet_at(const double readings[SPR_CANARIES], const double *least_canary_s)
 {
-    const double most = (1 + spr_canary_slack(SPR_CANARY_MULTIPLY_ADD)) * least_s;
-    size_t quick = 0, all = 0;
-    for (size_t i = 0; i < m->sample_count; i++) {
-        const struct spr_timed *t = &m->samples[i];
-        const double readings[] = {t->before_s[SPR_CANARY_MULTIPLY_ADD],
-                                   t->after_s[SPR_CANARY_MULTIPLY_ADD]};
-        for (int r = 0; r < 2; r++) {
-            all += isnan(readings[r]) ? 0 : 1;
-            quick += readings[r] <= most;
+    int quiet = -1;
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        const double most = (1 + spr_canary_slack((enum spr_canary)c)) * least_canary_s[c];
+        if (!isnan(readings[c]) && !isnan(most)) {
+            quiet = quiet != 0 && readings[c] <= most;
         }
     }
-    return all > 0 && !isnan(least_s) ? (double)quick / (double)all : (double)NAN;
+    return quiet;
+}
+
+/* Of all moments, before and after samples, those that were undisturbed. */
+static double share_of(const struct spr_measurement *m, const double *least_canary_s)
+{
+    size_t quick = 0, all = 0;
+    for (size_t i = 0; i < m->sample_count; i++) {
+        const int moments[] = {quiet_at(m->samples[i].before_s, least_canary_s),
+                               quiet_at(m->samples[i].after_s, least_canary_s)};
+        for (int r = 0; r < 2; r++) {
+            all += moments[r] >= 0;
+            quick += moments[r] > 0;
+        }
+    }
+    return all > 0 ? (double)quick / (double)all : (double)NAN;
 }
 
 /* The least times of the visits that count and found undisturbed calls, rising; how many. */
@@ -155,14 +165,15 @@ static size_t supporting(const struct visit *visits, int count, double time_s, d
     return found;
 }
 
-static bool two_agree(const double *rising, size_t count)
+/* Visits that count and whose own quickest calls lie close to each other: nobody disturbed these,
+ * but they found other times. */
+static int self_supporting(const struct spr_measurement *m, const struct visit *visits)
 {
-    for (size_t i = 1; i < count; i++) {
-        if (rising[i] <= AGREEMENT * rising[i - 1]) {
-            return true;
-        }
+    int found = 0;
+    for (int v = 0; v < m->visits; v++) {
+        found += visits[v].counts && visits[v].third_s <= SUPPORT * visits[v].least_s;
     }
-    return false;
+    return found;
 }
 
 /* Judges the visits; *least_s: room for one number of each. */
@@ -192,10 +203,10 @@ static void judge_visits(struct spr_measurement *m, const struct visit *visits,
         m->doubt = SPR_DOUBT_NEIGHBOUR;
     } else if (m->visits == 1) {
         m->doubt = third_s <= AGREEMENT * m->time_s ? SPR_DOUBT_NONE : SPR_DOUBT_LONG;
-    } else if (found < 2) {
-        m->doubt = SPR_DOUBT_LONG;
+    } else if (found > 1 && least_s[1] <= AGREEMENT * m->time_s) {
+        m->doubt = SPR_DOUBT_NONE;
     } else {
-        m->doubt = two_agree(least_s, found) ? SPR_DOUBT_NONE : SPR_DOUBT_VISITS;
+        m->doubt = self_supporting(m, visits) > 1 ? SPR_DOUBT_VISITS : SPR_DOUBT_LONG;
     }
 }
 
@@ -219,7 +230,7 @@ static void judge_one(const struct judging *j, struct spr_measurement *m, struct
     for (int v = 0; v < m->visits; v++) {
         found[v] = visit_of(m, v, j->counts[v]);
     }
-    m->undisturbed_share = share_of(m, j->least_canary_s[SPR_CANARY_MULTIPLY_ADD]);
+    m->undisturbed_share = share_of(m, j->least_canary_s);
     judge_visits(m, found, least_s);
 }
 

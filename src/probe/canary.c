@@ -20,6 +20,7 @@
 #define WALK_LEAST ((double)((size_t)64 << 20))
 #define WALK_MOST ((double)((size_t)512 << 20))
 #define LEARNT 300
+#define LEARN_S 0.3
 
 /* One thread's part. */
 struct canary_thread {
@@ -113,7 +114,8 @@ static double walk_bytes(int threads)
 
 static bool make_thread(struct canary_thread *t, const struct canary_loops *loops, double walk)
 {
-    const size_t bytes = (size_t)(walk / SPR_PROBE_GRAIN) * SPR_PROBE_GRAIN;
+    const double room = fmax(walk, 2.0 * MEMORY_BYTES); /* of many threads each has little */
+    const size_t bytes = (size_t)(room / SPR_PROBE_GRAIN) * SPR_PROBE_GRAIN;
     const size_t all = SPR_PROBE_GRAIN + L2_BYTES + bytes;
     t->loops = loops;
     t->block = spr_calloc(1, all + SPR_PROBE_GRAIN);
@@ -182,7 +184,8 @@ void spr_canaries_free(struct spr_canaries *canaries)
 
 void spr_canaries_learn(struct spr_canaries *canaries, bool memory)
 {
-    for (int i = 0; i < LEARNT; i++) {
+    const double end_s = spr_cpu_clock_s() + LEARN_S;
+    for (int i = 0; i < LEARNT && spr_cpu_clock_s() < end_s; i++) {
         (void)canaries->read(canaries, SPR_CANARY_MULTIPLY_ADD);
         (void)canaries->read(canaries, SPR_CANARY_L2);
         if (memory) {

@@ -14,15 +14,13 @@ struct spr_canaries {
     double least_s[SPR_CANARIES]; /* that is known of this machine; NAN: nothing yet */
 };
 
-/* Room for the work of all threads. *canaries: to be freed; NULL under a clock of the caller's
- * (clock_s is not the monotonic one), by which no loop can be timed. known_s: least readings of
+/* Room for the work of all threads. They go by the monotonic clock. *canaries: to be freed. known_s: least readings of
  * earlier runs; NULL: none. Errors: SPR_ENOMEM. */
 enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *known_s,
                                   struct spr_canaries **canaries, struct spr_error *err);
 void spr_canaries_free(struct spr_canaries *canaries);
 
-/* Forgets the first readings, which met cold caches, and learns how quick they can be: each canary
- * some hundred times. */
+/* Learns how quick they can be: each some hundred times, for 0.3 s at most. */
 void spr_canaries_learn(struct spr_canaries *canaries, bool memory);
 
 #endif

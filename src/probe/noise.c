@@ -74,11 +74,33 @@ static double most_of(const struct watch *w, int canary)
     return (1 + spr_canary_slack((enum spr_canary)canary)) * w->canaries->least_s[canary];
 }
 
+/* A moment that lasts so much longer than most: somebody had the core meanwhile. */
+#define HELD 3.0
+
+/* Its length: to the beginning of the next. */
+static double usual_length(const struct watch *w)
+{
+    double *length_s = spr_calloc(w->count, sizeof *length_s);
+    double usual_s = HUGE_VAL; /* out of memory: none is too long */
+    for (size_t i = 0; length_s && i + 1 < w->count; i++) {
+        length_s[i] = w->moments[i + 1].at_s - w->moments[i].at_s;
+    }
+    if (length_s && w->count > 1) {
+        usual_s = spr_median(length_s, w->count - 1);
+    }
+    spr_free(length_s);
+    return usual_s;
+}
+
 /* Marks the undisturbed moments and takes the readings' figures; sorts the readings. */
 static void digest(struct watch *w, struct spr_noise *noise)
 {
+    const double most_s = HELD * usual_length(w);
     for (size_t i = 0; i < w->count; i++) {
+        const bool held =
+            i + 1 < w->count && w->moments[i + 1].at_s - w->moments[i].at_s > most_s;
         w->moments[i].undisturbed =
+            !held &&
             w->seconds[SPR_CANARY_MULTIPLY_ADD][i] <= most_of(w, SPR_CANARY_MULTIPLY_ADD) &&
             w->seconds[SPR_CANARY_L2][i] <= most_of(w, SPR_CANARY_L2);
     }
@@ -116,43 +138,43 @@ static double calls_of(const struct spr_moment *moments, size_t count, double ca
 static double longest_of(const struct spr_moment *moments, size_t count)
 {
     const double watched_s = moments[count - 1].at_s - moments[0].at_s;
-    double longest_s = 0;
-    for (double call_s = LEAST_CALL_S; call_s <= VISIT_S / CALLS; call_s *= 1.05) {
+    double longest_s = 0, call_s = LEAST_CALL_S;
+    while (call_s <= VISIT_S / CALLS) {
         const double calls = calls_of(moments, count, call_s) * SHARE * VISIT_S / watched_s;
         longest_s = calls >= CALLS ? call_s : longest_s;
+        call_s *= 1.05;
     }
     return longest_s;
 }
 
-static double duty_of(const struct spr_moment *moments, size_t count)
+/* The share of time that was undisturbed, and that of spans of which less than half was. */
+static void sum_spans(const struct spr_moment *moments, size_t count, struct spr_noise *noise)
 {
-    size_t spans = 0, busy = 0, all = 0, quick = 0;
-    double end_s = moments[0].at_s + SPAN_S;
-    for (size_t i = 0; i < count; i++) {
-        if (moments[i].at_s >= end_s) {
-            spans++;
-            busy += 2 * quick < all;
-            all = quick = 0;
-            end_s = moments[i].at_s + SPAN_S;
+    double all_s = 0, quick_s = 0, span_s = 0, quick_span_s = 0, spans = 0, busy = 0;
+    for (size_t i = 0; i + 1 < count; i++) {
+        const double long_s = moments[i + 1].at_s - moments[i].at_s;
+        all_s += long_s;
+        span_s += long_s;
+        quick_s += moments[i].undisturbed ? long_s : 0;
+        quick_span_s += moments[i].undisturbed ? long_s : 0;
+        if (span_s >= SPAN_S || i + 2 == count) {
+            const double here = fmax(1, floor(span_s / SPAN_S));
+            spans += here;
+            busy += 2 * quick_span_s < span_s ? here : 0;
+            span_s = quick_span_s = 0;
         }
-        all++;
-        quick += moments[i].undisturbed;
     }
-    return spans > 0 ? (double)busy / (double)spans : (double)(2 * quick < all);
+    noise->undisturbed = quick_s / all_s;
+    noise->duty = busy / spans;
 }
 
 void spr_noise_of(const struct spr_moment *moments, size_t count, struct spr_noise *noise)
 {
-    size_t quick = 0;
     noise->undisturbed = noise->duty = noise->longest_s = (double)NAN;
-    if (count < 2) {
+    if (count < 2 || !(moments[count - 1].at_s > moments[0].at_s)) {
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        quick += moments[i].undisturbed;
-    }
-    noise->undisturbed = (double)quick / (double)count;
-    noise->duty = duty_of(moments, count);
+    sum_spans(moments, count, noise);
     noise->longest_s = longest_of(moments, count);
 }
 

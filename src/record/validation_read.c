@@ -134,6 +134,20 @@ static void read_doubt(struct spr_reader *r, const spr_json *object,
     spr_reader_fail(r, "doubt", "expected none, few, neighbour, long, visits or spread");
 }
 
+/* A time without doubt lies within its interval. */
+static void check_interval(struct spr_reader *r, const char *judged_by,
+                           const struct spr_measurement *measured)
+{
+    if (strcmp(judged_by, "median") != 0 && strcmp(judged_by, "undisturbed") != 0) {
+        spr_reader_fail(r, "judged_by", "expected undisturbed or median");
+    }
+    const bool inside =
+        measured->low_s <= measured->time_s && measured->time_s <= measured->high_s;
+    if (measured->doubt == SPR_DOUBT_NONE && !inside) {
+        spr_reader_fail(r, "time_s", "expected low_s <= time_s <= high_s, all above 0");
+    }
+}
+
 /* Before schema 2 there was the median, and nothing to tell what disturbed it. */
 static void read_measured(struct spr_reader *r, const spr_json *object,
                           struct spr_measurement *measured)
@@ -154,6 +168,7 @@ static void read_measured(struct spr_reader *r, const spr_json *object,
         measured->visits = (int)spr_reader_whole(r, item, "visits", &visits);
         measured->undisturbed_share = spr_reader_number(r, item, "undisturbed_share", &any);
         read_doubt(r, item, measured);
+        check_interval(r, by, measured);
     }
     read_samples(r, item, measured);
     spr_reader_leave(r);

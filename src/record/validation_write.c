@@ -156,7 +156,7 @@ static void put_tuned(struct spr_emit *out, const struct spr_validation_case *c)
         spr_emit_number(out, "tokens", t->tokens);
         spr_emit_number(out, "panel", (double)t->panel);
         spr_emit_number(out, "expected_s", t->expected_s);
-        spr_emit_number(out, "median_s", t->median_s);
+        spr_emit_number(out, "time_s", t->time_s);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');

@@ -42,19 +42,24 @@ static const struct spr_timing *point_of(const struct spr_compared *row)
     return row->base ? row->base : row->next;
 }
 
-static double time_of(const struct spr_timing *point)
+/* As the row was judged: of two records of which one has medians only, the medians of both. */
+static double time_of(const struct spr_compared *row, const struct spr_timing *point)
 {
-    return point ? point->time_s : (double)NAN;
+    return !point ? (double)NAN : row->by_median ? point->samples.median_s : point->time_s;
 }
 
-static double speedup_of(const struct spr_timing *point)
+static double speedup_of(const struct spr_compared *row, const struct spr_timing *point)
 {
+    if (point && row->by_median && point->dense_kernel) {
+        return point->dense_samples.median_s / point->samples.median_s;
+    }
     return point ? point->speedup : (double)NAN;
 }
 
-static const char *speedup_text(const struct spr_timing *point, char text[RATIO_TEXT])
+static const char *speedup_text(const struct spr_compared *row, const struct spr_timing *point,
+                                char text[RATIO_TEXT])
 {
-    const double value = speedup_of(point);
+    const double value = speedup_of(row, point);
     return ratio_text(&(struct spr_ratio){value, value, value}, "x", text);
 }
 
@@ -209,10 +214,10 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
         spr_table_cell(table, column++, "%s",
                        p->layer ? spr_text_short(p->layer, 11, cell) : "network");
     }
-    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row->base), text));
-    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row->next), text));
-    spr_table_cell(table, column++, "%s", speedup_text(row->base, text));
-    spr_table_cell(table, column++, "%s", speedup_text(row->next, text));
+    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row, row->base), text));
+    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row, row->next), text));
+    spr_table_cell(table, column++, "%s", speedup_text(row, row->base, text));
+    spr_table_cell(table, column++, "%s", speedup_text(row, row->next, text));
     spr_table_cell(table, column++, "%s", ratio_text(&row->ratio, "", text));
     spr_table_cell(table, column, "%s", marks[row->verdict]);
 }
@@ -289,11 +294,11 @@ static void put_case(struct spr_emit *out, const void *subject, size_t index)
     spr_emit_text(out, "isa", p->measured ? p->isa : NULL);
     spr_emit_number(out, "threads", p->measured ? (double)p->threads : (double)NAN);
     spr_emit_text(out, "residency", p->measured ? spr_residency_name(p->residency) : NULL);
-    spr_emit_number(out, "base_time_s", time_of(row->base));
-    spr_emit_number(out, "new_time_s", time_of(row->next));
+    spr_emit_number(out, "base_time_s", time_of(row, row->base));
+    spr_emit_number(out, "new_time_s", time_of(row, row->next));
     put_ratio(out, time_keys, &row->time);
-    spr_emit_number(out, "base_speedup", speedup_of(row->base));
-    spr_emit_number(out, "new_speedup", speedup_of(row->next));
+    spr_emit_number(out, "base_speedup", speedup_of(row, row->base));
+    spr_emit_number(out, "new_speedup", speedup_of(row, row->next));
     spr_emit_text(out, "judged", row->by_speedup ? "time_over_dense_time" : "time");
     put_ratio(out, ratio_keys, &row->ratio);
     spr_emit_text(out, "verdict", spr_verdict_name(row->verdict));

@@ -199,8 +199,8 @@ static void put_visits(FILE *file, const struct spr_validation *v)
         once += v->cases[i].measured.visits == 1 && !v->cases[i].measured.by_median;
     }
     if (once > 0) {
-        fprintf(file, "one visit only: %zu of %zu cases (--quick, or a short --budget)\n",
-                once, v->case_count);
+        fprintf(file, "one visit only, which is less sure: %zu of %zu cases\n", once,
+                v->case_count);
     }
 }
 
@@ -259,10 +259,10 @@ static void put_tuning(FILE *file, const struct spr_validation *v)
         const struct spr_validation_case *c = &v->cases[i];
         double fastest_s = HUGE_VAL;
         for (size_t t = 0; t < c->tried_count; t++) {
-            fastest_s = fmin(fastest_s, c->tried[t].median_s);
+            fastest_s = fmin(fastest_s, c->tried[t].time_s);
         }
         if (c->tried_count > 0) {
-            double loss = c->tried[0].median_s / fastest_s;
+            double loss = c->tried[0].time_s / fastest_s;
             tuned++;
             first += loss <= AS_FAST;
             worst = fmax(worst, loss);

@@ -107,6 +107,7 @@ struct going {
     const size_t *order;
     struct spr_case_rows *rows; /* [i]: of agenda item i */
     size_t done;                /* visits to cases */
+    double begin_s;             /* of the batch of cases at hand */
     struct spr_error *err;
 };
 
@@ -114,8 +115,9 @@ struct going {
 static bool spent(const struct going *g)
 {
     const struct spr_validate_run *run = g->run;
+    const double end_s = run->begin_s + run->options->budget_s; /* NAN: never */
     const double share = run->visit == 0 && visits_of(run) > 1 ? FIRST_VISITS : 1;
-    return g->done > 0 && run->clock_s() - run->begin_s >= share * run->options->budget_s;
+    return g->done > 0 && run->clock_s() >= g->begin_s + share * (end_s - g->begin_s);
 }
 
 /* Another visit may bring a number, or is one of those that every case gets. */
@@ -170,22 +172,47 @@ static enum spr_status visit_all(struct going *g, bool *any)
     return SPR_OK;
 }
 
+/* Visits to as many cases as the first share of the budget allows, until all of them are known;
+ * *any: there was a new one. */
+static enum spr_status measure_batch(struct going *g, bool *any)
+{
+    struct spr_validate_run *run = g->run;
+    const int most = visits_of(run) == 1 ? 1 : VISITS_MOST;
+    bool more = true;
+    g->begin_s = run->clock_s();
+    for (run->visit = 0; run->visit < most && more && !run->validation->interrupted;
+         run->visit++) {
+        SPR_TRY(visit_all(g, &more));
+        *any = run->visit == 0 ? more : *any;
+    }
+    return SPR_OK;
+}
+
+/* Less time than that is not begun upon: no second visits would fit. */
+#define BATCH_S (VISITS_APART_S * 1.5)
+
+static bool has_time(const struct going *g)
+{
+    const struct spr_validate_run *run = g->run;
+    const double left_s = run->begin_s + run->options->budget_s - run->clock_s();
+    return !run->validation->interrupted && visits_of(run) > 1 && left_s >= BATCH_S;
+}
+
 /* Visits in `order` until all is known or time is spent. What is known at an interrupt stays. */
 static enum spr_status measure_all(struct going *g)
 {
     struct spr_validate_run *run = g->run;
-    const int most = visits_of(run) == 1 ? 1 : VISITS_MOST;
     bool any = true;
-    for (run->visit = 0; run->visit < most && any && !run->validation->interrupted;
-         run->visit++) {
-        const enum spr_status status = visit_all(g, &any);
-        if (status == SPR_EINTERRUPTED) {
-            run->validation->interrupted = true;
-            *g->err = (struct spr_error){0};
-            break;
-        }
-        SPR_TRY(status);
+    enum spr_status status = measure_batch(g, &any);
+    while (status == SPR_OK && any && has_time(g)) {
+        status = measure_batch(g, &any);
     }
+    if (status == SPR_EINTERRUPTED) {
+        run->validation->interrupted = true;
+        *g->err = (struct spr_error){0};
+        status = SPR_OK;
+    }
+    SPR_TRY(status);
     for (size_t i = 0; i < g->agenda->count; i++) {
         /* The canaries know more by now. */
         SPR_TRY(spr_case_judge(run, &g->rows[i], g->err));

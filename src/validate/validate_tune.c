@@ -14,14 +14,17 @@ struct tuning {
     size_t count;
 };
 
-/* A plan is better when its whole interval is below the other's. */
+/* By so much a plan has to be better than the model's choice, and without doubt. */
+#define BETTER 0.98
+
 static size_t fastest_plan(const struct tuning *t)
 {
     size_t best = 0;
     for (size_t i = 1; i < t->count; i++) {
         const struct spr_measurement *m = &t->contender[i].measured;
         const struct spr_measurement *b = &t->contender[best].measured;
-        best = m->high_s < b->low_s ? i : best;
+        const bool sure = m->doubt == SPR_DOUBT_NONE && b->doubt == SPR_DOUBT_NONE;
+        best = sure && m->high_s < BETTER * b->low_s ? i : best;
     }
     return best;
 }

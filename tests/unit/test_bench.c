@@ -220,7 +220,7 @@ static void test_visits(void)
     reset();
     bench.budget_s = 1e9;
     for (bench.visit = 0; bench.visit < 3; bench.visit++) {
-        static const char *const doubts[] = {"none", "long", "none"};
+        static const char *const doubts[] = {"none", "visits", "none"};
         CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
         CHECK_INT(SETTLED * (bench.visit + 1), result.sample_count);
         CHECK(spr_measurements_judge(&all, 1, unknown));

@@ -141,7 +141,7 @@ int main(void)
     printf("5 %% slower: found in %zu of %zu conclusive comparisons, of %zu\n", slow.slower,
            slow.conclusive, slow.compared);
     CHECK(same.compared >= COMPARISONS && slow.compared >= COMPARISONS);
-    CHECK(10 * same.conclusive >= 8 * same.compared);
+    CHECK(2 * same.conclusive > same.compared); /* or the rest would say little */
     CHECK(100 * same.slower <= same.compared);
     CHECK(10 * slow.slower >= 9 * slow.conclusive);
     return test_end();

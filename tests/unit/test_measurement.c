@@ -99,7 +99,7 @@ static void test_long_calls(void)
         struct spr_measurement *m = &series.kernel[k];
         test_row = series.name[k];
         if (least_of(m) > 5000) {
-            CHECK_TEXT("long", spr_doubt_name(m->doubt));
+            CHECK(m->doubt == SPR_DOUBT_LONG || m->doubt == SPR_DOUBT_VISITS);
         }
         if (least_of(m) < 1500) {
             brief++;
@@ -111,8 +111,46 @@ static void test_long_calls(void)
     free_series(&series);
 }
 
+/* What a few calls of some visits come to, canaries quiet. */
+static void test_visits(void)
+{
+    static const struct {
+        const char *doubt;
+        double calls[4][3]; /* of each visit; 0: there is none */
+        double time_s, high_s;
+    } rows[] = {
+        {"none", {{60, 61, 62}, {60.5, 61, 61}}, 60, 60.5},
+        {"none", {{60, 61, 62}, {60.5, 61, 61}, {66, 66, 66}}, 60, 60.5},
+        /* The least is one lucky call; that others agree with each other is not enough. */
+        {"visits", {{60, 65, 65.5}, {65, 65.1, 65.2}, {66, 66, 66}}, 60, 65},
+        {"visits", {{60, 60, 60}, {72, 72, 72}}, 60, 60},
+        {"long", {{60, 90, 91}, {62, 93, 99}}, 60, 91},
+        {"few", {{60, 61}, {60, 61}}, 60, 61},
+        {"none", {{60, 61, 61}}, 60, 61},
+        {"long", {{60, 61, 62}}, 60, 62},
+    };
+    static const double unknown[] = {(double)NAN, (double)NAN, (double)NAN};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_timed samples[12];
+        struct spr_measurement m = {.samples = samples}, *all = &m;
+        for (int v = 0; v < 4; v++) {
+            for (int c = 0; c < 3 && rows[i].calls[v][c] > 0; c++) {
+                samples[m.sample_count] = spr_timed_alone(rows[i].calls[v][c]);
+                samples[m.sample_count++].visit = v;
+            }
+        }
+        test_row = rows[i].doubt;
+        CHECK(spr_measurements_judge(&all, 1, unknown));
+        CHECK_TEXT(rows[i].doubt, spr_doubt_name(m.doubt));
+        CHECK_EXACT(rows[i].time_s, m.time_s);
+        CHECK(m.doubt == SPR_DOUBT_FEW || rows[i].high_s == m.high_s);
+    }
+    test_row = "";
+}
+
 int main(void)
 {
+    test_visits();
     test_short_calls();
     test_steady_neighbour();
     test_neighbour_alone();

@@ -192,6 +192,12 @@ static void refused(void)
         {"\"doubt\":\"none\"", "\"doubt\":\"much\"",
          "r.json: cases[0].measured.doubt: expected none, few, neighbour, long, visits or "
          "spread"},
+        {"\"judged_by\":\"undisturbed\"", "\"judged_by\":\"guess\"",
+         "r.json: cases[0].measured.judged_by: expected undisturbed or median"},
+        {"\"high_s\":0.00101", "\"high_s\":null",
+         "r.json: cases[0].measured.time_s: expected low_s <= time_s <= high_s, all above 0"},
+        {"\"low_s\":0.001,", "\"low_s\":0.002,",
+         "r.json: cases[0].measured.time_s: expected low_s <= time_s <= high_s, all above 0"},
         {"\"visit\":[0,0", "\"visit\":[0,0.5",
          "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
          "samples"},
