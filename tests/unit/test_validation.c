@@ -155,91 +155,91 @@ static void keys(void)
 }
 
 /* One change in a good record, and what is said of it. */
+static const struct {
+    const char *from, *to, *message;
+} refusals[] = {
+    {"sproof/validation", "sproof/analysis",
+     "r.json: schema: expected \"sproof/validation\", a record made by sproof validate"},
+    {"\"schema_version\":2", "\"schema_version\":3",
+     "r.json: schema_version: 3: expected at most 2: made by a newer sproof"},
+    {"\"seed\":42", "\"seed\":-1", "r.json: seed: expected an integer"},
+    {"\"seed\":42", "\"seed\":\"99999999999999999999999\"",
+     "r.json: seed: expected an integer"},
+    {"\"layer\":\"b\"", "\"layer\":7", "r.json: cases[1].layer: expected a text"},
+    {"\"m\":64", "\"m\":0", "r.json: cases[0].m: expected an integer 1..2^40"},
+    {"\"count\":2", "\"count\":5e-324", "r.json: cases[0].count: expected an integer 1..2^53"},
+    {"\"nnz\":1024", "\"nnz\":1.5", "r.json: cases[0].nnz: expected a count 0..2^53"},
+    {"\"kept\":1024", "\"kept\":1e300", "r.json: cases[0].kept: expected a count 0..2^53"},
+    {"\"pattern\":\"4x4\"", "\"pattern\":\"4y4\"",
+     "r.json: cases[0].pattern: expected a pattern"},
+    {"\"sparsity\":0.5", "\"sparsity\":1.5",
+     "r.json: cases[0].sparsity: expected a fraction 0..1"},
+    {"\"mask\":\"real\"", "\"mask\":\"unreal\"",
+     "r.json: cases[1].mask: expected real or random"},
+    {"\"isa\":\"avx2\"", "\"isa\":\"avx3\"",
+     "r.json: cases[0].isa: expected scalar, neon, avx2 or avx512"},
+    {"\"threads\":2", "\"threads\":1e9",
+     "r.json: cases[1].threads: expected an integer 1..65536"},
+    {"\"residency\":\"network\"", "\"residency\":\"hot\"",
+     "r.json: cases[0].residency: expected dram, warm, cold or network"},
+    {"\"bound_s\":0.0005", "\"bound_s\":-1",
+     "r.json: cases[0].bound_s: expected a number above 0 or null"},
+    {"\"median_s\":0.002", "\"median_s\":\"slow\"",
+     "r.json: cases[0].dense.measured.median_s: expected a number above 0 or null"},
+    {"\"doubt\":\"none\"", "\"doubt\":\"much\"",
+     "r.json: cases[0].measured.doubt: expected none, few, neighbour, long, visits or "
+     "spread"},
+    {"\"judged_by\":\"undisturbed\"", "\"judged_by\":\"guess\"",
+     "r.json: cases[0].measured.judged_by: expected undisturbed or median"},
+    {"\"high_s\":0.00101", "\"high_s\":null",
+     "r.json: cases[0].measured.time_s: expected low_s <= time_s <= high_s, all above 0"},
+    {"\"low_s\":0.001,", "\"low_s\":0.002,",
+     "r.json: cases[0].measured.time_s: expected low_s <= time_s <= high_s, all above 0"},
+    {"\"visit\":[0,0", "\"visit\":[0,0.5",
+     "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
+     "samples"},
+    {"\"visit\":[0,", "\"visit\":[",
+     "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
+     "samples"},
+    {"\"at_s\":[0,", "\"at_s\":[",
+     "r.json: cases[0].measured.at_s: expected as long a list as samples"},
+    {"\"before_s\":[4e-06", "\"before_s\":[-1",
+     "r.json: cases[0].measured.canaries.multiply_add.before_s: expected a list of "
+     "numbers, 0 or "
+     "more, or null"},
+    {"\"samples\":[0.001,", "\"samples\":[0,",
+     "r.json: cases[0].measured.samples: expected a list of numbers above 0"},
+    {"\"measured\":{", "\"measured\":null,\"x\":{",
+     "r.json: cases[0].measured: expected an object"},
+    {"\"error\":0.1", "\"error\":[]", "r.json: cases[0].error: expected a number or null"},
+    {"\"inconclusive\":true", "\"inconclusive\":1",
+     "r.json: cases[1].inconclusive: expected true or false"},
+    {"\"cases\":[", "\"cases\":7,\"x\":[", "r.json: cases: expected a list"},
+    {"\"dw: depthwise\"", "9", "r.json: not_measured: expected a list of texts"},
+    {"\"machine\":{\n  \"schema\"", "\"machine\":7,\"x\":{\n \"schema\"",
+     "r.json: machine: expected a machine"},
+    {"\"options\":null", "\"options\":{\"dtype\":\"f15\"}",
+     "r.json: options.dtype: expected f64, f32, tf32, f16, bf16, fp8 or i8"},
+};
+
 static void refused(void)
 {
-    static const struct {
-        const char *from, *to, *message;
-    } rows[] = {
-        {"sproof/validation", "sproof/analysis",
-         "r.json: schema: expected \"sproof/validation\", a record made by sproof validate"},
-        {"\"schema_version\":2", "\"schema_version\":3",
-         "r.json: schema_version: 3: expected at most 2: made by a newer sproof"},
-        {"\"seed\":42", "\"seed\":-1", "r.json: seed: expected an integer"},
-        {"\"seed\":42", "\"seed\":\"99999999999999999999999\"",
-         "r.json: seed: expected an integer"},
-        {"\"layer\":\"b\"", "\"layer\":7", "r.json: cases[1].layer: expected a text"},
-        {"\"m\":64", "\"m\":0", "r.json: cases[0].m: expected an integer 1..2^40"},
-        {"\"count\":2", "\"count\":5e-324",
-         "r.json: cases[0].count: expected an integer 1..2^53"},
-        {"\"nnz\":1024", "\"nnz\":1.5", "r.json: cases[0].nnz: expected a count 0..2^53"},
-        {"\"kept\":1024", "\"kept\":1e300", "r.json: cases[0].kept: expected a count 0..2^53"},
-        {"\"pattern\":\"4x4\"", "\"pattern\":\"4y4\"",
-         "r.json: cases[0].pattern: expected a pattern"},
-        {"\"sparsity\":0.5", "\"sparsity\":1.5",
-         "r.json: cases[0].sparsity: expected a fraction 0..1"},
-        {"\"mask\":\"real\"", "\"mask\":\"unreal\"",
-         "r.json: cases[1].mask: expected real or random"},
-        {"\"isa\":\"avx2\"", "\"isa\":\"avx3\"",
-         "r.json: cases[0].isa: expected scalar, neon, avx2 or avx512"},
-        {"\"threads\":2", "\"threads\":1e9",
-         "r.json: cases[1].threads: expected an integer 1..65536"},
-        {"\"residency\":\"network\"", "\"residency\":\"hot\"",
-         "r.json: cases[0].residency: expected dram, warm, cold or network"},
-        {"\"bound_s\":0.0005", "\"bound_s\":-1",
-         "r.json: cases[0].bound_s: expected a number above 0 or null"},
-        {"\"median_s\":0.002", "\"median_s\":\"slow\"",
-         "r.json: cases[0].dense.measured.median_s: expected a number above 0 or null"},
-        {"\"doubt\":\"none\"", "\"doubt\":\"much\"",
-         "r.json: cases[0].measured.doubt: expected none, few, neighbour, long, visits or "
-         "spread"},
-        {"\"judged_by\":\"undisturbed\"", "\"judged_by\":\"guess\"",
-         "r.json: cases[0].measured.judged_by: expected undisturbed or median"},
-        {"\"high_s\":0.00101", "\"high_s\":null",
-         "r.json: cases[0].measured.time_s: expected low_s <= time_s <= high_s, all above 0"},
-        {"\"low_s\":0.001,", "\"low_s\":0.002,",
-         "r.json: cases[0].measured.time_s: expected low_s <= time_s <= high_s, all above 0"},
-        {"\"visit\":[0,0", "\"visit\":[0,0.5",
-         "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
-         "samples"},
-        {"\"visit\":[0,", "\"visit\":[",
-         "r.json: cases[0].measured.visit: expected a list of integers 0..1000, as long as "
-         "samples"},
-        {"\"at_s\":[0,", "\"at_s\":[",
-         "r.json: cases[0].measured.at_s: expected as long a list as samples"},
-        {"\"before_s\":[4e-06", "\"before_s\":[-1",
-         "r.json: cases[0].measured.canaries.multiply_add.before_s: expected a list of "
-         "numbers, 0 or "
-         "more, or null"},
-        {"\"samples\":[0.001,", "\"samples\":[0,",
-         "r.json: cases[0].measured.samples: expected a list of numbers above 0"},
-        {"\"measured\":{", "\"measured\":null,\"x\":{",
-         "r.json: cases[0].measured: expected an object"},
-        {"\"error\":0.1", "\"error\":[]", "r.json: cases[0].error: expected a number or null"},
-        {"\"inconclusive\":true", "\"inconclusive\":1",
-         "r.json: cases[1].inconclusive: expected true or false"},
-        {"\"cases\":[", "\"cases\":7,\"x\":[", "r.json: cases: expected a list"},
-        {"\"dw: depthwise\"", "9", "r.json: not_measured: expected a list of texts"},
-        {"\"machine\":{\n  \"schema\"", "\"machine\":7,\"x\":{\n \"schema\"",
-         "r.json: machine: expected a machine"},
-        {"\"options\":null", "\"options\":{\"dtype\":\"f15\"}",
-         "r.json: options.dtype: expected f64, f32, tf32, f16, bf16, fp8 or i8"},
-    };
     write_good("good.json");
     char *good = test_read("good.json", NULL);
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
         struct spr_validation v;
         struct spr_error err = {0};
-        test_row = rows[i].message;
-        char *at = strstr(good, rows[i].from);
+        test_row = refusals[i].message;
+        char *at = strstr(good, refusals[i].from);
         CHECK(at != NULL);
         if (at) {
             FILE *file = fopen("r.json", "wb");
             fwrite(good, 1, (size_t)(at - good), file);
-            fputs(rows[i].to, file);
-            fputs(at + strlen(rows[i].from), file);
+            fputs(refusals[i].to, file);
+            fputs(at + strlen(refusals[i].from), file);
             fclose(file);
             CHECK_STATUS(SPR_EINPUT, spr_validation_read("r.json", &v, &err), &err);
-            CHECK_TEXT(rows[i].message, err.text);
+            CHECK_TEXT(refusals[i].message, err.text);
             CHECK(v.cases == NULL && v.arena.head == NULL && v.machine.arena.head == NULL);
         }
     }
