@@ -1,7 +1,7 @@
 # Whenever it is killed, the old record is there or a complete new one. KEEPS
 printf 'layer,m,k,n\nfc1,64,48,8\nfc2,48,64,8\n' >net.csv
 export SPROOF_PROBE=off
-sproof validate net.csv --pattern csr --sparsity 0.5 --threads 1 --seed 77 --quick -q >/dev/null
+sproof validate net.csv --pattern csr --sparsity 0.5 --threads 1 --seed 77 --quick -q >/dev/null 2>&1
 complete() {
     [ "$(tail -c 2 sproof-validation.json | tr -d '\n')" = '}' ] &&
         grep -q '"summary"' sproof-validation.json &&
