@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/emit.h"
 #include "base/mem.h"
 
 /* Longest physical line, longest quoted cell and most cells of a row: far above any real

@@ -36,12 +36,15 @@ double spr_least(const double *values, size_t count)
     return least;
 }
 
-double spr_median_distance(double *values, size_t count, double middle)
+void spr_keep_least(double *least, size_t count, double value)
 {
     for (size_t i = 0; i < count; i++) {
-        values[i] = fabs(values[i] - middle);
+        if (value < least[i]) {
+            const double moved = least[i];
+            least[i] = value;
+            value = moved;
+        }
     }
-    return spr_median(values, count);
 }
 
 struct spr_spread spr_spread_of(double *values, size_t count)

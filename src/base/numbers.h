@@ -16,8 +16,8 @@ double spr_median(double *values, size_t count);
 
 double spr_least(const double *values, size_t count);
 
-/* Median distance from `middle`; the values become those distances, sorted. */
-double spr_median_distance(double *values, size_t count, double middle);
+/* Puts a value in its place among the `count` least so far, which rise; HUGE_VAL: fewer yet. */
+void spr_keep_least(double *least, size_t count, double value);
 
 struct spr_spread {
     double low, value, high; /* the least, the median and the most of them */

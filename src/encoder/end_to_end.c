@@ -199,13 +199,12 @@ struct timing {
 static enum spr_status judge_times(const struct timing *t, bool *doubtful,
                                    struct spr_error *err)
 {
-    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
     struct spr_measurement *all[SPR_BENCH_SUBJECTS_MAX];
     const struct spr_canaries *canaries = t->bench.canaries;
     for (size_t i = 0; i < t->count; i++) {
         all[i] = t->subjects[i].result;
     }
-    if (!spr_measurements_judge(all, t->count, canaries ? canaries->least_s : unknown)) {
+    if (!spr_measurements_judge(all, t->count, canaries ? canaries->least_s : NULL)) {
         return spr_no_memory(err);
     }
     *doubtful = false;

@@ -52,20 +52,6 @@ struct visit {
     bool counts;
 };
 
-static void add_call(struct visit *visit, double *least, double seconds)
-{
-    visit->calls++;
-    for (int i = 0; i < SUPPORT_CALLS; i++) {
-        if (seconds < least[i]) {
-            const double moved = least[i];
-            least[i] = seconds;
-            seconds = moved;
-        }
-    }
-    visit->least_s = least[0];
-    visit->third_s = least[SUPPORT_CALLS - 1];
-}
-
 /* What is judged together. */
 struct judging {
     struct spr_measurement *const *all;
@@ -118,9 +104,12 @@ static struct visit visit_of(const struct spr_measurement *m, int index, bool co
     double least[SUPPORT_CALLS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
     for (size_t i = 0; i < m->sample_count; i++) {
         if (m->samples[i].visit == index) {
-            add_call(&visit, least, m->samples[i].seconds);
+            visit.calls++;
+            spr_keep_least(least, SUPPORT_CALLS, m->samples[i].seconds);
         }
     }
+    visit.least_s = least[0];
+    visit.third_s = least[SUPPORT_CALLS - 1];
     return visit;
 }
 
@@ -237,7 +226,10 @@ static void judge_one(const struct judging *j, struct spr_measurement *m, struct
 bool spr_measurements_judge(struct spr_measurement *const *all, size_t count,
                             const double least_canary_s[SPR_CANARIES])
 {
-    struct judging j = {.all = all, .count = count, .least_canary_s = least_canary_s};
+    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
+    struct judging j = {.all = all,
+                        .count = count,
+                        .least_canary_s = least_canary_s ? least_canary_s : unknown};
     size_t samples = 0;
     for (size_t i = 0; i < count; i++) {
         all[i]->visits = count_visits(all[i]);

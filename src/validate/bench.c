@@ -71,17 +71,6 @@ static double read_canary(const struct session *s, enum spr_canary canary)
     return canaries->read(canaries, canary);
 }
 
-static void keep_quickest(double *quickest_s, double seconds)
-{
-    for (int i = 0; i < QUICKEST; i++) {
-        if (seconds < quickest_s[i]) {
-            const double moved = quickest_s[i];
-            quickest_s[i] = seconds;
-            seconds = moved;
-        }
-    }
-}
-
 static void bring_back(const struct session *s, const struct spr_subject *subject)
 {
     const struct spr_bench *bench = s->bench;
@@ -118,7 +107,7 @@ static void take_sample(struct session *s, size_t index)
     for (int c = 0; c < SPR_CANARIES && !spins; c++) {
         t->after_s[c] = read_canary(s, (enum spr_canary)c);
     }
-    keep_quickest(s->quickest_s[index], t->seconds);
+    spr_keep_least(s->quickest_s[index], QUICKEST, t->seconds);
 }
 
 /* One sample of each subject, in random order (Fisher & Yates). */

@@ -167,7 +167,6 @@ static void fill_measured(struct spr_case_rows *rows, size_t index)
 enum spr_status spr_case_judge(const struct spr_validate_run *run, struct spr_case_rows *rows,
                                struct spr_error *err)
 {
-    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
     struct spr_measurement *all[2 * SPR_CONTENDERS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < rows->measured_count; i++) {
@@ -175,8 +174,7 @@ enum spr_status spr_case_judge(const struct spr_validate_run *run, struct spr_ca
             all[count++] = &rows->measured[i];
         }
     }
-    if (!spr_measurements_judge(all, count,
-                                run->canaries ? run->canaries->least_s : unknown)) {
+    if (!spr_measurements_judge(all, count, run->canaries ? run->canaries->least_s : NULL)) {
         return spr_no_memory(err);
     }
     for (size_t i = 0; i < rows->count; i++) {

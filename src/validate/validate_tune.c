@@ -32,13 +32,11 @@ static size_t fastest_plan(const struct tuning *t)
 static enum spr_status judge_plans(const struct spr_validate_run *run, struct tuning *t,
                                    struct spr_error *err)
 {
-    static const double unknown[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
     struct spr_measurement *all[SPR_CPU_SUBJECTS_MAX];
     for (size_t i = 0; i < t->count; i++) {
         all[i] = &t->contender[i].measured;
     }
-    return spr_measurements_judge(all, t->count,
-                                  run->canaries ? run->canaries->least_s : unknown)
+    return spr_measurements_judge(all, t->count, run->canaries ? run->canaries->least_s : NULL)
                ? SPR_OK
                : spr_no_memory(err);
 }

@@ -4,7 +4,8 @@
 
 A folder includes itself and the folders above it in the map; a public header counts as a file of
 the folder whose row names it; src/cli includes public headers, base and itself. No two folders
-have files of one basename. Exits 1 and names every breach.
+have files of one basename; the source directory has no other entries than it should. Exits 1 and
+names every breach.
 
   check_structure.py SOURCE_DIRECTORY
   check_structure.py SOURCE_DIRECTORY NM OBJECTS
@@ -21,6 +22,8 @@ import tempfile
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 SUFFIXES = {".c", ".h", ".cu"}
+TOP = {"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "data", "include", "scripts",
+       "src", "tests"}
 GENERATED = {"pattern_list.inc", "isa_list.inc"}  # by CMakeLists.txt, from the directories
 
 
@@ -189,6 +192,9 @@ def self_test():
     if check_calls(FOLDERS, LISTINGS)[0] or len(check_calls(FOLDERS, LISTINGS + [upward])[0]) != 1:
         print("calls: a planted call upward was not found, or a sound one was")
         failed += 1
+    if check_top(["src/a.c", ".ci/run"]) or len(check_top(["src/a.c", "r.json"])) != 1:
+        print("top: a planted file was not found, or a sound one was")
+        failed += 1
     if said := said_of({}):
         print(f"a sound tree: {said}")
         failed += 1
@@ -197,14 +203,32 @@ def self_test():
         if expected not in said:
             print(f"{name} = {text!r}: expected '{expected}', said '{said}'")
             failed += 1
-    print(f"{len(PLANTED) + 1} planted breaches, {failed} of the checks failed")
+    print(f"{len(PLANTED) + 2} planted breaches, {failed} of the checks failed")
     return failed > 0
+
+
+def check_top(names):
+    """Entries of the source directory that have no place there; names: paths that git tracks."""
+    entries = {name.split("/")[0] for name in names}
+    return [f"{entry}: has no place in the source directory" for entry in sorted(entries - TOP)
+            if not entry.startswith(".")]
+
+
+def tracked(root):
+    """Nothing where git or its directory is not there: in an archive of the sources."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), "ls-files"], capture_output=True, text=True,
+                              check=False)
+    except FileNotFoundError:
+        return []
+    return done.stdout.splitlines() if done.returncode == 0 else []
 
 
 def main():
     if sys.argv[1:] == ["--self-test"]:
         return self_test()
     folders, names, headers, problems = check(pathlib.Path(sys.argv[1]))
+    problems += check_top(tracked(sys.argv[1]))
     for problem in problems:
         print(problem)
     print(f"{len(names)} files in {len(folders)} folders, {len(headers)} public headers, "

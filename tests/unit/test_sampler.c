@@ -267,23 +267,25 @@ static void test_numbers(void)
     static const struct {
         double values[5];
         size_t count;
-        double low, median, high, distance;
-    } rows[] = {{{5, 1, 4, 2, 3}, 5, 1, 3, 5, 1},
-                {{4, 1, 3, 2}, 4, 1, 2.5, 4, 1},
-                {{7, 7, 7}, 3, 7, 7, 7, 0},
-                {{-6}, 1, -6, -6, -6, 0},
-                {{1, 2, 90}, 3, 1, 2, 90, 1}};
+        double low, median, high, third; /* third: of the least; HUGE_VAL: fewer */
+    } rows[] = {{{5, 1, 4, 2, 3}, 5, 1, 3, 5, 3},
+                {{4, 1, 3, 2}, 4, 1, 2.5, 4, 3},
+                {{-6}, 1, -6, -6, -6, HUGE_VAL},
+                {{1, 2, 90}, 3, 1, 2, 90, 90}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        double values[5];
+        double values[5], least[3] = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
         memcpy(values, rows[i].values, sizeof values);
+        for (size_t v = 0; v < rows[i].count; v++) {
+            spr_keep_least(least, COUNT_OF(least), values[v]);
+        }
+        CHECK_EXACT(rows[i].low, least[0]);
+        CHECK_EXACT(rows[i].third, least[2]);
         CHECK_EXACT(rows[i].low, spr_least(values, rows[i].count));
         CHECK(memcmp(values, rows[i].values, sizeof values) == 0);
         struct spr_spread spread = spr_spread_of(values, rows[i].count);
         CHECK_EXACT(rows[i].low, spread.low);
         CHECK_EXACT(rows[i].median, spread.value);
         CHECK_EXACT(rows[i].high, spread.high);
-        CHECK_EXACT(rows[i].distance,
-                    spr_median_distance(values, rows[i].count, spread.value));
     }
 }
 
