@@ -43,11 +43,12 @@ enum spr_doubt {
     SPR_DOUBT_NEIGHBOUR, /* the canaries were slow in all visits, or in all but one */
     SPR_DOUBT_LONG,      /* canaries were quick at times, but never for as long as a call */
     SPR_DOUBT_VISITS,    /* no two visits found the same time */
+    SPR_DOUBT_ONCE,      /* of the only visit the quickest calls differ */
     SPR_DOUBT_SPREAD     /* judged by the median: its interval is wide */
 };
-#define SPR_DOUBTS 6
+#define SPR_DOUBTS 7
 
-/* "none", "few", "neighbour", "long", "visits", "spread"; of JSON. */
+/* "none", "few", "neighbour", "long", "visits", "once", "spread"; of JSON. */
 const char *spr_doubt_name(enum spr_doubt doubt);
 
 struct spr_measurement {

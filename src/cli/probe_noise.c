@@ -78,6 +78,10 @@ enum spr_status cli_probe_noise(struct cli *cli, const struct args *args,
     char brand[64];
     double known_s[SPR_CANARIES], seconds = WATCH_S;
     bool known = false;
+    if (args->value[OPT_THREADS]) {
+        return spr_fail(err, SPR_EINPUT,
+                        "--threads: expected without --noise, which watches one");
+    }
     if (args->value[OPT_BUDGET]) {
         SPR_TRY(cli_seconds("budget", args->value[OPT_BUDGET], &seconds, err));
         if (seconds < 0.5 || seconds > 60) {

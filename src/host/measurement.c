@@ -31,8 +31,8 @@ double spr_canary_slack(enum spr_canary canary)
 
 const char *spr_doubt_name(enum spr_doubt doubt)
 {
-    static const char *const names[SPR_DOUBTS] = {"none", "few",    "neighbour",
-                                                  "long", "visits", "spread"};
+    static const char *const names[SPR_DOUBTS] = {"none",   "few",  "neighbour", "long",
+                                                  "visits", "once", "spread"};
     return names[doubt];
 }
 
@@ -191,7 +191,7 @@ static void judge_visits(struct spr_measurement *m, const struct visit *visits,
     } else if (counting == 0 || (m->visits > 1 && counting == 1)) {
         m->doubt = SPR_DOUBT_NEIGHBOUR;
     } else if (m->visits == 1) {
-        m->doubt = third_s <= AGREEMENT * m->time_s ? SPR_DOUBT_NONE : SPR_DOUBT_LONG;
+        m->doubt = third_s <= AGREEMENT * m->time_s ? SPR_DOUBT_NONE : SPR_DOUBT_ONCE;
     } else if (found > 1 && least_s[1] <= AGREEMENT * m->time_s) {
         m->doubt = SPR_DOUBT_NONE;
     } else {

@@ -131,7 +131,7 @@ static void read_doubt(struct spr_reader *r, const spr_json *object,
             return;
         }
     }
-    spr_reader_fail(r, "doubt", "expected none, few, neighbour, long, visits or spread");
+    spr_reader_fail(r, "doubt", "expected none, few, neighbour, long, visits, once or spread");
 }
 
 /* A time without doubt lies within its interval. */

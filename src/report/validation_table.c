@@ -169,6 +169,7 @@ static void put_doubts(FILE *file, const struct spr_validation *v)
         [SPR_DOUBT_NEIGHBOUR] = "a neighbour held the core in all visits, or all but one",
         [SPR_DOUBT_LONG] = "calls are longer than what neighbours leave",
         [SPR_DOUBT_VISITS] = "no two visits agree within 2 %",
+        [SPR_DOUBT_ONCE] = "the quickest calls of the only visit differ by over 2 %",
         [SPR_DOUBT_SPREAD] = "the median's interval is wide"};
     for (int d = 0; d < SPR_DOUBTS; d++) {
         size_t count = 0;
@@ -183,7 +184,7 @@ static void put_doubts(FILE *file, const struct spr_validation *v)
         if (count > 0) {
             fprintf(file, "too noisy: %zu, %s", count, words[d]);
             if (least < HUGE_VAL) {
-                fprintf(file, "\n  (%.0f %% of the moments undisturbed, or more)",
+                fprintf(file, "\n  (at least %.0f %% of the moments were undisturbed)",
                         100 * least);
             }
             fputc('\n', file);

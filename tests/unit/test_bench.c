@@ -107,7 +107,7 @@ static void test_noise_takes_the_budget(void)
     CHECK_STATUS(SPR_OK, spr_bench_visit(&bench, &subject, 1, &arena, &err), &err);
     CHECK(now_s - 1000 >= 20 && now_s - 1000 < 21);
     (void)median_of(&result);
-    CHECK_TEXT("long", spr_doubt_name(result.doubt));
+    CHECK_TEXT("once", spr_doubt_name(result.doubt));
     spr_arena_free(&arena);
 }
 

@@ -127,7 +127,7 @@ static void test_visits(void)
         {"long", {{60, 90, 91}, {62, 93, 99}}, 60, 91},
         {"few", {{60, 61}, {60, 61}}, 60, 61},
         {"none", {{60, 61, 61}}, 60, 61},
-        {"long", {{60, 61, 62}}, 60, 62},
+        {"once", {{60, 61, 62}}, 60, 62},
     };
     static const double unknown[] = {(double)NAN, (double)NAN, (double)NAN};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

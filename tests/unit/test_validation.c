@@ -187,7 +187,7 @@ static const struct {
     {"\"median_s\":0.002", "\"median_s\":\"slow\"",
      "r.json: cases[0].dense.measured.median_s: expected a number above 0 or null"},
     {"\"doubt\":\"none\"", "\"doubt\":\"much\"",
-     "r.json: cases[0].measured.doubt: expected none, few, neighbour, long, visits or "
+     "r.json: cases[0].measured.doubt: expected none, few, neighbour, long, visits, once or "
      "spread"},
     {"\"judged_by\":\"undisturbed\"", "\"judged_by\":\"guess\"",
      "r.json: cases[0].measured.judged_by: expected undisturbed or median"},
