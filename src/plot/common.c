@@ -77,6 +77,14 @@ void spr_draw_note(struct spr_figure *figure, const char *format, ...)
     spr_text_add(&figure->caption, "%s%s", figure->caption.used ? " " : "", line);
 }
 
+void spr_draw_expected_note(struct spr_figure *figure, bool amdahl, bool thin_lines)
+{
+    if (figure->expected && !figure->dumb) {
+        spr_draw_note(figure, "Markers%s: expected%s.", amdahl ? ", Amdahl ceiling" : "",
+                      thin_lines ? "; thin lines: bound" : "");
+    }
+}
+
 bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pattern *pattern)
 {
     for (size_t i = 0; i < request->pattern_count; i++) {
