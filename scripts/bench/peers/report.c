@@ -38,7 +38,7 @@ static void print_cell(FILE *out, const struct results *results, const struct re
         if (r->shape == shape && same_row(r, lead)) {
             const struct spr_measurement *t = &r->measured;
             if (t->sample_count == 0) {
-                fprintf(out, " %s |", strncmp(r->why, "WRONG", 5) == 0 ? "WRONG" : "-");
+                fprintf(out, " %s | | |", strncmp(r->why, "WRONG", 5) == 0 ? "WRONG" : "-");
                 return;
             }
             double rate = result_rate(r);
