@@ -81,7 +81,7 @@ double result_rate(const struct result *result);
 bool result_doubtful(const struct result *result);
 /* The multiply-add loop beside a shape; NULL when it was not measured. */
 const struct result *results_peak(const struct results *results, size_t shape);
-/* NULL when it was not measured. label NULL: any. */
+/* NULL when it was not measured. */
 const struct result *results_find(const struct results *results, size_t shape,
                                   const char *pattern, int percent, const char *label);
 

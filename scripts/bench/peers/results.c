@@ -60,7 +60,7 @@ const struct result *results_find(const struct results *results, size_t shape,
         const struct result *r = &results->row[i];
         if (r->shape == shape && !r->peak && r->measured.sample_count > 0 &&
             r->percent == percent && strcmp(r->pattern, pattern) == 0 &&
-            (label == NULL || strcmp(r->label, label) == 0)) {
+            strcmp(r->label, label) == 0) {
             return r;
         }
     }

@@ -34,7 +34,9 @@ mkl() {
             echo "note: going on without MKL $1: pip cannot fetch it" >&2
         fi
     fi
-    find "$home" -name 'libmkl_rt.so.*' 2>/dev/null | head -1
+    if [ -d "$home" ]; then
+        find "$home" -name 'libmkl_rt.so.*' | head -1
+    fi
 }
 if [ -z "${PEERS_MKL:-}" ]; then
     PEERS_MKL=$(mkl "${mkl_versions[0]}")
