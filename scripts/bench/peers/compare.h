@@ -62,6 +62,7 @@ struct result {
     size_t nnz;
     double error;                    /* case_error */
     char why[PEER_TEXT];             /* not empty: why there is no time */
+    double visited_s;                /* when its last visit began */
     struct spr_measurement measured; /* its samples are malloc's */
 };
 

@@ -213,6 +213,12 @@ static void shuffle(size_t *order, size_t count, uint64_t *state)
     }
 }
 
+static void wait_until(double when_s)
+{
+    const double left_s = when_s - spr_cpu_clock_s();
+    spr_bench_sleep(left_s > 0 ? left_s : 0);
+}
+
 /* A visit to each contender of the shape that wants one, in random order. */
 static void visit_all(struct host *hosts, const struct options *options,
                       struct results *results, size_t first, int visit)
@@ -227,6 +233,8 @@ static void visit_all(struct host *hosts, const struct options *options,
     for (size_t i = 0; i < count; i++) {
         struct result *row = &results->row[order[i]];
         if (row->why[0] == '\0' && (visit < VISITS || result_doubtful(row))) {
+            wait_until(visit > 0 ? row->visited_s + VISITS_APART_S : 0);
+            row->visited_s = spr_cpu_clock_s();
             host_visit(&hosts[row->host], visit, options, results, row);
         }
     }
@@ -238,14 +246,10 @@ static void measure(struct host *hosts, const struct options *options, struct re
 {
     const double start_s = spr_cpu_clock_s();
     size_t doubtful = 1;
-    double begun_s = start_s - VISITS_APART_S;
     for (int visit = 0; visit < (options->quick ? 1 : VISITS_MOST); visit++) {
         if (visit >= VISITS && (doubtful == 0 || spr_cpu_clock_s() - start_s > SHAPE_S)) {
             return;
         }
-        const double wait_s = begun_s + VISITS_APART_S - spr_cpu_clock_s();
-        spr_bench_sleep(wait_s > 0 ? wait_s : 0);
-        begun_s = spr_cpu_clock_s();
         visit_all(hosts, options, results, first, visit);
         doubtful = results_judge(results, first);
     }
