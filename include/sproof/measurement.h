@@ -43,7 +43,7 @@ enum spr_doubt {
     SPR_DOUBT_NEIGHBOUR, /* the canaries were slow in all visits, or in all but one */
     SPR_DOUBT_LONG,      /* canaries were quick at times, but never for as long as a call */
     SPR_DOUBT_VISITS,    /* no two visits found the same time */
-    SPR_DOUBT_ONCE,      /* of the only visit the quickest calls differ */
+    SPR_DOUBT_ONCE,      /* of the only visit the quickest calls differ or were disturbed */
     SPR_DOUBT_SPREAD     /* judged by the median: its interval is wide */
 };
 #define SPR_DOUBTS 7
@@ -70,7 +70,8 @@ struct spr_measurement {
  * one speak for all. least_canary_s: the quickest reading of each that this machine is known to
  * reach; NAN, or NULL for all: unknown. A visit counts when its canaries' 1 % quantiles come within their slack of
  * that. A time is believed when two visits that count agree within 2 %, or, of a single visit, its
- * three quickest calls do. Why each of these: src/host/README.md. false when out of memory. */
+ * three quickest calls do, no canary was slow beside them, and half of the moments were undisturbed.
+ * Why each of these: src/host/README.md. false when out of memory. */
 bool spr_measurements_judge(struct spr_measurement *const *all, size_t count,
                             const double least_canary_s[SPR_CANARIES]);
 
