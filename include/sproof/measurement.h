@@ -30,6 +30,7 @@ struct spr_timed {
     double seconds; /* of a call */
     double at_s;    /* when it began, since the run began; NAN: unknown */
     int visit;      /* from 0 */
+    bool preempted; /* meanwhile the system gave one of its cores to something else */
     double before_s[SPR_CANARIES], after_s[SPR_CANARIES]; /* NAN: not taken */
 };
 
@@ -69,7 +70,7 @@ struct spr_measurement {
 /* Fills all but samples and sample_count of measurements that were taken in turns: the canaries of
  * one speak for all. least_canary_s: the quickest reading of each that this machine is known to
  * reach; NAN, or NULL for all: unknown. A visit counts when its canaries' 1 % quantiles come within their slack of
- * that. A time is believed when two visits that count agree within 2 %, or, of a single visit, its
+ * that, and it has three calls that were not preempted. A time is believed when two visits that count agree within 2 %, or, of a single visit, its
  * three quickest calls do, no canary was slow beside them, and half of the moments were undisturbed.
  * Why each of these: src/host/README.md. false when out of memory. */
 bool spr_measurements_judge(struct spr_measurement *const *all, size_t count,

@@ -128,22 +128,43 @@ static double share_of(const struct spr_measurement *m, const double *least_cana
     return all > 0 ? (double)quick / (double)all : (double)NAN;
 }
 
+/* Fills the quickest calls of a visit; of all or, `whole`, of those that were not preempted. How
+ * many there are. */
+static size_t find_quickest(const struct spr_measurement *m, int index, bool whole,
+                            struct visit *visit)
+{
+    size_t count = 0;
+    double least[SUPPORT_CALLS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
+    for (size_t i = 0; i < m->sample_count; i++) {
+        const struct spr_timed *t = &m->samples[i];
+        if (t->visit == index && !(whole && t->preempted)) {
+            count++;
+            spr_keep_least(least, SUPPORT_CALLS, t->seconds);
+        }
+    }
+    visit->least_s = least[0];
+    visit->third_s = least[SUPPORT_CALLS - 1];
+    return count;
+}
+
+/* A call longer than the system's slices of time is cut by each of them when others want the core:
+ * its quickest times then agree, between canaries that fit in a slice, and are too long by a slice.
+ */
 static struct visit visit_of(const struct spr_measurement *m, int index,
                              const struct judging *j)
 {
-    struct visit visit = {0, 0, HUGE_VAL, HUGE_VAL, j->counts[index]};
-    double least[SUPPORT_CALLS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
-    for (size_t i = 0; i < m->sample_count; i++) {
-        if (m->samples[i].visit == index) {
-            visit.calls++;
-            spr_keep_least(least, SUPPORT_CALLS, m->samples[i].seconds);
-        }
+    struct visit visit = {.counts = j->counts[index]};
+    const size_t whole = find_quickest(m, index, true, &visit);
+    if (whole < SUPPORT_CALLS) {
+        visit.calls = find_quickest(m, index, false, &visit);
+        visit.counts = visit.counts && whole == visit.calls;
+    } else {
+        visit.calls = whole;
     }
-    visit.least_s = least[0];
-    visit.third_s = least[SUPPORT_CALLS - 1];
     for (size_t i = 0; i < m->sample_count; i++) {
         const struct spr_timed *t = &m->samples[i];
-        visit.quiet_calls += t->visit == index && t->seconds <= visit.third_s &&
+        visit.quiet_calls += t->visit == index && !t->preempted &&
+                             t->seconds <= visit.third_s &&
                              quiet_at(t->before_s, j->least_canary_s) != 0 &&
                              quiet_at(t->after_s, j->least_canary_s) != 0;
     }

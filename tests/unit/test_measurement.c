@@ -250,6 +250,39 @@ static void test_quick_run(void)
     test_row = "";
 }
 
+/* Calls longer than the system's slices of time, beside quiet canaries: all of them agree, and all
+ * are too long by a slice. */
+static void test_preempted(void)
+{
+    static const struct {
+        const char *doubt;
+        int visits, whole; /* whole: calls of each visit that were not preempted, 5.2 ms */
+        double time_s;
+    } rows[] = {{"neighbour", 1, 0, 9.3}, {"neighbour", 2, 0, 9.3}, {"neighbour", 2, 2, 5.2},
+                {"none", 1, 3, 5.2},      {"none", 2, 3, 5.2},      {"none", 1, 12, 5.2}};
+    static const double least[] = {4, 5, (double)NAN};
+    for (size_t r = 0; r < COUNT_OF(rows); r++) {
+        struct spr_timed samples[24];
+        struct spr_measurement m = {.samples = samples}, *all = &m;
+        for (int v = 0; v < rows[r].visits; v++) {
+            for (int i = 0; i < 12; i++) {
+                struct spr_timed *t = &samples[m.sample_count++];
+                *t = spr_timed_alone(i < rows[r].whole ? 5.2 : 9.3);
+                t->visit = v;
+                t->preempted = i >= rows[r].whole;
+                t->before_s[0] = t->after_s[0] = 4;
+                t->before_s[1] = t->after_s[1] = 5;
+            }
+        }
+        test_row = rows[r].doubt;
+        CHECK(spr_measurements_judge(&all, 1, least));
+        CHECK_TEXT(rows[r].doubt, spr_doubt_name(m.doubt));
+        CHECK_EXACT(rows[r].time_s, m.time_s);
+        CHECK(m.visits == rows[r].visits);
+    }
+    test_row = "";
+}
+
 int main(void)
 {
     test_visits();
@@ -259,5 +292,6 @@ int main(void)
     test_long_calls();
     test_single_visits();
     test_quick_run();
+    test_preempted();
     return test_end();
 }

@@ -300,67 +300,6 @@ static void test_disturbed_case(void)
     test_validation_stop(&t);
 }
 
-/* Where the operands of the dense and of the pruned kernel lay in each visit. */
-#define PLACES_MOST 5
-struct places {
-    const void *w[PLACES_MOST][2], *x[PLACES_MOST][2], *y[PLACES_MOST][2];
-};
-static struct places places;
-
-/* Each visit takes longer than the one before: no two agree, and there are as many as there may
- * be. */
-static void run_placed(const struct spr_packed *packed, const float *x, float *y)
-{
-    const size_t visit = case_number < PLACES_MOST ? case_number : PLACES_MOST - 1;
-    const bool pruned = !spr_pattern_is_dense(&packed->plan.pattern);
-    spr_kernel_run(packed, x, y);
-    test_now_s += 10e-3 * (double)(visit + 1);
-    places.w[visit][pruned] = packed->block;
-    places.x[visit][pruned] = x;
-    places.y[visit][pruned] = y;
-}
-
-static size_t same_places(const void *at[PLACES_MOST][2], int pruned)
-{
-    size_t same = 0;
-    for (int v = 0; v < PLACES_MOST; v++) {
-        CHECK(at[v][pruned] != NULL);
-        for (int u = 0; u < v; u++) {
-            same += at[u][pruned] == at[v][pruned];
-        }
-    }
-    return same;
-}
-
-/* What a visit to a case multiplies lies elsewhere than in the visits before. */
-static void test_places(void)
-{
-    static const char *const tables[] = {"layer,m,k,n\nfc,64,48,8\n",
-                                         "layer,m,k,n\nfc,256,256,32\n",
-                                         "layer,m,k,n\nfc,1024,1024,64\n"};
-    static const char *const patterns[] = {"csr"};
-    for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        struct test_validation t;
-        test_row = tables[i];
-        test_validation_start(&t, tables[i]);
-        test_validation_grid(&t, patterns, 1, levels, 1);
-        t.options.kernel_run = run_placed;
-        t.options.progress = note_case;
-        memset(&places, 0, sizeof places);
-        CHECK_STATUS(SPR_OK, test_validation_run(&t), &t.err);
-        CHECK_INT(1, t.validation.case_count);
-        CHECK_INT(PLACES_MOST, t.validation.cases[0].measured.visits);
-        for (int pruned = 0; pruned < 2; pruned++) {
-            CHECK_INT(0, same_places(places.x, pruned));
-            CHECK_INT(0, same_places(places.y, pruned));
-            /* That of a small W is the allocator's choice: X and Y move against it. */
-            CHECK(i == 0 || same_places(places.w, pruned) < PLACES_MOST);
-        }
-        test_validation_stop(&t);
-    }
-    test_row = "";
-}
-
 static void test_out_of_memory(void)
 {
     static const char *const patterns[] = {"csr", "4x4"};
@@ -436,7 +375,6 @@ int main(void)
     test_refusals();
     test_above_roof();
     test_disturbed_case();
-    test_places();
     test_out_of_memory();
     test_verdict();
     return test_end();
