@@ -69,10 +69,11 @@ struct spr_measurement {
 
 /* Fills all but samples and sample_count of measurements that were taken in turns: the canaries of
  * one speak for all. least_canary_s: the quickest reading of each that this machine is known to
- * reach; NAN, or NULL for all: unknown. A visit counts when its canaries' 1 % quantiles come within their slack of
- * that, and it has three calls that were not preempted. A time is believed when two visits that count agree within 2 %, or, of a single visit, its
- * three quickest calls do, no canary was slow beside them, and half of the moments were undisturbed.
- * Why each of these: src/host/README.md. false when out of memory. */
+ * reach; NAN, or NULL for all: unknown. A visit counts when its canaries' 1 % quantiles come within
+ * their slack of that, and it has three calls that were not preempted. A time is believed when two
+ * visits that count agree within 2 %, or, of a single visit, its three quickest calls do, no canary
+ * was slow beside them, and half of the moments were undisturbed. Why each of these:
+ * src/host/README.md. false when out of memory. */
 bool spr_measurements_judge(struct spr_measurement *const *all, size_t count,
                             const double least_canary_s[SPR_CANARIES]);
 
