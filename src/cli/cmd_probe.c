@@ -131,11 +131,12 @@ static void put_levels(FILE *file, const struct spr_probe *probe, enum spr_isa i
 {
     static const char *const levels[] = {"L1", "L2", "L3", "L4", "DRAM"};
     static const struct column columns[] = {{"read", "read", 1e9},
+                                            {"kernel_read", "for FMAs", 1e9},
                                             {"copy", "copy", 1e9},
                                             {"random_row_64", "rows of 64 B", 1e9},
                                             {"random_row_512", "rows of 512 B", 1e9}};
     struct spr_table table;
-    start_table(&table, "level", "threads", columns, 4);
+    start_table(&table, "level", "threads", columns, 5);
     for (size_t l = 0; l < 5; l++) {
         for (int threads = 1; threads <= probe->threads; threads++) {
             if (isnan(spr_probe_find(probe, "read", levels[l], isa, threads).value)) {
@@ -144,7 +145,7 @@ static void put_levels(FILE *file, const struct spr_probe *probe, enum spr_isa i
             spr_table_row(&table);
             spr_table_cell(&table, 0, "%s", levels[l]);
             spr_table_cell(&table, 1, "%d", threads);
-            for (size_t c = 0; c < 4; c++) {
+            for (size_t c = 0; c < 5; c++) {
                 struct spr_number number =
                     spr_probe_find(probe, columns[c].name, levels[l], isa, threads);
                 put_spread(&table, c + 2, &number, columns[c].unit);

@@ -214,11 +214,11 @@ static void measure_isa(struct session *s, enum spr_isa isa, bool whole)
         if (!whole && !is_needed(row)) {
             continue;
         }
-        if (!row->per_level) {
+        if (row->levels == 0) {
             measure_row(s, isa, row, NULL, 0);
             continue;
         }
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && i < row->levels; i++) {
             bool swept = row->kind == SPR_PROBE_READ && isa == chosen_isa(s);
             measure_row(s, isa, row, &levels[i], swept ? best_point(s, levels, i, count) : 0);
         }
@@ -357,7 +357,7 @@ static enum spr_status make_room(struct session *s)
         points += is_swept(s, t) ? sweep_count(team_bytes(s, s->teams[t])) : 0;
         rates += 1 + SPR_CANARIES + per_isa * (size_t)(end ? s->isa_count : 1);
         /* What is counted is what a CPU with three caches has. */
-        s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 21 : 29) : 5);
+        s->measures += 1 + (end ? (size_t)s->isa_count * (s->options->quick ? 23 : 31) : 5);
         for (int i = 0; i < s->isa_count && end; i++) {
             s->measures += spr_probe_count_dots(&s->has, s->isas[i]);
         }

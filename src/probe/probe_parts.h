@@ -11,13 +11,16 @@
 
 /* --- probe_rates.c: what is measured, in one table. */
 
+/* L1 and L2: there a kernel may read faster than reading alone does. */
+#define SPR_PROBE_NEAR 2
+
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of reading */
 struct spr_probe_row {
     const char *name;
     const char *unit;
     enum spr_probe_kind kind;
     size_t row_bytes; /* of SPR_PROBE_ROW_READ */
-    bool per_level;   /* measured once per memory level */
+    size_t levels;    /* so many of the nearest memory levels; 0: it has none */
     bool quick;       /* also in a quick probe */
     const char *what; /* in words */
 };
