@@ -373,13 +373,9 @@ static enum spr_status make_room(struct session *s)
 
 static void write_head(struct session *s)
 {
-    time_t now = time(NULL);
-    struct tm utc;
     spr_cpu_brand(s->probe->cpu);
     spr_cache_identity(s->probe->identity);
-    if (gmtime_r(&now, &utc)) {
-        strftime(s->probe->created, sizeof s->probe->created, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    }
+    spr_probe_date(time(NULL), s->probe->created);
     s->probe->quick = s->options->quick;
     s->probe->drift = no_number();
 }

@@ -32,6 +32,9 @@ extern const char *const spr_probe_canary_names[SPR_CANARIES];
 struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
                                            const char *level, enum spr_isa isa, int threads);
 
+/* "2026-01-02T03:04:05Z", in the order of time; empty when there is no such date. */
+void spr_probe_date(time_t seconds, char text[32]);
+
 /* --- probe_team.c: threads with memory of their own. */
 
 struct spr_probe_team {

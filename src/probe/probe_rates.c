@@ -129,6 +129,25 @@ bool spr_probe_doubtful(const struct spr_probe *probe)
            spr_probe_crowded(probe);
 }
 
+void spr_probe_date(time_t seconds, char text[32])
+{
+    struct tm utc;
+    text[0] = '\0';
+    if (gmtime_r(&seconds, &utc)) {
+        strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    }
+}
+
+/* Seconds between two full probes that nobody asked for. */
+#define REST_S 600
+
+bool spr_probe_due(const struct spr_probe *probe, time_t now)
+{
+    char rested[32];
+    spr_probe_date(now - REST_S, rested);
+    return spr_probe_doubtful(probe) && (probe->quick || strcmp(probe->created, rested) < 0);
+}
+
 void spr_probe_free(struct spr_probe *probe)
 {
     spr_tiles_free(&probe->kernels);

@@ -146,6 +146,37 @@ static void test_crowded(void)
     test_row = "";
 }
 
+/* A doubtful probe is made again: a quick one at once, a full one no sooner than in ten minutes. */
+static void test_due(void)
+{
+    static const struct {
+        const char *name, *created;
+        bool quick;
+        double value; /* of the rate's best, 100e9 */
+        bool expected;
+    } rows[] = {
+        {"quick, just made", "2026-01-02T03:04:05Z", true, 50e9, true},
+        {"quick and good", "2026-01-02T03:04:05Z", true, 99e9, false},
+        {"full, just made", "2026-01-02T03:04:05Z", false, 50e9, false},
+        {"full, 9:59", "2026-01-02T02:54:06Z", false, 50e9, false},
+        {"full, 10:01", "2026-01-02T02:54:04Z", false, 50e9, true},
+        {"full, the day before", "2026-01-01T23:59:59Z", false, 50e9, true},
+        {"full, old and good", "2025-01-01T00:00:00Z", false, 99e9, false},
+        {"full, of the future", "2027-01-01T00:00:00Z", false, 50e9, false},
+        {"full, of unknown date", "", false, 50e9, true},
+    };
+    const time_t now = 1767323045; /* 2026-01-02T03:04:05Z */
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_probe_rate made[] = {
+            {"f32_fma", "FLOP/s", NULL, SPR_ISA_AVX2, 1, rows[i].value, 40e9, 100e9}};
+        struct spr_probe probe = {.quick = rows[i].quick, .rates = made, .rate_count = 1};
+        test_row = rows[i].name;
+        snprintf(probe.created, sizeof probe.created, "%s", rows[i].created);
+        CHECK_INT(rows[i].expected, spr_probe_due(&probe, now));
+    }
+    test_row = "";
+}
+
 /* The start of a team is that of a team of the size the machine has. */
 static void test_team_start(void)
 {
@@ -176,5 +207,6 @@ int main(void)
     test_near_rates();
     test_team_start();
     test_crowded();
+    test_due();
     return test_end();
 }
