@@ -35,7 +35,7 @@ struct spr_probe_point {
 struct spr_probe {
     char cpu[64];      /* brand string */
     char identity[96]; /* what must be equal for the cache to hold: CPU, threads, version */
-    char created[32];  /* UTC */
+    char created[32];  /* UTC, when it ended */
     bool quick;
     int threads;      /* the most that were probed */
     double drift;     /* clock at the end / at the start - 1 */

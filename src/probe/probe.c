@@ -375,7 +375,6 @@ static void write_head(struct session *s)
 {
     spr_cpu_brand(s->probe->cpu);
     spr_cache_identity(s->probe->identity);
-    spr_probe_date(time(NULL), s->probe->created);
     s->probe->quick = s->options->quick;
     s->probe->drift = no_number();
 }
@@ -409,6 +408,8 @@ enum spr_status spr_probe_run(const struct spr_probe_options *options, struct sp
     list_teams(&s);
     read_caches(&s);
     enum spr_status status = measure_all(&s);
+    /* At its end: beside other work a probe may take longer than the rest after it. */
+    spr_probe_date(time(NULL), probe->created);
     if (status != SPR_OK) {
         spr_probe_free(probe);
     }
