@@ -4,6 +4,7 @@
 #define SPROOF_PROBE_H
 
 #include <stdio.h>
+#include <time.h>
 
 #include "sproof/arena.h"
 #include "sproof/measurement.h"
@@ -34,7 +35,7 @@ struct spr_probe_point {
 struct spr_probe {
     char cpu[64];      /* brand string */
     char identity[96]; /* what must be equal for the cache to hold: CPU, threads, version */
-    char created[32];  /* UTC */
+    char created[32];  /* UTC, when it ended */
     bool quick;
     int threads;      /* the most that were probed */
     double drift;     /* clock at the end / at the start - 1 */
@@ -122,6 +123,10 @@ size_t spr_probe_disturbed(const struct spr_probe *probe);
 
 /* Rates of other work's making: too many are disturbed, or all threads slower than one. */
 bool spr_probe_doubtful(const struct spr_probe *probe);
+
+/* A doubtful probe should be made again when the machine is quiet: a quick one at once, a full one,
+ * which takes a minute, ten minutes after it was made. now: seconds since 1970. */
+bool spr_probe_due(const struct spr_probe *probe, time_t now);
 
 enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
                                 struct spr_error *err);

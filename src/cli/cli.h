@@ -229,6 +229,10 @@ enum spr_status cli_probe_noise(struct cli *cli, const struct args *args,
 
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
 
+/* A line when the kept probe of host expects the fastest result of one batch to take less time on
+ * one thread than the analysis says. Analyses a second time, so small analyses only. */
+void cli_suggest_one_thread(struct cli *cli, const struct spr_analysis *analysis);
+
 /* The machine host on so many threads (0: all), probed quickly when nothing kept fits, unless
  * SPROOF_PROBE=off. */
 enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t threads,

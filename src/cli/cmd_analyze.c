@@ -323,7 +323,11 @@ static enum spr_status analyze(struct work *w, struct spr_analysis *analysis)
     SPR_TRY(read_inputs(w));
     SPR_TRY(spr_analyze(&w->network, &w->machine, &w->options, analysis, w->err));
     warn_about(w, analysis);
-    return output(w, analysis);
+    SPR_TRY(output(w, analysis));
+    if (w->format == SPR_FORMAT_TABLE && !w->args->value[OPT_THREADS]) {
+        cli_suggest_one_thread(w->cli, analysis);
+    }
+    return SPR_OK;
 }
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)

@@ -11,13 +11,16 @@
 
 /* --- probe_rates.c: what is measured, in one table. */
 
+/* L1 and L2: there a kernel may read faster than reading alone does. */
+#define SPR_PROBE_NEAR 2
+
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of reading */
 struct spr_probe_row {
     const char *name;
     const char *unit;
     enum spr_probe_kind kind;
     size_t row_bytes; /* of SPR_PROBE_ROW_READ */
-    bool per_level;   /* measured once per memory level */
+    size_t levels;    /* so many of the nearest memory levels; 0: it has none */
     bool quick;       /* also in a quick probe */
     const char *what; /* in words */
 };
@@ -28,6 +31,9 @@ extern const char *const spr_probe_canary_names[SPR_CANARIES];
 /* NULL when it was not measured. */
 struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
                                            const char *level, enum spr_isa isa, int threads);
+
+/* "2026-01-02T03:04:05Z", in the order of time; empty when there is no such date. */
+void spr_probe_date(time_t seconds, char text[32]);
 
 /* --- probe_team.c: threads with memory of their own. */
 

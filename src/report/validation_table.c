@@ -118,7 +118,7 @@ const char *spr_validation_where(const struct spr_validation *v, char text[64])
 
 static void put_context(FILE *file, const struct spr_validation *v)
 {
-    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL], where[64];
+    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL], where[64], drift[SPR_DRIFT_TEXT];
     const struct spr_validation_case *c = v->case_count ? &v->cases[0] : NULL;
     const char *description = v->machine.description;
     spr_text_short(description ? description : "this machine", 60, machine);
@@ -130,10 +130,14 @@ static void put_context(FILE *file, const struct spr_validation *v)
         spr_text_wrapped(file, line, 0);
     }
     if (!isnan(v->peak_flops_per_s)) {
-        snprintf(line, sizeof line,
-                 "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s",
-                 v->peak_flops_per_s / 1e9, 100 * v->drift,
-                 fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "");
+        const char *changed = fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "";
+        if (spr_format_drift(v->drift, v->peak_flops_per_s, drift)) {
+            snprintf(line, sizeof line, "multiply-add rate of this run: %s%s", drift, changed);
+        } else {
+            snprintf(line, sizeof line,
+                     "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s",
+                     v->peak_flops_per_s / 1e9, 100 * v->drift, changed);
+        }
         spr_text_wrapped(file, line, 0);
     }
     if (v->openblas_core) {

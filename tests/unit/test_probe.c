@@ -42,6 +42,10 @@ static void check_rates(const struct spr_probe *probe, enum spr_isa isa)
     test_row = "";
     CHECK(spr_probe_find(probe, "read", "DRAM", isa, 1).value > 0);
     CHECK(spr_probe_find(probe, "call", NULL, isa, 1).value > 0);
+    CHECK(spr_probe_find(probe, "kernel_read", "L1", isa, 1).value > 0 ||
+          isnan(spr_probe_find(probe, "read", "L1", isa, 1).value));
+    CHECK(isnan(spr_probe_find(probe, "kernel_read", "DRAM", isa, 1).value) ||
+          isnan(probe->cache[1].declared_bytes));
     CHECK(isnan(spr_probe_find(probe, "read", NULL, isa, 1).value));
     CHECK(isnan(spr_probe_find(probe, "f32_fma", NULL, isa, 99).value));
     for (size_t i = 0; i < probe->rate_count; i++) {
