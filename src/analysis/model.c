@@ -17,37 +17,13 @@ static double at_corner(const struct spr_number *number, enum spr_corner corner)
     return isnan(value) ? 0 : value;
 }
 
-static bool accept_matches(const struct spr_accept *accept, const struct spr_pattern *pattern)
-{
-    switch (accept->form) {
-    case SPR_ACCEPT_ANY:
-        return true;
-    case SPR_ACCEPT_CLASS:
-        return accept->pattern_class == pattern->kind->pattern_class;
-    case SPR_ACCEPT_PATTERN:
-        break;
-    }
-    return spr_pattern_equal(&accept->pattern, pattern);
-}
-
-/* The engine's first matching entry, or NULL. */
-static const struct spr_accept *find_accept(const struct spr_engine *engine,
-                                            const struct spr_pattern *pattern)
-{
-    for (size_t i = 0; i < engine->accept_count; i++) {
-        if (accept_matches(&engine->accepts[i], pattern)) {
-            return &engine->accepts[i];
-        }
-    }
-    return NULL;
-}
-
 static int find_dense_engine(const struct spr_model *model)
 {
     const struct spr_pattern dense = spr_pattern_dense();
     int best = -1;
     for (size_t i = 0; i < model->machine->engine_count; i++) {
-        const struct spr_accept *accept = find_accept(&model->machine->engines[i], &dense);
+        const struct spr_accept *accept =
+            spr_engine_accept(&model->machine->engines[i], &dense);
         if (model->flops_per_s[i] > 0 && accept &&
             (!accept->as.kind || spr_pattern_is_dense(&accept->as)) &&
             (best < 0 || model->flops_per_s[i] > model->flops_per_s[best])) {
@@ -169,6 +145,13 @@ static void set_times(const struct spr_model *model, double rate, double weights
     out->ceiling_time_s = memory_time(model, 0, activations, &level) + model->overhead_s;
 }
 
+static void no_times(struct spr_prediction *out)
+{
+    for (int e = 0; e < SPR_EXECUTIONS; e++) {
+        out->execution_s[e] = (double)NAN;
+    }
+}
+
 static void predict_other(const struct spr_model *model, const struct spr_layer *layer,
                           double batch, struct spr_prediction *out)
 {
@@ -195,7 +178,8 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
                      double batch, struct spr_prediction *out)
 {
     double weights = 0;
-    *out = (struct spr_prediction){.engine = model->dense_engine};
+    *out = (struct spr_prediction){.engine = model->dense_engine,
+                                   .execution = SPR_EXECUTION_DENSE};
     if (layer->op == SPR_OP_OTHER) {
         predict_other(model, layer, batch, out);
     } else if (layer->op == SPR_OP_ATTENTION) {
@@ -212,6 +196,9 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }
     set_times(model, model->flops_per_s[out->engine], weights, out);
+    no_times(out);
+    out->execution_s[SPR_EXECUTION_DENSE] = out->time_s;
+    out->format_bytes = out->least_bytes = out->bytes;
 }
 
 static struct spr_weight_cost weight_cost(const struct spr_model *model,
@@ -259,6 +246,7 @@ static void set_sparse(const struct spr_model *model, const struct spr_layer *la
     out->bytes_x = stored->tau * (layer->x_elements * batch * model->value_bytes);
     out->bytes_y = (double)layer->m * n * model->value_bytes;
     out->bytes = stored->value_bytes + stored->index_bytes + out->bytes_x + out->bytes_y;
+    out->least_bytes = out->bytes;
 }
 
 /* What the engine stores and issues of weights whose own pattern costs `own`. */
@@ -274,46 +262,126 @@ static struct spr_weight_cost executed_cost(const struct spr_model *model,
     return cost;
 }
 
+/* The fastest so far of one execution. */
+static void keep_faster(struct spr_prediction *best, const struct spr_prediction *trial)
+{
+    double *known_s = &best->execution_s[trial->execution];
+    if (isnan(*known_s) || trial->time_s < *known_s) {
+        double all_s[SPR_EXECUTIONS];
+        *known_s = trial->time_s;
+        memcpy(all_s, best->execution_s, sizeof all_s);
+        *best = *trial;
+        memcpy(best->execution_s, all_s, sizeof all_s);
+    }
+}
+
+/* The elements that a way makes the engine multiply. */
+static double issued_by(const struct spr_model *model, const struct spr_layer *layer,
+                        const struct spr_ways *ways, const struct spr_way *way,
+                        const struct spr_weight_cost *own)
+{
+    const struct spr_engine *engine = &model->machine->engines[way->engine];
+    if (way->slots.kind) {
+        struct spr_shape shape = spr_layer_shape(layer);
+        return spr_pattern_kept(&way->slots, &shape, 0);
+    }
+    return way->execution == SPR_EXECUTION_NATIVE
+               ? tiled_elements(model, engine, &ways->pattern, own->issued)
+               : own->issued;
+}
+
+/* One way; `own` is what the format itself costs. */
+static void predict_way(const struct spr_model *model, const struct spr_layer *layer,
+                        double batch, const struct spr_ways *ways, const struct spr_way *way,
+                        const struct spr_weight_cost *own, struct spr_prediction *out)
+{
+    struct spr_weight_cost stored = *own;
+    *out = (struct spr_prediction){
+        .engine = way->engine, .executed_as = way->as, .execution = way->execution};
+    if (way->execution == SPR_EXECUTION_NATIVE && way->as.kind) {
+        stored = executed_cost(model, layer, &way->as, own);
+    } else {
+        stored.issued = issued_by(model, layer, ways, way, own);
+    }
+    set_sparse(model, layer, batch, &stored, out);
+    set_times(model, model->flops_per_s[way->engine], stored.value_bytes + stored.index_bytes,
+              out);
+}
+
+/* The dense product, of which the pruned weights are all that is useful. */
+static void predict_dense(const struct spr_model *model, const struct spr_layer *layer,
+                          double batch, const struct spr_weight_cost *own,
+                          struct spr_prediction *out)
+{
+    spr_model_dense(model, layer, batch, out);
+    out->nnz = own->nnz;
+    out->flops_useful = 2 * own->nnz * (double)layer->n * batch;
+    out->executed_as = spr_pattern_dense();
+}
+
+/* The fastest of the executions into *out; false: there is none. */
+static bool choose_execution(const struct spr_prediction of[SPR_EXECUTIONS],
+                             struct spr_prediction *out)
+{
+    static const enum spr_execution order[SPR_EXECUTIONS] = {
+        SPR_EXECUTION_DENSE, SPR_EXECUTION_NATIVE, SPR_EXECUTION_EXPANDED};
+    const struct spr_prediction *best = NULL;
+    for (int i = 0; i < SPR_EXECUTIONS; i++) {
+        const struct spr_prediction *other = &of[order[i]];
+        const double other_s = other->execution_s[order[i]];
+        if (!isnan(other_s) && (!best || other_s * EVEN < best->time_s)) {
+            best = other;
+        }
+    }
+    if (!best) {
+        return false;
+    }
+    *out = *best;
+    for (int e = 0; e < SPR_EXECUTIONS; e++) {
+        out->execution_s[e] = of[e].execution_s[e];
+        if (!isnan(out->execution_s[e])) {
+            out->least_bytes = fmin(out->least_bytes, of[e].bytes);
+        }
+    }
+    return true;
+}
+
+bool spr_model_pruned(const struct spr_model *model, const struct spr_layer *layer,
+                      double batch, const struct spr_ways *ways, double kept,
+                      const struct spr_counted *counted, struct spr_prediction *out)
+{
+    const struct spr_weight_cost own =
+        weight_cost(model, layer, &ways->pattern, kept, counted ? counted : &nothing_counted);
+    struct spr_prediction of[SPR_EXECUTIONS], trial;
+    for (int e = 0; e < SPR_EXECUTIONS; e++) {
+        no_times(&of[e]);
+    }
+    for (size_t i = 0; i < ways->count; i++) {
+        const struct spr_way *way = &ways->way[i];
+        if (!model->native_only || way->execution == SPR_EXECUTION_NATIVE) {
+            predict_way(model, layer, batch, ways, way, &own, &trial);
+            keep_faster(&of[way->execution], &trial);
+        }
+    }
+    if (!model->native_only) {
+        predict_dense(model, layer, batch, &own, &trial);
+        keep_faster(&of[SPR_EXECUTION_DENSE], &trial);
+    }
+    if (!choose_execution(of, out)) {
+        return false;
+    }
+    set_sparse(model, layer, batch, &own, &trial);
+    out->format_bytes = trial.bytes;
+    return true;
+}
+
 bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *layer,
                       double batch, const struct spr_pattern *pattern, double kept,
                       const struct spr_counted *counted, struct spr_prediction *out)
 {
-    const struct spr_weight_cost own =
-        weight_cost(model, layer, pattern, kept, counted ? counted : &nothing_counted);
-    bool found = false;
-    for (size_t i = 0; i < model->machine->engine_count; i++) {
-        const struct spr_engine *engine = &model->machine->engines[i];
-        const struct spr_accept *accept =
-            model->flops_per_s[i] > 0 ? find_accept(engine, pattern) : NULL;
-        if (!accept) {
-            continue;
-        }
-        struct spr_prediction trial = {.engine = (int)i, .executed_as = accept->as};
-        struct spr_weight_cost stored = own;
-        if (accept->as.kind) {
-            stored = executed_cost(model, layer, &accept->as, &own);
-        } else {
-            stored.issued = tiled_elements(model, engine, pattern, own.issued);
-        }
-        set_sparse(model, layer, batch, &stored, &trial);
-        set_times(model, model->flops_per_s[i], stored.value_bytes + stored.index_bytes,
-                  &trial);
-        if (!found || trial.time_s < out->time_s) {
-            *out = trial;
-            found = true;
-        }
-    }
-    return found;
-}
-
-bool spr_model_accepts(const struct spr_model *model, const struct spr_pattern *pattern)
-{
-    for (size_t i = 0; i < model->machine->engine_count; i++) {
-        if (model->flops_per_s[i] > 0 && find_accept(&model->machine->engines[i], pattern)) {
-            return true;
-        }
-    }
-    return false;
+    struct spr_ways ways;
+    spr_model_ways(model, pattern, &ways);
+    return spr_model_pruned(model, layer, batch, &ways, kept, counted, out);
 }
 
 double spr_model_traffic_time(const struct spr_model *model, const struct spr_layer *layer,
@@ -329,27 +397,37 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
     return out.time_s;
 }
 
-double spr_model_break_even(const struct spr_model *model, const struct spr_layer *layer,
-                            double batch, const struct spr_pattern *pattern,
-                            double dense_time_s)
+/* Whether so many kept cells break even with dense. */
+static bool breaks_even(const struct spr_model *model, const struct spr_layer *layer,
+                        double batch, const struct spr_ways *ways, double kept,
+                        double dense_time_s)
 {
-    struct spr_shape shape = spr_layer_shape(layer);
     struct spr_prediction trial;
-    if (!isnan(spr_pattern_fixed_sparsity(pattern))) {
-        return (double)NAN;
+    if (!spr_model_pruned(model, layer, batch, ways, kept, NULL, &trial)) {
+        return false;
     }
-    double cells = pattern->kind->cells(pattern, &shape);
-    double limit = dense_time_s * EVEN;
-    if (!spr_model_sparse(model, layer, batch, pattern, 0, NULL, &trial) ||
-        trial.time_s > limit) {
+    return model->native_only ? trial.time_s <= dense_time_s * EVEN
+                              : fmin(trial.execution_s[SPR_EXECUTION_NATIVE],
+                                     trial.execution_s[SPR_EXECUTION_EXPANDED]) *
+                                        EVEN <
+                                    dense_time_s;
+}
+
+double spr_model_break_even(const struct spr_model *model, const struct spr_layer *layer,
+                            double batch, const struct spr_ways *ways, double dense_time_s)
+{
+    const struct spr_pattern *pattern = &ways->pattern;
+    struct spr_shape shape = spr_layer_shape(layer);
+    if (!isnan(spr_pattern_fixed_sparsity(pattern)) ||
+        !breaks_even(model, layer, batch, ways, 0, dense_time_s)) {
         return (double)NAN;
     }
     /* Time never falls with more kept cells: bisect for the last count that breaks even. */
+    const double cells = pattern->kind->cells(pattern, &shape);
     double fits = 0, fails = cells + 1;
     while (fails - fits > 1) {
         double middle = floor(fits + (fails - fits) / 2);
-        (void)spr_model_sparse(model, layer, batch, pattern, middle, NULL, &trial);
-        if (trial.time_s <= limit) {
+        if (breaks_even(model, layer, batch, ways, middle, dense_time_s)) {
             fits = middle;
         } else {
             fails = middle;

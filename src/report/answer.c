@@ -64,13 +64,14 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
              spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
              a->options.residency == SPR_RESIDENCY_DRAM ? "" : ", residency ",
              a->options.residency == SPR_RESIDENCY_DRAM
                  ? ""
                  : spr_residency_name(a->options.residency),
+             a->options.native ? ", execution native" : "",
              a->options.ideal_tiles ? ", ideal tiles" : "");
     spr_text_wrapped(file, line, 0);
     put_kernels(file, a);
