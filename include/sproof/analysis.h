@@ -17,6 +17,9 @@ extern "C" {
 #define SPR_CHANGES_MAX 32
 #define SPR_BATCHES_MAX 64
 
+/* A pattern pays from this speedup on: a gain that rounds to 1.00x is none. */
+#define SPR_PAYS 1.005
+
 /* What was asked. Zeroed plus dtype and one batch is a valid default. */
 struct spr_options {
     enum spr_dtype dtype;

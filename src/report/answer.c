@@ -103,7 +103,7 @@ static void put_interval(FILE *file, const struct spr_result *result)
 }
 
 /* The answer in times; the bound and its interval stand second where more is known. */
-static void put_speedups(FILE *file, const struct spr_result *result)
+static void put_speedups(FILE *file, const struct spr_result *result, bool native)
 {
     char seconds[24], dense[24];
     struct spr_answer answer = spr_result_answer(result, true);
@@ -115,6 +115,9 @@ static void put_speedups(FILE *file, const struct spr_result *result)
     fprintf(file, "%s%.2fx: %s -> %s", answer.expected ? "" : "  ", result->speedup,
             spr_format_seconds(result->dense_time_s, dense),
             spr_format_seconds(result->time_s, seconds));
+    if (!native) {
+        fprintf(file, ", %s", spr_execution_name(result->execution));
+    }
     put_interval(file, result);
     fprintf(file, "\n");
     if (answer.speedup_mixed > 1.01 * answer.speedup) {
@@ -154,7 +157,7 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
         fprintf(file, " (at batch %.0f)", result->batch);
     }
     fputc('\n', file);
-    put_speedups(file, result);
+    put_speedups(file, result, a->options.native);
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
         if (result->drop == 0) {
