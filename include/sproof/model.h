@@ -77,8 +77,8 @@ struct spr_prediction {
     int memory_level;      /* level of the largest memory term */
     enum spr_execution execution;
     double execution_s[SPR_EXECUTIONS]; /* the bound of each; NAN: it has none */
-    double format_bytes; /* all bytes if it is stored in the format itself */
-    double least_bytes;  /* all bytes of the execution that moves least */
+    double format_bytes;                /* all bytes if it is stored in the format itself */
+    double least_bytes;                 /* all bytes of the execution that moves least */
     /* native: the pattern it is stored and multiplied as; kind NULL: as itself. expanded: the
      * pattern it is multiplied as. dense: dense. */
     struct spr_pattern executed_as;
@@ -97,6 +97,7 @@ struct spr_way {
 /* All ways of one pattern: they depend on nothing of a layer. */
 struct spr_ways {
     struct spr_pattern pattern;
+    struct spr_pattern dense; /* the pattern `dense` */
     size_t count;
     struct spr_way way[SPR_WAYS_MAX];
 };

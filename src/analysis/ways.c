@@ -90,6 +90,7 @@ void spr_model_ways(const struct spr_model *model, const struct spr_pattern *pat
                     struct spr_ways *ways)
 {
     ways->pattern = *pattern;
+    ways->dense = spr_pattern_dense();
     ways->count = 0;
     for (size_t i = 0; i < model->machine->engine_count; i++) {
         const struct spr_engine *engine = &model->machine->engines[i];
@@ -105,6 +106,6 @@ void spr_model_ways(const struct spr_model *model, const struct spr_pattern *pat
     }
     if (!model->native_only && !spr_pattern_is_dense(pattern)) {
         struct spr_way *way = add_way(ways, SPR_EXECUTION_EXPANDED, model->dense_engine);
-        way->as = way->slots = spr_pattern_dense();
+        way->as = way->slots = ways->dense;
     }
 }
