@@ -213,8 +213,8 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
     static const char *const bound =
         "zeros: share of W; dense: prunable operators that are fastest dense; even at:\n"
         "sparsity from which native or expanded is faster than dense, over the layers;\n"
-        "execution: native: an engine takes the format; expanded: stored in the format,\n"
-        "multiplied as 2:4 or dense; dense: stored and multiplied dense";
+        "execution: native: the format, on an engine that takes it; expanded: stored in\n"
+        "it, multiplied as 2:4 or dense";
     static const char *const expected =
         "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
         "hardware potential; mixed: expected if layers where the pattern loses stay\n"
