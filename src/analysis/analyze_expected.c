@@ -151,7 +151,7 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
-        out->expected = expect(a, layer, result->batch, &out->choice, result->network_bytes);
+        out->expected = expect(a, layer, result->batch, &out->choice, result->format_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }

@@ -23,6 +23,7 @@ enum option {
     OPT_DEVICE,
     OPT_DTYPE,
     OPT_END_TO_END,
+    OPT_EXECUTION,
     OPT_FORMAT,
     OPT_HELP,
     OPT_IDEAL_TILES,
@@ -141,8 +142,8 @@ void cli_print_manual(FILE *file, const struct verb *verb, const struct verb *co
 void cli_print_completion(FILE *file, const struct verb *const *verbs);
 
 /* Words of --completion, --scope, --score, --terminal, each list ended by NULL. */
-extern const char *const cli_shells[], *const cli_scopes[], *const cli_scores[],
-                                                                *const cli_terminals[];
+extern const char *const cli_shells[],
+    *const cli_scopes[], *const cli_scores[], *const cli_executions[], *const cli_terminals[];
 
 /* notes.c: warnings gathered so far, to stderr, once. */
 void cli_flush_notes(struct cli *cli);

@@ -54,6 +54,8 @@ static enum spr_status read_residency(const char *text, struct spr_options *opti
     return SPR_OK;
 }
 
+const char *const cli_executions[] = {"best", "native", NULL};
+
 static enum spr_status read_threads(struct work *w, const char *text)
 {
     double value = 0;
@@ -111,6 +113,12 @@ static enum spr_status read_options(struct work *w)
     w->options.batch_count = 1;
     w->options.ideal_tiles = value[OPT_IDEAL_TILES] != NULL;
     w->options.assume_uniform = value[OPT_ASSUME_UNIFORM] != NULL;
+    if (value[OPT_EXECUTION]) {
+        int execution;
+        SPR_TRY(
+            cli_word("execution", value[OPT_EXECUTION], cli_executions, &execution, w->err));
+        w->options.native = execution > 0;
+    }
     if (value[OPT_DTYPE]) {
         SPR_TRY(spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err));
     }
@@ -352,9 +360,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY, OPT_MAX_DROP, OPT_MACHINE, OPT_SET,         OPT_PATTERN,        OPT_SPARSITY,
-    OPT_BATCH,    OPT_DTYPE,    OPT_THREADS, OPT_RESIDENCY,   OPT_LAYOUT,         OPT_LAYERS,
-    OPT_NO_SAVE,  OPT_OUTPUT,   OPT_FORMAT,  OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY,  OPT_MAX_DROP,    OPT_MACHINE,        OPT_SET,     OPT_PATTERN,
+    OPT_SPARSITY,  OPT_BATCH,       OPT_DTYPE,          OPT_THREADS, OPT_RESIDENCY,
+    OPT_LAYOUT,    OPT_LAYERS,      OPT_NO_SAVE,        OPT_OUTPUT,  OPT_FORMAT,
+    OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",

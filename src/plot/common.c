@@ -45,6 +45,9 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     spr_text_add(&figure->title, "%s on %s: %s", network, machine, question);
     spr_text_add(&figure->facts, "%s, %s, batch %g, dense on engine %s", machine,
                  spr_dtype_name(model->dtype), batch_of(analysis, request), engine);
+    if (analysis->options.native) {
+        spr_text_add(&figure->facts, ", execution native");
+    }
     if (analysis->options.ideal_tiles) {
         spr_text_add(&figure->facts, ", ideal tiles");
     }

@@ -64,13 +64,14 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
              spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
              a->options.residency == SPR_RESIDENCY_DRAM ? "" : ", residency ",
              a->options.residency == SPR_RESIDENCY_DRAM
                  ? ""
                  : spr_residency_name(a->options.residency),
+             a->options.native ? ", execution native" : "",
              a->options.ideal_tiles ? ", ideal tiles" : "");
     spr_text_wrapped(file, line, 0);
     put_kernels(file, a);
@@ -102,7 +103,7 @@ static void put_interval(FILE *file, const struct spr_result *result)
 }
 
 /* The answer in times; the bound and its interval stand second where more is known. */
-static void put_speedups(FILE *file, const struct spr_result *result)
+static void put_speedups(FILE *file, const struct spr_result *result, bool native)
 {
     char seconds[24], dense[24];
     struct spr_answer answer = spr_result_answer(result, true);
@@ -114,6 +115,9 @@ static void put_speedups(FILE *file, const struct spr_result *result)
     fprintf(file, "%s%.2fx: %s -> %s", answer.expected ? "" : "  ", result->speedup,
             spr_format_seconds(result->dense_time_s, dense),
             spr_format_seconds(result->time_s, seconds));
+    if (!native) {
+        fprintf(file, ", %s", spr_execution_name(result->execution));
+    }
     put_interval(file, result);
     fprintf(file, "\n");
     if (answer.speedup_mixed > 1.01 * answer.speedup) {
@@ -153,7 +157,7 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
         fprintf(file, " (at batch %.0f)", result->batch);
     }
     fputc('\n', file);
-    put_speedups(file, result);
+    put_speedups(file, result, a->options.native);
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
         if (result->drop == 0) {
