@@ -301,8 +301,8 @@ def multiplied_on(p, layer, own, engine):
 
     if takes(Pattern("dense")):
         out.append(("dense", layer.m * layer.k))
-    if any(takes(Pattern(kind)) for kind in CSR_KINDS):
-        out.append(("csr", own))
+    single = [kind for kind in CSR_KINDS if takes(Pattern(kind))]
+    out += [(kind, own) for kind in (["csr"] if "csr" in single else single)]
     if p.kind == "nm":
         named = [e.pattern for e in engine.accepts if e.pattern and e.pattern.kind == "nm"]
         for q in [p] + named:
