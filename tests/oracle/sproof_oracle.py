@@ -293,26 +293,21 @@ def multiplied_on(p, layer, own, engine):
     """[(name, issued elements)]: as what the engine can multiply the pattern's weights.
     own: what the format itself issues, tiles ignored."""
     out = []
-
-    def takes(q):
-        """As itself: the first entry that matches has no `as`."""
-        entry = engine.entry_for(q)
-        return entry is not None and entry.as_pattern is None
-
-    if takes(Pattern("dense")):
-        out.append(("dense", layer.m * layer.k))
-    single = [kind for kind in CSR_KINDS if takes(Pattern(kind))]
-    out += [(kind, own) for kind in (["csr"] if "csr" in single else single)]
-    if p.kind == "nm":
-        named = [e.pattern for e in engine.accepts if e.pattern and e.pattern.kind == "nm"]
-        for q in [p] + named:
-            if takes(q) and satisfies_nm(p.a, p.b, q.a, q.b):
-                out.append((q.name, nm_kept(q, layer)))
-        m2 = spread_over(p)
-        if m2 and takes(Pattern("nm", 2, 4)):
+    for entry in engine.accepts:
+        q = entry.pattern
+        if entry.as_pattern is not None:
+            continue
+        if entry.word in ("dense", "any"):
+            out.append(("dense", layer.m * layer.k))
+        elif entry.word in CSR_KINDS:
+            out.append((entry.word, own))
+        elif q and q.kind == p.kind == "nm" and satisfies_nm(p.a, p.b, q.a, q.b):
+            out.append((q.name, nm_kept(q, layer)))
+        elif q and q.name == "2:4" and p.kind == "nm" and spread_over(p):
+            m2 = spread_over(p)
             out.append(("2:4", kept_of(m2 - 2, m2, layer)))
-    if p.kind == "venom" and p.a <= 2 and takes(Pattern("nm", 2, 4)):
-        out.append(("2:4", kept_of(2, p.b, layer)))
+        elif q and q.name == "2:4" and p.kind == "venom" and p.a <= 2:
+            out.append(("2:4", kept_of(2, p.b, layer)))
     return out
 
 
@@ -703,7 +698,12 @@ class Result:
     execution = "dense"
     executed_as = None
     native_s = expanded_s = None
+    bytes_to_choose = None    # of all executions; None where there is only this one
     also = ()                 # other ways to expand that are as fast within rounding
+
+    @property
+    def fewest_bytes(self):
+        return min(self.bytes_to_choose) if self.bytes_to_choose else self.q
 
 
 def faster(a, b):
@@ -883,6 +883,8 @@ class Model:
         """The dense figure; non-zeros and useful FLOPs are those of the pruned weights."""
         r = Result()
         r.__dict__.update(self.dense(layer, batch, corner).__dict__)
+        if self.variant_bytes is not None:        # in the variant's own pass
+            self.finish(r, self.dense_engine(corner), batch, corner)
         r.executed_as, r.nnz = "dense", nnz
         r.flops_useful = 2 * nnz * layer.n * batch
         return r
@@ -904,18 +906,20 @@ class Model:
             best = dense
         best.native_s = native.time if native else None
         best.expanded_s = expanded.time if expanded else None
+        best.bytes_to_choose = [r.q for r in (native, expanded, dense) if r is not None]
         return best
 
     def pass_of(self, variant, batch):
-        """U of a variant: all bytes of one pass with the executions chosen when the dense
-        network's pass decides what stays in the caches; None unless it matters."""
+        """U of a variant: all bytes of one pass, of each layer those of the execution that
+        moves fewest (native alone: of the one chosen) when the dense network's pass decides
+        what stays in the caches; None unless it matters."""
         if self.residency != "network":
             return None
         total = 0.0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
-            total += layer.count * (self.sparse(layer, c, batch) if c
-                                    else self.dense(layer, batch)).q
+            r = self.sparse(layer, c, batch) if c else self.dense(layer, batch)
+            total += layer.count * r.fewest_bytes
         return total
 
     def sparse_in_pass(self, layer, c, batch, u):
