@@ -140,7 +140,7 @@ static enum spr_status read_options(struct work *w)
     return SPR_OK;
 }
 
-/* The default patterns that this machine has an engine for. */
+/* The default patterns; natively those that this machine has an engine for. */
 static enum spr_status default_patterns(struct work *w)
 {
     struct spr_model model;
@@ -150,7 +150,7 @@ static enum spr_status default_patterns(struct work *w)
     size_t kept = 0;
     for (size_t i = 0; i < w->pattern_count; i++) {
         char text[SPR_PATTERN_TEXT];
-        if (spr_model_accepts(&model, &w->patterns[i])) {
+        if (!w->options.native || spr_model_accepts(&model, &w->patterns[i])) {
             w->patterns[kept++] = w->patterns[i];
         } else {
             spr_note(&w->cli->notes, "no engine of %s takes %s in %s: left out of the grid",
