@@ -190,6 +190,27 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
     spr_text_wrapped(cli->out, used ? line : "no cache was found, in sysfs or by reading", 0);
 }
 
+static void put_tiles(FILE *out, const struct spr_probe *probe)
+{
+    const struct spr_probe_quality *q = &probe->quality;
+    const size_t between = q->tiles_interpolated;
+    char line[256];
+    int length = snprintf(line, sizeof line,
+                          "clock drift during the probe %+.1f %%; kernel tiles timed: %zu",
+                          probe->drift * 100, probe->kernels.count - between);
+    if (between > 0) {
+        length += snprintf(line + length, sizeof line - (size_t)length, ", %zu interpolated",
+                           between);
+    }
+    if (between > 0 && q->widths_checked > 0) {
+        snprintf(line + length, sizeof line - (size_t)length,
+                 " (checked on %zu widths: off by %.1f %% in the median, %.1f %% at the 90th "
+                 "percentile)",
+                 q->widths_checked, 100 * q->error_median, 100 * q->error_p90);
+    }
+    spr_text_wrapped(out, line, 0);
+}
+
 static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
 {
     struct spr_number call = spr_probe_find(probe, "call", NULL, isa, 1);
@@ -208,8 +229,8 @@ static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_is
     if (sve > 0) {
         fprintf(cli->out, "\nSVE vectors of %.0f bytes, which no kernel here uses", sve);
     }
-    fprintf(cli->out, "\nclock drift during the probe %+.1f %%; kernel tiles timed: %zu\n",
-            probe->drift * 100, probe->kernels.count);
+    fputc('\n', cli->out);
+    put_tiles(cli->out, probe);
     if (fabs(probe->drift) > DRIFT_MAX) {
         spr_note(&cli->notes,
                  "the clock moved by %+.1f %% while probing: other work on this machine, or "

@@ -104,24 +104,6 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
     return spr_least(samples, count);
 }
 
-bool spr_least_time(const struct spr_calibration *c, double *seconds)
-{
-    struct spr_least_times *least = c->least;
-    if (!least) {
-        return true;
-    }
-    if (least->next == least->count) {
-        if (!spr_grow(&least->seconds, &least->capacity, least->count + 1,
-                      sizeof *least->seconds)) {
-            return false;
-        }
-        least->seconds[least->count++] = *seconds;
-    }
-    double *known = &least->seconds[least->next++];
-    *known = *seconds = fmin(*known, *seconds);
-    return true;
-}
-
 /* One trial on every thread at once. */
 struct team_trial {
     const struct spr_calibration *calibration;
@@ -148,6 +130,10 @@ double spr_trial_team_time(const struct spr_calibration *c, struct spr_trial_tea
 {
     struct team_trial at = {.calibration = c, .team = team, .trial = t};
     double seconds = 0, steps = 0;
+    if (spr_points_known(c, 1)) {
+        spr_take_point(c, &seconds, steps_per_segment);
+        return seconds;
+    }
     spr_team_run(team->threads, time_own, &at);
     for (int i = 0; i < at.threads; i++) {
         seconds += team->bench[i].step_s;
@@ -155,7 +141,8 @@ double spr_trial_team_time(const struct spr_calibration *c, struct spr_trial_tea
     }
     *steps_per_segment = steps / at.threads;
     seconds /= at.threads;
-    team->failed = team->failed || isnan(seconds) || !spr_least_time(c, &seconds);
+    team->failed =
+        team->failed || isnan(seconds) || !spr_keep_point(c, &seconds, steps_per_segment);
     return seconds;
 }
 
