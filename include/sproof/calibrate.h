@@ -40,7 +40,7 @@ struct spr_canaries;
  * repetitions and footprints. clock_s: the clock, seconds (tests inject one). least: NULL, or
  * what earlier calibrations of the same tiles took, with `next` 0; the rates are those of the
  * least times of all of them. end_s: from then on, by the clock, what is known is not timed
- * again, and widths between others are interpolated; 0: never. disturbed_only: nor is timed again
+ * again, and widths between others are interpolated; 0: never, below: at once. disturbed_only: nor is timed again
  * what had a quiet moment. canaries: run beside the trials, to tell that; NULL: every moment is
  * quiet. progress may be NULL; it is called with 0..1. Appends to *rates
  * (tiles grow by spr_grow, freed with spr_free). Errors: SPR_ENOMEM. */

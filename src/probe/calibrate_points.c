@@ -52,7 +52,7 @@ void spr_points_end(const struct spr_calibration *c)
 
 bool spr_time_is_up(const struct spr_calibration *c)
 {
-    return c->end_s != 0 && c->clock_s() >= c->end_s;
+    return c->end_s < 0 || (c->end_s > 0 && c->clock_s() >= c->end_s);
 }
 
 bool spr_points_known(const struct spr_calibration *c, size_t count)

@@ -159,7 +159,7 @@ static enum spr_status take_rates(struct parts *p, struct spr_kernel_rates *kern
     for (int i = 0; i < p->count; i++) {
         const struct spr_kernel_rates before = *kernels;
         p->at[i].canaries = NULL;
-        SPR_TRY(calibrate_part(p, &p->at[i], -HUGE_VAL, kernels, err));
+        SPR_TRY(calibrate_part(p, &p->at[i], -1, kernels, err));
         /* The default set is calibrated first; a slower one must not replace its times. */
         if (p->at[i].isa != p->at[0].isa) {
             kernels->call_s = before.call_s;
