@@ -222,6 +222,12 @@ static void test_canaries(void)
     CHECK_INT(few, spr_points_disturbed(&brief)); /* what was quiet once remains so */
     spr_free(brief.points);
 
+    /* The reading before the first trial speaks for it as well. */
+    struct spr_least_times first = {0};
+    (void)time_canaries(&first, fake_of(0, 1));
+    CHECK(!first.points[0].quiet && first.points[first.count - 1].quiet);
+    spr_free(first.points);
+
     /* All of the second half: it is timed once more. */
     (void)time_canaries(&half, fake_of(middle, INT_MAX));
     const double share = (double)spr_points_disturbed(&half) / (double)half.count;
