@@ -55,6 +55,11 @@ bool spr_time_is_up(const struct spr_calibration *c)
     return c->end_s < 0 || (c->end_s > 0 && c->clock_s() >= c->end_s);
 }
 
+double spr_time_end(const struct spr_calibration *c)
+{
+    return c->end_s == 0 ? HUGE_VAL : c->end_s;
+}
+
 bool spr_points_known(const struct spr_calibration *c, size_t count)
 {
     struct spr_least_times *l = c->least;

@@ -14,6 +14,12 @@ void spr_points_end(const struct spr_calibration *calibration);
 /* The calibration's time is up. */
 bool spr_time_is_up(const struct spr_calibration *calibration);
 
+/* Samples of a trial whose time is up: a trial is never left out. */
+#define SPR_LATE_SAMPLES 2
+
+/* When that is; HUGE_VAL: never. */
+double spr_time_end(const struct spr_calibration *calibration);
+
 /* The next `count` points are known and need no trial. Otherwise the canaries have been read: a
  * trial may begin. */
 bool spr_points_known(const struct spr_calibration *calibration, size_t count);

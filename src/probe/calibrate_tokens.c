@@ -176,8 +176,9 @@ static double time_team(const struct spr_calibration *c, struct synthetic *team,
                                         .least_s = c->quick ? QUICK_SAMPLE_S : SAMPLE_S,
                                         .prepare = interleave,
                                         .again = true};
-    spr_sampler_run(&sampler, SAMPLES, samples);
-    return spr_least(samples, SAMPLES);
+    const size_t count =
+        spr_sampler_run_until(&sampler, SPR_LATE_SAMPLES, SAMPLES, spr_time_end(c), samples);
+    return spr_least(samples, count);
 }
 
 /* Farther is never faster. */

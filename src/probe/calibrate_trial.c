@@ -85,7 +85,7 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
     const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
     double samples[SAMPLES_NEAR];
     const bool near = t->w_bytes <= 0;
-    const size_t count = near ? SAMPLES_NEAR : SAMPLES_FAR;
+    const size_t most = near ? SAMPLES_NEAR : SAMPLES_FAR;
     if (!spr_trial_build(b, t, spr_isa_lanes(c->isa))) {
         return (double)NAN;
     }
@@ -99,7 +99,8 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
                                         .prepare = begin_sample,
                                         .work = steps_done};
     warm_up(&way, t->w_bytes <= warm_bytes);
-    spr_sampler_run(&sampler, count, samples);
+    const size_t count =
+        spr_sampler_run_until(&sampler, SPR_LATE_SAMPLES, most, spr_time_end(c), samples);
     *steps_per_segment = way.steps / way.segments;
     return spr_least(samples, count);
 }

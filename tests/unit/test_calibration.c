@@ -180,8 +180,9 @@ static void test_time(void)
     spr_free(again.tiles);
     spr_free(rates.tiles);
 
-    /* No time at all: what cannot be interpolated is timed. */
-    CHECK(calibrate(&needed, now_s, NULL, &rates) > 0.5 * whole_s);
+    /* No time at all: what cannot be interpolated is timed, with fewer samples. */
+    const double least_s = calibrate(&needed, now_s, NULL, &rates);
+    CHECK(least_s > 0.1 * whole_s && least_s < 0.5 * whole_s);
     CHECK_INT(tiles, rates.count);
     CHECK(needed.tiles < some.tiles);
     spr_free(rates.tiles);
