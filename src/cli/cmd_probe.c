@@ -191,17 +191,41 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
     spr_text_wrapped(cli->out, used ? line : "no cache was found, in sysfs or by reading", 0);
 }
 
+/* text: the drift. */
+static void put_tiles(FILE *out, const struct spr_probe *probe, const char *text)
+{
+    const struct spr_probe_quality *q = &probe->quality;
+    const size_t between = q->tiles_interpolated;
+    char line[256];
+    int length = snprintf(line, sizeof line,
+                          "clock drift during the probe%s; kernel tiles "
+                          "timed: %zu",
+                          text, probe->kernels.count - between);
+    if (between > 0) {
+        length += snprintf(line + length, sizeof line - (size_t)length, ", %zu interpolated",
+                           between);
+    }
+    if (between > 0 && q->widths_checked > 0) {
+        snprintf(line + length, sizeof line - (size_t)length,
+                 " (checked on %zu widths: off by %.1f %% in the median, %.1f %% at the 90th "
+                 "percentile)",
+                 q->widths_checked, 100 * q->error_median, 100 * q->error_p90);
+    }
+    spr_text_wrapped(out, line, 0);
+}
+
 static void put_drift(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
 {
-    char text[SPR_DRIFT_TEXT];
+    char text[SPR_DRIFT_TEXT], said[SPR_DRIFT_TEXT + 4];
     const double first = spr_probe_find(probe, "f32_fma", NULL, isa, 1).value;
     const bool large =
         spr_format_drift(probe->drift, first * fmax(1, 1 + probe->drift), text) != NULL;
     if (!large) {
         snprintf(text, sizeof text, "%+.1f %%", probe->drift * 100);
     }
-    fprintf(cli->out, "\nclock drift during the probe%s %s; kernel tiles timed: %zu\n",
-            large ? ":" : "", text, probe->kernels.count);
+    snprintf(said, sizeof said, "%s %s", large ? ":" : "", text);
+    fputc('\n', cli->out);
+    put_tiles(cli->out, probe, said);
     if (fabs(probe->drift) > DRIFT_MAX) {
         spr_note(&cli->notes,
                  "the clock moved%s %s%s while probing: other work on this machine, or heat; "

@@ -73,10 +73,15 @@ static void note_unusable(struct cli *cli)
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
 {
     if (spr_probe_doubtful(probe) && !spr_probe_crowded(probe)) {
+        const double kernels = probe->quality.points_disturbed; /* NAN: unknown */
+        char also[64] = "";
+        if (kernels > 0) {
+            snprintf(also, sizeof also, ", %.0f %% of the kernels' times", 100 * kernels);
+        }
         spr_note(&cli->notes,
-                 "other work disturbed the measurement of this machine (%zu of %zu rates): "
+                 "other work disturbed the measurement of this machine (%zu of %zu rates%s): "
                  "sproof probe when it is idle",
-                 spr_probe_disturbed(probe), probe->rate_count);
+                 spr_probe_disturbed(probe), probe->rate_count, also);
     }
     if (spr_probe_crowded(probe)) {
         spr_note(&cli->notes,

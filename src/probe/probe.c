@@ -14,6 +14,9 @@
 /* Seconds for the rates. */
 #define QUICK_S 1.2
 #define FULL_S 11.0
+/* And then for the kernels: all of it in 6 and in 60 seconds. */
+#define QUICK_KERNELS_S 4.4
+#define FULL_KERNELS_S 47.0
 #define TEAMS_MAX 20 /* 1, 2, 4 ... and all */
 /* Rates of L1 instructions are taken in half of the smallest L1 there is. */
 #define NEAR_BYTES 8192
@@ -393,7 +396,11 @@ static enum spr_status measure_all(struct session *s)
     if (s->options->rates_only) {
         return SPR_OK;
     }
-    return spr_probe_kernels(s->options, s->isas, s->isa_count, s->probe, s->err);
+    const struct spr_probe_sets sets = {
+        .isas = s->isas,
+        .count = s->isa_count,
+        .end_s = s->pace.end_s + (s->options->quick ? QUICK_KERNELS_S : FULL_KERNELS_S)};
+    return spr_probe_kernels(s->options, &sets, s->probe, s->err);
 }
 
 enum spr_status spr_probe_run(const struct spr_probe_options *options, struct spr_probe *probe,

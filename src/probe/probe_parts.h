@@ -105,11 +105,21 @@ void spr_probe_add_sve(const struct spr_probe_features *has, struct spr_probe *p
 /* The rates' share of the probe's progress; the kernels have the rest. */
 #define SPR_PROBE_RATES_SHARE 0.3
 
-/* Calibrates the kernels of the instruction sets, of which the last is the default, on one
- * thread and on probe->threads, into probe->kernels. Errors: SPR_ENOMEM. */
+struct spr_canaries;
+
+/* Instruction sets to calibrate, the default last. */
+struct spr_probe_sets {
+    const enum spr_isa *isas;
+    int count;
+    double end_s;                  /* when all should be done, by the options' clock */
+    struct spr_canaries *canaries; /* in place of the machine's own; NULL: those */
+};
+
+/* Calibrates the kernels of the sets, on one thread and on probe->threads, into probe->kernels,
+ * and tells how well in probe->quality. Errors: SPR_ENOMEM. */
 enum spr_status spr_probe_kernels(const struct spr_probe_options *options,
-                                  const enum spr_isa *isas, int isa_count,
-                                  struct spr_probe *probe, struct spr_error *err);
+                                  const struct spr_probe_sets *sets, struct spr_probe *probe,
+                                  struct spr_error *err);
 
 /* --- probe_knee.c */
 

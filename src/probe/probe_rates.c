@@ -110,7 +110,7 @@ int spr_probe_threads(const struct spr_probe *probe, enum spr_isa isa)
 
 /* Quickest samples this far below the best of all, and how many rates may have such. */
 #define DISTURBED 0.8
-#define DISTURBED_SHARE 0.1
+#define DISTURBED_SHARE 0.1 /* nor of what was timed of the kernels */
 
 size_t spr_probe_disturbed(const struct spr_probe *probe)
 {
@@ -126,6 +126,7 @@ size_t spr_probe_disturbed(const struct spr_probe *probe)
 bool spr_probe_doubtful(const struct spr_probe *probe)
 {
     return (double)spr_probe_disturbed(probe) > DISTURBED_SHARE * (double)probe->rate_count ||
+           probe->quality.points_disturbed > DISTURBED_SHARE || /* NAN, unknown: no */
            spr_probe_crowded(probe);
 }
 

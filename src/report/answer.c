@@ -97,7 +97,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
 static void put_interval(FILE *file, const struct spr_result *result)
 {
     if (result->speedup_high > result->speedup_low * 1.005) {
-        fprintf(file, "; %.2fx to %.2fx over the range of the rates", result->speedup_low,
+        fprintf(file, "; %.2fx to %.2fx over the rates' range", result->speedup_low,
                 result->speedup_high);
     }
 }

@@ -1110,6 +1110,9 @@ def mark_pareto(entries):
             if dense is not None and e["speedup"] < 1 * (1 - slack):
                 if (dense <= v.accuracy if v.better == "lower" else dense >= v.accuracy):
                     return False      # dense competes too
+            if dense is not None and e["speedup"] <= 1 * (1 + slack):
+                if (dense < v.accuracy if v.better == "lower" else dense > v.accuracy):
+                    return False      # as fast as dense, but less accurate
             for o in entries:
                 w = o["_variant"]
                 if o is e or o["batch"] != e["batch"] or w.accuracy is None \

@@ -136,7 +136,7 @@ static void test_rounds(void)
     }
     time_round(0.5, true, &least, fast);
     CHECK_NEAR(first[0] / 2, fast[0], 1e-12);
-    spr_free(least.seconds);
+    spr_free(least.points);
 }
 
 int main(void)
