@@ -41,22 +41,27 @@ static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
     return highest;
 }
 
-enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
+void spr_expected_begin(struct spr_analysis *a)
 {
     const struct spr_kernel_rates *kernels = a->machine->kernels;
+    a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
+    if (!a->options.has_residency) {
+        a->options.residency = a->has_expected ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
+    }
+}
+
+enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
+{
     size_t count = a->options.batch_count * a->network->layer_count;
     int64_t threads = a->options.threads > 0 ? a->options.threads : a->machine->cores;
-    a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
     a->expected_dense = spr_calloc(count, sizeof *a->expected_dense);
     a->names = spr_calloc(1, sizeof *a->names);
     if (!a->expected_dense || !a->names) {
         return spr_no_memory(err);
     }
     if (a->has_expected) {
-        a->expected_isa = highest_isa(kernels);
+        a->expected_isa = highest_isa(a->machine->kernels);
         a->expected_threads = threads > 0 && threads <= INT32_MAX ? (int)threads : 1;
-        a->expected_residency =
-            a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
     }
     return SPR_OK;
 }
@@ -101,11 +106,11 @@ static struct spr_layer_expected expect(const struct spr_analysis *a,
                                    .threads = a->expected_threads,
                                    .isa = a->expected_isa,
                                    .layout = a->options.layout,
-                                   .residency = a->expected_residency,
+                                   .residency = a->options.residency,
                                    .tuned = a->options.tuned};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;
-    if (a->expected_residency == SPR_RESIDENCY_NETWORK) {
+    if (a->options.residency == SPR_RESIDENCY_NETWORK) {
         of.network_bytes = network_bytes;
     }
     of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
