@@ -97,10 +97,11 @@ static bool has_kernel(const struct spr_layer *layer)
 
 static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
 
-/* One operator; choice NULL: dense. network_bytes: of one pass of the network it is in. */
+/* One operator; choice NULL: dense. pass_bytes: what is passed before it runs again, which is the
+ * network, or with residency warm the operator itself. */
 static struct spr_layer_expected expect(const struct spr_analysis *a,
                                         const struct spr_layer *layer, double batch,
-                                        const struct spr_choice *choice, double network_bytes)
+                                        const struct spr_choice *choice, double pass_bytes)
 {
     struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
                                    .threads = a->expected_threads,
@@ -110,8 +111,11 @@ static struct spr_layer_expected expect(const struct spr_analysis *a,
                                    .tuned = a->options.tuned};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;
-    if (a->options.residency == SPR_RESIDENCY_NETWORK) {
-        of.network_bytes = network_bytes;
+    if (of.residency == SPR_RESIDENCY_WARM && calls > 1) {
+        of.residency = SPR_RESIDENCY_NETWORK; /* each call has operands of its own */
+    }
+    if (of.residency == SPR_RESIDENCY_NETWORK) {
+        of.network_bytes = pass_bytes;
     }
     of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
     if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
@@ -125,6 +129,7 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
 {
     size_t layers = a->network->layer_count;
     struct spr_layer_expected *out = &a->expected_dense[batch_index * layers];
+    const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
     double bytes = 0;
     for (size_t i = 0; i < layers; i++) {
         bytes +=
@@ -134,7 +139,8 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
         const struct spr_layer *layer = &a->network->layers[i];
         out[i] = nothing;
         if (a->has_expected && has_kernel(layer)) {
-            out[i] = expect(a, layer, a->options.batches[batch_index], NULL, bytes);
+            out[i] = expect(a, layer, a->options.batches[batch_index], NULL,
+                            warm ? spr_analysis_dense(a, batch_index, i)->bytes : bytes);
         } else if (a->has_expected) {
             out[i].time_s = spr_analysis_dense(a, batch_index, i)->time_s;
         }
@@ -156,7 +162,9 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
-        out->expected = expect(a, layer, result->batch, &out->choice, result->network_bytes);
+        const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
+        out->expected = expect(a, layer, result->batch, &out->choice,
+                               warm ? out->run.bytes : result->network_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }

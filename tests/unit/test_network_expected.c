@@ -216,6 +216,26 @@ static void residency(void)
     stop(&s);
 }
 
+/* Warm, the calls of one operator pass through the operands of all of them. */
+static void warm_calls(void)
+{
+    struct setup s;
+    start(&s, HEAD "a,64,9,5,attention,1,,,,,,,\nb,1,1,1,,,,,,,,,\n"
+                   "b,,,,,,,,,v,csr,0.5,\n");
+    s.options.batches[0] = 7;
+    s.options.residency = SPR_RESIDENCY_WARM;
+    s.options.has_residency = true;
+    s.network.layer_count = 1;
+    analyze(&s);
+    CHECK_INT(SPR_RESIDENCY_NETWORK, fake_last.residency);
+    CHECK_EXACT(spr_analysis_dense(&s.analysis, 0, 0)->bytes, fake_last.network_bytes);
+    spr_analysis_free(&s.analysis);
+    s.options.batches[0] = 1;
+    analyze(&s);
+    CHECK_INT(SPR_RESIDENCY_WARM, fake_last.residency);
+    stop(&s);
+}
+
 /* csr is faster by its bound, blocks by what the kernels are expected to take. */
 static void ranks(void)
 {
@@ -300,6 +320,7 @@ int main(void)
     nothing_known();
     no_kernel();
     residency();
+    warm_calls();
     ranks();
     recorded();
     return test_end();
