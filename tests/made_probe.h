@@ -73,7 +73,12 @@ static struct spr_probe made_probe(void)
                                           .call_s = 1e-8,
                                           .parallel_s = 2e-6,
                                           .parallel_threads = 2,
-                                          .transfer_s = 1e-8 / 3}};
+                                          .transfer_s = 1e-8 / 3},
+                              .quality = {.tiles_interpolated = 2,
+                                          .widths_checked = 7,
+                                          .error_median = 0.1 / 3,
+                                          .error_p90 = 0.25,
+                                          .points_disturbed = 0.01 / 3}};
     spr_cache_identity(probe.identity);
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
         probe.cache[i].declared_bytes = i < 3 ? 32 * KIB * ldexp(1, 5 * i) : NONE;

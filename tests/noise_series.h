@@ -90,6 +90,38 @@ static inline bool judge_series(struct series *series, const double least[SPR_CA
     return spr_measurements_judge(all, series->kernels, least);
 }
 
+static inline double least_reading(const struct series *series, bool before, int canary)
+{
+    double least = HUGE_VAL;
+    for (size_t k = 0; k < series->kernels; k++) {
+        for (size_t i = 0; i < series->kernel[k].sample_count; i++) {
+            const struct spr_timed *t = &series->kernel[k].samples[i];
+            least = fmin(least, before ? t->before_s[canary] : t->after_s[canary]);
+        }
+    }
+    return least;
+}
+
+/* The canaries were recorded as they came, those before a call with their data out of the caches;
+ * sproof's bring them back first. As if these had: the least reading before a call and that after
+ * one are the same, `least`. */
+static inline void bring_back(struct series *series, double least[SPR_CANARIES])
+{
+    least[SPR_CANARY_MEMORY] = (double)NAN;
+    for (int c = 0; c < SPR_CANARY_MEMORY; c++) {
+        const double before = least_reading(series, true, c);
+        const double after = least_reading(series, false, c);
+        least[c] = fmin(before, after);
+        for (size_t k = 0; k < series->kernels; k++) {
+            for (size_t i = 0; i < series->kernel[k].sample_count; i++) {
+                struct spr_timed *t = &series->kernel[k].samples[i];
+                t->before_s[c] *= least[c] / before;
+                t->after_s[c] *= least[c] / after;
+            }
+        }
+    }
+}
+
 /* Cuts the series into so many visits of equal length. */
 static inline void cut(struct series *series, int visits)
 {

@@ -17,10 +17,14 @@ extern "C" {
 #define SPR_CHANGES_MAX 32
 #define SPR_BATCHES_MAX 64
 
+/* A pattern pays from this speedup on: a gain that rounds to 1.00x is none. */
+#define SPR_PAYS 1.005
+
 /* What was asked. Zeroed plus dtype and one batch is a valid default. */
 struct spr_options {
     enum spr_dtype dtype;
     bool ideal_tiles;
+    bool native; /* --execution native: only what engines accept */
     enum spr_residency residency;
     bool has_residency; /* asked for; else network where there are expected times, else dram */
     enum spr_layout layout; /* of X and Y, which the expected times are for */
@@ -77,16 +81,18 @@ struct spr_result {
     double activation_ceiling;
     double time_s, dense_time_s;
     double mixed_time_s;
-    double network_bytes;   /* of one pass of this variant: U of residency network */
+    double network_bytes;   /* the least of one pass of this variant: U of residency network */
+    double format_bytes;    /* of one pass with every layer stored in its format */
     double density;         /* NAN: nothing prunable */
     double efficiency_kept; /* NAN: nothing prunable */
     double weight_bytes, dense_weight_bytes;
     bool counted; /* takes part in the Pareto front */
     bool pareto;
-    double drop;          /* accuracy lost against dense_accuracy, > 0 is worse; NAN */
-    bool within_drop;     /* drop known and within --max-drop */
-    size_t layers_pruned; /* operators that run the pattern, times count */
-    size_t layers_slower; /* of these, slower than dense */
+    double drop;                  /* accuracy lost against dense_accuracy, > 0 is worse; NAN */
+    bool within_drop;             /* drop known and within --max-drop */
+    size_t layers_pruned;         /* operators that run the pattern, times count */
+    size_t layers_slower;         /* of these, slower than dense; or best executed dense */
+    enum spr_execution execution; /* in which the pruned operators spend most of their time */
     struct spr_network_expected expected;
     struct spr_layer_result *layers; /* network.layer_count of them */
 };

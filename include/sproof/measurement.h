@@ -30,6 +30,7 @@ struct spr_timed {
     double seconds; /* of a call */
     double at_s;    /* when it began, since the run began; NAN: unknown */
     int visit;      /* from 0 */
+    bool preempted; /* meanwhile the system gave one of its cores to something else */
     double before_s[SPR_CANARIES], after_s[SPR_CANARIES]; /* NAN: not taken */
 };
 
@@ -43,7 +44,7 @@ enum spr_doubt {
     SPR_DOUBT_NEIGHBOUR, /* the canaries were slow in all visits, or in all but one */
     SPR_DOUBT_LONG,      /* canaries were quick at times, but never for as long as a call */
     SPR_DOUBT_VISITS,    /* no two visits found the same time */
-    SPR_DOUBT_ONCE,      /* of the only visit the quickest calls differ */
+    SPR_DOUBT_ONCE,      /* of the only visit the quickest calls differ or were disturbed */
     SPR_DOUBT_SPREAD     /* judged by the median: its interval is wide */
 };
 #define SPR_DOUBTS 7
@@ -68,9 +69,11 @@ struct spr_measurement {
 
 /* Fills all but samples and sample_count of measurements that were taken in turns: the canaries of
  * one speak for all. least_canary_s: the quickest reading of each that this machine is known to
- * reach; NAN, or NULL for all: unknown. A visit counts when its canaries' 1 % quantiles come within their slack of
- * that. A time is believed when two visits that count agree within 2 %, or, of a single visit, its
- * three quickest calls do. Why each of these: src/host/README.md. false when out of memory. */
+ * reach; NAN, or NULL for all: unknown. A visit counts when its canaries' 1 % quantiles come within
+ * their slack of that, and it has three calls that were not preempted. A time is believed when two
+ * visits that count agree within 2 %, or, of a single visit, its three quickest calls do, no canary
+ * was slow beside them, and half of the moments were undisturbed. Why each of these:
+ * src/host/README.md. false when out of memory. */
 bool spr_measurements_judge(struct spr_measurement *const *all, size_t count,
                             const double least_canary_s[SPR_CANARIES]);
 

@@ -14,12 +14,24 @@ extern "C" {
 /* Which end of the machine's rate intervals is meant. */
 enum spr_corner { SPR_NOMINAL, SPR_LOW, SPR_HIGH };
 
+/* How a pruned product is executed (src/analysis/README.md, "Three executions"). */
+enum spr_execution {
+    SPR_EXECUTION_NATIVE,   /* the format, on an engine that accepts it */
+    SPR_EXECUTION_EXPANDED, /* stored in the format, multiplied as a pattern that holds it */
+    SPR_EXECUTION_DENSE,    /* stored and multiplied dense */
+};
+#define SPR_EXECUTIONS 3
+
+/* "native", "expanded", "dense". */
+const char *spr_execution_name(enum spr_execution execution);
+
 /* A machine prepared for one dtype: plain numbers the inner loop reads. */
 struct spr_model {
     const struct spr_machine *machine;
     enum spr_dtype dtype;
     double value_bytes;
     bool ideal_tiles; /* ignore tile_rows */
+    bool native_only; /* what engines accept alone: no expanded and no dense execution */
     enum spr_residency residency;
     double network_bytes;                /* U of residency network: bytes of one pass */
     double flops_per_s[SPR_ENGINES_MAX]; /* 0: unusable for this dtype */
@@ -63,18 +75,56 @@ struct spr_prediction {
     int engine;            /* index into machine.engines */
     int bound;             /* SPR_BOUND_* or memory level of the largest memory term */
     int memory_level;      /* level of the largest memory term */
-    struct spr_pattern executed_as; /* pattern of storage; kind NULL: as itself */
+    enum spr_execution execution;
+    double execution_s[SPR_EXECUTIONS]; /* the bound of each; NAN: it has none */
+    double format_bytes;                /* all bytes if it is stored in the format itself */
+    double least_bytes;                 /* all bytes of the execution that moves least */
+    /* native: the pattern it is stored and multiplied as; kind NULL: as itself. expanded: the
+     * pattern it is multiplied as. dense: dense. */
+    struct spr_pattern executed_as;
 };
+
+/* A way to execute a pattern, other than dense. */
+struct spr_way {
+    enum spr_execution execution;
+    int engine;
+    struct spr_pattern as; /* as in a prediction */
+    struct spr_pattern
+        slots; /* its kept cells are multiplied; kind NULL: those of the format */
+};
+#define SPR_WAYS_MAX (SPR_ENGINES_MAX * (SPR_ACCEPTS_MAX + 1) + 1)
+
+/* All ways of one pattern: they depend on nothing of a layer. */
+struct spr_ways {
+    struct spr_pattern pattern;
+    struct spr_pattern dense; /* the pattern `dense` */
+    size_t count;
+    struct spr_way way[SPR_WAYS_MAX];
+};
+
+/* Finds them among the engines that have a rate in the model's dtype. */
+void spr_model_ways(const struct spr_model *model, const struct spr_pattern *pattern,
+                    struct spr_ways *ways);
 
 /* The dense operator, or attention or other. */
 void spr_model_dense(const struct spr_model *model, const struct spr_layer *layer,
                      double batch, struct spr_prediction *out);
 
-/* The operator with W pruned: `kept` cells of the pattern. The fastest engine that accepts
- * the pattern wins. Returns false when no engine accepts it (out is then untouched). */
+/* The operator with W pruned: `kept` cells of the pattern whose ways are given, in the fastest of
+ * its executions. Of times that are equal dense comes first, then native. Returns false when no
+ * engine accepts the pattern and only that was asked for (out is then untouched). */
+bool spr_model_pruned(const struct spr_model *model, const struct spr_layer *layer,
+                      double batch, const struct spr_ways *ways, double kept,
+                      const struct spr_counted *counted, struct spr_prediction *out);
+
+/* The same of a pattern; whoever predicts many layers finds its ways once. */
 bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *layer,
                       double batch, const struct spr_pattern *pattern, double kept,
                       const struct spr_counted *counted, struct spr_prediction *out);
+
+/* The engine's first entry that takes the pattern, or NULL. */
+const struct spr_accept *spr_engine_accept(const struct spr_engine *engine,
+                                           const struct spr_pattern *pattern);
 
 /* true when an engine takes the pattern in the model's dtype. */
 bool spr_model_accepts(const struct spr_model *model, const struct spr_pattern *pattern);
@@ -85,11 +135,11 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
                               double batch, const struct spr_pattern *pattern, double kept,
                               const struct spr_counted *counted);
 
-/* The sparsity from which the pattern is no slower than dense, NAN when there is none or the
- * pattern fixes its own sparsity. dense_time_s is the dense time at this batch. */
+/* The smallest sparsity at which native or expanded is faster than dense (native_only: no slower),
+ * NAN when there is none or the pattern fixes its own sparsity. dense_time_s is the dense time at
+ * this batch. */
 double spr_model_break_even(const struct spr_model *model, const struct spr_layer *layer,
-                            double batch, const struct spr_pattern *pattern,
-                            double dense_time_s);
+                            double batch, const struct spr_ways *ways, double dense_time_s);
 
 /* "compute", "overhead" or the memory level's name. */
 const char *spr_bound_name(const struct spr_machine *machine, int bound);

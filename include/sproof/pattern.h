@@ -24,11 +24,12 @@ enum spr_class {
 
 struct spr_pattern_kind;
 
-/* One pattern: a kind and its two numbers. A value, freely copied. */
+/* One pattern: a kind and its numbers. A value, freely copied. */
 struct spr_pattern {
     const struct spr_pattern_kind *kind; /* a registry row; NULL only in a zeroed struct */
-    int64_t a;                           /* RxC: R; N:M: N; comp:P: P; else 0 */
-    int64_t b;                           /* RxC: C; N:M: M; else 0 */
+    int64_t a;                           /* RxC: R; N:M, V:N:M: N; comp:P: P; else 0 */
+    int64_t b;                           /* RxC: C; N:M, V:N:M: M; else 0 */
+    int64_t v;                           /* V:N:M: V; else 0 */
 };
 
 /* The weight matrix a pattern is applied to. */
@@ -96,6 +97,11 @@ struct spr_pattern_kind {
     /* the shape of its cells, for `kept` of them in m x k; NULL: it has no kernel */
     void (*cell)(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
                  struct spr_cell_shape *cell);
+    /* true when the weights, spread over the columns that the pattern `as` may hold, can be
+     * multiplied as `as`; *slots: the pattern whose kept cells are then multiplied. NULL: never.
+     * Dense is not asked for: it holds anything. */
+    bool (*spread)(const struct spr_pattern *pattern, const struct spr_pattern *as,
+                   struct spr_pattern *slots);
     const char *kernel; /* "bsr" in spr_spmm_bsr_f32__avx2; NULL: it has no kernel */
     /* NULL when the pattern fits the layer, else why not, in plain words */
     const char *(*misfit)(const struct spr_pattern *pattern, const struct spr_shape *shape);

@@ -4,6 +4,7 @@
 #define SPROOF_PROBE_H
 
 #include <stdio.h>
+#include <time.h>
 
 #include "sproof/arena.h"
 #include "sproof/measurement.h"
@@ -31,10 +32,21 @@ struct spr_probe_point {
     double bytes_per_s; /* of all threads, the best repetition: noise only ever slows */
 };
 
+/* How well the kernels' tiles are known. */
+struct spr_probe_quality {
+    size_t tiles_interpolated; /* between narrower and wider ones */
+    /* How far that is off: timed widths against the line between the two beside each, relative,
+     * over all their footprints; NAN: none has two beside it. */
+    size_t widths_checked;
+    double error_median, error_p90;
+    double
+        points_disturbed; /* share of what was timed that had no quiet moment; NAN: unknown */
+};
+
 struct spr_probe {
     char cpu[64];      /* brand string */
     char identity[96]; /* what must be equal for the cache to hold: CPU, threads, version */
-    char created[32];  /* UTC */
+    char created[32];  /* UTC, when it ended */
     bool quick;
     int threads;      /* the most that were probed */
     double drift;     /* clock at the end / at the start - 1 */
@@ -49,7 +61,8 @@ struct spr_probe {
         bool shared;           /* by all cores */
     } cache[4];                /* L1, L2, L3, L4; of one core, or of the shared cache */
     struct spr_kernel_rates kernels;
-    struct spr_arena arena; /* owns texts, rates, points */
+    struct spr_probe_quality quality; /* of the kernels */
+    struct spr_arena arena;           /* owns texts, rates, points */
 };
 
 struct spr_probe_options {
@@ -120,8 +133,13 @@ int spr_probe_threads(const struct spr_probe *probe, enum spr_isa isa);
 /* Rates of which the quickest samples lie far apart: other work disturbed them. */
 size_t spr_probe_disturbed(const struct spr_probe *probe);
 
-/* Rates of other work's making: too many are disturbed, or all threads slower than one. */
+/* Rates of other work's making: too many are disturbed, or of the times of the kernels too many had
+ * no quiet moment, or all threads are slower than one. */
 bool spr_probe_doubtful(const struct spr_probe *probe);
+
+/* A doubtful probe should be made again when the machine is quiet: a quick one at once, a full one,
+ * which takes a minute, ten minutes after it was made. now: seconds since 1970. */
+bool spr_probe_due(const struct spr_probe *probe, time_t now);
 
 enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
                                 struct spr_error *err);

@@ -44,6 +44,7 @@ struct spr_tile_rates {
     struct spr_sweep unaligned;
     double unaligned_group_s;
     double half_step_s; /* unaligned, X near, only half of the last vector; 0: there is none */
+    bool interpolated;  /* between narrower and wider ones; of this run, not kept */
 };
 
 /* What an encoder computes between its matrix products (src/encoder/README.md). */

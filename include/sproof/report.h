@@ -126,6 +126,12 @@ const char *spr_validity_text(const struct spr_validity *validity, char *text);
 /* "1.23 ms" into text[24]; returns text. */
 const char *spr_format_seconds(double seconds, char *text);
 
+/* A drift of more than a tenth as where the rate began and ended, "5.9 -> 118 GFLOP/s (disturbed at
+ * the start)", into text[SPR_DRIFT_TEXT]; returns text. drift: last / first - 1; most: the greater
+ * of both, FLOP/s. NULL: a smaller drift, or unknown, which a percentage tells as well. */
+#define SPR_DRIFT_TEXT 80
+const char *spr_format_drift(double drift, double most, char *text);
+
 #ifdef __cplusplus
 }
 #endif

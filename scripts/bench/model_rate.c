@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model_rate MACHINE.json: layer predictions (spr_model_sparse) per second on one core, over
+/* model_rate MACHINE.json: layer predictions (spr_model_pruned) per second on one core, over
  * the layer shapes of BERT-base, eight patterns and twenty sparsities. */
 #include <stdio.h>
 #include <time.h>
@@ -24,7 +24,7 @@ int main(int argc, char **argv)
     struct spr_machine machine;
     struct spr_model model;
     struct spr_error err = {0};
-    struct spr_pattern patterns[8];
+    static struct spr_ways ways[8];
     if (argc != 2 || spr_machine_read(argv[1], &machine, &err) != SPR_OK ||
         spr_model_prepare(&model, &machine, machine.default_dtype, SPR_NOMINAL, SPR_NOMINAL,
                           &err) != SPR_OK) {
@@ -32,7 +32,9 @@ int main(int argc, char **argv)
         return 2;
     }
     for (int p = 0; p < 8; p++) {
-        (void)spr_pattern_parse(texts[p], &patterns[p], NULL);
+        struct spr_pattern pattern;
+        (void)spr_pattern_parse(texts[p], &pattern, NULL);
+        spr_model_ways(&model, &pattern, &ways[p]);
     }
     double start = now(), sum = 0;
     unsigned long long count = 0;
@@ -49,8 +51,8 @@ int main(int argc, char **argv)
             for (int p = 0; p < 8; p++) {
                 for (int z = 0; z < 20; z++) {
                     struct spr_prediction run;
-                    double kept = spr_pattern_kept(&patterns[p], &shape, 0.05 * z);
-                    (void)spr_model_sparse(&model, &layer, 1, &patterns[p], kept, NULL, &run);
+                    double kept = spr_pattern_kept(&ways[p].pattern, &shape, 0.05 * z);
+                    (void)spr_model_pruned(&model, &layer, 1, &ways[p], kept, NULL, &run);
                     sum += run.time_s;
                     count++;
                 }

@@ -31,6 +31,7 @@ struct evaluation {
     size_t corner_count;
     double *corner_dense_s;        /* [corner][batch] */
     struct break_even *break_even; /* [batch][layer] */
+    struct spr_ways ways;          /* of the pattern that was evaluated last */
     struct spr_error *err;
 };
 
@@ -65,6 +66,15 @@ static double kept_cells(const struct spr_layer *layer, const struct spr_choice 
     return spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
 }
 
+/* Variants mostly have one pattern for all of their layers. */
+static const struct spr_ways *ways_of(struct evaluation *e, const struct spr_pattern *pattern)
+{
+    if (!e->ways.pattern.kind || !spr_pattern_equal(&e->ways.pattern, pattern)) {
+        spr_model_ways(&e->analysis->model, pattern, &e->ways);
+    }
+    return &e->ways;
+}
+
 static double break_even(struct evaluation *e, size_t batch_index, size_t layer_index,
                          const struct spr_pattern *pattern)
 {
@@ -74,8 +84,8 @@ static double break_even(struct evaluation *e, size_t batch_index, size_t layer_
     if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern)) {
         known->pattern = *pattern;
         known->sparsity = spr_model_break_even(&a->model, &a->network->layers[layer_index],
-                                               a->options.batches[batch_index], pattern,
-                                               a->dense[slot].time_s);
+                                               a->options.batches[batch_index],
+                                               ways_of(e, pattern), a->dense[slot].time_s);
     }
     return known->sparsity;
 }
@@ -94,8 +104,9 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
         out->speedup = 1;
         return SPR_OK;
     }
-    if (!spr_model_sparse(model, layer, a->options.batches[batch_index], &choice->pattern,
-                          kept_cells(layer, choice), &choice->counted, &out->run)) {
+    if (!spr_model_pruned(model, layer, a->options.batches[batch_index],
+                          ways_of(e, &choice->pattern), kept_cells(layer, choice),
+                          &choice->counted, &out->run)) {
         return no_engine(e, &choice->pattern);
     }
     out->speedup = out->run.time_s > 0 ? dense->time_s / out->run.time_s : 1;
@@ -103,8 +114,8 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
     return SPR_OK;
 }
 
-/* Every operator of a variant. The bytes of its pass are those of the storage chosen when
- * the dense network's pass decides what stays in the caches. */
+/* Every operator of a variant. The bytes of its pass are the least that its executions move when
+ * the dense network's pass decides what stays in the caches: a bound must not count more. */
 static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *result)
 {
     struct spr_analysis *a = e->analysis;
@@ -112,16 +123,18 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
     int passes = model.residency == SPR_RESIDENCY_NETWORK ? 2 : 1;
     for (int pass = 0; pass < passes; pass++) {
         size_t hint = 0;
-        double bytes = 0;
+        double bytes = 0, format_bytes = 0;
         for (size_t i = 0; i < a->network->layer_count; i++) {
             struct spr_layer_result *out = &result->layers[i];
             struct spr_choice choice =
                 spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
             SPR_TRY(evaluate_layer(e, &model, result->batch_index, &choice, out));
-            bytes += (double)a->network->layers[i].count * out->run.bytes;
+            bytes += (double)a->network->layers[i].count * out->run.least_bytes;
+            format_bytes += (double)a->network->layers[i].count * out->run.format_bytes;
         }
         if (pass == 0) {
             model.network_bytes = result->network_bytes = bytes;
+            result->format_bytes = format_bytes;
         }
     }
     return SPR_OK;
@@ -152,31 +165,33 @@ static void add_layer(const struct spr_layer *layer, const struct spr_prediction
 }
 
 /* One operator of a result, at other rates than the nominal ones. */
-static void predict_again(const struct spr_model *model, const struct spr_layer *layer,
+static void predict_again(struct evaluation *e, const struct spr_model *model,
                           const struct spr_result *result, const struct spr_choice *choice,
                           struct spr_prediction *run)
 {
+    const struct spr_layer *layer = &e->analysis->network->layers[choice->layer];
     if (spr_pattern_is_dense(&choice->pattern)) {
         spr_model_dense(model, layer, result->batch, run);
     } else {
-        (void)spr_model_sparse(model, layer, result->batch, &choice->pattern,
+        (void)spr_model_pruned(model, layer, result->batch, ways_of(e, &choice->pattern),
                                kept_cells(layer, choice), &choice->counted, run);
     }
 }
 
 /* Network time of a variant at a corner of the rates. Unpruned operators keep their dense
  * time, which belongs to the dense network's pass. */
-static double corner_time(const struct spr_model *dense_pass, const struct spr_result *result,
-                          const struct spr_network *network)
+static double corner_time(struct evaluation *e, const struct spr_model *dense_pass,
+                          const struct spr_result *result)
 {
+    const struct spr_network *network = e->analysis->network;
     struct spr_model model = *dense_pass;
     double sum = 0;
     model.network_bytes = result->network_bytes;
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct spr_choice *choice = &result->layers[i].choice;
         struct spr_prediction run;
-        predict_again(spr_pattern_is_dense(&choice->pattern) ? dense_pass : &model,
-                      &network->layers[i], result, choice, &run);
+        predict_again(e, spr_pattern_is_dense(&choice->pattern) ? dense_pass : &model, result,
+                      choice, &run);
         sum += (double)network->layers[i].count * run.time_s;
     }
     return sum;
@@ -187,14 +202,13 @@ static double ratio(double above, double below)
     return below > 0 ? above / below : 1;
 }
 
-static void set_interval(const struct evaluation *e, struct spr_result *result)
+static void set_interval(struct evaluation *e, struct spr_result *result)
 {
     size_t batches = e->analysis->options.batch_count;
     result->speedup_low = result->speedup_high = result->speedup;
     for (size_t c = 0; c < e->corner_count; c++) {
         double dense_s = e->corner_dense_s[c * batches + result->batch_index];
-        double speedup =
-            ratio(dense_s, corner_time(&e->corners[c], result, e->analysis->network));
+        double speedup = ratio(dense_s, corner_time(e, &e->corners[c], result));
         result->speedup_low = fmin(result->speedup_low, speedup);
         result->speedup_high = fmax(result->speedup_high, speedup);
     }
@@ -228,6 +242,31 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
     result->dense_weight_bytes = sums->dense_weight_bytes;
 }
 
+/* Natively slower than dense; where any execution will do: best dense. */
+static bool loses(const struct spr_analysis *a, const struct spr_layer_result *layer)
+{
+    return a->options.native ? layer->speedup < 1
+                             : layer->run.execution == SPR_EXECUTION_DENSE;
+}
+
+/* The execution in which the pruned operators spend most of their time. */
+static enum spr_execution main_execution(const struct spr_analysis *a,
+                                         const struct spr_result *result)
+{
+    double seconds[SPR_EXECUTIONS] = {0};
+    int most = SPR_EXECUTION_NATIVE;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_layer_result *r = &result->layers[i];
+        if (!spr_pattern_is_dense(&r->choice.pattern)) {
+            seconds[r->run.execution] += (double)a->network->layers[i].count * r->run.time_s;
+        }
+    }
+    for (int e = 0; e < SPR_EXECUTIONS; e++) {
+        most = seconds[e] > seconds[most] ? e : most;
+    }
+    return (enum spr_execution)most;
+}
+
 static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result *result)
 {
     struct spr_analysis *a = e->analysis;
@@ -240,10 +279,11 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
         a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
         if (!spr_pattern_is_dense(&out->choice.pattern)) {
             result->layers_pruned += (size_t)layer->count;
-            result->layers_slower += out->speedup < 1 ? (size_t)layer->count : 0;
+            result->layers_slower += loses(a, out) ? (size_t)layer->count : 0;
         }
     }
     set_result(a, &sums, result);
+    result->execution = main_execution(a, result);
     set_interval(e, result);
     spr_expected_result(a, result);
     spr_analysis_set_drop(a, result);
@@ -272,6 +312,7 @@ static enum spr_status prepare_model(struct spr_analysis *a, enum spr_corner eng
         spr_model_prepare(model, a->machine, a->options.dtype, engines, memory, err);
     if (status == SPR_OK) {
         model->ideal_tiles = a->options.ideal_tiles;
+        model->native_only = a->options.native;
         spr_model_set_residency(model, a->options.residency,
                                 a->options.threads > 0 ? a->options.threads : 1);
     }

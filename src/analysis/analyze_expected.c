@@ -164,7 +164,7 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     } else if (has_kernel(layer)) {
         const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
         out->expected = expect(a, layer, result->batch, &out->choice,
-                               warm ? out->run.bytes : result->network_bytes);
+                               warm ? out->run.bytes : result->format_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }

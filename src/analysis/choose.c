@@ -69,8 +69,10 @@ static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
     double fastest = 0;
     for (size_t i = 0; i < count; i++) {
         struct spr_result *result = &a->results[ranked[i].index];
-        /* Dense competes too: a variant slower and no more accurate than dense is no choice. */
-        bool beaten = result->drop >= 0 && ranked[i].speedup < 1;
+        /* Dense competes too: a variant that is slower and no more accurate, or less accurate and
+         * no faster, is no choice. */
+        bool beaten = (result->drop >= 0 && ranked[i].speedup < 1) ||
+                      (result->drop > 0 && ranked[i].speedup <= 1);
         result->pareto = ranked[i].speedup >= fastest && !beaten;
         fastest = fmax(fastest, ranked[i].speedup);
     }
@@ -164,8 +166,8 @@ size_t spr_analysis_fastest(const struct spr_analysis *a, size_t batch_index)
 size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
 {
     size_t best = best_of(a, batch_index, true);
-    /* A gain that rounds to 1.00x is none. */
-    bool pays = best < a->result_count && spr_analysis_speedup(a, &a->results[best]) >= 1.005;
+    bool pays =
+        best < a->result_count && spr_analysis_speedup(a, &a->results[best]) >= SPR_PAYS;
     return pays ? best : a->result_count;
 }
 

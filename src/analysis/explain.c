@@ -83,8 +83,11 @@ const char *spr_padding_text(const struct spr_analysis *a, const struct spr_laye
     const struct spr_engine *engine = &a->machine->engines[r->run.engine];
     char as[SPR_PATTERN_TEXT];
     bool block = pattern->kind->pattern_class == SPR_CLASS_BLOCK;
-    if (r->run.executed_as.kind) {
-        snprintf(text, SPR_REASON_TEXT, "it is run as %s",
+    if (r->run.execution == SPR_EXECUTION_DENSE) {
+        snprintf(text, SPR_REASON_TEXT, "it is stored and multiplied dense");
+    } else if (r->run.executed_as.kind) {
+        snprintf(text, SPR_REASON_TEXT, "it is %s as %s",
+                 r->run.execution == SPR_EXECUTION_EXPANDED ? "multiplied" : "run",
                  spr_pattern_text(&r->run.executed_as, as));
     } else if (block && !a->model.ideal_tiles && pattern->a % engine->tile_rows != 0) {
         snprintf(text, SPR_REASON_TEXT,
@@ -101,10 +104,11 @@ const char *spr_padding_text(const struct spr_analysis *a, const struct spr_laye
 
 static void even_text(const struct why *w, char *text, size_t size)
 {
+    const char *than = w->a->options.native ? "slower than" : "no faster than";
     if (!isnan(spr_pattern_fixed_sparsity(&w->r->choice.pattern))) {
-        snprintf(text, size, "slower than dense at its fixed sparsity");
+        snprintf(text, size, "%s dense at its fixed sparsity", than);
     } else if (isnan(w->r->break_even_sparsity)) {
-        snprintf(text, size, "slower than dense at any sparsity");
+        snprintf(text, size, "%s dense at any sparsity", than);
     } else {
         snprintf(text, size, "below break-even (%.1f %%)", percent(w->r->break_even_sparsity));
     }
@@ -135,6 +139,15 @@ static const char *slower_reason(const struct why *w, char *text)
         snprintf(text, SPR_REASON_TEXT, "%s: index bytes are %.0f %% of traffic", even,
                  percent(index_share(run)));
     }
+    return text;
+}
+
+/* Of all executions dense is the fastest. */
+static const char *dense_reason(const struct why *w, char *text)
+{
+    char even[64];
+    even_text(w, even, sizeof even);
+    snprintf(text, SPR_REASON_TEXT, "stays dense: %s is %s", w->pattern, even);
     return text;
 }
 
@@ -203,6 +216,9 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
             "call overhead is %.0f %% of the time: larger batches or fused calls would help",
             percent(a->model.overhead_s / r->run.time_s));
         return text;
+    }
+    if (r->run.execution == SPR_EXECUTION_DENSE) {
+        return dense_reason(&w, text);
     }
     if (r->speedup < 1) {
         return slower_reason(&w, text);

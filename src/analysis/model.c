@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The analytical model of one operator. Equations: src/analysis/README.md, "The bound". */
-#include "sproof/model.h"
+#include "analysis/model_parts.h"
 
 #include <math.h>
 #include <string.h>
-
-/* A sparse format may be this much slower than dense and still count as breaking even: the
- * last digits of two equal times differ by rounding. */
-#define EVEN (1 + 1e-12)
 
 static double at_corner(const struct spr_number *number, enum spr_corner corner)
 {
@@ -17,37 +13,13 @@ static double at_corner(const struct spr_number *number, enum spr_corner corner)
     return isnan(value) ? 0 : value;
 }
 
-static bool accept_matches(const struct spr_accept *accept, const struct spr_pattern *pattern)
-{
-    switch (accept->form) {
-    case SPR_ACCEPT_ANY:
-        return true;
-    case SPR_ACCEPT_CLASS:
-        return accept->pattern_class == pattern->kind->pattern_class;
-    case SPR_ACCEPT_PATTERN:
-        break;
-    }
-    return spr_pattern_equal(&accept->pattern, pattern);
-}
-
-/* The engine's first matching entry, or NULL. */
-static const struct spr_accept *find_accept(const struct spr_engine *engine,
-                                            const struct spr_pattern *pattern)
-{
-    for (size_t i = 0; i < engine->accept_count; i++) {
-        if (accept_matches(&engine->accepts[i], pattern)) {
-            return &engine->accepts[i];
-        }
-    }
-    return NULL;
-}
-
 static int find_dense_engine(const struct spr_model *model)
 {
     const struct spr_pattern dense = spr_pattern_dense();
     int best = -1;
     for (size_t i = 0; i < model->machine->engine_count; i++) {
-        const struct spr_accept *accept = find_accept(&model->machine->engines[i], &dense);
+        const struct spr_accept *accept =
+            spr_engine_accept(&model->machine->engines[i], &dense);
         if (model->flops_per_s[i] > 0 && accept &&
             (!accept->as.kind || spr_pattern_is_dense(&accept->as)) &&
             (best < 0 || model->flops_per_s[i] > model->flops_per_s[best])) {
@@ -128,9 +100,8 @@ static double beyond(const struct spr_model *model, size_t level, double weights
     return bytes;
 }
 
-/* The largest memory term and its level. */
-static double memory_time(const struct spr_model *model, double weights, double bytes,
-                          int *level)
+double spr_model_memory_time(const struct spr_model *model, double weights, double bytes,
+                             int *level)
 {
     size_t last = model->level_count - 1;
     *level = (int)last;
@@ -151,13 +122,12 @@ static double memory_time(const struct spr_model *model, double weights, double 
     return worst;
 }
 
-/* Fills the times of *out from its FLOPs and bytes on an engine. */
-static void set_times(const struct spr_model *model, double rate, double weights,
-                      struct spr_prediction *out)
+void spr_model_set_times(const struct spr_model *model, double rate, double weights,
+                         struct spr_prediction *out)
 {
     int level;
     out->compute_s = out->flops_issued / rate;
-    out->memory_s = memory_time(model, weights, out->bytes, &out->memory_level);
+    out->memory_s = spr_model_memory_time(model, weights, out->bytes, &out->memory_level);
     double longest = out->compute_s >= out->memory_s ? out->compute_s : out->memory_s;
     out->time_s = longest + model->overhead_s;
     out->bound = out->compute_s >= out->memory_s ? SPR_BOUND_COMPUTE : out->memory_level;
@@ -166,7 +136,15 @@ static void set_times(const struct spr_model *model, double rate, double weights
     }
     /* X and Y alone; subtracting W from the sum would cancel digits. */
     double activations = isnan(out->bytes_x) ? out->bytes : out->bytes_x + out->bytes_y;
-    out->ceiling_time_s = memory_time(model, 0, activations, &level) + model->overhead_s;
+    out->ceiling_time_s =
+        spr_model_memory_time(model, 0, activations, &level) + model->overhead_s;
+}
+
+static void no_times(struct spr_prediction *out)
+{
+    for (int e = 0; e < SPR_EXECUTIONS; e++) {
+        out->execution_s[e] = (double)NAN;
+    }
 }
 
 static void predict_other(const struct spr_model *model, const struct spr_layer *layer,
@@ -195,7 +173,8 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
                      double batch, struct spr_prediction *out)
 {
     double weights = 0;
-    *out = (struct spr_prediction){.engine = model->dense_engine};
+    *out = (struct spr_prediction){.engine = model->dense_engine,
+                                   .execution = SPR_EXECUTION_DENSE};
     if (layer->op == SPR_OP_OTHER) {
         predict_other(model, layer, batch, out);
     } else if (layer->op == SPR_OP_ATTENTION) {
@@ -211,151 +190,10 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         out->bytes_y = m * n * model->value_bytes;
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }
-    set_times(model, model->flops_per_s[out->engine], weights, out);
-}
-
-static struct spr_weight_cost weight_cost(const struct spr_model *model,
-                                          const struct spr_layer *layer,
-                                          const struct spr_pattern *pattern, double kept,
-                                          const struct spr_counted *counted)
-{
-    struct spr_shape shape = spr_layer_shape(layer);
-    struct spr_weight_cost cost =
-        pattern->kind->cost(pattern, &shape, kept, counted, model->value_bytes);
-    if (layer->op == SPR_OP_DEPTHWISE) {
-        cost.tau = 1; /* every output row has its own input channel */
-    }
-    /* cppcheck-suppress returnDanglingLifetime ; it has numbers alone, no part of the shape */
-    return cost;
-}
-
-static const struct spr_counted nothing_counted = {(double)NAN, (double)NAN, (double)NAN};
-
-/* Issued elements when the engine multiplies whole groups of tile_rows rows that share
- * columns: a block of R rows takes ceil(R/tile_rows) groups. */
-static double tiled_elements(const struct spr_model *model, const struct spr_engine *engine,
-                             const struct spr_pattern *pattern, double issued)
-{
-    if (model->ideal_tiles || engine->tile_rows <= 1 ||
-        pattern->kind->pattern_class != SPR_CLASS_BLOCK) {
-        return issued;
-    }
-    int64_t groups = (pattern->a + engine->tile_rows - 1) / engine->tile_rows;
-    return issued / (double)pattern->a * ((double)groups * (double)engine->tile_rows);
-}
-
-/* FLOPs and bytes of a pruned operator whose stored weights cost `stored`. */
-static void set_sparse(const struct spr_model *model, const struct spr_layer *layer,
-                       double batch, const struct spr_weight_cost *stored,
-                       struct spr_prediction *out)
-{
-    double n = (double)layer->n * batch;
-    out->nnz = stored->nnz;
-    out->tau = stored->tau;
-    out->flops_useful = 2 * stored->nnz * n;
-    out->flops_issued = 2 * stored->issued * n;
-    out->bytes_weight_values = stored->value_bytes;
-    out->bytes_weight_index = stored->index_bytes;
-    out->bytes_x = stored->tau * (layer->x_elements * batch * model->value_bytes);
-    out->bytes_y = (double)layer->m * n * model->value_bytes;
-    out->bytes = stored->value_bytes + stored->index_bytes + out->bytes_x + out->bytes_y;
-}
-
-/* What the engine stores and issues of weights whose own pattern costs `own`. */
-static struct spr_weight_cost executed_cost(const struct spr_model *model,
-                                            const struct spr_layer *layer,
-                                            const struct spr_pattern *as,
-                                            const struct spr_weight_cost *own)
-{
-    struct spr_shape shape = spr_layer_shape(layer);
-    double kept = spr_pattern_kept(as, &shape, 0);
-    struct spr_weight_cost cost = weight_cost(model, layer, as, kept, &nothing_counted);
-    cost.nnz = own->nnz;
-    return cost;
-}
-
-bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *layer,
-                      double batch, const struct spr_pattern *pattern, double kept,
-                      const struct spr_counted *counted, struct spr_prediction *out)
-{
-    const struct spr_weight_cost own =
-        weight_cost(model, layer, pattern, kept, counted ? counted : &nothing_counted);
-    bool found = false;
-    for (size_t i = 0; i < model->machine->engine_count; i++) {
-        const struct spr_engine *engine = &model->machine->engines[i];
-        const struct spr_accept *accept =
-            model->flops_per_s[i] > 0 ? find_accept(engine, pattern) : NULL;
-        if (!accept) {
-            continue;
-        }
-        struct spr_prediction trial = {.engine = (int)i, .executed_as = accept->as};
-        struct spr_weight_cost stored = own;
-        if (accept->as.kind) {
-            stored = executed_cost(model, layer, &accept->as, &own);
-        } else {
-            stored.issued = tiled_elements(model, engine, pattern, own.issued);
-        }
-        set_sparse(model, layer, batch, &stored, &trial);
-        set_times(model, model->flops_per_s[i], stored.value_bytes + stored.index_bytes,
-                  &trial);
-        if (!found || trial.time_s < out->time_s) {
-            *out = trial;
-            found = true;
-        }
-    }
-    return found;
-}
-
-bool spr_model_accepts(const struct spr_model *model, const struct spr_pattern *pattern)
-{
-    for (size_t i = 0; i < model->machine->engine_count; i++) {
-        if (model->flops_per_s[i] > 0 && find_accept(&model->machine->engines[i], pattern)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-double spr_model_traffic_time(const struct spr_model *model, const struct spr_layer *layer,
-                              double batch, const struct spr_pattern *pattern, double kept,
-                              const struct spr_counted *counted)
-{
-    struct spr_weight_cost own = weight_cost(model, layer, pattern, kept, counted);
-    struct spr_prediction out = {0};
-    own.issued = own.nnz;
-    set_sparse(model, layer, batch, &own, &out);
-    set_times(model, model->flops_per_s[model->dense_engine],
-              own.value_bytes + own.index_bytes, &out);
-    return out.time_s;
-}
-
-double spr_model_break_even(const struct spr_model *model, const struct spr_layer *layer,
-                            double batch, const struct spr_pattern *pattern,
-                            double dense_time_s)
-{
-    struct spr_shape shape = spr_layer_shape(layer);
-    struct spr_prediction trial;
-    if (!isnan(spr_pattern_fixed_sparsity(pattern))) {
-        return (double)NAN;
-    }
-    double cells = pattern->kind->cells(pattern, &shape);
-    double limit = dense_time_s * EVEN;
-    if (!spr_model_sparse(model, layer, batch, pattern, 0, NULL, &trial) ||
-        trial.time_s > limit) {
-        return (double)NAN;
-    }
-    /* Time never falls with more kept cells: bisect for the last count that breaks even. */
-    double fits = 0, fails = cells + 1;
-    while (fails - fits > 1) {
-        double middle = floor(fits + (fails - fits) / 2);
-        (void)spr_model_sparse(model, layer, batch, pattern, middle, NULL, &trial);
-        if (trial.time_s <= limit) {
-            fits = middle;
-        } else {
-            fails = middle;
-        }
-    }
-    return 1 - fits / cells;
+    spr_model_set_times(model, model->flops_per_s[out->engine], weights, out);
+    no_times(out);
+    out->execution_s[SPR_EXECUTION_DENSE] = out->time_s;
+    out->format_bytes = out->least_bytes = out->bytes;
 }
 
 const char *spr_bound_name(const struct spr_machine *machine, int bound)

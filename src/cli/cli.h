@@ -23,6 +23,7 @@ enum option {
     OPT_DEVICE,
     OPT_DTYPE,
     OPT_END_TO_END,
+    OPT_EXECUTION,
     OPT_FORMAT,
     OPT_HELP,
     OPT_IDEAL_TILES,
@@ -141,8 +142,8 @@ void cli_print_manual(FILE *file, const struct verb *verb, const struct verb *co
 void cli_print_completion(FILE *file, const struct verb *const *verbs);
 
 /* Words of --completion, --scope, --score, --terminal, each list ended by NULL. */
-extern const char *const cli_shells[], *const cli_scopes[], *const cli_scores[],
-                                                                *const cli_terminals[];
+extern const char *const cli_shells[],
+    *const cli_scopes[], *const cli_scores[], *const cli_executions[], *const cli_terminals[];
 
 /* notes.c: warnings gathered so far, to stderr, once. */
 void cli_flush_notes(struct cli *cli);
@@ -228,6 +229,10 @@ enum spr_status cli_probe_noise(struct cli *cli, const struct args *args,
                                 struct spr_error *err);
 
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe);
+
+/* A line when the kept probe of host expects the fastest result of one batch to take less time on
+ * one thread than the analysis says. Analyses a second time, so small analyses only. */
+void cli_suggest_one_thread(struct cli *cli, const struct spr_analysis *analysis);
 
 /* The machine host on so many threads (0: all), probed quickly when nothing kept fits, unless
  * SPROOF_PROBE=off. */

@@ -54,6 +54,8 @@ static enum spr_status read_residency(const char *text, struct spr_options *opti
     return SPR_OK;
 }
 
+const char *const cli_executions[] = {"best", "native", NULL};
+
 static enum spr_status read_threads(struct work *w, const char *text)
 {
     double value = 0;
@@ -111,6 +113,12 @@ static enum spr_status read_options(struct work *w)
     w->options.batch_count = 1;
     w->options.ideal_tiles = value[OPT_IDEAL_TILES] != NULL;
     w->options.assume_uniform = value[OPT_ASSUME_UNIFORM] != NULL;
+    if (value[OPT_EXECUTION]) {
+        int execution;
+        SPR_TRY(
+            cli_word("execution", value[OPT_EXECUTION], cli_executions, &execution, w->err));
+        w->options.native = execution > 0;
+    }
     if (value[OPT_DTYPE]) {
         SPR_TRY(spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err));
     }
@@ -132,7 +140,7 @@ static enum spr_status read_options(struct work *w)
     return SPR_OK;
 }
 
-/* The default patterns that this machine has an engine for. */
+/* The default patterns; natively those that this machine has an engine for. */
 static enum spr_status default_patterns(struct work *w)
 {
     struct spr_model model;
@@ -142,7 +150,7 @@ static enum spr_status default_patterns(struct work *w)
     size_t kept = 0;
     for (size_t i = 0; i < w->pattern_count; i++) {
         char text[SPR_PATTERN_TEXT];
-        if (spr_model_accepts(&model, &w->patterns[i])) {
+        if (!w->options.native || spr_model_accepts(&model, &w->patterns[i])) {
             w->patterns[kept++] = w->patterns[i];
         } else {
             spr_note(&w->cli->notes, "no engine of %s takes %s in %s: left out of the grid",
@@ -323,7 +331,11 @@ static enum spr_status analyze(struct work *w, struct spr_analysis *analysis)
     SPR_TRY(read_inputs(w));
     SPR_TRY(spr_analyze(&w->network, &w->machine, &w->options, analysis, w->err));
     warn_about(w, analysis);
-    return output(w, analysis);
+    SPR_TRY(output(w, analysis));
+    if (w->format == SPR_FORMAT_TABLE && !w->args->value[OPT_THREADS]) {
+        cli_suggest_one_thread(w->cli, analysis);
+    }
+    return SPR_OK;
 }
 
 static enum spr_status run(struct cli *cli, const struct args *args, struct spr_error *err)
@@ -348,9 +360,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY, OPT_MAX_DROP, OPT_MACHINE, OPT_SET,         OPT_PATTERN,        OPT_SPARSITY,
-    OPT_BATCH,    OPT_DTYPE,    OPT_THREADS, OPT_RESIDENCY,   OPT_LAYOUT,         OPT_LAYERS,
-    OPT_NO_SAVE,  OPT_OUTPUT,   OPT_FORMAT,  OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY,  OPT_MAX_DROP,    OPT_MACHINE,        OPT_SET,     OPT_PATTERN,
+    OPT_SPARSITY,  OPT_BATCH,       OPT_DTYPE,          OPT_THREADS, OPT_RESIDENCY,
+    OPT_LAYOUT,    OPT_LAYERS,      OPT_NO_SAVE,        OPT_OUTPUT,  OPT_FORMAT,
+    OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",

@@ -124,6 +124,21 @@ static enum spr_status add_pattern(struct work *w, const struct spr_pattern *pat
     return SPR_OK;
 }
 
+/* Nothing here counts which columns a block keeps. */
+static enum spr_status check_patterns(const struct work *w)
+{
+    char text[SPR_PATTERN_TEXT];
+    for (size_t i = 0; i < w->pattern_count; i++) {
+        if (w->patterns[i].v > 0) {
+            return spr_fail(w->err, SPR_EINPUT,
+                            "inspect: %s is neither counted nor pruned to: expected csr, RxC "
+                            "blocks, N:M or comp:P",
+                            spr_pattern_text(&w->patterns[i], text));
+        }
+    }
+    return SPR_OK;
+}
+
 static enum spr_status read_options(struct work *w)
 {
     const char *list = w->args->value[OPT_PATTERN];
@@ -153,7 +168,7 @@ static enum spr_status read_options(struct work *w)
         }
         SPR_TRY(add_pattern(w, &w->prune.pattern, true));
     }
-    return SPR_OK;
+    return check_patterns(w);
 }
 
 static enum spr_status refuse_input(struct work *w, const char *option, const char *path)

@@ -131,11 +131,12 @@ static void put_levels(FILE *file, const struct spr_probe *probe, enum spr_isa i
 {
     static const char *const levels[] = {"L1", "L2", "L3", "L4", "DRAM"};
     static const struct column columns[] = {{"read", "read", 1e9},
+                                            {"kernel_read", "for FMAs", 1e9},
                                             {"copy", "copy", 1e9},
                                             {"random_row_64", "rows of 64 B", 1e9},
                                             {"random_row_512", "rows of 512 B", 1e9}};
     struct spr_table table;
-    start_table(&table, "level", "threads", columns, 4);
+    start_table(&table, "level", "threads", columns, 5);
     for (size_t l = 0; l < 5; l++) {
         for (int threads = 1; threads <= probe->threads; threads++) {
             if (isnan(spr_probe_find(probe, "read", levels[l], isa, threads).value)) {
@@ -144,7 +145,7 @@ static void put_levels(FILE *file, const struct spr_probe *probe, enum spr_isa i
             spr_table_row(&table);
             spr_table_cell(&table, 0, "%s", levels[l]);
             spr_table_cell(&table, 1, "%d", threads);
-            for (size_t c = 0; c < 4; c++) {
+            for (size_t c = 0; c < 5; c++) {
                 struct spr_number number =
                     spr_probe_find(probe, columns[c].name, levels[l], isa, threads);
                 put_spread(&table, c + 2, &number, columns[c].unit);
@@ -190,6 +191,49 @@ static void put_caches(struct cli *cli, const struct spr_probe *probe)
     spr_text_wrapped(cli->out, used ? line : "no cache was found, in sysfs or by reading", 0);
 }
 
+/* text: the drift. */
+static void put_tiles(FILE *out, const struct spr_probe *probe, const char *text)
+{
+    const struct spr_probe_quality *q = &probe->quality;
+    const size_t between = q->tiles_interpolated;
+    char line[256];
+    int length = snprintf(line, sizeof line,
+                          "clock drift during the probe%s; kernel tiles "
+                          "timed: %zu",
+                          text, probe->kernels.count - between);
+    if (between > 0) {
+        length += snprintf(line + length, sizeof line - (size_t)length, ", %zu interpolated",
+                           between);
+    }
+    if (between > 0 && q->widths_checked > 0) {
+        snprintf(line + length, sizeof line - (size_t)length,
+                 " (checked on %zu widths: off by %.1f %% in the median, %.1f %% at the 90th "
+                 "percentile)",
+                 q->widths_checked, 100 * q->error_median, 100 * q->error_p90);
+    }
+    spr_text_wrapped(out, line, 0);
+}
+
+static void put_drift(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
+{
+    char text[SPR_DRIFT_TEXT], said[SPR_DRIFT_TEXT + 4];
+    const double first = spr_probe_find(probe, "f32_fma", NULL, isa, 1).value;
+    const bool large =
+        spr_format_drift(probe->drift, first * fmax(1, 1 + probe->drift), text) != NULL;
+    if (!large) {
+        snprintf(text, sizeof text, "%+.1f %%", probe->drift * 100);
+    }
+    snprintf(said, sizeof said, "%s %s", large ? ":" : "", text);
+    fputc('\n', cli->out);
+    put_tiles(cli->out, probe, said);
+    if (fabs(probe->drift) > DRIFT_MAX) {
+        spr_note(&cli->notes,
+                 "the clock moved%s %s%s while probing: other work on this machine, or heat; "
+                 "probe again when it is idle",
+                 large ? "," : " by", text, large ? "," : "");
+    }
+}
+
 static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_isa isa)
 {
     struct spr_number call = spr_probe_find(probe, "call", NULL, isa, 1);
@@ -208,14 +252,7 @@ static void put_rest(struct cli *cli, const struct spr_probe *probe, enum spr_is
     if (sve > 0) {
         fprintf(cli->out, "\nSVE vectors of %.0f bytes, which no kernel here uses", sve);
     }
-    fprintf(cli->out, "\nclock drift during the probe %+.1f %%; kernel tiles timed: %zu\n",
-            probe->drift * 100, probe->kernels.count);
-    if (fabs(probe->drift) > DRIFT_MAX) {
-        spr_note(&cli->notes,
-                 "the clock moved by %+.1f %% while probing: other work on this machine, or "
-                 "heat; probe again when it is idle",
-                 probe->drift * 100);
-    }
+    put_drift(cli, probe, isa);
 }
 
 static void show(struct cli *cli, const struct spr_probe *probe)

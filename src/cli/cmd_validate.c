@@ -71,7 +71,7 @@ static enum spr_status measure(struct validate_work *w)
     cli_catch_interrupt();
     const struct spr_end_to_end_options whole = {
         &w->options, w->weights.weight_count ? &w->weights : NULL, w->states, w->output};
-    enum spr_dtype dtype = w->record.options.dtype;
+    enum spr_dtype dtype = device ? w->record.options.dtype : SPR_F32;
     status = device ? cli_validate_device(w->cli, w->args, &w->record.network, &w->options, v,
                                           &dtype, w->err)
              : w->end_to_end
@@ -83,6 +83,9 @@ static enum spr_status measure(struct validate_work *w)
     v->head.command = w->cli->command;
     v->head.created = w->cli->created;
     v->options = w->record.options;
+    /* What an analysis assumed of another machine was not measured. */
+    v->head.machine = (struct spr_record_input){0};
+    v->options.change_count = 0;
     v->options.dtype = dtype;
     v->options.residency = w->options.residency;
     v->options.threads = device ? 1 : w->options.threads;

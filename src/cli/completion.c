@@ -71,6 +71,7 @@ static void find_words(const struct verb *verb, int option, struct words *words)
         enum option option;
         const char *const *list;
     } lists[] = {{OPT_COMPLETION, cli_shells},
+                 {OPT_EXECUTION, cli_executions},
                  {OPT_SCOPE, cli_scopes},
                  {OPT_SCORE, cli_scores},
                  {OPT_TERMINAL, cli_terminals}};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine host for the verbs: measured now when no measurement is kept. */
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -72,10 +73,15 @@ static void note_unusable(struct cli *cli)
 void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
 {
     if (spr_probe_doubtful(probe) && !spr_probe_crowded(probe)) {
+        const double kernels = probe->quality.points_disturbed; /* NAN: unknown */
+        char also[64] = "";
+        if (kernels > 0) {
+            snprintf(also, sizeof also, ", %.0f %% of the kernels' times", 100 * kernels);
+        }
         spr_note(&cli->notes,
-                 "other work disturbed the measurement of this machine (%zu of %zu rates): "
+                 "other work disturbed the measurement of this machine (%zu of %zu rates%s): "
                  "sproof probe when it is idle",
-                 spr_probe_disturbed(probe), probe->rate_count);
+                 spr_probe_disturbed(probe), probe->rate_count, also);
     }
     if (spr_probe_crowded(probe)) {
         spr_note(&cli->notes,
@@ -86,20 +92,29 @@ void cli_note_disturbed(struct cli *cli, const struct spr_probe *probe)
     }
 }
 
-/* Measures quickly what the kept probe lacks and keeps both together; again: nothing of it. */
+static void say(const struct cli *cli, const char *line)
+{
+    if (!cli->quiet) {
+        fputs(line, cli->err);
+    }
+}
+
+#define SAY_QUICK                                                                             \
+    "sproof: measuring this machine (under 6 s; sproof probe does it thoroughly)\n"
+#define SAY_FULL                                                                              \
+    "sproof: measuring this machine again, quiet now (up to 60 s; other work disturbed the "  \
+    "kept measurement)\n"
+
+/* Measures quickly what the kept probe lacks and keeps both together. */
 static enum spr_status probe_missing(struct cli *cli, const struct args *args, int threads,
-                                     bool again, struct spr_probe *probe,
-                                     struct spr_error *err)
+                                     struct spr_probe *probe, struct spr_error *err)
 {
     struct spr_probe fresh = {0};
-    bool cached = !again && spr_probe_cached(probe);
-    if (!cached && !again) {
+    bool cached = spr_probe_cached(probe);
+    if (!cached) {
         note_unusable(cli);
     }
-    if (!cli->quiet) {
-        fputs("sproof: measuring this machine (under 6 s; sproof probe does it thoroughly)\n",
-              cli->err);
-    }
+    say(cli, SAY_QUICK);
     enum spr_status status = cli_probe(cli, args, true, threads, &fresh, err);
     if (status == SPR_OK && cached) {
         status = spr_probe_add(probe, &fresh, err);
@@ -107,31 +122,63 @@ static enum spr_status probe_missing(struct cli *cli, const struct args *args, i
     } else if (status == SPR_OK) {
         *probe = fresh;
     }
-    if (status == SPR_OK) {
-        (void)cli_keep_probe(cli, probe);
-        cli_note_disturbed(cli, probe);
-    }
     return status;
 }
 
-/* A kept probe that others disturbed says so in every answer, until it is measured again: a quick
- * one by itself, as soon as the machine is quieter. *again: now. */
-static void look_at_kept(struct cli *cli, bool *again)
+/* Whether and how to measure again what is kept. */
+struct again {
+    bool now, quick;
+    int threads; /* as in spr_probe_options */
+};
+
+/* A minute is spent only on what can be kept and has the threads asked for. */
+static bool worth_a_minute(const struct spr_probe *probe, int threads)
+{
+    char path[1024];
+    return (threads <= 1 || threads == probe->threads) &&
+           spr_probe_cache_path(path, sizeof path) && access(path, W_OK) == 0;
+}
+
+/* A kept probe that others disturbed says so in every answer, until it is measured again: by
+ * itself, when it is due and the machine is quieter. */
+static struct again look_at_kept(struct cli *cli, int threads)
 {
     struct spr_probe probe;
-    *again = false;
+    struct again again = {.threads = threads};
     if (!spr_probe_cached(&probe)) {
-        return;
+        return again;
     }
-    if (spr_probe_doubtful(&probe)) {
+    again.quick = probe.quick;
+    if (spr_probe_due(&probe, time(NULL)) &&
+        (probe.quick || worth_a_minute(&probe, threads))) {
         double known_s[SPR_CANARIES];
         spr_probe_canaries(&probe, spr_isa_best(), 1, known_s);
-        *again = probe.quick && spr_noise_quiet(known_s);
+        again.now = spr_noise_quiet(known_s);
     }
-    if (!*again) {
+    if (!probe.quick) {
+        again.threads = probe.threads;
+    }
+    if (!again.now) {
         cli_note_disturbed(cli, &probe);
     }
     spr_probe_free(&probe);
+    return again;
+}
+
+/* Measures, all or what is missing, and keeps it. */
+static enum spr_status measure(struct cli *cli, const struct args *args,
+                               const struct again *again, struct spr_probe *probe,
+                               struct spr_error *err)
+{
+    if (again->now) {
+        say(cli, again->quick ? SAY_QUICK : SAY_FULL);
+        SPR_TRY(cli_probe(cli, args, again->quick, again->threads, probe, err));
+    } else {
+        SPR_TRY(probe_missing(cli, args, again->threads, probe, err));
+    }
+    (void)cli_keep_probe(cli, probe);
+    cli_note_disturbed(cli, probe);
+    return SPR_OK;
 }
 
 static enum spr_status find_tuned(struct cli *cli, struct spr_machine *machine,
@@ -155,9 +202,9 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
     if (!spr_probe_wanted()) {
         return SPR_OK;
     }
-    bool again = false;
+    struct again again = {.threads = (int)threads};
     if (machine->probed) {
-        look_at_kept(cli, &again);
+        again = look_at_kept(cli, (int)threads);
     }
     /* A thought experiment, not a measurement. */
     if (!machine->probed && threads > spr_cpu_threads()) {
@@ -165,10 +212,10 @@ enum spr_status cli_find_host(struct cli *cli, const struct args *args, int64_t 
                  (long long)threads, spr_cpu_threads());
         return SPR_OK;
     }
-    if (!machine->probed || again) {
+    if (!machine->probed || again.now) {
         struct spr_probe probe = {0};
         spr_machine_free(machine);
-        enum spr_status status = probe_missing(cli, args, (int)threads, again, &probe, err);
+        enum spr_status status = measure(cli, args, &again, &probe, err);
         status =
             status ? status : spr_machine_from_probe(&probe, isa, (int)threads, machine, err);
         spr_probe_free(&probe);

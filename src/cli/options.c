@@ -24,6 +24,9 @@ static const struct option_row rows[OPT_COUNT] = {
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
     [OPT_END_TO_END] = {"end-to-end", 0, FLAG, "",
                         "a whole encoder: MODEL is a layer table or\nweights"},
+    [OPT_EXECUTION] = {"execution", 0, VALUE, "E",
+                       "best: stored and multiplied as is fastest\n"
+                       "(default); native: what engines accept"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},

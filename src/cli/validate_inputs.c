@@ -266,7 +266,7 @@ static enum spr_status read_network(struct validate_work *w)
         w->options.layout = record->options.layout;
     }
     if (record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
-        spr_note(&w->cli->notes, "the record is of %s; kernels are measured in f32",
+        spr_note(&w->cli->notes, "the record is of %s: f32 is measured in its place",
                  spr_dtype_name(record->options.dtype));
     }
     return SPR_OK;

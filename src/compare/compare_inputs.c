@@ -62,6 +62,7 @@ static void options(struct spr_comparison *c, const struct spr_options *base,
     texts(c, "residency", spr_residency_name(base->residency),
           spr_residency_name(next->residency));
     numbers(c, "threads", (double)base->threads, (double)next->threads);
+    texts(c, "execution", base->native ? "native" : "best", next->native ? "native" : "best");
     texts(c, "tiles", base->ideal_tiles ? "ideal" : "real",
           next->ideal_tiles ? "ideal" : "real");
     numbers(c, "batches", (double)base->batch_count, (double)next->batch_count);

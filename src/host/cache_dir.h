@@ -27,6 +27,6 @@ void spr_cache_unlock(int lock);
 void spr_cache_identity(char identity[SPR_CPU_IDENTITY]);
 
 /* Counts up when the meaning of a measured rate changes; in the identity. */
-#define SPR_PROBE_VERSION 7
+#define SPR_PROBE_VERSION 8
 
 #endif

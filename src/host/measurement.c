@@ -16,6 +16,8 @@
 /* A visit found calls that nobody disturbed when its third is within this of the time. */
 #define SUPPORT 1.10
 #define SUPPORT_CALLS 3
+/* A single visit has no second one to agree with: of its moments so many must be undisturbed. */
+#define ALONE_SHARE 0.5
 
 const char *spr_canary_name(enum spr_canary canary)
 {
@@ -47,8 +49,8 @@ struct spr_timed spr_timed_alone(double seconds)
 
 /* What one visit found. */
 struct visit {
-    size_t calls;
-    double least_s, third_s; /* HUGE_VAL: fewer calls */
+    size_t calls, quiet_calls; /* quiet: up to the third-quickest, no canary slow beside it */
+    double least_s, third_s;   /* HUGE_VAL: fewer calls */
     bool counts;
 };
 
@@ -98,21 +100,6 @@ static void find_quiet(struct judging *j)
     }
 }
 
-static struct visit visit_of(const struct spr_measurement *m, int index, bool counts)
-{
-    struct visit visit = {0, HUGE_VAL, HUGE_VAL, counts};
-    double least[SUPPORT_CALLS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
-    for (size_t i = 0; i < m->sample_count; i++) {
-        if (m->samples[i].visit == index) {
-            visit.calls++;
-            spr_keep_least(least, SUPPORT_CALLS, m->samples[i].seconds);
-        }
-    }
-    visit.least_s = least[0];
-    visit.third_s = least[SUPPORT_CALLS - 1];
-    return visit;
-}
-
 /* Of a moment: 1 none of the canaries was slow, 0 one was, -1 none was read. */
 static int quiet_at(const double readings[SPR_CANARIES], const double *least_canary_s)
 {
@@ -141,6 +128,49 @@ static double share_of(const struct spr_measurement *m, const double *least_cana
     return all > 0 ? (double)quick / (double)all : (double)NAN;
 }
 
+/* Fills the quickest calls of a visit; of all or, `whole`, of those that were not preempted. How
+ * many there are. */
+static size_t find_quickest(const struct spr_measurement *m, int index, bool whole,
+                            struct visit *visit)
+{
+    size_t count = 0;
+    double least[SUPPORT_CALLS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL};
+    for (size_t i = 0; i < m->sample_count; i++) {
+        const struct spr_timed *t = &m->samples[i];
+        if (t->visit == index && !(whole && t->preempted)) {
+            count++;
+            spr_keep_least(least, SUPPORT_CALLS, t->seconds);
+        }
+    }
+    visit->least_s = least[0];
+    visit->third_s = least[SUPPORT_CALLS - 1];
+    return count;
+}
+
+/* A call longer than the system's slices of time is cut by each of them when others want the core:
+ * its quickest times then agree, between canaries that fit in a slice, and are too long by a slice.
+ */
+static struct visit visit_of(const struct spr_measurement *m, int index,
+                             const struct judging *j)
+{
+    struct visit visit = {.counts = j->counts[index]};
+    const size_t whole = find_quickest(m, index, true, &visit);
+    if (whole < SUPPORT_CALLS) {
+        visit.calls = find_quickest(m, index, false, &visit);
+        visit.counts = visit.counts && whole == visit.calls;
+    } else {
+        visit.calls = whole;
+    }
+    for (size_t i = 0; i < m->sample_count; i++) {
+        const struct spr_timed *t = &m->samples[i];
+        visit.quiet_calls += t->visit == index && !t->preempted &&
+                             t->seconds <= visit.third_s &&
+                             quiet_at(t->before_s, j->least_canary_s) != 0 &&
+                             quiet_at(t->after_s, j->least_canary_s) != 0;
+    }
+    return visit;
+}
+
 /* The least times of the visits that count and found undisturbed calls, rising; how many. */
 static size_t supporting(const struct visit *visits, int count, double time_s, double *least_s)
 {
@@ -163,6 +193,14 @@ static int self_supporting(const struct spr_measurement *m, const struct visit *
         found += visits[v].counts && visits[v].third_s <= SUPPORT * visits[v].least_s;
     }
     return found;
+}
+
+/* A single visit is evidence of its own: its quickest calls agree, nobody disturbed them, and such
+ * moments were no exception. What was not read says nothing. */
+static bool sure_alone(const struct spr_measurement *m, const struct visit *only)
+{
+    return only->third_s <= AGREEMENT * only->least_s && only->quiet_calls >= SUPPORT_CALLS &&
+           !(m->undisturbed_share < ALONE_SHARE);
 }
 
 /* Judges the visits; *least_s: room for one number of each. */
@@ -191,7 +229,7 @@ static void judge_visits(struct spr_measurement *m, const struct visit *visits,
     } else if (counting == 0 || (m->visits > 1 && counting == 1)) {
         m->doubt = SPR_DOUBT_NEIGHBOUR;
     } else if (m->visits == 1) {
-        m->doubt = third_s <= AGREEMENT * m->time_s ? SPR_DOUBT_NONE : SPR_DOUBT_ONCE;
+        m->doubt = sure_alone(m, &visits[0]) ? SPR_DOUBT_NONE : SPR_DOUBT_ONCE;
     } else if (found > 1 && least_s[1] <= AGREEMENT * m->time_s) {
         m->doubt = SPR_DOUBT_NONE;
     } else {
@@ -217,7 +255,7 @@ static void judge_one(const struct judging *j, struct spr_measurement *m, struct
     }
     m->median_s = m->sample_count > 0 ? spr_median(j->work, m->sample_count) : (double)NAN;
     for (int v = 0; v < m->visits; v++) {
-        found[v] = visit_of(m, v, j->counts[v]);
+        found[v] = visit_of(m, v, j);
     }
     m->undisturbed_share = share_of(m, j->least_canary_s);
     judge_visits(m, found, least_s);

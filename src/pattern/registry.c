@@ -99,7 +99,8 @@ const char *spr_pattern_text(const struct spr_pattern *pattern, char *text)
 
 bool spr_pattern_equal(const struct spr_pattern *left, const struct spr_pattern *right)
 {
-    return left->kind == right->kind && left->a == right->a && left->b == right->b;
+    return left->kind == right->kind && left->a == right->a && left->b == right->b &&
+           left->v == right->v;
 }
 
 struct spr_pattern spr_pattern_dense(void)

@@ -45,6 +45,9 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     spr_text_add(&figure->title, "%s on %s: %s", network, machine, question);
     spr_text_add(&figure->facts, "%s, %s, batch %g, dense on engine %s", machine,
                  spr_dtype_name(model->dtype), batch_of(analysis, request), engine);
+    if (analysis->options.native) {
+        spr_text_add(&figure->facts, ", execution native");
+    }
     if (analysis->options.ideal_tiles) {
         spr_text_add(&figure->facts, ", ideal tiles");
     }
@@ -75,6 +78,14 @@ void spr_draw_note(struct spr_figure *figure, const char *format, ...)
     vsnprintf(line, sizeof line, format, list);
     va_end(list);
     spr_text_add(&figure->caption, "%s%s", figure->caption.used ? " " : "", line);
+}
+
+void spr_draw_expected_note(struct spr_figure *figure, bool amdahl, bool thin_lines)
+{
+    if (figure->expected && !figure->dumb) {
+        spr_draw_note(figure, "Markers%s: expected%s.", amdahl ? ", Amdahl ceiling" : "",
+                      thin_lines ? "; thin lines: bound" : "");
+    }
 }
 
 bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pattern *pattern)

@@ -25,6 +25,10 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
 /* One more sentence of the caption. */
 void spr_draw_note(struct spr_figure *figure, const char *format, ...) SPR_PRINTF(2, 3);
 
+/* Which values of a picture are expected and which bounds, of those it shows. Says nothing
+ * where the picture shows bounds only, and with characters. */
+void spr_draw_expected_note(struct spr_figure *figure, bool amdahl, bool thin_lines);
+
 /* The results to look at closely: the variant asked for; else the fastest within the limit
  * of each pattern asked for; else the recommended one; else the fastest. Fills at most
  * `size`, and *count. Errors: SPR_EINPUT with the nearest variant, or nothing to draw. */

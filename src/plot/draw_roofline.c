@@ -257,6 +257,24 @@ static void number_dot(struct spr_figure *figure, const struct spr_dot *dot, con
     }
 }
 
+/* What the circles without a number are. */
+static void name_rest(struct scene *scene, const double at[2],
+                      const struct spr_lettering *lettering)
+{
+    char line[SPR_CLEAN_TEXT];
+    double share = 0;
+    size_t dots = 0;
+    for (size_t i = 0; i < scene->dense.count; i++) {
+        const struct spr_dot *dot = &scene->dense.dot[i];
+        dots += !dot->named;
+        share += dot->named ? 0 : dot->share;
+    }
+    if (dots > 0) {
+        snprintf(line, sizeof line, "no number:  %.2g %%  all others", 100 * share);
+        spr_figure_text(scene->figure, at, lettering, line);
+    }
+}
+
 /* Numbers the operators that take most time, and names them in the panel. */
 static void name_biggest(struct scene *scene)
 {
@@ -289,6 +307,8 @@ static void name_biggest(struct scene *scene)
         at[1] -= 17;
         spr_figure_text(figure, at, &lettering, line);
     }
+    at[1] -= 17;
+    name_rest(scene, at, &lettering);
 }
 
 static void write_texts(struct scene *scene)

@@ -269,17 +269,17 @@ static void write_point(struct scene *scene, const struct spr_point *point)
 
 /* Networks of a table need not lie on one curve: a line is drawn where more zeros never come
  * with a better accuracy. A grid is one network pruned further and further. */
-static bool falls(const struct scene *scene, const struct spr_series *series)
+static bool joined(const struct scene *scene, const struct spr_series *series)
 {
     double sign = better_is_lower(scene) ? -1 : 1;
     const struct spr_point *points = &scene->set.points[series->first];
-    for (size_t i = 1; i < series->count && scene->accuracy; i++) {
+    for (size_t i = 1; series->curve && i < series->count && scene->accuracy; i++) {
         bool grid = points[i].result->variant->grid;
         if (!grid && sign * points[i].accuracy > sign * points[i - 1].accuracy) {
             return false;
         }
     }
-    return true;
+    return series->curve;
 }
 
 static void place(const void *context, const struct spr_point *point, double speedup,
@@ -291,8 +291,7 @@ static void place(const void *context, const struct spr_point *point, double spe
 
 static bool draw_series(struct scene *scene, const struct spr_series *series)
 {
-    const struct spr_series_look look = {place, scene, 6.5,
-                                         series->curve && falls(scene, series)};
+    const struct spr_series_look look = {place, scene, 6.5, joined(scene, series)};
     for (size_t i = 0; i < series->count; i++) {
         describe(scene, &scene->set.points[series->first + i]);
         write_point(scene, &scene->set.points[series->first + i]);
@@ -324,9 +323,12 @@ static void write_notes(struct scene *scene)
     struct spr_figure *figure = scene->figure;
     const struct spr_options *options = &scene->analysis->options;
     char factor[SPR_SHORT_TEXT];
-    if (figure->expected && !figure->dumb) {
-        spr_draw_note(figure, "Markers, Amdahl ceiling: expected; thin lines: bound.");
+    bool lines = false;
+    for (size_t i = 0; i < scene->set.count; i++) {
+        const struct spr_series *series = &scene->set.series[i];
+        lines = lines || (series->count > 1 && joined(scene, series));
     }
+    spr_draw_expected_note(figure, isfinite(scene->amdahl), lines);
     if (!scene->accuracy) {
         spr_draw_note(figure, "No accuracy was given: y is the share of zeros, not accuracy.");
     } else if (!figure->dumb) {

@@ -201,9 +201,6 @@ static void write_point(struct scene *scene, const struct spr_point *point)
 static void mark_break_even(struct scene *scene, const double from[2], const double to[2])
 {
     char text[SPR_SHORT_TEXT];
-    if (!((from[1] < 1) != (to[1] < 1))) {
-        return;
-    }
     double part = log(from[1]) / (log(from[1]) - log(to[1]));
     const double at[2] = {from[0] + part * (to[0] - from[0]), 1};
     static const struct spr_style cross = {SPR_BLACK, 2, 2, "1", 'x'};
@@ -231,30 +228,57 @@ static bool draw_series(struct scene *scene, const struct spr_series *series)
     return spr_series_draw(scene->figure, &scene->set, series, &look);
 }
 
+/* Whether the curve to this point from the one before it passes 1x. */
+static bool crosses(const struct scene *scene, size_t point)
+{
+    const struct spr_point *from = &scene->set.points[point - 1], *to = from + 1;
+    return from->series == to->series && scene->set.series[from->series].curve &&
+           (from->speedup < 1) != (to->speedup < 1);
+}
+
 static void mark_crossings(struct scene *scene)
 {
     for (size_t i = 1; i < scene->set.point_count; i++) {
         const struct spr_point *from = &scene->set.points[i - 1], *to = &scene->set.points[i];
         const double ends[2][2] = {{100 * from->sparsity, from->speedup},
                                    {100 * to->sparsity, to->speedup}};
-        if (from->series == to->series && scene->set.series[from->series].curve) {
+        if (crosses(scene, i)) {
             mark_break_even(scene, ends[0], ends[1]);
         }
     }
+}
+
+struct drawn {
+    size_t series;
+    bool curves, crossings; /* there are some */
+};
+
+static struct drawn find_drawn(const struct scene *scene)
+{
+    struct drawn drawn = {0};
+    for (size_t i = 0; i < scene->set.count; i++) {
+        const struct spr_series *series = &scene->set.series[i];
+        drawn.series += series->count > 0;
+        drawn.curves = drawn.curves || (series->curve && series->count > 1);
+    }
+    for (size_t i = 1; i < scene->set.point_count; i++) {
+        drawn.crossings = drawn.crossings || crosses(scene, i);
+    }
+    return drawn;
 }
 
 static void write_notes(struct scene *scene)
 {
     struct spr_figure *figure = scene->figure;
     char factor[SPR_SHORT_TEXT];
-    if (figure->expected && !figure->dumb) {
-        spr_draw_note(figure, "Markers, Amdahl ceiling: expected; thin lines: bound.");
+    struct drawn drawn = find_drawn(scene);
+    spr_draw_expected_note(figure, isfinite(scene->amdahl), drawn.curves);
+    if (drawn.crossings && !figure->dumb) {
+        spr_draw_note(figure, "Crosses: break-even, between two points.");
     }
-    if (!figure->dumb) {
-        spr_draw_note(figure,
-                      "Crosses: break-even, between two points. Activation ceiling: W "
-                      "costs nothing, X and Y remain%s.",
-                      scene->set.count > 1 ? " (the highest of the patterns)" : "");
+    if (scene->ceiling_count > 1 && !figure->dumb) {
+        spr_draw_note(figure, "Activation ceiling: W costs nothing, X and Y remain%s.",
+                      drawn.series > 1 ? " (the highest of the patterns)" : "");
     }
     spr_overlay_note(&scene->overlay, figure);
     if (isfinite(scene->amdahl) && !(scene->amdahl <= figure->y.high)) {
@@ -310,13 +334,13 @@ enum spr_status spr_draw_speedup(const struct spr_analysis *analysis,
     figure->expected = analysis->expected_leads;
     spr_draw_heading(figure, analysis, request, "how fast at which sparsity?");
     set_axes(&scene);
+    done = find_ceiling(&scene);
     write_notes(&scene);
     spr_figure_frame(figure, figure->dumb ? 18 : PANEL, figure->dumb ? 8 : 96);
     spr_text_add(&figure->csv,
                  "variant,pattern,method,sparsity,speedup,speedup_low,speedup_high,"
                  "speedup_mixed,ideal_speedup,amdahl_ceiling,activation_ceiling%s\n",
                  figure->expected ? ",expected_speedup" : "");
-    done = find_ceiling(&scene);
     if (done) {
         draw_ideal(&scene);
         draw_levels(&scene);

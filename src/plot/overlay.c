@@ -32,12 +32,16 @@ void spr_overlay_free(struct spr_overlay *overlay)
     *overlay = (struct spr_overlay){0};
 }
 
+/* In pixels. A star has the colour of its marker, which may lie under it: its arms reach well
+ * beyond the marker, whose radius is 6.5 at most. */
+#define STAR_RADIUS 10
+
 /* A star in the colour of its series, joined to what was predicted. */
 static void draw_point(struct spr_figure *figure, const struct spr_style *style,
                        const double predicted[2], const double measured[2])
 {
     struct spr_style star = *style;
-    struct spr_marker marker = {{measured[0], measured[1]}, 6.5, false};
+    struct spr_marker marker = {{measured[0], measured[1]}, STAR_RADIUS, false};
     const double link[4] = {predicted[0], predicted[1], measured[0], measured[1]};
     star.point = star.hollow = 3;
     star.letter = '*';

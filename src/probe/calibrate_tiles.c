@@ -5,9 +5,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/numbers.h"
-#include "host/line_transfer.h"
-#include "host/sampler.h"
 #include "probe/calibrate_list.h"
 #include "probe/calibrate_trial.h"
 
@@ -24,9 +21,6 @@
 #define NEAR_VECTOR_BYTES (4 * KIB)
 #define HALF_TRIALS 3
 #define TURNS 3
-/* Samples of a call, and calls of each. */
-#define CALL_SAMPLES 5
-#define CALLS 200
 /* Columns of the X tile beside which row groups are timed. */
 #define GROUP_COLUMNS 48
 #define NEAR_Y_BYTES (128 * KIB)
@@ -315,67 +309,37 @@ static void calibrate_tile(const struct spr_calibration *c, struct spr_trial_tea
     }
 }
 
-static void run_calls(void *packed)
+/* Tiles of the list that this calibration times: all of it while there is time, then those it
+ * needs; a later one the same as the first. */
+static bool has_time(const struct spr_calibration *c, size_t tile, size_t needed)
 {
-    float x[2] = {1, 1}, y[2]; /* two tokens: the plain path */
-    for (int i = 0; i < CALLS; i++) {
-        spr_kernel_run(packed, x, y);
-    }
-}
-
-/* A call that multiplies one weight; the fastest sample. */
-static enum spr_status time_call(const struct spr_calibration *c, int threads, double *call_s,
-                                 struct spr_error *err)
-{
-    struct spr_packed packed = {0};
-    const struct spr_sampler sampler = {
-        .clock_s = c->clock_s, .threads = 1, .run = run_calls, .context = &packed};
-    double samples[CALL_SAMPLES];
-    struct spr_pattern csr;
-    SPR_TRY(spr_pattern_parse("csr", &csr, err));
-    struct spr_plan plan = spr_plan_choose(&csr, c->isa, 1, 1, 2, 1, threads);
-    SPR_TRY(spr_pack_random(&plan, 1, 1, &packed, err));
-    spr_sampler_run(&sampler, CALL_SAMPLES, samples);
-    *call_s = spr_least(samples, CALL_SAMPLES) / CALLS;
-    spr_packed_free(&packed);
-    return spr_least_time(c, call_s) ? SPR_OK : spr_no_memory(err);
-}
-
-/* A plain call; one that wakes and joins a team, and how far apart its threads are. */
-static enum spr_status calibrate_calls(const struct spr_calibration *c,
-                                       struct spr_kernel_rates *rates, struct spr_error *err)
-{
-    if (c->threads == 1) {
-        rates->transfer_s = rates->transfer_s > 0 ? rates->transfer_s : (double)NAN;
-        return time_call(c, 1, &rates->call_s, err);
-    }
-    rates->parallel_threads = c->threads;
-    rates->transfer_s = spr_line_transfer_s(c->threads, c->clock_s);
-    if (!spr_least_time(c, &rates->transfer_s)) {
-        return spr_no_memory(err);
-    }
-    return time_call(c, c->threads, &rates->parallel_s, err);
+    const size_t timed = c->least ? c->least->tiles : 0;
+    return timed > 0 ? tile < timed : tile < needed || !spr_time_is_up(c);
 }
 
 enum spr_status spr_calibrate(const struct spr_calibration *calibration,
                               struct spr_kernel_rates *rates, struct spr_error *err)
 {
+    const struct spr_calibration *c = calibration;
     struct spr_tile_shape tiles[SPR_CALIBRATED_TILES_MAX];
     struct spr_trial_team team = {0};
-    SPR_TRY(calibrate_calls(calibration, rates, err));
-    const size_t begin = rates->count, count = spr_list_tiles(calibration, tiles);
-    size_t capacity = rates->count;
-    bool ok = spr_trial_team_make(&team, calibration) &&
+    SPR_TRY(spr_calibrate_calls(c, rates, err));
+    size_t needed, i = 0, capacity = rates->count;
+    const size_t begin = rates->count, count = spr_list_tiles(c, tiles, &needed);
+    bool ok = spr_trial_team_make(&team, c) &&
               spr_grow(&rates->tiles, &capacity, begin + count, sizeof *rates->tiles);
-    for (size_t i = 0; ok && i < count; i++) {
+    for (; ok && i < count && has_time(c, i, needed); i++) {
         struct spr_tile_rates *out = &rates->tiles[rates->count];
         const bool dense = tiles[i].form == SPR_TILE_MATRIX && tiles[i].dense;
-        calibrate_tile(calibration, &team, &tiles[i], dense ? out - 1 : NULL, out);
+        calibrate_tile(c, &team, &tiles[i], dense ? out - 1 : NULL, out);
         rates->count++;
         ok = !team.failed;
-        if (calibration->progress) {
-            calibration->progress(calibration->context, (double)(i + 1) / (double)count);
+        if (c->progress) {
+            c->progress(c->context, (double)(i + 1) / (double)count);
         }
+    }
+    if (c->least && ok) {
+        c->least->tiles = i;
     }
     ok = ok && spr_fill_widths(rates, begin, &capacity);
     spr_trial_team_free(&team);

@@ -69,13 +69,19 @@ static enum spr_status pattern_of(const struct spr_tile_shape *tile, int lanes,
     return spr_pattern_parse(tile->chunk == 0 ? "csr" : text, pattern, err);
 }
 
+/* Of the synthetic W. */
+static int64_t columns_of(const struct trial *t)
+{
+    return t->tile.dense ? (int64_t)t->steps : t->columns;
+}
+
 static enum spr_status make(const struct spr_calibration *c, const struct trial *t,
                             uint64_t seed, struct synthetic *out, struct spr_error *err)
 {
     const struct spr_tile_shape *tile = &t->tile;
     const int lanes = spr_isa_lanes(c->isa);
     const int64_t rows = spr_tile_rows(tile, lanes), m = rows * (int64_t)t->groups;
-    const int64_t columns = tile->dense ? (int64_t)t->steps : t->columns;
+    const int64_t columns = columns_of(t);
     const double kept = t->steps * t->groups * (tile->dense ? (double)rows : 1);
     struct spr_pattern pattern;
     SPR_TRY(pattern_of(tile, lanes, &pattern, err));
@@ -133,7 +139,8 @@ static enum spr_status make_team(const struct spr_calibration *c, const struct t
 static enum spr_status keep_least(const struct spr_calibration *c, double *seconds,
                                   struct spr_error *err)
 {
-    return spr_least_time(c, seconds) ? SPR_OK : spr_no_memory(err);
+    double none = 0;
+    return spr_keep_point(c, seconds, &none) ? SPR_OK : spr_no_memory(err);
 }
 
 static void release(struct synthetic *s)
@@ -169,8 +176,9 @@ static double time_team(const struct spr_calibration *c, struct synthetic *team,
                                         .least_s = c->quick ? QUICK_SAMPLE_S : SAMPLE_S,
                                         .prepare = interleave,
                                         .again = true};
-    spr_sampler_run(&sampler, SAMPLES, samples);
-    return spr_least(samples, SAMPLES);
+    const size_t count =
+        spr_sampler_run_until(&sampler, SPR_LATE_SAMPLES, SAMPLES, spr_time_end(c), samples);
+    return spr_least(samples, count);
 }
 
 /* Farther is never faster. */
@@ -189,26 +197,44 @@ struct bench {
     struct spr_error *err;
 };
 
+/* The times of the product and of interleaving its input; input_s NULL: not that. */
+static void time_trial(struct bench *b, const struct trial *t, double *seconds,
+                       double *input_s)
+{
+    const struct spr_calibration *c = b->c;
+    b->status = b->status ? b->status : make_team(c, t, b->team, b->err);
+    if (b->status == SPR_OK) {
+        *seconds = time_team(c, b->team, multiply);
+        b->status = keep_least(c, seconds, b->err);
+    }
+    if (b->status == SPR_OK && input_s) {
+        *input_s = time_team(c, b->team, interleave);
+        b->status = keep_least(c, input_s, b->err);
+    }
+    for (int i = 0; i < c->threads; i++) {
+        release(&b->team[i]);
+    }
+}
+
 /* Without an `input`, the product alone; else both, and the time of interleaving an input is put
  * there. NAN after an error. */
 static double run_trial(struct bench *b, const struct trial *t, struct spr_sweep *input)
 {
     const struct spr_calibration *c = b->c;
-    struct synthetic *team = b->team;
-    double seconds = (double)NAN;
-    b->status = b->status ? b->status : make_team(c, t, team, b->err);
-    if (b->status == SPR_OK) {
-        seconds = time_team(c, team, multiply);
-        b->status = keep_least(c, &seconds, b->err);
+    /* Single weights read X as it is. */
+    const bool interleaved = input && t->tile.chunk > 0;
+    double seconds = (double)NAN, input_s = (double)NAN, none;
+    if (!spr_points_known(c, interleaved ? 2 : 1)) {
+        time_trial(b, t, &seconds, interleaved ? &input_s : NULL);
+    } else {
+        spr_take_point(c, &seconds, &none);
+        if (interleaved) {
+            spr_take_point(c, &input_s, &none);
+        }
     }
-    if (b->status == SPR_OK && input && team->packed.inputs) {
-        const double inputs = (double)(team->packed.plan.k * team->packed.plan.n);
-        double input_s = time_team(c, team, interleave);
-        b->status = keep_least(c, &input_s, b->err);
+    if (b->status == SPR_OK && interleaved) {
+        const double inputs = (double)(columns_of(t) * t->tile.tokens * t->batches);
         add_point(input, 4 * inputs, input_s / inputs);
-    }
-    for (int i = 0; i < c->threads; i++) {
-        release(&team[i]);
     }
     return seconds;
 }

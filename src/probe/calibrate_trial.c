@@ -85,7 +85,7 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
     const struct spr_tiles *tiles = spr_isa_code_of(c->isa)->tiles;
     double samples[SAMPLES_NEAR];
     const bool near = t->w_bytes <= 0;
-    const size_t count = near ? SAMPLES_NEAR : SAMPLES_FAR;
+    const size_t most = near ? SAMPLES_NEAR : SAMPLES_FAR;
     if (!spr_trial_build(b, t, spr_isa_lanes(c->isa))) {
         return (double)NAN;
     }
@@ -99,27 +99,10 @@ static double time_trial(const struct spr_calibration *c, struct spr_trial_bench
                                         .prepare = begin_sample,
                                         .work = steps_done};
     warm_up(&way, t->w_bytes <= warm_bytes);
-    spr_sampler_run(&sampler, count, samples);
+    const size_t count =
+        spr_sampler_run_until(&sampler, SPR_LATE_SAMPLES, most, spr_time_end(c), samples);
     *steps_per_segment = way.steps / way.segments;
     return spr_least(samples, count);
-}
-
-bool spr_least_time(const struct spr_calibration *c, double *seconds)
-{
-    struct spr_least_times *least = c->least;
-    if (!least) {
-        return true;
-    }
-    if (least->next == least->count) {
-        if (!spr_grow(&least->seconds, &least->capacity, least->count + 1,
-                      sizeof *least->seconds)) {
-            return false;
-        }
-        least->seconds[least->count++] = *seconds;
-    }
-    double *known = &least->seconds[least->next++];
-    *known = *seconds = fmin(*known, *seconds);
-    return true;
 }
 
 /* One trial on every thread at once. */
@@ -148,6 +131,10 @@ double spr_trial_team_time(const struct spr_calibration *c, struct spr_trial_tea
 {
     struct team_trial at = {.calibration = c, .team = team, .trial = t};
     double seconds = 0, steps = 0;
+    if (spr_points_known(c, 1)) {
+        spr_take_point(c, &seconds, steps_per_segment);
+        return seconds;
+    }
     spr_team_run(team->threads, time_own, &at);
     for (int i = 0; i < at.threads; i++) {
         seconds += team->bench[i].step_s;
@@ -155,7 +142,8 @@ double spr_trial_team_time(const struct spr_calibration *c, struct spr_trial_tea
     }
     *steps_per_segment = steps / at.threads;
     seconds /= at.threads;
-    team->failed = team->failed || isnan(seconds) || !spr_least_time(c, &seconds);
+    team->failed =
+        team->failed || isnan(seconds) || !spr_keep_point(c, &seconds, steps_per_segment);
     return seconds;
 }
 

@@ -4,7 +4,7 @@
 #define SPROOF_PROBE_CALIBRATE_TRIAL_H
 
 #include "kernel/pack.h"
-#include "sproof/calibrate.h"
+#include "probe/calibrate_points.h"
 
 struct spr_trial {
     struct spr_tile_shape tile;       /* not of the layout nk */
@@ -15,9 +15,10 @@ struct spr_trial {
     bool half;                        /* and end in at most half a vector */
 };
 
-/* *seconds: what the next trial took; becomes the least of it in all rounds. false when out of
- * memory. */
-bool spr_least_time(const struct spr_calibration *calibration, double *seconds);
+/* A plain call; one that wakes and joins a team, and how far apart its threads are. Errors:
+ * SPR_ENOMEM. */
+enum spr_status spr_calibrate_calls(const struct spr_calibration *calibration,
+                                    struct spr_kernel_rates *rates, struct spr_error *err);
 
 /* A random matrix of a plan's pattern and shape, `kept` cells of it, packed. */
 enum spr_status spr_pack_random(const struct spr_plan *plan, double kept, uint64_t seed,

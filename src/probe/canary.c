@@ -137,13 +137,11 @@ static bool make_thread(struct canary_thread *t, const struct canary_loops *loop
     return true;
 }
 
-enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *known_s,
-                                  struct spr_canaries **canaries, struct spr_error *err)
+static struct own_canaries *new_canaries(enum spr_isa isa, int threads, double walk)
 {
     struct own_canaries *own = spr_calloc(1, sizeof *own);
-    *canaries = own ? &own->canaries : NULL;
     if (!own) {
-        return spr_no_memory(err);
+        return NULL;
     }
     own->canaries.read = read_canary;
     own->loops.multiply_add = spr_probe_loop_of(isa, SPR_PROBE_FMA_F32);
@@ -153,21 +151,40 @@ enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *k
     own->members = spr_calloc((size_t)threads, sizeof *own->members);
     bool made = own->members != NULL;
     for (int t = 0; t < threads && made; t++) {
-        made = make_thread(&own->members[t], &own->loops, walk_bytes(threads));
+        made = make_thread(&own->members[t], &own->loops, walk);
     }
     if (!made) {
-        spr_canaries_free(*canaries);
-        *canaries = NULL;
-        return spr_no_memory(err);
+        spr_canaries_free(&own->canaries);
+        return NULL;
     }
     struct spr_probe_work *near = &own->members[0].near;
     own->loops.multiply_add_rounds =
         rounds_of(own->loops.multiply_add, near, MULTIPLY_ADDS * 2 * spr_isa_lanes(isa));
     own->loops.load_rounds = rounds_of(own->loops.load, near, LOADS);
-    for (int c = 0; c < SPR_CANARIES; c++) {
+    return own;
+}
+
+static enum spr_status hand_over(struct own_canaries *own, const double *known_s,
+                                 struct spr_canaries **canaries, struct spr_error *err)
+{
+    *canaries = own ? &own->canaries : NULL;
+    for (int c = 0; c < SPR_CANARIES && own; c++) {
         own->canaries.least_s[c] = known_s ? known_s[c] : (double)NAN;
     }
-    return SPR_OK;
+    return own ? SPR_OK : spr_no_memory(err);
+}
+
+enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *known_s,
+                                  struct spr_canaries **canaries, struct spr_error *err)
+{
+    struct own_canaries *own = new_canaries(isa, threads, walk_bytes(threads));
+    return hand_over(own, known_s, canaries, err);
+}
+
+enum spr_status spr_canaries_make_near(enum spr_isa isa, int threads, const double *known_s,
+                                       struct spr_canaries **canaries, struct spr_error *err)
+{
+    return hand_over(new_canaries(isa, threads, 0), known_s, canaries, err);
 }
 
 void spr_canaries_free(struct spr_canaries *canaries)

@@ -18,6 +18,9 @@ struct spr_canaries {
  * earlier runs; NULL: none. Errors: SPR_ENOMEM. */
 enum spr_status spr_canaries_make(enum spr_isa isa, int threads, const double *known_s,
                                   struct spr_canaries **canaries, struct spr_error *err);
+/* The same without room for SPR_CANARY_MEMORY, which must not be read. */
+enum spr_status spr_canaries_make_near(enum spr_isa isa, int threads, const double *known_s,
+                                       struct spr_canaries **canaries, struct spr_error *err);
 void spr_canaries_free(struct spr_canaries *canaries);
 
 /* Learns how quick they can be: each some hundred times, for 0.3 s at most. */

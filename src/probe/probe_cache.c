@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a probe is kept, and whether it still holds. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,8 @@ enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *m
     bool complete = add_rates(probe, more) && add_functions(kernels, &more->kernels);
     add_calls(kernels, &more->kernels);
     probe->threads = more->threads > probe->threads ? more->threads : probe->threads;
+    probe->quality.points_disturbed =
+        fmax(probe->quality.points_disturbed, more->quality.points_disturbed);
     for (size_t i = 0; i < more->kernels.count && complete; i++) {
         if (has_tiles(kernels, before, &more->kernels.tiles[i])) {
             continue;
@@ -161,6 +164,7 @@ enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *m
             spr_grow(&kernels->tiles, &capacity, kernels->count + 1, sizeof *kernels->tiles);
         if (complete) {
             kernels->tiles[kernels->count++] = more->kernels.tiles[i];
+            probe->quality.tiles_interpolated += more->kernels.tiles[i].interpolated;
         }
     }
     return complete ? SPR_OK : spr_no_memory(err);

@@ -28,6 +28,15 @@ static void put_rate(struct spr_emit *out, const struct spr_probe_rate *rate)
     spr_emit_close(out, '}');
 }
 
+static void put_quality(struct spr_emit *out, const struct spr_probe_quality *q)
+{
+    spr_emit_number(out, "tiles_interpolated", (double)q->tiles_interpolated);
+    spr_emit_number(out, "widths_checked", (double)q->widths_checked);
+    spr_emit_number(out, "interpolation_error_median", q->error_median);
+    spr_emit_number(out, "interpolation_error_p90", q->error_p90);
+    spr_emit_number(out, "points_disturbed", q->points_disturbed);
+}
+
 static void put_arrays(struct spr_emit *out, const struct spr_probe *probe)
 {
     spr_emit_open(out, "caches", '[');
@@ -72,6 +81,7 @@ enum spr_status spr_probe_write(FILE *file, const struct spr_probe *probe,
     spr_emit_bool(out, "quick", probe->quick);
     spr_emit_number(out, "threads", probe->threads);
     spr_emit_number(out, "drift", probe->drift);
+    put_quality(out, &probe->quality);
     put_arrays(out, probe);
     spr_tiles_to_json(out, "kernels", &probe->kernels);
     spr_emit_close(out, '}');
@@ -182,6 +192,23 @@ static void read_caches(struct spr_reader *r, const spr_json *root, struct spr_p
     }
 }
 
+/* Absent in probes that were made before anything was known of it. */
+static void read_quality(struct spr_reader *r, const spr_json *root,
+                         struct spr_probe_quality *q)
+{
+    static const struct spr_range count = {0, ITEMS_MAX, true, "an integer 0..65536"};
+    static const struct spr_range error = {0, 0x1.93e5939a08ce9p+99, true,
+                                           "a number 0 or above, or null"};
+    static const struct spr_range share = {0, 1, true, "a number 0..1 or null"};
+    const double interpolated = spr_reader_count(r, root, "tiles_interpolated", &count);
+    const double checked = spr_reader_count(r, root, "widths_checked", &count);
+    q->tiles_interpolated = isnan(interpolated) ? 0 : (size_t)interpolated;
+    q->widths_checked = isnan(checked) ? 0 : (size_t)checked;
+    q->error_median = spr_reader_number(r, root, "interpolation_error_median", &error);
+    q->error_p90 = spr_reader_number(r, root, "interpolation_error_p90", &error);
+    q->points_disturbed = spr_reader_number(r, root, "points_disturbed", &share);
+}
+
 static void read_head(struct spr_reader *r, const spr_json *root, struct spr_probe *probe)
 {
     static const struct spr_range any = {-(double)INFINITY, (double)INFINITY, true,
@@ -202,6 +229,7 @@ static void read_head(struct spr_reader *r, const spr_json *root, struct spr_pro
     snprintf(probe->created, sizeof probe->created, "%s",
              short_text(r, root, "created", sizeof probe->created));
     probe->threads = read_threads(r, root);
+    read_quality(r, root, &probe->quality);
 }
 
 enum spr_status spr_probe_read(const char *path, struct spr_probe *probe,

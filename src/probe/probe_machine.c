@@ -13,7 +13,7 @@ struct maker {
     enum spr_isa isa;
     int threads;
     struct spr_machine *machine;
-    const char *source, *date; /* in the machine's arena */
+    const char *source, *near_source, *date; /* in the machine's arena */
 };
 
 /* The rate with where it comes from; the text lives as long as the machine. */
@@ -107,6 +107,31 @@ static struct spr_number bandwidth(const struct maker *make, const char *level)
     return read;
 }
 
+static bool reads(const struct spr_probe_row *row)
+{
+    return row->kind == SPR_PROBE_READ || row->kind == SPR_PROBE_KERNEL_READ ||
+           row->kind == SPR_PROBE_ROW_READ;
+}
+
+/* Of L1 and L2 the fastest way to read counts, for a kernel may take any of them. Rows at random
+ * find some of L2's set in L1, but so do a kernel's. */
+static struct spr_number near_bandwidth(const struct maker *make, const char *level)
+{
+    struct spr_number best = bandwidth(make, level);
+    double high = best.high;
+    for (size_t r = 0; r < spr_probe_row_count && !isnan(best.value); r++) {
+        const struct spr_probe_row *row = &spr_probe_rows[r];
+        struct spr_number other = measured(make, row->name, level);
+        if (reads(row) && !isnan(other.value)) {
+            high = fmax(high, other.high);
+            best = other.value > best.value ? other : best;
+        }
+    }
+    best.high = high;
+    best.source = make->near_source;
+    return best;
+}
+
 static struct spr_number capacity(const struct maker *make, int cache)
 {
     double detected = make->probe->cache[cache].detected_bytes;
@@ -151,7 +176,8 @@ static void add_memory(const struct maker *make)
     static const char *const names[SPR_CPU_CACHES] = {"L1", "L2", "L3", "L4"};
     struct spr_machine *machine = make->machine;
     for (int i = 0; i < SPR_CPU_CACHES; i++) {
-        struct spr_number rate = bandwidth(make, names[i]);
+        struct spr_number rate =
+            i < SPR_PROBE_NEAR ? near_bandwidth(make, names[i]) : bandwidth(make, names[i]);
         if (isnan(rate.value)) {
             continue;
         }
@@ -220,14 +246,17 @@ static enum spr_status fill(struct maker *make, struct spr_error *err)
 {
     const struct spr_probe *probe = make->probe;
     struct spr_machine *machine = make->machine;
-    char source[96];
+    char source[96], near_source[192];
     snprintf(source, sizeof source, "sproof probe%s, %s, %d thread%s",
              probe->quick ? " --quick" : "", spr_isa_name(make->isa), make->threads,
              make->threads == 1 ? "" : "s");
+    snprintf(near_source, sizeof near_source,
+             "%s; the fastest of reading in turn, in rows and for multiply-adds", source);
     make->source = spr_arena_text(&machine->arena, source, strlen(source));
+    make->near_source = spr_arena_text(&machine->arena, near_source, strlen(near_source));
     make->date = spr_arena_text(&machine->arena, probe->created, strlen(probe->created));
     machine->description = spr_arena_text(&machine->arena, probe->cpu, strlen(probe->cpu));
-    if (!make->source || !make->date || !machine->description) {
+    if (!make->source || !make->near_source || !make->date || !machine->description) {
         return spr_no_memory(err);
     }
     for (size_t i = 0; i < sizeof engine_rows / sizeof *engine_rows; i++) {

@@ -11,13 +11,16 @@
 
 /* --- probe_rates.c: what is measured, in one table. */
 
+/* L1 and L2: there a kernel may read faster than reading alone does. */
+#define SPR_PROBE_NEAR 2
+
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): in the order of reading */
 struct spr_probe_row {
     const char *name;
     const char *unit;
     enum spr_probe_kind kind;
     size_t row_bytes; /* of SPR_PROBE_ROW_READ */
-    bool per_level;   /* measured once per memory level */
+    size_t levels;    /* so many of the nearest memory levels; 0: it has none */
     bool quick;       /* also in a quick probe */
     const char *what; /* in words */
 };
@@ -28,6 +31,9 @@ extern const char *const spr_probe_canary_names[SPR_CANARIES];
 /* NULL when it was not measured. */
 struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const char *name,
                                            const char *level, enum spr_isa isa, int threads);
+
+/* "2026-01-02T03:04:05Z", in the order of time; empty when there is no such date. */
+void spr_probe_date(time_t seconds, char text[32]);
 
 /* --- probe_reached.c: rates that the kernels' loops reached when they were calibrated; 0: none. */
 
@@ -109,11 +115,21 @@ void spr_probe_add_sve(const struct spr_probe_features *has, struct spr_probe *p
 /* The rates' share of the probe's progress; the kernels have the rest. */
 #define SPR_PROBE_RATES_SHARE 0.3
 
-/* Calibrates the kernels of the instruction sets, of which the last is the default, on one
- * thread and on probe->threads, into probe->kernels. Errors: SPR_ENOMEM. */
+struct spr_canaries;
+
+/* Instruction sets to calibrate, the default last. */
+struct spr_probe_sets {
+    const enum spr_isa *isas;
+    int count;
+    double end_s;                  /* when all should be done, by the options' clock */
+    struct spr_canaries *canaries; /* in place of the machine's own; NULL: those */
+};
+
+/* Calibrates the kernels of the sets, on one thread and on probe->threads, into probe->kernels,
+ * and tells how well in probe->quality. Errors: SPR_ENOMEM. */
 enum spr_status spr_probe_kernels(const struct spr_probe_options *options,
-                                  const enum spr_isa *isas, int isa_count,
-                                  struct spr_probe *probe, struct spr_error *err);
+                                  const struct spr_probe_sets *sets, struct spr_probe *probe,
+                                  struct spr_error *err);
 
 /* --- probe_knee.c */
 

@@ -7,36 +7,37 @@
 #include "machine/rates_json.h"
 #include "probe/probe_parts.h"
 
+#define ALL (SPR_CPU_CACHES + 1)
+#define NEAR SPR_PROBE_NEAR
+
 /* Names are stable: caches and records hold them. FLOP/s count 2 per multiply-add, also for
  * whole numbers; 1/s counts instructions on one full vector; bytes of a copy are those read
  * and those written. "call" and "parallel_region" (s) have no loop: probe_team.c; nor has
  * "sve_vector" (B), the width of a vector that no kernel uses: probe_features.c. Canaries (s):
  * their least reading; canary.c. */
 const struct spr_probe_row spr_probe_rows[] = {
-    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, false, true, "multiply-adds of f32"},
-    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, false, true, "multiply-adds of f64"},
-    {"f16_fma", "FLOP/s", SPR_PROBE_FMA_F16, 0, false, true, "multiply-adds of f16"},
-    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, false, true,
+    {"f32_fma", "FLOP/s", SPR_PROBE_FMA_F32, 0, 0, true, "multiply-adds of f32"},
+    {"f64_fma", "FLOP/s", SPR_PROBE_FMA_F64, 0, 0, true, "multiply-adds of f64"},
+    {"f16_fma", "FLOP/s", SPR_PROBE_FMA_F16, 0, 0, true, "multiply-adds of f16"},
+    {"bf16_dot", "FLOP/s", SPR_PROBE_DOT_BF16, 0, 0, true,
      "dot products of bf16, sums in f32"},
-    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, false, true,
-     "dot products of int8, sums in int32"},
-    {"bf16_matrix", "FLOP/s", SPR_PROBE_MATRIX_BF16, 0, false, true,
+    {"i8_dot", "FLOP/s", SPR_PROBE_DOT_I8, 0, 0, true, "dot products of int8, sums in int32"},
+    {"bf16_matrix", "FLOP/s", SPR_PROBE_MATRIX_BF16, 0, 0, true,
      "products of matrices of bf16, sums in f32"},
-    {"i8_matrix", "FLOP/s", SPR_PROBE_MATRIX_I8, 0, false, true,
+    {"i8_matrix", "FLOP/s", SPR_PROBE_MATRIX_I8, 0, 0, true,
      "products of matrices of int8, sums in int32"},
-    {"load", "1/s", SPR_PROBE_LOAD, 0, false, true, "loads of vectors from L1"},
-    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, false, true,
-     "loads of one f32 into all lanes"},
-    {"store", "1/s", SPR_PROBE_STORE, 0, false, true, "stores of vectors to L1"},
-    {"read", "B/s", SPR_PROBE_READ, 0, true, true, "sequential reading"},
-    {"copy", "B/s", SPR_PROBE_COPY, 0, true, true, "copying one half of the set to the other"},
-    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, true, true, "reading rows of 64 bytes"},
-    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, true, false,
+    {"load", "1/s", SPR_PROBE_LOAD, 0, 0, true, "loads of vectors from L1"},
+    {"broadcast", "1/s", SPR_PROBE_BROADCAST, 0, 0, true, "loads of one f32 into all lanes"},
+    {"store", "1/s", SPR_PROBE_STORE, 0, 0, true, "stores of vectors to L1"},
+    {"read", "B/s", SPR_PROBE_READ, 0, ALL, true, "sequential reading"},
+    {"kernel_read", "B/s", SPR_PROBE_KERNEL_READ, 0, NEAR, true, "reading for multiply-adds"},
+    {"copy", "B/s", SPR_PROBE_COPY, 0, ALL, true, "copying one half of the set to the other"},
+    {"random_row_64", "B/s", SPR_PROBE_ROW_READ, 64, ALL, true, "reading rows of 64 bytes"},
+    {"random_row_128", "B/s", SPR_PROBE_ROW_READ, 128, ALL, false,
      "reading rows of 128 bytes"},
-    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, true, false,
+    {"random_row_256", "B/s", SPR_PROBE_ROW_READ, 256, ALL, false,
      "reading rows of 256 bytes"},
-    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, true, true,
-     "reading rows of 512 bytes"},
+    {"random_row_512", "B/s", SPR_PROBE_ROW_READ, 512, ALL, true, "reading rows of 512 bytes"},
 };
 const char *const spr_probe_canary_names[SPR_CANARIES] = {"canary_multiply_add", "canary_l2",
                                                           "canary_memory"};
@@ -109,7 +110,7 @@ int spr_probe_threads(const struct spr_probe *probe, enum spr_isa isa)
 
 /* Quickest samples this far below the best of all, and how many rates may have such. */
 #define DISTURBED 0.8
-#define DISTURBED_SHARE 0.1
+#define DISTURBED_SHARE 0.1 /* nor of what was timed of the kernels */
 
 size_t spr_probe_disturbed(const struct spr_probe *probe)
 {
@@ -125,7 +126,27 @@ size_t spr_probe_disturbed(const struct spr_probe *probe)
 bool spr_probe_doubtful(const struct spr_probe *probe)
 {
     return (double)spr_probe_disturbed(probe) > DISTURBED_SHARE * (double)probe->rate_count ||
+           probe->quality.points_disturbed > DISTURBED_SHARE || /* NAN, unknown: no */
            spr_probe_crowded(probe);
+}
+
+void spr_probe_date(time_t seconds, char text[32])
+{
+    struct tm utc;
+    text[0] = '\0';
+    if (gmtime_r(&seconds, &utc)) {
+        strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    }
+}
+
+/* Seconds between two full probes that nobody asked for. */
+#define REST_S 600
+
+bool spr_probe_due(const struct spr_probe *probe, time_t now)
+{
+    char rested[32];
+    spr_probe_date(now - REST_S, rested);
+    return spr_probe_doubtful(probe) && (probe->quick || strcmp(probe->created, rested) < 0);
 }
 
 void spr_probe_free(struct spr_probe *probe)

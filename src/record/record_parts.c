@@ -60,6 +60,7 @@ void spr_record_put_options(struct spr_emit *out, const struct spr_options *opti
         spr_emit_text(out, "expected_residency", spr_residency_name(options->residency));
         spr_emit_text(out, "layout", spr_layout_name(options->layout));
     }
+    spr_emit_text(out, "execution", options->native ? "native" : "best");
     spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
     spr_emit_bool(out, "assume_uniform", options->assume_uniform);
     spr_emit_number(out, "max_drop", options->has_max_drop ? options->max_drop : (double)NAN);
@@ -140,6 +141,9 @@ void spr_record_read_options(struct spr_reader *r, const spr_json *root,
     out->has_residency = expected ? strcmp(expected, spr_residency_name(out->residency)) == 0
                                   : out->residency != SPR_RESIDENCY_DRAM;
     (void)spr_layout_find(spr_json_get_text(options, "layout"), &out->layout);
+    /* A record from before there was a choice has none: it is native. */
+    const char *execution = spr_json_get_text(options, "execution");
+    out->native = !execution || strcmp(execution, "best") != 0;
     out->ideal_tiles = spr_json_get_bool(options, "ideal_tiles");
     out->assume_uniform = spr_json_get_bool(options, "assume_uniform");
     out->max_drop_relative = spr_json_get_bool(options, "max_drop_relative");

@@ -110,6 +110,9 @@ void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
     put_layer_expected(out, a, result, index);
     put_counted(out, &r->choice);
     spr_emit_number(out, "activation_sparsity", r->choice.activation_sparsity);
+    spr_emit_text(out, "execution", spr_execution_name(r->run.execution));
+    spr_emit_number(out, "native_s", r->run.execution_s[SPR_EXECUTION_NATIVE]);
+    spr_emit_number(out, "expanded_s", r->run.execution_s[SPR_EXECUTION_EXPANDED]);
     spr_emit_text(out, "reason", spr_explain_layer(a, result, index, text));
 }
 
@@ -157,6 +160,7 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
     }
     spr_emit_number(out, "expected_speedup", result->expected.speedup);
     spr_emit_number(out, "expected_time_s", result->expected.time_s);
+    spr_emit_text(out, "execution", spr_execution_name(result->execution));
 }
 
 static bool fits(const struct spr_emit *out, const struct spr_record_form *form)

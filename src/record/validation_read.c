@@ -70,6 +70,26 @@ static void read_visits(struct spr_reader *r, const spr_json *object,
     }
 }
 
+/* Numbers of samples; left out where there are none. */
+static void read_preempted(struct spr_reader *r, const spr_json *object,
+                           struct spr_measurement *measured)
+{
+    const spr_json *list = spr_json_get(object, "preempted");
+    if (r->status == SPR_OK && !spr_json_is_null(list) && !spr_json_is_array(list)) {
+        spr_reader_fail(r, "preempted", "expected a list of numbers of samples");
+    }
+    const spr_json *item = spr_json_first(list);
+    for (; item && r->status == SPR_OK; item = spr_json_next(item)) {
+        double value;
+        if (!spr_json_number(item, &value) || !(value >= 0) || value != floor(value) ||
+            value >= (double)measured->sample_count) {
+            spr_reader_fail(r, "preempted", "expected numbers of samples, from 0");
+        } else {
+            measured->samples[(size_t)value].preempted = true;
+        }
+    }
+}
+
 static void read_canaries(struct spr_reader *r, const spr_json *object,
                           struct spr_measurement *measured)
 {
@@ -118,6 +138,7 @@ static void read_samples(struct spr_reader *r, const spr_json *object,
     }
     read_column(r, object, &at, measured);
     read_visits(r, object, measured);
+    read_preempted(r, object, measured);
     read_canaries(r, object, measured);
 }
 

@@ -46,6 +46,23 @@ static bool has_canary(const struct spr_measurement *m, int canary)
     return false;
 }
 
+/* The numbers of the samples that were, from 0; nothing where none was. */
+static void put_preempted(struct spr_emit *out, const struct spr_measurement *m)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < m->sample_count; i++) {
+        if (m->samples[i].preempted && count++ == 0) {
+            spr_emit_open(out, "preempted", '[');
+        }
+        if (m->samples[i].preempted) {
+            spr_emit_number(out, NULL, (double)i);
+        }
+    }
+    if (count > 0) {
+        spr_emit_close(out, ']');
+    }
+}
+
 static void put_samples(struct spr_emit *out, const struct spr_measurement *m)
 {
     spr_emit_open(out, "samples", '[');
@@ -63,6 +80,7 @@ static void put_samples(struct spr_emit *out, const struct spr_measurement *m)
         spr_emit_number(out, NULL, m->samples[i].visit);
     }
     spr_emit_close(out, ']');
+    put_preempted(out, m);
     spr_emit_open(out, "canaries", '{');
     for (int c = 0; c < SPR_CANARIES; c++) {
         if (has_canary(m, c)) {

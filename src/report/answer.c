@@ -68,10 +68,11 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
     /* The next line says it, or the last one of the answer. */
     const bool told = a->has_expected || a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
              spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
              told ? "" : ", residency ", told ? "" : spr_residency_name(a->options.residency),
+             a->options.native ? ", execution native" : "",
              a->options.ideal_tiles ? ", ideal tiles" : "");
     spr_text_wrapped(file, line, 0);
     put_kernels(file, a);
@@ -98,13 +99,13 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
 static void put_interval(FILE *file, const struct spr_result *result)
 {
     if (result->speedup_high > result->speedup_low * 1.005) {
-        fprintf(file, "; %.2fx to %.2fx over the range of the rates", result->speedup_low,
+        fprintf(file, "; %.2fx to %.2fx over the rates' range", result->speedup_low,
                 result->speedup_high);
     }
 }
 
 /* The answer in times; the bound and its interval stand second where more is known. */
-static void put_speedups(FILE *file, const struct spr_result *result)
+static void put_speedups(FILE *file, const struct spr_result *result, bool native)
 {
     char seconds[24], dense[24];
     struct spr_answer answer = spr_result_answer(result, true);
@@ -116,6 +117,9 @@ static void put_speedups(FILE *file, const struct spr_result *result)
     fprintf(file, "%s%.2fx: %s -> %s", answer.expected ? "" : "  ", result->speedup,
             spr_format_seconds(result->dense_time_s, dense),
             spr_format_seconds(result->time_s, seconds));
+    if (!native) {
+        fprintf(file, ", %s", spr_execution_name(result->execution));
+    }
     put_interval(file, result);
     fprintf(file, "\n");
     if (answer.speedup_mixed > 1.01 * answer.speedup) {
@@ -155,7 +159,7 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
         fprintf(file, " (at batch %.0f)", result->batch);
     }
     fputc('\n', file);
-    put_speedups(file, result);
+    put_speedups(file, result, a->options.native);
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
         if (result->drop == 0) {

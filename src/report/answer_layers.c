@@ -24,6 +24,21 @@ static void put_expected(FILE *file, const struct spr_analysis *a,
             spr_explain_expected(&r->expected), markdown ? "; bound" : "\n    bound");
 }
 
+/* The bounds of all executions of a pruned layer. */
+static void put_executions(FILE *file, const struct spr_layer_result *r, bool markdown)
+{
+    const char *lead = markdown ? " " : "    ";
+    for (int e = 0; e < SPR_EXECUTIONS; e++) {
+        char seconds[24];
+        if (!isnan(r->run.execution_s[e])) {
+            fprintf(file, "%s%s %s", lead, spr_execution_name((enum spr_execution)e),
+                    spr_format_seconds(r->run.execution_s[e], seconds));
+            lead = ", ";
+        }
+    }
+    fputs(markdown ? ";" : "\n", file);
+}
+
 /* One line of figures and one of reason per layer: the reason is the point of the list. */
 static void put_layer(FILE *file, const struct spr_analysis *a,
                       const struct spr_result *result, size_t index, bool markdown)
@@ -32,6 +47,7 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     const struct spr_layer_result *r = &result->layers[index];
     char name[SPR_TABLE_CELL], text[SPR_REASON_TEXT], dense[24], now[24], even[32] = "";
     char shape[80] = "";
+    const bool executions = !a->options.native && !spr_pattern_is_dense(&r->choice.pattern);
     if (layer->op != SPR_OP_OTHER) {
         snprintf(shape, sizeof shape, " %lldx%lld, n %lld", (long long)layer->m,
                  (long long)layer->k, (long long)layer->n);
@@ -48,7 +64,11 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
         spr_markdown_code(file, name);
         fprintf(file, "%s:", shape);
         put_expected(file, a, result, index, markdown);
-        fprintf(file, " %s -> %s, %.2fx%s; ", dense, now, r->speedup, even);
+        fprintf(file, " %s -> %s, %.2fx%s;", dense, now, r->speedup, even);
+        if (executions) {
+            put_executions(file, r, markdown);
+        }
+        fputc(' ', file);
         spr_markdown_text(file, text);
         fputc('\n', file);
         return;
@@ -57,6 +77,9 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     put_expected(file, a, result, index, markdown);
     fprintf(file, "%s %s -> %s, %.2fx%s\n", isfinite(r->expected_speedup) ? "" : "   ", dense,
             now, r->speedup, even);
+    if (executions) {
+        put_executions(file, r, markdown);
+    }
     spr_text_wrapped(file, text, 4);
 }
 

@@ -70,6 +70,7 @@ enum {
     MIXED,
     LEFT_DENSE,
     BREAK_EVEN,
+    EXECUTION,
     LIMIT,
     COLUMN_COUNT
 };
@@ -91,21 +92,26 @@ static bool any_accuracy(const struct spr_analysis *a)
 
 static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
 {
-    static const char *const heads[COLUMN_COUNT] = {"variant",  "zeros",   "accuracy",
-                                                    "expected", "speedup", "mixed",
-                                                    "dense",    "even at", "limited by"};
+    static const char *const heads[COLUMN_COUNT] = {
+        "variant", "zeros", "accuracy", "expected",  "speedup",
+        "mixed",   "dense", "even at",  "execution", "limited by"};
     size_t count = 0;
     *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         t->shown[c] = c == ACCURACY     ? any_accuracy(a)
                       : c == EXPECTED   ? a->has_expected
+                      : c == MIXED      ? a->has_expected || a->options.native
                       : c == BREAK_EVEN ? !a->has_expected
+                      : c == EXECUTION  ? !a->has_expected && !a->options.native
                                         : true;
         t->column[c] = count;
         count += t->shown[c];
     }
     t->table.column_count = count;
     t->table.left[t->column[NAME]] = t->table.left[t->column[LIMIT]] = true;
+    if (t->shown[EXECUTION]) {
+        t->table.left[t->column[EXECUTION]] = true;
+    }
     spr_table_row(&t->table);
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         if (t->shown[c]) {
@@ -135,7 +141,13 @@ static void put_times(struct answer_table *t, const struct spr_result *result)
                        answer.speedup);
     }
     spr_table_cell(&t->table, t->column[SPEEDUP], "%.2fx", result->speedup);
-    spr_table_cell(&t->table, t->column[MIXED], "%.2fx", answer.speedup_mixed);
+    if (t->shown[MIXED]) {
+        spr_table_cell(&t->table, t->column[MIXED], "%.2fx", answer.speedup_mixed);
+    }
+    if (t->shown[EXECUTION]) {
+        spr_table_cell(&t->table, t->column[EXECUTION], "%s",
+                       spr_execution_name(result->execution));
+    }
 }
 
 static void add_row(struct answer_table *t, const struct spr_analysis *a,
@@ -194,16 +206,24 @@ static size_t pick_rows(const struct spr_analysis *a, size_t batch_index, size_t
 
 static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, bool pareto)
 {
-    static const char *const bound =
+    static const char *const native =
         "zeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
         "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
         "even with dense, over the layers";
+    static const char *const bound =
+        "zeros: share of W; dense: prunable operators that are fastest dense; even at:\n"
+        "sparsity from which native or expanded is faster than dense, over the layers;\n"
+        "execution: native: the format, on an engine that takes it; expanded: stored in\n"
+        "it, multiplied as 2:4 or dense";
     static const char *const expected =
         "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
         "hardware potential; mixed: expected if layers where the pattern loses stay\n"
         "dense; dense: how many prunable operators those are; limited by: share of the\n"
         "expected time";
-    fprintf(file, "%s%s%s\n", markdown ? "\n" : "", a->has_expected ? expected : bound,
+    fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
+            a->has_expected     ? expected
+            : a->options.native ? native
+                                : bound,
             !pareto ? "" : "; *: nothing as accurate is faster");
 }
 
@@ -336,7 +356,7 @@ static void put_pays(struct spr_table *table, size_t column, const struct spr_an
     const struct spr_result *results = &a->results[variant * a->options.batch_count];
     size_t batches = a->options.batch_count, first = batches, last = 0, count = 0;
     for (size_t b = 0; b < batches; b++) {
-        if (spr_analysis_speedup(a, &results[b]) > 1) {
+        if (spr_analysis_speedup(a, &results[b]) >= SPR_PAYS) {
             first = first < b ? first : b;
             last = b;
             count++;

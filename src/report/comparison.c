@@ -9,6 +9,7 @@
 #include "report/figures.h"
 #include "report/report_format.h"
 #include "sproof/compare.h"
+#include "validate/bootstrap.h"
 
 /* Rows of the table on the screen; csv and json have all. */
 #define ROWS_SHOWN 30
@@ -56,11 +57,28 @@ static double speedup_of(const struct spr_compared *row, const struct spr_timing
     return point ? point->speedup : (double)NAN;
 }
 
+/* The time itself is in doubt, rather than the dense one only. */
+static bool noisy(const struct spr_timing *p)
+{
+    return p && p->measured &&
+           (p->samples.doubt != SPR_DOUBT_NONE ||
+            p->samples.sample_count < SPR_BOOTSTRAP_SAMPLES_MIN ||
+            (p->inconclusive && p->dense_samples.doubt == SPR_DOUBT_NONE));
+}
+
+/* "noisy" where it is in doubt, as validate says it. */
+static const char *time_text(const struct spr_compared *row, const struct spr_timing *point,
+                             char text[RATIO_TEXT])
+{
+    return noisy(point) ? "noisy" : spr_seconds_or_dash(time_of(row, point), text);
+}
+
 static const char *speedup_text(const struct spr_compared *row, const struct spr_timing *point,
                                 char text[RATIO_TEXT])
 {
-    const double value = speedup_of(row, point);
-    return ratio_text(&(struct spr_ratio){value, value, value}, "x", text);
+    const double value = noisy(point) ? (double)NAN : speedup_of(row, point);
+    const bool doubt = point && point->inconclusive && !isnan(value);
+    return doubt ? "noisy" : ratio_text(&(struct spr_ratio){value, value, value}, "x", text);
 }
 
 /* "4x4@0.9 of encoder.0", cut to fit a line. */
@@ -122,64 +140,9 @@ static void put_answer(FILE *file, const void *subject)
     spr_text_wrapped(file, text, 0);
 }
 
-static bool any_by_speedup(const struct spr_comparison *c)
-{
-    for (size_t i = 0; i < c->row_count; i++) {
-        if (c->rows[i].by_speedup) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool any_by_median(const struct spr_comparison *c)
-{
-    for (size_t i = 0; i < c->row_count; i++) {
-        if (c->rows[i].by_median) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void put_context(FILE *file, const void *subject)
-{
-    const struct spr_comparison *c = subject;
-    char text[512], base[SPR_TABLE_CELL], next[SPR_TABLE_CELL];
-    const bool medians = any_by_median(c);
-    const char *intervals = !c->base->validation ? ""
-                            : medians            ? ", with their 95 % intervals"
-                                                 : ", with what visits leave open";
-    const char *made = c->base->record.head.created, *remade = c->next->record.head.created;
-    snprintf(text, sizeof text,
-             "Base %s%s%.24s, new %s%s%.24s; ratios are new over base, "
-             "above 1 is slower%s; x: speedup over dense.",
-             spr_text_short(c->base->path, 60, base), made ? " of " : "", made ? made : "",
-             spr_text_short(c->next->path, 60, next), remade ? " of " : "",
-             remade ? remade : "", intervals);
-    spr_text_wrapped(file, text, 0);
-    if (medians) {
-        spr_text_wrapped(file,
-                         "Judged by medians, which neighbours move: a record has no canaries "
-                         "(of a GPU, or of before schema 2).",
-                         0);
-    }
-    if (any_by_speedup(c)) {
-        spr_text_wrapped(file,
-                         "Ratios are of pruned time over dense time of the same run: a "
-                         "slower machine is no regression.",
-                         0);
-    }
-}
-
-static const char *const marks[] = {
-    [SPR_WITHIN] = "", [SPR_SLOWER] = "!",       [SPR_STRADDLING] = "?",
-    [SPR_NOISY] = "?", [SPR_ONLY_IN_BASE] = "-", [SPR_ONLY_IN_NEW] = "+",
-};
-
-/* What tells the rows of one layer apart, where the record has several. */
+/* What tells the rows of one layer apart, where the record has several; how some are judged. */
 struct varied {
-    bool layers, threads, n;
+    bool layers, threads, n, by_speedup, by_median, dense;
 };
 
 static struct varied what_varies(const struct spr_comparison *c)
@@ -191,9 +154,51 @@ static struct varied what_varies(const struct spr_comparison *c)
         varied.layers = varied.layers || p->layer;
         varied.threads = varied.threads || p->threads != first->threads;
         varied.n = varied.n || (!p->measured && p->n != first->n);
+        varied.by_speedup = varied.by_speedup || c->rows[i].by_speedup;
+        varied.by_median = varied.by_median || c->rows[i].by_median;
+        varied.dense = varied.dense || strcmp(p->pattern, "dense") == 0;
     }
     return varied;
 }
+
+static void put_context(FILE *file, const void *subject)
+{
+    const struct spr_comparison *c = subject;
+    char text[512], base[SPR_TABLE_CELL], next[SPR_TABLE_CELL];
+    const struct varied varied = what_varies(c);
+    const char *intervals = !c->base->validation ? ""
+                            : varied.by_median   ? ", with their 95 % intervals"
+                                                 : ", with what visits leave open";
+    const char *made = c->base->record.head.created, *remade = c->next->record.head.created;
+    snprintf(text, sizeof text,
+             "Base %s%s%.24s, new %s%s%.24s; ratios are new over base, "
+             "above 1 is slower%s; x: speedup over %s.",
+             spr_text_short(c->base->path, 60, base), made ? " of " : "", made ? made : "",
+             spr_text_short(c->next->path, 60, next), remade ? " of " : "",
+             remade ? remade : "", intervals,
+             c->base->validation ? "the fastest dense kernel of the run" : "dense");
+    spr_text_wrapped(file, text, 0);
+    if (varied.by_median) {
+        spr_text_wrapped(file,
+                         "Judged by medians, which neighbours move: a record has no canaries "
+                         "(of a GPU, or of before schema 2).",
+                         0);
+    }
+    if (varied.by_speedup) {
+        snprintf(text, sizeof text,
+                 "Ratios are of a time over the fastest dense time of its shape and run: a "
+                 "slower machine is no regression.%s",
+                 varied.dense ? " A dense row is of sproof's own dense kernel, and tells "
+                                "nothing where that is the fastest."
+                              : "");
+        spr_text_wrapped(file, text, 0);
+    }
+}
+
+static const char *const marks[] = {
+    [SPR_WITHIN] = "", [SPR_SLOWER] = "!",       [SPR_STRADDLING] = "?",
+    [SPR_NOISY] = "?", [SPR_ONLY_IN_BASE] = "-", [SPR_ONLY_IN_NEW] = "+",
+};
 
 static void put_row(struct spr_table *table, const struct spr_compared *row,
                     const struct varied *varied)
@@ -214,8 +219,8 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
         spr_table_cell(table, column++, "%s",
                        p->layer ? spr_text_short(p->layer, 11, cell) : "network");
     }
-    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row, row->base), text));
-    spr_table_cell(table, column++, "%s", spr_seconds_or_dash(time_of(row, row->next), text));
+    spr_table_cell(table, column++, "%s", time_text(row, row->base, text));
+    spr_table_cell(table, column++, "%s", time_text(row, row->next, text));
     spr_table_cell(table, column++, "%s", speedup_text(row, row->base, text));
     spr_table_cell(table, column++, "%s", speedup_text(row, row->next, text));
     spr_table_cell(table, column++, "%s", ratio_text(&row->ratio, "", text));
@@ -224,8 +229,14 @@ static void put_row(struct spr_table *table, const struct spr_compared *row,
 
 static void put_headings(struct spr_table *table, const struct varied *varied)
 {
-    static const char *const headings[] = {"variant", "layer", "base",  "new",
-                                           "base x",  "new x", "ratio", ""};
+    const char *const headings[] = {"variant",
+                                    "layer",
+                                    "base",
+                                    "new",
+                                    "base x",
+                                    "new x",
+                                    varied->by_speedup ? "time/dense ratio" : "ratio",
+                                    ""};
     size_t column = 0;
     spr_table_row(table);
     for (size_t i = 0; i < sizeof headings / sizeof *headings; i++) {

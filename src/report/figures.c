@@ -7,6 +7,19 @@
 
 #include "sproof/report.h"
 
+#define DRIFT_LARGE 0.1
+
+const char *spr_format_drift(double drift, double most, char *text)
+{
+    const double first = drift > 0 ? most / (1 + drift) : most, last = first * (1 + drift);
+    if (!(fabs(drift) > DRIFT_LARGE)) {
+        return NULL;
+    }
+    snprintf(text, SPR_DRIFT_TEXT, "%.3g -> %.3g GFLOP/s (%s)", first / 1e9, last / 1e9,
+             drift > 0 ? "disturbed at the start" : "disturbed or hot at the end");
+    return text;
+}
+
 const char *spr_format_seconds(double seconds, char *text)
 {
     static const struct {

@@ -14,12 +14,19 @@
 /* A rate within this of the first one is the same machine. */
 #define DRIFT_NOTED 0.03
 
+/* An inconclusive case without any doubt: its dense time is not that of the other cases. */
+static bool dense_noisy(const struct spr_validation_case *c)
+{
+    return c->dense.measured.doubt != SPR_DOUBT_NONE ||
+           (c->inconclusive && c->measured.doubt == SPR_DOUBT_NONE);
+}
+
 static void put_line(FILE *file, const struct spr_validation_case *c)
 {
     char variant[SPR_TABLE_CELL], expected[24], measured[24], width[24], error[24];
     char speedup[2][24];
     const struct spr_measurement *m = &c->measured;
-    bool noisy = c->inconclusive;
+    const bool noisy = m->doubt != SPR_DOUBT_NONE, none = noisy || isnan(c->measured_speedup);
     snprintf(width, sizeof width, "%.1f%%", 50 * (m->high_s - m->low_s) / m->time_s);
     fprintf(file, "  %-15s %8s %8s %6s %6s %8s %8s  %s%s\n",
             spr_text_short(c->variant, 15, variant),
@@ -27,7 +34,9 @@ static void put_line(FILE *file, const struct spr_validation_case *c)
             noisy ? "noisy" : spr_seconds_or_dash(m->time_s, measured), noisy ? "-" : width,
             noisy ? "-" : spr_error_or_dash(c->error, error),
             spr_factor_or_dash(c->expected_speedup, speedup[0]),
-            noisy ? "-" : spr_factor_or_dash(c->measured_speedup, speedup[1]),
+            none             ? "-"
+            : dense_noisy(c) ? "noisy"
+                             : spr_factor_or_dash(c->measured_speedup, speedup[1]),
             c->expected_bound ? c->expected_bound : "-", c->above_roof ? " !" : "");
 }
 
@@ -45,19 +54,38 @@ static void put_shape(FILE *file, const struct spr_validation *v,
     }
     fprintf(file, "  dense %s by %s", spr_seconds_or_dash(dense->measured.time_s, time),
             dense->kernel);
-    if (!isnan(v->peak_flops_per_s)) {
+    const bool noisy = dense_noisy(c);
+    fputs(noisy ? ", noisy" : "", file);
+    if (!noisy && !isnan(v->peak_flops_per_s)) {
         fprintf(file, ", %.0f %% of peak",
                 100 * flops / dense->measured.time_s / v->peak_flops_per_s);
     }
-    if (!isnan(dense->fraction_of_bound)) {
+    if (!noisy && !isnan(dense->fraction_of_bound)) {
         fprintf(file, ", %.0f %% of its bound", 100 * dense->fraction_of_bound);
     }
     fputc('\n', file);
 }
 
+/* Of times that cannot be: what was found, and what may help besides what was done. */
+static void put_above(FILE *file, const struct spr_validation *v, size_t count, double most)
+{
+    char line[400];
+    const char *help =
+        !v->machine.probed ? "these were not measured here (sproof probe does)"
+        : v->cases[0].gpu  ? "it was slower when it was probed; probe it again while idle"
+                          : "this machine was slower when it was probed; sproof probe --noise "
+                            "tells whether a neighbour holds it: probe again when none does";
+    snprintf(line, sizeof line,
+             "! %zu case%s up to %.0f %% faster than the bound, past its highest rates: %s",
+             count, count == 1 ? "" : "s", 100 * (most - 1), help);
+    fputc('\n', file);
+    spr_text_wrapped(file, line, 0);
+}
+
 static void put_cases(FILE *file, const struct spr_validation *v)
 {
-    bool above = false;
+    size_t above = 0;
+    double most = 1;
     fprintf(file, "\n  %-15s %8s %8s %6s %6s %8s %8s  %s\n", "", "expected", "measured", "+-",
             "error", "speedup", "measured", "limit");
     for (size_t i = 0; i < v->case_count; i++) {
@@ -66,12 +94,13 @@ static void put_cases(FILE *file, const struct spr_validation *v)
             put_shape(file, v, c);
         }
         put_line(file, c);
-        above = above || c->above_roof;
+        above += c->above_roof;
+        most = c->above_roof
+                   ? fmax(most, fmax(c->fraction_of_bound, c->dense.fraction_of_bound))
+                   : most;
     }
-    if (above) {
-        fputs("\n! measured faster than the bound at its highest rates allows, twice: the "
-              "bound's\n  rates are wrong (sproof probe measures them)\n",
-              file);
+    if (above > 0) {
+        put_above(file, v, above, most);
     }
 }
 
@@ -89,7 +118,7 @@ const char *spr_validation_where(const struct spr_validation *v, char text[64])
 
 static void put_context(FILE *file, const struct spr_validation *v)
 {
-    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL], where[64];
+    char line[SPR_TABLE_CELL * 4], machine[SPR_TABLE_CELL], where[64], drift[SPR_DRIFT_TEXT];
     const struct spr_validation_case *c = v->case_count ? &v->cases[0] : NULL;
     const char *description = v->machine.description;
     spr_text_short(description ? description : "this machine", 60, machine);
@@ -101,10 +130,14 @@ static void put_context(FILE *file, const struct spr_validation *v)
         spr_text_wrapped(file, line, 0);
     }
     if (!isnan(v->peak_flops_per_s)) {
-        snprintf(line, sizeof line,
-                 "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s",
-                 v->peak_flops_per_s / 1e9, 100 * v->drift,
-                 fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "");
+        const char *changed = fabs(v->drift) > DRIFT_NOTED ? ": the machine changed" : "";
+        if (spr_format_drift(v->drift, v->peak_flops_per_s, drift)) {
+            snprintf(line, sizeof line, "multiply-add rate of this run: %s%s", drift, changed);
+        } else {
+            snprintf(line, sizeof line,
+                     "multiply-add rate of this run: %.4g GFLOP/s, %+.1f %% at its end%s",
+                     v->peak_flops_per_s / 1e9, 100 * v->drift, changed);
+        }
         spr_text_wrapped(file, line, 0);
     }
     if (v->openblas_core) {
@@ -169,7 +202,7 @@ static void put_doubts(FILE *file, const struct spr_validation *v)
         [SPR_DOUBT_NEIGHBOUR] = "a neighbour held the core in all visits, or all but one",
         [SPR_DOUBT_LONG] = "calls are longer than what neighbours leave",
         [SPR_DOUBT_VISITS] = "no two visits agree within 2 %",
-        [SPR_DOUBT_ONCE] = "the quickest calls of the only visit differ by over 2 %",
+        [SPR_DOUBT_ONCE] = "the only visit's quickest calls differ or were disturbed",
         [SPR_DOUBT_SPREAD] = "the median's interval is wide"};
     for (int d = 0; d < SPR_DOUBTS; d++) {
         size_t count = 0;

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -81,6 +82,14 @@ static void bring_back(const struct session *s, const struct spr_subject *subjec
     }
 }
 
+/* How often the system took a core from this process so far. Under a clock of the caller's, which
+ * stands still meanwhile: never. */
+static long preemptions(const struct session *s)
+{
+    struct rusage usage;
+    return s->bench->canaries && getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
 /* The canaries of the caches come before the subject's data are brought back, of which they take
  * the place; that of the multiply-adds needs no room. None is run on the cores of threads that
  * spin, which is what a pause is for. */
@@ -101,13 +110,17 @@ static void take_sample(struct session *s, size_t index)
     if (!spins) {
         t->before_s[SPR_CANARY_MULTIPLY_ADD] = read_canary(s, SPR_CANARY_MULTIPLY_ADD);
     }
+    const long before = preemptions(s);
     const struct spr_sample sample = spr_sample_take(&s->samplers[index]);
+    t->preempted = preemptions(s) != before;
     t->seconds = sample.mean_each_s;
     t->at_s = sample.begin_s - s->bench->begin_s;
     for (int c = 0; c < SPR_CANARIES && !spins; c++) {
         t->after_s[c] = read_canary(s, (enum spr_canary)c);
     }
-    spr_keep_least(s->quickest_s[index], QUICKEST, t->seconds);
+    if (!t->preempted) {
+        spr_keep_least(s->quickest_s[index], QUICKEST, t->seconds);
+    }
 }
 
 /* One sample of each subject, in random order (Fisher & Yates). */

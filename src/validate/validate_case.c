@@ -27,15 +27,17 @@ void spr_side_free(struct spr_validate_run *run, struct spr_side *side)
     *side = (struct spr_side){0};
 }
 
-/* Makes the dense side of a shape, unless it is the one at hand. */
+/* Makes the dense side of a shape, unless it is the one at hand: a visit has its own. */
 static enum spr_status make_dense(struct spr_validate_run *run,
                                   const struct spr_planned *planned, struct spr_error *err)
 {
-    if (run->dense.count > 0 && run->dense.planned.shape == planned->shape) {
+    if (run->dense.count > 0 && run->dense.planned.shape == planned->shape &&
+        run->dense.visit == run->visit) {
         return SPR_OK;
     }
     spr_side_free(run, &run->dense);
     run->dense.planned = *planned;
+    run->dense.visit = run->visit;
     run->dense.planned.pattern = spr_pattern_dense();
     run->dense.planned.sparsity = 0;
     run->dense.kept = (double)planned->m * (double)planned->k;

@@ -85,7 +85,8 @@ static enum spr_status draw_dense(struct spr_validate_run *run, struct spr_side 
 {
     const struct spr_planned *planned = &side->planned;
     struct spr_buffer *x = &((struct spr_cpu *)run->own)->x;
-    if (!spr_buffer_make(x, (double)planned->k * (double)planned->n)) {
+    if (!spr_buffer_make(x, (double)planned->k * (double)planned->n,
+                         spr_cpu_skip(run, planned, "x"))) {
         return spr_no_memory(err);
     }
     uint64_t random = spr_seed(run->options->seed, "x", planned);

@@ -43,9 +43,18 @@ struct spr_cpu_product {
 
 /* What is made of a side. */
 struct spr_cpu_side {
+    struct spr_buffer before; /* empty: it moves what is packed */
     struct spr_packed packed;
     struct spr_cpu_product products[SPR_CONTENDERS_MAX];
 };
+
+/* Bytes to skip before an operand of this visit, whole cache lines. Where operands lie, in the pages
+ * that the system gives and within them, may change a time by some percent for as long as they lie
+ * there; and what one visit frees is what the next one gets. Behind a piece of each visit's own
+ * length they lie elsewhere, and so does what is made after them; the least time is one over several
+ * places. operand: its name, for the draw. */
+size_t spr_cpu_skip(const struct spr_validate_run *run, const struct spr_planned *planned,
+                    const char *operand);
 
 /* A side as the model of the kernels sees it. */
 struct spr_expected_case spr_case_of(const struct spr_validate_run *run,
@@ -73,8 +82,9 @@ void spr_cpu_side_free(struct spr_cpu_side *made);
 enum spr_status spr_cpu_enter(const struct spr_cpu_make *make, struct spr_cpu_product *product,
                               struct spr_error *err);
 
-/* Room for so many floats that begin at a cache line; false when out of memory. */
-bool spr_buffer_make(struct spr_buffer *buffer, double count);
+/* Room for so many floats that begin at a cache line, behind `skip` bytes that are touched; false
+ * when out of memory. */
+bool spr_buffer_make(struct spr_buffer *buffer, double count, size_t skip);
 void spr_buffer_free(struct spr_buffer *buffer);
 
 /* Times the best few plans of a pruned side and keeps the winner for this run and later ones.

@@ -44,6 +44,7 @@ struct spr_side {
     struct spr_planned planned;
     struct spr_matrix matrix; /* the dense one: empty but where the backend draws it */
     double kept;              /* stored cells */
+    int visit;                /* that it was made in */
     void *made;               /* the backend's */
     struct spr_contender contenders[SPR_CONTENDERS_MAX];
     size_t count;

@@ -5,22 +5,37 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "sproof/cpu.h"
 #include "sproof/schedule.h"
 #include "validate/validate_cpu.h"
 
-bool spr_buffer_make(struct spr_buffer *buffer, double count)
+/* A visit skips up to so much more than the one before. */
+#define SKIP_BYTES ((size_t)64 << 10)
+
+size_t spr_cpu_skip(const struct spr_validate_run *run, const struct spr_planned *planned,
+                    const char *operand)
+{
+    uint64_t random = spr_seed(run->options->seed, operand, planned) + (uint64_t)run->visit;
+    const size_t some = (size_t)spr_random(&random) % SKIP_BYTES;
+    const size_t bytes =
+        (size_t)run->visit * SKIP_BYTES + some / SPR_CACHE_LINE * SPR_CACHE_LINE;
+    return run->visit == 0 ? 0 : bytes;
+}
+
+bool spr_buffer_make(struct spr_buffer *buffer, double count, size_t skip)
 {
     if (!(count < (double)(SIZE_MAX / 8))) {
         return false;
     }
     buffer->count = (size_t)count;
-    buffer->memory = spr_calloc(buffer->count * sizeof(float) + SPR_CACHE_LINE, 1);
+    buffer->memory = spr_calloc(skip + buffer->count * sizeof(float) + SPR_CACHE_LINE, 1);
     if (!buffer->memory) {
         return false;
     }
+    memset(buffer->memory, 1, skip); /* or it would get no pages */
     /* Of an aligned block of bytes, the first that begins a line. */
-    void *aligned = (char *)buffer->memory + SPR_CACHE_LINE -
+    void *aligned = (char *)buffer->memory + skip + SPR_CACHE_LINE -
                     (size_t)((uintptr_t)buffer->memory % SPR_CACHE_LINE);
     buffer->values = aligned;
     return true;
@@ -57,7 +72,8 @@ enum spr_status spr_cpu_enter(const struct spr_cpu_make *make, struct spr_cpu_pr
     product->run = make->run;
     product->side = make->side;
     *make->contender = (struct spr_contender){.product = product, .kernel = product->name};
-    if (!spr_buffer_make(&product->y, (double)planned->m * (double)planned->n)) {
+    if (!spr_buffer_make(&product->y, (double)planned->m * (double)planned->n,
+                         spr_cpu_skip(make->run, planned, make->contender->kernel))) {
         return spr_no_memory(err);
     }
     return spr_cpu_check(make->contender, err);
@@ -73,6 +89,10 @@ enum spr_status spr_cpu_side_make(const struct spr_cpu_make *make, struct spr_cp
         return spr_no_memory(err);
     }
     struct spr_cpu_product *product = &side->products[0];
+    if (!spr_buffer_make(&side->before, 0,
+                         spr_cpu_skip(make->run, &make->side->planned, "w"))) {
+        return spr_no_memory(err);
+    }
     SPR_TRY(pack(make, &side->packed, err));
     product->packed = &side->packed;
     if (spr_kernel_find(&make->side->planned.pattern, make->run->options->isa, &kernel)) {
@@ -84,6 +104,7 @@ enum spr_status spr_cpu_side_make(const struct spr_cpu_make *make, struct spr_cp
 void spr_cpu_side_free(struct spr_cpu_side *made)
 {
     if (made) {
+        spr_buffer_free(&made->before);
         spr_packed_free(&made->packed);
         for (size_t i = 0; i < SPR_CONTENDERS_MAX; i++) {
             spr_buffer_free(&made->products[i].y);

@@ -17,6 +17,10 @@ distinct input elements x become x*b.
     F_issued(pattern), Q_w(pattern)         Q       = Q_w + tau x v + m n v
     T = max(F_issued / P_engine, Q / B_last) + overhead_s
 
+A pruned layer is executed in the fastest of three ways.  Native: its format on an
+engine whose `accepts` takes it.  Expanded: the bytes of its format, the FLOPs of
+another pattern that it satisfies.  Dense: stored and multiplied dense.
+
 Keys of the result that start with "_" are for the comparison only (what else
 would be right within rounding) and are not part of a record.
 """
@@ -29,6 +33,7 @@ import sys
 
 VALUE_BYTES = {"f64": 8, "f32": 4, "tf32": 4, "f16": 2, "bf16": 2, "fp8": 1, "i8": 1}
 POINTER = 4                       # bytes of a row pointer
+CSR_KINDS = ("csr", "csr16", "bitmask", "ell")
 CLASSES = ("dense", "csr", "block", "nm", "comp")
 DEFAULT_PATTERNS = "csr,4x1,4x4,16x16,32x1,32x32,2:4"
 DEFAULT_SPARSITIES = "0.5:0.95:0.05"
@@ -64,10 +69,11 @@ def ratio(a, b):
 # --------------------------------------------------------------------------
 
 class Pattern:
-    """kind: dense csr csr16 bitmask ell block nm comp; a, b: R,C or N,M or P,-"""
+    """kind: dense csr csr16 bitmask ell block nm venom comp; a, b: R,C or N,M or P,-;
+    v: the rows of a block of V:N:M"""
 
-    def __init__(self, kind, a=0, b=0):
-        self.kind, self.a, self.b = kind, a, b
+    def __init__(self, kind, a=0, b=0, v=0):
+        self.kind, self.a, self.b, self.v = kind, a, b, v
 
     @property
     def name(self):
@@ -75,20 +81,24 @@ class Pattern:
             return "%dx%d" % (self.a, self.b)
         if self.kind == "nm":
             return "%d:%d" % (self.a, self.b)
+        if self.kind == "venom":
+            return "%d:%d:%d" % (self.v, self.a, self.b)
         if self.kind == "comp":
             return "comp:%d" % self.a
         return self.kind
 
     @property
     def cls(self):
-        return "csr" if self.kind in ("csr", "csr16", "bitmask", "ell") else self.kind
+        if self.kind in CSR_KINDS:
+            return "csr"
+        return "nm" if self.kind == "venom" else self.kind
 
     @property
     def fixed_sparsity(self):
-        """dense 0, N:M 1-N/M, comp:P 1-1/P (rounded to 12 digits); else None."""
+        """dense 0, N:M and V:N:M 1-N/M, comp:P 1-1/P (rounded to 12 digits); else None."""
         if self.kind == "dense":
             return 0.0
-        if self.kind == "nm":
+        if self.kind in ("nm", "venom"):
             return round12(1.0 - self.a / self.b)
         if self.kind == "comp":
             return round12(1.0 - 1.0 / self.a)
@@ -100,6 +110,8 @@ class Pattern:
             return layer.m < self.a or layer.k < self.b
         if self.kind == "nm":
             return layer.k < self.b
+        if self.kind == "venom":
+            return layer.m < self.v or layer.k < self.b
         if self.kind == "comp":
             return layer.m < self.a
         if self.kind == "csr16":
@@ -118,6 +130,11 @@ def parse_pattern(text):
             return Pattern("comp", int(t[5:]))
         if t.startswith("bsr:"):
             t = t[4:]
+        if t.count(":") == 2:
+            v, n, m = (int(x) for x in t.split(":"))
+            if not 1 <= n <= 4 < m or v < 1:
+                raise OracleError("V:N:M needs N <= 4 < M: '%s'" % text)
+            return Pattern("venom", n, m, v)
         if ":" in t:
             n, m = t.split(":")
             return Pattern("nm", int(n), int(m))
@@ -154,8 +171,13 @@ def units_from_cells(p, layer, c):
     return c
 
 
+def kept_of(n, m, layer):
+    """Weights that the pattern n:m keeps."""
+    return layer.m * (layer.k // m * n + min(n, layer.k % m))
+
+
 def nm_kept(p, layer):
-    return layer.m * (layer.k // p.b * p.a + min(p.a, layer.k % p.b))
+    return kept_of(p.a, p.b, layer)
 
 
 def useful_nnz(p, layer, s):
@@ -167,7 +189,7 @@ def useful_nnz(p, layer, s):
         return units_from_sparsity(p, layer, s)
     if p.kind == "block":
         return units_from_sparsity(p, layer, s) * (m * k) / cells(p, layer)
-    if p.kind == "nm":
+    if p.kind in ("nm", "venom"):
         return nm_kept(p, layer)
     if p.kind == "ell":
         return (1.0 - s) * m * k
@@ -220,12 +242,75 @@ def storage(p, layer, units, v, tile_rows=1):
         kept = nm_kept(p, layer)
         st = Storage(kept, kept * v, kept * ceil_log2(p.b) / 8,
                      touched_estimate(kept / (m * k), rows))
+    elif p.kind == "venom":
+        # a place among 4 for each weight, 4 column numbers for each block
+        kept = nm_kept(p, layer)
+        blocks = ceil_div(m, p.v) * ceil_div(k, p.b)
+        st = Storage(kept, kept * v, kept * 2 / 8 + blocks * 4 * ceil_log2(p.b) / 8,
+                     touched_estimate(min(1.0, 4 / p.b), ceil_div(m, layer.groups * p.v)))
     else:                                                  # comp
         packed = ceil_div(m, p.a) * k
         st = Storage(packed, packed * v, packed * ceil_log2(p.a) / 8, 1.0)
     if layer.op == "depthwise":
         st.tau = 1.0
     return st
+
+
+# What a pattern satisfies: as what its weights may be multiplied, and what that issues.
+
+def most_in_a_group(n, m, m2):
+    """The most weights an aligned group of m2 columns can hold when every aligned
+    group of m columns holds at most n."""
+    most = 0
+    for j in range(m):                    # after m groups of m2 the alignment repeats
+        held = {}
+        for column in range(j * m2, j * m2 + m2):
+            held[column // m] = held.get(column // m, 0) + 1
+        most = max(most, sum(min(n, columns) for columns in held.values()))
+    return most
+
+
+MOST = {}
+
+
+def satisfies_nm(n, m, n2, m2):
+    """n:m is a special case of n2:m2."""
+    if (n, m, m2) not in MOST:
+        MOST[n, m, m2] = most_in_a_group(n, m, m2)
+    return MOST[n, m, m2] <= n2
+
+
+SPREAD = {}
+
+
+def spread_over(p):
+    """The smallest even M2 from 4 to 256 for which N:M satisfies (M2-2):M2, else None."""
+    if p.name not in SPREAD:
+        good = (m2 for m2 in range(4, 257, 2) if satisfies_nm(p.a, p.b, m2 - 2, m2))
+        SPREAD[p.name] = next(good, None)
+    return SPREAD[p.name]
+
+
+def multiplied_on(p, layer, own, engine):
+    """[(name, issued elements)]: as what the engine can multiply the pattern's weights.
+    own: what the format itself issues, tiles ignored."""
+    out = []
+    for entry in engine.accepts:
+        q = entry.pattern
+        if entry.as_pattern is not None:
+            continue
+        if entry.word in ("dense", "any"):
+            out.append(("dense", layer.m * layer.k))
+        elif entry.word in CSR_KINDS:
+            out.append((entry.word, own))
+        elif q and q.kind == p.kind == "nm" and satisfies_nm(p.a, p.b, q.a, q.b):
+            out.append((q.name, nm_kept(q, layer)))
+        elif q and q.name == "2:4" and p.kind == "nm" and spread_over(p):
+            m2 = spread_over(p)
+            out.append(("2:4", kept_of(m2 - 2, m2, layer)))
+        elif q and q.name == "2:4" and p.kind == "venom" and p.a <= 2:
+            out.append(("2:4", kept_of(2, p.b, layer)))
+    return out
 
 
 # --------------------------------------------------------------------------
@@ -267,7 +352,8 @@ class Entry:
             word = raw["pattern"]
             if raw.get("as"):
                 self.as_pattern = parse_pattern(raw["as"])
-        self.word = word if word in CLASSES + ("any",) else parse_pattern(word).name
+        self.pattern = None if word in CLASSES + ("any",) else parse_pattern(word)
+        self.word = self.pattern.name if self.pattern else word
         self.is_class = word in CLASSES
 
     def matches(self, p):
@@ -611,12 +697,38 @@ def table_variants(variants, opt, points):
 class Result:
     """One layer executed one way: figures, terms and time."""
 
+    execution = "dense"
+    executed_as = None
+    native_s = expanded_s = None
+    bytes_to_choose = None    # of all executions; None where there is only this one
+    also = ()                 # other ways to expand that are as fast within rounding
+
+    @property
+    def fewest_bytes(self):
+        return min(self.bytes_to_choose) if self.bytes_to_choose else self.q
+
+
+def faster(a, b):
+    """By more than rounding."""
+    return a < b * (1 - SLACK)
+
+
+def least(results):
+    """The first with the smallest time; None for none."""
+    best = None
+    for r in results:
+        if best is None or r.time < best.time:
+            best = r
+    return best
+
 
 class Model:
-    def __init__(self, machine, layers, dtype, residency="dram", ideal_tiles=False):
+    def __init__(self, machine, layers, dtype, residency="dram", ideal_tiles=False,
+                 execution="best"):
         self.machine, self.layers = machine, layers
         self.dtype, self.v = dtype, VALUE_BYTES[dtype]
         self.residency, self.ideal_tiles = residency, ideal_tiles
+        self.execution = execution
         self.engines = [e for e in machine.engines
                         if dtype in e.dtypes and e.rate.value is not None]
         self.pass_bytes = {}              # batch -> U of the dense network
@@ -709,12 +821,35 @@ class Model:
             r.flops_useful = r.flops_issued = layer.dense_flops(batch)
             r.tau = 1.0 if layer.has_weights else None
             r.nnz = layer.weights if layer.has_weights else None
+            u, self.variant_bytes = self.variant_bytes, None    # in the dense network's pass
             self.dense_cache[key] = self.finish(r, self.dense_engine(corner), batch, corner)
+            self.variant_bytes = u
         return self.dense_cache[key]
 
-    def execute(self, layer, p, units, nnz, touched, batch, corner):
-        """The pattern on every engine that accepts it: the smallest time, first on a tie."""
-        best = None
+    def pruned(self, layer, st, elements, nnz, engine, batch, corner):
+        """Stored as st, multiplied with so many elements on the engine."""
+        r = Result()
+        nb = layer.n * batch
+        r.nnz, r.tau = nnz, st.tau
+        r.values, r.index, r.qw = st.values, st.index, st.values + st.index
+        r.qx = st.tau * (layer.x * batch) * self.v
+        r.qy = layer.m * nb * self.v
+        r.q = r.qw + r.qx + r.qy
+        r.flops_issued = 2 * elements * nb
+        r.flops_useful = None if nnz is None else 2 * nnz * nb
+        return self.finish(r, engine, batch, corner)
+
+    def stored(self, layer, p, units, touched, tile_rows=1):
+        """The format itself, with tau as counted where it was."""
+        st = storage(p, layer, units, self.v, tile_rows)
+        if touched is not None and layer.op != "depthwise":
+            st.tau = touched / layer.k
+        return st
+
+    def native(self, layer, p, units, nnz, touched, batch, corner):
+        """The pattern on every engine that accepts it: the smallest time, first on a tie;
+        None when no engine does."""
+        found = []
         for engine in self.engines:
             entry = engine.entry_for(p)
             if entry is None:
@@ -724,35 +859,69 @@ class Model:
                 st = storage(entry.as_pattern, layer, None, self.v)
             else:
                 tile = 1 if self.ideal_tiles else engine.tile_rows
-                st = storage(p, layer, units, self.v, tile)
-                if touched is not None and layer.op != "depthwise":
-                    st.tau = touched / layer.k
-            r = Result()
-            nb = layer.n * batch
-            r.nnz, r.tau = nnz, st.tau
-            r.values, r.index, r.qw = st.values, st.index, st.values + st.index
-            r.qx = st.tau * (layer.x * batch) * self.v
-            r.qy = layer.m * nb * self.v
-            r.q = r.qw + r.qx + r.qy
-            r.flops_issued = 2 * st.elements * nb
-            r.flops_useful = None if nnz is None else 2 * nnz * nb
-            self.finish(r, engine, batch, corner)
-            if best is None or r.time < best.time:
-                best = r
-        if best is None:
-            raise OracleError("no engine accepts %s %s" % (p.name, self.dtype))
+                st = self.stored(layer, p, units, touched, tile)
+            r = self.pruned(layer, st, st.elements, nnz, engine, batch, corner)
+            r.execution = "native"
+            r.executed_as = entry.as_pattern.name if entry.as_pattern else None
+            found.append(r)
+        return least(found)
+
+    def expanded(self, layer, p, units, nnz, touched, batch, corner):
+        """The bytes of the format, the FLOPs of what it satisfies: the smallest time over
+        engines and patterns."""
+        found = []
+        st = self.stored(layer, p, units, touched)
+        for engine in self.engines:
+            for name, elements in multiplied_on(p, layer, st.elements, engine):
+                r = self.pruned(layer, st, elements, nnz, engine, batch, corner)
+                r.execution, r.executed_as = "expanded", name
+                found.append(r)
+        best = least(found)
+        if best is not None:
+            best.also = [r for r in found if r is not best and not faster(best.time, r.time)]
+        return best
+
+    def pruned_dense(self, layer, nnz, batch, corner):
+        """The dense figure; non-zeros and useful FLOPs are those of the pruned weights."""
+        r = Result()
+        r.__dict__.update(self.dense(layer, batch, corner).__dict__)
+        if self.variant_bytes is not None:        # in the variant's own pass
+            self.finish(r, self.dense_engine(corner), batch, corner)
+        r.executed_as, r.nnz = "dense", nnz
+        r.flops_useful = 2 * nnz * layer.n * batch
+        return r
+
+    def execute(self, layer, p, units, nnz, touched, batch, corner):
+        """The fastest execution: dense before native before expanded on a tie."""
+        native = self.native(layer, p, units, nnz, touched, batch, corner)
+        if self.execution == "native":
+            if native is None:
+                raise OracleError("no engine accepts %s %s" % (p.name, self.dtype))
+            native.native_s = native.time
+            return native
+        expanded = self.expanded(layer, p, units, nnz, touched, batch, corner)
+        best = native
+        if expanded is not None and (best is None or faster(expanded.time, best.time)):
+            best = expanded
+        dense = self.pruned_dense(layer, nnz, batch, corner)
+        if best is None or not faster(best.time, dense.time):
+            best = dense
+        best.native_s = native.time if native else None
+        best.expanded_s = expanded.time if expanded else None
+        best.bytes_to_choose = [r.q for r in (native, expanded, dense) if r is not None]
         return best
 
     def pass_of(self, variant, batch):
-        """U of a variant: all bytes of one pass with the storage chosen when the dense
-        network's pass decides what stays in the caches; None unless it matters."""
+        """U of a variant: all bytes of one pass, of each layer those of the execution that
+        moves fewest (native alone: of the one chosen) when the dense network's pass decides
+        what stays in the caches; None unless it matters."""
         if self.residency != "network":
             return None
         total = 0.0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
-            total += layer.count * (self.sparse(layer, c, batch) if c
-                                    else self.dense(layer, batch)).q
+            r = self.sparse(layer, c, batch) if c else self.dense(layer, batch)
+            total += layer.count * r.fewest_bytes
         return total
 
     def sparse_in_pass(self, layer, c, batch, u):
@@ -783,32 +952,37 @@ class Model:
     # ---- break-even ------------------------------------------------------
 
     def time_at_cells(self, layer, p, c, batch):
-        return self.execute(layer, p, units_from_cells(p, layer, c), None, None,
-                            batch, "value").time
+        """Of the pattern with c kept cells: native, or the faster of native and expanded."""
+        units = units_from_cells(p, layer, c)
+        ways = [self.native] if self.execution == "native" else [self.native, self.expanded]
+        found = [way(layer, p, units, None, None, batch, "value") for way in ways]
+        return min(r.time for r in found if r is not None)
+
+    def pays(self, time, dense_time):
+        """Native alone: no slower than dense; best: faster than dense."""
+        if self.execution == "native":
+            return time <= dense_time * (1 + SLACK)
+        return faster(time, dense_time)
 
     def break_even(self, layer, p, batch):
-        """(s*, detail): s* = 1 - c*/cells, c* the most kept cells with
-        T(c*) <= T_dense (1 + 1e-12); T does not decrease with c."""
+        """(s*, detail): s* = 1 - c*/cells, c* the most kept cells that still pay;
+        T does not decrease with c."""
         if p.fixed_sparsity is not None:
             return None, None
         key = (layer.name, p.name, batch)
         if key not in self.break_even_cache:
             total = cells(p, layer)
-            limit = self.dense(layer, batch).time * (1 + 1e-12)
+            limit = self.dense(layer, batch).time
             time = lambda c: self.time_at_cells(layer, p, c, batch)
-            if time(0) > limit:
-                answer = (None, {"cells": total, "c": -1, "limit": limit, "time": time})
-            else:
-                lo, hi = 0, total + 1              # time(lo) <= limit; hi is too many
-                while hi - lo > 1:
-                    mid = (lo + hi) // 2
-                    if time(mid) <= limit:
-                        lo = mid
-                    else:
-                        hi = mid
-                answer = (1.0 - lo / total, {"cells": total, "c": lo, "limit": limit,
-                                             "time": time})
-            self.break_even_cache[key] = answer
+            lo, hi = -1, total + 1                 # lo pays or is none; hi is too many
+            while hi - lo > 1:
+                mid = (lo + hi) // 2
+                if self.pays(time(mid), limit):
+                    lo = mid
+                else:
+                    hi = mid
+            self.break_even_cache[key] = (None if lo < 0 else 1.0 - lo / total,
+                                          {"cells": total, "c": lo, "limit": limit, "time": time})
         return self.break_even_cache[key]
 
     # ---- network ---------------------------------------------------------
@@ -828,6 +1002,7 @@ class Model:
         u = self.pass_of(variant, batch)
         total = dict.fromkeys(("before", "after", "mixed", "rest", "ceiling", "prunable_before",
                                "prunable_after", "nnz", "weights", "wb", "dense_wb"), 0.0)
+        slower = 0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
             d = self.dense(layer, batch)
@@ -836,7 +1011,9 @@ class Model:
             n = layer.count
             total["before"] += n * d.time
             total["after"] += n * r.time
-            total["mixed"] += n * min(r.time, d.time)
+            total["mixed"] += n * (min(r.time, d.time) if self.execution == "native" else r.time)
+            if c and (r.time > d.time if self.execution == "native" else r.execution == "dense"):
+                slower += n
             total["ceiling"] += n * (self.without_weights(layer, r, batch) if c else d.time)
             total["wb"] += n * r.qw
             total["dense_wb"] += n * d.qw
@@ -863,7 +1040,12 @@ class Model:
                 "expected_time_s": None, "expected_dense_time_s": None,
                 "expected_speedup": None, "expected_bound": None,
                 "reason": "oracle",
+                "executed_as": r.executed_as, "execution": r.execution,
+                "native_s": r.native_s, "expanded_s": r.expanded_s,
                 "_break_even": detail, "_bound_ok": r.bound_ok,
+                "_also": [{"engine": o.engine, "executed_as": o.executed_as,
+                           "flops_issued": o.flops_issued, "bound_ok": o.bound_ok}
+                          for o in r.also],
             })
         nominal = ratio(total["before"], total["after"])
         corners = [nominal]
@@ -891,6 +1073,7 @@ class Model:
             "weight_bytes": total["wb"], "dense_weight_bytes": total["dense_wb"],
             "pareto": None, "expected_speedup": None, "expected_time_s": None,
             "layers": entries, "_pareto_ok": {None}, "_variant": variant,
+            "_layers_slower": slower,
         }
 
     def corner_speedup(self, variant, batch, engine_corner, memory_corner, u):
@@ -912,7 +1095,7 @@ class Model:
         models = self.__dict__.setdefault("corner_models", {})
         if key not in models:
             models[key] = Model(machine, self.layers, self.dtype, self.residency,
-                                self.ideal_tiles)
+                                self.ideal_tiles, self.execution)
         return models[key].speedup(variant, batch, "value", u)
 
 
@@ -929,6 +1112,9 @@ def mark_pareto(entries):
             if dense is not None and e["speedup"] < 1 * (1 - slack):
                 if (dense <= v.accuracy if v.better == "lower" else dense >= v.accuracy):
                     return False      # dense competes too
+            if dense is not None and e["speedup"] <= 1 * (1 + slack):
+                if (dense < v.accuracy if v.better == "lower" else dense > v.accuracy):
+                    return False      # as fast as dense, but less accurate
             for o in entries:
                 w = o["_variant"]
                 if o is e or o["batch"] != e["batch"] or w.accuracy is None \
@@ -960,6 +1146,7 @@ def parser():
     a.add_argument("--batch", default="1")
     a.add_argument("--dtype")
     a.add_argument("--residency", default="dram", choices=["dram", "warm", "cold", "network"])
+    a.add_argument("--execution", default="best", choices=["best", "native"])
     a.add_argument("--ideal-tiles", action="store_true")
     a.add_argument("--assume-uniform", action="store_true")
     a.add_argument("--format", default="json")
@@ -981,7 +1168,7 @@ def run(argv):
     else:
         variants = table_variants(table, opt, points)
     dtype = opt.dtype or machine.default_dtype
-    model = Model(machine, layers, dtype, opt.residency, opt.ideal_tiles)
+    model = Model(machine, layers, dtype, opt.residency, opt.ideal_tiles, opt.execution)
     batches = [int(x) for x in parse_number_list(opt.batch, int)]
     entries = [model.evaluate(v, b) for v in variants for b in batches]
     mark_pareto(entries)
@@ -1002,6 +1189,64 @@ def public(value):
 # --------------------------------------------------------------------------
 # Self-test: small things that can be checked by hand or by brute force
 # --------------------------------------------------------------------------
+
+def check_satisfied(check):
+    """What satisfies what: known cases, and every mask of some small patterns."""
+    for n, m, n2, m2, truth in ((1, 2, 2, 4, True), (2, 3, 2, 4, False), (2, 3, 4, 6, True),
+                                (1, 3, 2, 4, True), (3, 5, 4, 6, False), (3, 5, 6, 8, True),
+                                (4, 8, 4, 6, False), (4, 8, 6, 8, True), (1, 4, 1, 2, True),
+                                (2, 8, 1, 2, False), (2, 4, 2, 4, True), (2, 4, 1, 4, False)):
+        check("%d:%d as %d:%d" % (n, m, n2, m2), satisfies_nm(n, m, n2, m2), truth)
+    for n, m, m2 in ((1, 2, 3), (2, 3, 4), (1, 3, 4), (2, 4, 3), (3, 4, 6), (2, 5, 2), (1, 2, 7)):
+        length = m * m2 // math.gcd(m, m2)
+        most = 0
+        for mask in range(2 ** length):
+            bits = [mask >> i & 1 for i in range(length)]
+            if all(sum(bits[i:i + m]) <= n for i in range(0, length, m)):
+                most = max([most] + [sum(bits[i:i + m2]) for i in range(0, length, m2)])
+        check("most of %d:%d in %d" % (n, m, m2), most_in_a_group(n, m, m2), most)
+    check("spread", [spread_over(Pattern("nm", n, m)) for n, m in
+                     ((2, 4), (1, 2), (4, 8), (4, 6), (6, 8), (8, 10), (2, 3), (3, 5), (62, 64),
+                      (254, 256), (256, 258), (1, 1))],
+          [4, 4, 8, 6, 8, 10, 6, 8, 64, 256, None, None])
+
+
+def check_a100(layer):
+    """Figures of an A100 of 80 GB that are known by hand."""
+    engine = lambda name, rate, accepts: {"name": name, "dtypes": ["f16"], "flops_per_s": rate,
+                                          "accepts": accepts}
+    tensor = dict(engine("tensor", 312e12, ["dense", "block"]), tile_rows=8)
+    machine = Machine({"engines": [
+        tensor, engine("sparse-tensor", 312e12, ["2:4", {"pattern": "1:4", "as": "2:4"}]),
+        engine("simt", 19.5e12, ["any"])],
+        "memory": [{"level": "DRAM", "bytes_per_s": 2.039e12}], "overhead_s": None})
+
+    def expect(lay, text, sparsity, speedup, execution, executed_as):
+        model = Model(machine, [lay], "f16")
+        p = parse_pattern(text)
+        fixed = p.fixed_sparsity
+        r = model.sparse(lay, Choice(p, sparsity if fixed is None else fixed), 1)
+        got = ("%.2f" % (model.dense(lay, 1).time / r.time), r.execution, r.executed_as)
+        assert got == (speedup, execution, executed_as), (text, got)
+        return r
+
+    wide = layer(36864, 9216, 64)
+    for text, speedup in (("bitmask", "2.41"), ("csr16", "2.41"), ("csr", "1.66")):
+        r = expect(wide, text, 0.8, speedup, "expanded", "dense")
+        assert text != "bitmask" or "%.0f" % (r.time * 1e6) == "139"
+    assert "%.0f" % (Model(machine, [wide], "f16").dense(wide, 1).time * 1e6) == "336"
+    busy = layer(3072, 10240, 3072)
+    for text in ("2:8", "1:2", "1:8", "2:16", "1:3", "1:5"):
+        expect(busy, text, None, "2.00", "expanded", "2:4")
+    for text, speedup in (("64:2:8", "4.00"), ("64:1:8", "4.00"), ("16:2:5", "2.50")):
+        expect(busy, text, None, speedup, "expanded", "2:4")
+    expect(busy, "2:4", None, "2.00", "native", None)
+    for text, speedup in (("4:8", "1.33"), ("4:6", "1.50"), ("6:8", "1.33"), ("8:10", "1.25")):
+        expect(busy, text, None, speedup, "expanded", "2:4")
+    expect(busy, "64:3:8", None, "1.00", "dense", "dense")
+    expect(busy, "csr", 0.8, "1.00", "dense", "dense")
+    expect(busy, "16x16", 0.5, "2.00", "native", None)
+
 
 def self_test():
     def layer(m, k, n, **more):
@@ -1048,6 +1293,13 @@ def self_test():
     check("ell", units_from_sparsity(P("ell"), layer(4, 10, 1), 0.85), 2)
     check("useful", useful_nnz(P("comp:4"), a, 0.75), 17.5)
 
+    st = storage(P("4:2:6"), a, None, 2)                  # 7 = 6 + 1: 3 a row; 3 x 2 blocks
+    check("venom", (st.elements, st.values, st.index), (30, 60, 30 / 4 + 6 * 4 * 3 / 8))
+    assert abs(st.tau - (1 - (1 - 4 / 6) ** 3)) < 1e-15
+    check("venom", (P("64:2:8").name, P("64:2:8").cls, P("64:2:8").fixed_sparsity),
+          ("64:2:8", "nm", 0.75))
+    check_satisfied(check)
+
     # tau: an exhaustive expectation for one column of 3 rows, d = 1/4
     want = sum((0.25 ** sum(x)) * (0.75 ** (3 - sum(x))) for x in
                [(i & 1, i >> 1 & 1, i >> 2 & 1) for i in range(1, 8)])
@@ -1069,19 +1321,23 @@ def self_test():
                    {"level": "L2", "bytes": 900, "bytes_per_s": None},
                    {"level": "DRAM", "bytes_per_s": 3e9}], "overhead_s": 1e-9})
     tried = 0
-    for residency in ("dram", "warm", "cold", "network"):
+    for residency, execution in ((r, e) for r in ("dram", "warm", "cold", "network")
+                                 for e in ("native", "best")):
         for m, k, n in ((3, 5, 1), (8, 6, 2), (13, 11, 30), (1, 9, 4)):
             lay = layer(m, k, n)
-            model = Model(machine, [lay], "f32", residency)
+            model = Model(machine, [lay], "f32", residency, execution=execution)
             for text in ("csr", "csr16", "bitmask", "ell", "2x3", "4x1"):
                 p = P(text)
                 got, detail = model.break_even(lay, p, 2)
-                limit = model.dense(lay, 2).time * (1 + 1e-12)
+                dense = model.dense(lay, 2).time
                 good = [c for c in range(cells(p, lay) + 1)
-                        if model.time_at_cells(lay, p, c, 2) <= limit]
+                        if (model.time_at_cells(lay, p, c, 2) <= dense * (1 + 1e-12)
+                            if execution == "native"
+                            else model.time_at_cells(lay, p, c, 2) < dense * (1 - 1e-12))]
                 check("break-even", got, 1 - max(good) / cells(p, lay) if good else None)
                 check("monotone", good, list(range(len(good))))
                 tried += 1
+    check_a100(layer)
 
     # residency, by hand: Q_w = 400, Q = 1000, U = 2000, C_1 = 300
     model = Model(machine, [], "f32", "warm")

@@ -338,6 +338,7 @@ static void check_choice(const struct spr_machine *machine, enum spr_dtype dtype
                  spr_model_prepare(&model, machine, dtype, SPR_NOMINAL, SPR_NOMINAL, &err),
                  &err);
     model.overhead_s = 0;
+    model.native_only = true;
     if (strcmp(text, "dense") == 0) {
         spr_model_dense(&model, &layer, 1, &out);
     } else {

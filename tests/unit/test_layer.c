@@ -207,7 +207,8 @@ static const struct {
     {"layer,m,k,n,pattern,sparsity\na,8,8,1,4y4,0.6\n",
      "t.csv:2: column 'pattern': unknown pattern '4y4': expected dense, csr, csr16, "
      "bitmask, "
-     "ell, RxC, N:M with N < M, or comp:P with P > 1; did you mean '4x4'?"},
+     "ell, RxC, N:M with N < M, comp:P with P > 1, or V:N:M with N <= 4 < M; did you mean "
+     "'4x4'?"},
     {"layer,m,k,n,pattern,sparsity\na,2,8,1,comp:4,0.75\n",
      "t.csv:2: column 'pattern': 'comp:4': expected a pattern that fits layer 'a': it has "
      "fewer rows than are packed together"},

@@ -139,6 +139,8 @@ static void draws_measured_points(struct fixture *f)
         script = drawn(scripts[i]);
         CHECK(strstr(script, "Stars: measured, caches network; 2 operators were not") != NULL);
         CHECK_INT(2, occurrences(script, "measured speedup "));
+        /* Wider than any marker, which may lie on it: point size 1 has a radius of 4.9. */
+        CHECK_INT(2, occurrences(script, "\t2.04\t3\n"));
         free(script);
     }
 }

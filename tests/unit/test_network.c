@@ -70,11 +70,27 @@ static void sums(void)
     stop(&s);
 }
 
-/* A pattern that loses: mixed keeps dense. */
+/* A pattern that loses stays dense. */
+static void stays_dense(void)
+{
+    struct setup s;
+    start(&s, BASE "a,,,,,,,,slow,csr,0.1,\n");
+    analyze(&s);
+    const struct spr_result *r = &s.analysis.results[0];
+    CHECK_EXACT(1, r->speedup);
+    CHECK_EXACT(1, r->speedup_mixed);
+    CHECK_INT(SPR_EXECUTION_DENSE, r->execution);
+    CHECK_INT(3, r->layers_slower);
+    CHECK_INT(1, spr_analysis_recommend(&s.analysis, 0)); /* none pays */
+    stop(&s);
+}
+
+/* The same natively: mixed keeps dense. */
 static void mixed(void)
 {
     struct setup s;
     start(&s, BASE "a,,,,,,,,slow,csr,0.1,\n");
+    s.options.native = true;
     analyze(&s);
     const struct spr_result *r = &s.analysis.results[0];
     CHECK(r->speedup < 1);
@@ -210,6 +226,7 @@ static void no_engine(void)
     struct setup s;
     struct spr_error err = {0};
     start(&s, BASE "a,,,,,,,,w,3:8,,\n");
+    s.options.native = true;
     CHECK_STATUS(SPR_EINPUT,
                  spr_analyze(&s.network, &s.machine, &s.options, &s.analysis, &err), &err);
     CHECK_TEXT("machine reference has no engine that takes 3:8 in f16: there is tensor (dense "
@@ -222,6 +239,7 @@ static void no_engine(void)
 int main(void)
 {
     sums();
+    stays_dense();
     mixed();
     nothing_prunable();
     batches();

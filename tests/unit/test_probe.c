@@ -42,6 +42,10 @@ static void check_rates(const struct spr_probe *probe, enum spr_isa isa)
     test_row = "";
     CHECK(spr_probe_find(probe, "read", "DRAM", isa, 1).value > 0);
     CHECK(spr_probe_find(probe, "call", NULL, isa, 1).value > 0);
+    CHECK(spr_probe_find(probe, "kernel_read", "L1", isa, 1).value > 0 ||
+          isnan(spr_probe_find(probe, "read", "L1", isa, 1).value));
+    CHECK(isnan(spr_probe_find(probe, "kernel_read", "DRAM", isa, 1).value) ||
+          isnan(probe->cache[1].declared_bytes));
     CHECK(isnan(spr_probe_find(probe, "read", NULL, isa, 1).value));
     CHECK(isnan(spr_probe_find(probe, "f32_fma", NULL, isa, 99).value));
     for (size_t i = 0; i < probe->rate_count; i++) {
@@ -132,7 +136,7 @@ static void test_rounds(void)
     }
     time_round(0.5, true, &least, fast);
     CHECK_NEAR(first[0] / 2, fast[0], 1e-12);
-    spr_free(least.seconds);
+    spr_free(least.points);
 }
 
 int main(void)

@@ -34,6 +34,11 @@ static void check_rest_equal(const struct spr_probe *a, const struct spr_probe *
         CHECK_EXACT(a->cache[i].declared_bytes, b->cache[i].declared_bytes);
         CHECK(a->cache[i].shared == b->cache[i].shared);
     }
+    CHECK_INT(a->quality.tiles_interpolated, b->quality.tiles_interpolated);
+    CHECK_INT(a->quality.widths_checked, b->quality.widths_checked);
+    CHECK_EXACT(a->quality.error_median, b->quality.error_median);
+    CHECK_EXACT(a->quality.error_p90, b->quality.error_p90);
+    CHECK_EXACT(a->quality.points_disturbed, b->quality.points_disturbed);
     CHECK_INT(a->kernels.count, b->kernels.count);
     CHECK_EXACT(a->kernels.call_s, b->kernels.call_s);
     CHECK_EXACT(a->kernels.parallel_s, b->kernels.parallel_s);
@@ -103,6 +108,14 @@ static const struct {
     {"\"quick\":true", "\"quick\":3", "quick: expected true or false"},
     {"\"f32_fma\"", "\"a name of far more than forty characters, which no rate has\"",
      "rates[0].name: expected a short text"},
+    {"\"tiles_interpolated\":2", "\"tiles_interpolated\":2.5",
+     "tiles_interpolated: expected an integer 0..65536"},
+    {"\"widths_checked\":7", "\"widths_checked\":-7",
+     "widths_checked: expected an integer 0..65536"},
+    {"\"interpolation_error_p90\":0.25", "\"interpolation_error_p90\":-0.25",
+     "interpolation_error_p90: expected a number 0 or above, or null"},
+    {"\"points_disturbed\":0.00", "\"points_disturbed\":1.00",
+     "points_disturbed: expected a number 0..1 or null"},
     {"\"f32_fma\"", "\"\\u001b[2J\"", "rates[0].name: expected printable text"},
     {"\"isa\":\"avx2\"", "\"isa\":\"mmx\"",
      "rates[0].isa: expected scalar, neon, avx2 or avx512"},
@@ -212,7 +225,8 @@ static void test_add(void)
     struct spr_probe more = made_probe(), probe;
     struct spr_probe_rate other[] = {RATE("f32_fma", "FLOP/s", NULL, 2, 1.0),
                                      RATE("read", "B/s", "DRAM", 3, 7.0)};
-    struct spr_tile_rates tile = {.isa = SPR_ISA_AVX2, .threads = 3, .tile = {.rows = 1}};
+    struct spr_tile_rates tile = {
+        .isa = SPR_ISA_AVX2, .threads = 3, .tile = {.rows = 1}, .interpolated = true};
     write_probe("probe.json", &more);
     CHECK_STATUS(SPR_OK, spr_probe_read("probe.json", &probe, &err), &err);
     more.rates = other;
@@ -220,7 +234,10 @@ static void test_add(void)
     more.threads = 3;
     more.kernels.tiles = &tile;
     more.kernels.count = 1;
+    more.quality.points_disturbed = 0.5;
     CHECK_STATUS(SPR_OK, spr_probe_add(&probe, &more, &err), &err);
+    CHECK_INT(3, probe.quality.tiles_interpolated);
+    CHECK_EXACT(0.5, probe.quality.points_disturbed);
     CHECK_INT(3, probe.threads);
     CHECK_INT(COUNT_OF(rates) + 1, probe.rate_count);
     CHECK_INT(COUNT_OF(tiles) + 1, probe.kernels.count);

@@ -63,6 +63,59 @@ static void test_machine(void)
                  &err);
 }
 
+/* The roof of L1 and L2 is the fastest way to read from it that a kernel may take; beyond, reading
+ * in turn. */
+static void test_near_rates(void)
+{
+    static const struct {
+        const char *level;
+        double read, kernel_read, row_64, row_512; /* 0: not measured */
+        double copy, expected, high;
+    } rows[] = {
+        {"L1", 400e9, 450e9, 300e9, 310e9, 480e9, 450e9, 480e9 * 1.1},
+        {"L1", 400e9, 390e9, 300e9, 310e9, 390e9, 400e9, 400e9 * 1.1},
+        {"L2", 236e9, 240e9, 256e9, 250e9, 236e9, 256e9, 256e9 * 1.1},
+        {"L2", 236e9, 240e9, 256e9, 264e9, 300e9, 264e9, 300e9 * 1.1},
+        {"L2", 236e9, 0, 0, 0, 236e9, 236e9, 236e9 * 1.1}, /* an old probe */
+        {"L3", 200e9, 0, 210e9, 220e9, 190e9, 200e9, 200e9 * 1.1},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *const level = rows[i].level;
+        struct spr_probe_rate made[] = {
+            RATE("f32_fma", "FLOP/s", NULL, 2, 250e9),
+            RATE("read", "B/s", "DRAM", 2, 30e9),
+            RATE("read", "B/s", level, 2, rows[i].read),
+            RATE("copy", "B/s", level, 2, rows[i].copy),
+            RATE("kernel_read", "B/s", level, 2, rows[i].kernel_read),
+            RATE("random_row_64", "B/s", level, 2, rows[i].row_64),
+            RATE("random_row_512", "B/s", level, 2, rows[i].row_512)};
+        struct spr_error err = {0};
+        struct spr_machine machine;
+        struct spr_probe probe = made_probe();
+        test_row = level;
+        probe.rates = made;
+        probe.rate_count = COUNT_OF(made);
+        for (size_t r = 0; r < probe.rate_count; r++) {
+            made[r].name = made[r].value > 0 ? made[r].name : "other";
+        }
+        CHECK_STATUS(SPR_OK, spr_machine_from_probe(&probe, SPR_ISA_AVX2, 2, &machine, &err),
+                     &err);
+        const struct spr_number *rate = &machine.memory[0].bytes_per_s;
+        CHECK_TEXT(level, machine.memory[0].level);
+        CHECK_EXACT(rows[i].expected, rate->value);
+        CHECK_EXACT(rows[i].expected * 0.9, rate->low);
+        CHECK_EXACT(rows[i].high, rate->high);
+        const bool near = strcmp(level, "L3") != 0;
+        CHECK_TEXT(
+            near ? "sproof probe --quick, avx2, 2 threads; the fastest of reading in turn, "
+                   "in rows and for multiply-adds"
+                 : "sproof probe --quick, avx2, 2 threads",
+            rate->source);
+        spr_machine_free(&machine);
+    }
+    test_row = "";
+}
+
 static void test_crowded(void)
 {
     static const struct {
@@ -89,6 +142,37 @@ static void test_crowded(void)
         probe.rates = made + skipped;
         probe.rate_count = 2 - skipped - (rows[i].all > 0 ? 0 : 1);
         CHECK_INT(rows[i].expected, spr_probe_crowded(&probe));
+    }
+    test_row = "";
+}
+
+/* A doubtful probe is made again: a quick one at once, a full one no sooner than in ten minutes. */
+static void test_due(void)
+{
+    static const struct {
+        const char *name, *created;
+        bool quick;
+        double value; /* of the rate's best, 100e9 */
+        bool expected;
+    } rows[] = {
+        {"quick, just made", "2026-01-02T03:04:05Z", true, 50e9, true},
+        {"quick and good", "2026-01-02T03:04:05Z", true, 99e9, false},
+        {"full, just made", "2026-01-02T03:04:05Z", false, 50e9, false},
+        {"full, 9:59", "2026-01-02T02:54:06Z", false, 50e9, false},
+        {"full, 10:01", "2026-01-02T02:54:04Z", false, 50e9, true},
+        {"full, the day before", "2026-01-01T23:59:59Z", false, 50e9, true},
+        {"full, old and good", "2025-01-01T00:00:00Z", false, 99e9, false},
+        {"full, of the future", "2027-01-01T00:00:00Z", false, 50e9, false},
+        {"full, of unknown date", "", false, 50e9, true},
+    };
+    const time_t now = 1767323045; /* 2026-01-02T03:04:05Z */
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_probe_rate made[] = {
+            {"f32_fma", "FLOP/s", NULL, SPR_ISA_AVX2, 1, rows[i].value, 40e9, 100e9}};
+        struct spr_probe probe = {.quick = rows[i].quick, .rates = made, .rate_count = 1};
+        test_row = rows[i].name;
+        snprintf(probe.created, sizeof probe.created, "%s", rows[i].created);
+        CHECK_INT(rows[i].expected, spr_probe_due(&probe, now));
     }
     test_row = "";
 }
@@ -120,7 +204,9 @@ static void test_team_start(void)
 int main(void)
 {
     test_machine();
+    test_near_rates();
     test_team_start();
     test_crowded();
+    test_due();
     return test_end();
 }

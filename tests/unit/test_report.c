@@ -35,6 +35,31 @@ static void formats(void)
     CHECK_INT(SPR_FORMAT_TABLE, format);
 }
 
+/* A large drift says what moved, a small one is a percentage of the caller's. */
+static void drifts(void)
+{
+    static const struct {
+        double drift, most;
+        const char *text; /* NULL: a percentage */
+    } rows[] = {
+        {19, 118e9, "5.9 -> 118 GFLOP/s (disturbed at the start)"},
+        {-0.5, 118e9, "118 -> 59 GFLOP/s (disturbed or hot at the end)"},
+        {0.11, 111e9, "100 -> 111 GFLOP/s (disturbed at the start)"},
+        {0.1, 118e9, NULL},
+        {-0.1, 118e9, NULL},
+        {0, 118e9, NULL},
+        {(double)NAN, 118e9, NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[SPR_DRIFT_TEXT];
+        const char *found = spr_format_drift(rows[i].drift, rows[i].most, text);
+        CHECK((found != NULL) == (rows[i].text != NULL));
+        if (found && rows[i].text) {
+            CHECK_TEXT(rows[i].text, found);
+        }
+    }
+}
+
 /* What a report does not write is refused by name and when written. */
 static void formats_not_written(void)
 {
@@ -115,6 +140,7 @@ int main(void)
     seconds();
     formats();
     formats_not_written();
+    drifts();
     rows_of_tables();
     return test_end();
 }

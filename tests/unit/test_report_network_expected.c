@@ -247,7 +247,7 @@ static void pictures(void)
                 {"p-layers.csv", ",expected_dense_time_s,expected_time_s,dense_fma_s,fma_s,"},
                 {"p-waterfall.csv", "kernel against bound"},
                 {"p-speedup.gp", "expected of sproof"},
-                {"p-sparsity.gp", "thin lines: bound"},
+                {"p-sparsity.gp", "Markers, Amdahl ceiling: expected."},
                 {"p-layers.gp", "Bars: expected; thin line across: bound"},
                 {"p-roofline.gp", "hardware potential (roofline bound)"}};
     for (int probed = 0; probed < 2; probed++) {

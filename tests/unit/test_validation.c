@@ -212,6 +212,12 @@ static const struct {
     {"\"measured\":{", "\"measured\":null,\"x\":{",
      "r.json: cases[0].measured: expected an object"},
     {"\"error\":0.1", "\"error\":[]", "r.json: cases[0].error: expected a number or null"},
+    {"\"canaries\":{\"mul", "\"preempted\":[8],\"canaries\":{\"mul",
+     "r.json: cases[0].measured.preempted: expected numbers of samples, from 0"},
+    {"\"canaries\":{\"mul", "\"preempted\":[0.5],\"canaries\":{\"mul",
+     "r.json: cases[0].measured.preempted: expected numbers of samples, from 0"},
+    {"\"canaries\":{\"mul", "\"preempted\":2,\"canaries\":{\"mul",
+     "r.json: cases[0].measured.preempted: expected a list of numbers of samples"},
     {"\"inconclusive\":true", "\"inconclusive\":1",
      "r.json: cases[1].inconclusive: expected true or false"},
     {"\"cases\":[", "\"cases\":7,\"x\":[", "r.json: cases: expected a list"},
@@ -330,8 +336,30 @@ static void transfers(void)
     test_row = "";
 }
 
+/* The samples that were are named; where none was, nothing is. */
+static void preempted(void)
+{
+    struct spr_validation v = record_of(1);
+    struct spr_error err = {0};
+    cases[0] = test_case("a", "4x4", 1e-3);
+    cases[0].measured.samples[1].preempted = cases[0].measured.samples[7].preempted = true;
+    test_write_validation("preempted.json", &v);
+    spr_machine_free(&v.machine);
+    char *text = test_read("preempted.json", NULL);
+    const char *first = strstr(text, "\"preempted\":[1,7],\"canaries\"");
+    CHECK(first != NULL && strstr(first + 2, "preempted") == NULL);
+    free(text);
+    CHECK_STATUS(SPR_OK, spr_validation_read("preempted.json", &v, &err), &err);
+    for (size_t i = 0; i < TEST_SAMPLES; i++) {
+        CHECK(v.cases[0].measured.samples[i].preempted == (i == 1 || i == 7));
+        CHECK(!v.cases[0].dense.measured.samples[i].preempted);
+    }
+    spr_validation_free(&v);
+}
+
 int main(void)
 {
+    preempted();
     transfers();
     same_bytes();
     read_back();

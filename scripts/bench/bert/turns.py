@@ -16,6 +16,40 @@ PATTERNS = "csr,4x1,8x1,16x1,32x1,4x4,16x16"
 # Variables that make a runtime slower than it is, should somebody have set them.
 UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_PROC_BIND", "GOMP_CPU_AFFINITY")
 UNTUNED = "untuned"
+# As in src/host/README.md, of turns instead of visits.
+AGREEMENT = 1.02
+SUPPORT = 1.10
+
+
+@dataclasses.dataclass(frozen=True)
+class Turn:
+    """What calls took in one turn, in seconds."""
+    least: float
+    third: float    # the third-quickest
+    median: float
+
+    @staticmethod
+    def of(times: list[float]) -> Turn:
+        ordered = sorted(times)
+        return Turn(ordered[0], ordered[2], statistics.median(ordered))
+
+
+@dataclasses.dataclass(frozen=True)
+class Time:
+    """The undisturbed time of some turns: the least. It is conclusive when the least times of two
+    turns agree; of each the third-quickest call must be near, for one lucky call is no evidence."""
+    seconds: float
+    high: float     # without the luckiest turn
+    median: float   # of the turns' medians
+    conclusive: bool
+
+    @staticmethod
+    def of(turns: list[Turn]) -> Time:
+        least = min(turn.least for turn in turns)
+        found = sorted(turn.least for turn in turns if turn.third <= SUPPORT * least)
+        high = found[1] if len(found) > 1 else min(turn.third for turn in turns)
+        return Time(least, high, statistics.median(turn.median for turn in turns),
+                    len(found) > 1 and high <= AGREEMENT * least)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +117,7 @@ class Worker:
     def __init__(self, setting: Setting, python: str, model: pathlib.Path, tokens: int,
                  threads: int, log: TextIO) -> None:
         self.setting = setting
-        self.times: list[float] = []
-        self.medians: list[float] = []
+        self.turns: list[Turn] = []
         self.process = subprocess.Popen(
             [python, str(HERE / "worker.py"), f"{setting.runtime}/{setting.name}", str(model),
              str(tokens), str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -98,14 +131,11 @@ class Worker:
             raise RuntimeError(f"{self.setting} ended with status {self.process.wait()}")
         return json.loads(line)
 
-    def go(self, seconds: float) -> float:
-        """One turn; its median."""
+    def go(self, seconds: float) -> None:
+        """One turn."""
         assert self.process.stdin is not None
         print("go", seconds, file=self.process.stdin, flush=True)
-        times: list[float] = self.answer()
-        self.times += times
-        self.medians.append(statistics.median(times))
-        return self.medians[-1]
+        self.turns.append(Turn.of(self.answer()))
 
     def close(self) -> None:
         assert self.process.stdin is not None
@@ -123,7 +153,7 @@ class Sproof:
                         "--sparsity", str(sparsity), "--threads", str(threads), "--format",
                         "json", "--no-save", "--quiet"]
         self.label, self.log, self.threads = label, log, threads
-        self.medians: dict[str, list[float]] = {}
+        self.turns: dict[str, list[Turn]] = {}
         self.ceiling = 0.0
         self.record: dict[str, Any] = {}
 
@@ -135,10 +165,9 @@ class Sproof:
             raise RuntimeError(f"{' '.join(self.command)}: status {done.returncode}")
         self.record = json.loads(done.stdout)
         for case in self.record["end_to_end"]:
-            self.medians.setdefault(case["variant"], []).append(case["measured"]["median_s"])
+            turn = Turn.of(case["measured"]["samples"])
+            self.turns.setdefault(case["variant"], []).append(turn)
             self.ceiling = case["amdahl_ceiling"] or self.ceiling
 
-    def best(self) -> str:
-        """The pruned variant of the smallest median."""
-        return min((v for v in self.medians if v != "dense"),
-                   key=lambda v: statistics.median(self.medians[v]))
+    def times(self) -> dict[str, Time]:
+        return {variant: Time.of(turns) for variant, turns in self.turns.items()}

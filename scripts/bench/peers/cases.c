@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "sproof/cpu.h"
+
 #define SEED 1
 /* Beyond so many multiplications only some rows are checked. */
 #define CHECK_TERMS 4e8
@@ -154,6 +156,17 @@ void cases_free(struct bench_case *cases, size_t count)
         free(cases[i].y);
         free(cases[i].bound);
     }
+}
+
+bool case_needs_memory(const struct bench_case *bench)
+{
+    struct spr_cpu_cache caches[SPR_CPU_CACHES];
+    double last = 0;
+    spr_cpu_caches(caches);
+    for (int i = 0; i < SPR_CPU_CACHES; i++) {
+        last = fmax(last, caches[i].bytes);
+    }
+    return (double)bench->c.m * (double)bench->c.k * sizeof(float) > last;
 }
 
 double case_error(const struct bench_case *bench, const struct peer_product *product)

@@ -6,14 +6,16 @@
 #include <stdio.h>
 
 #include "peer.h"
+#include "probe/canary.h"
 #include "sproof/isa.h"
+#include "sproof/measurement.h"
 
 /* What is measured. */
 struct options {
     bool dense, sparse; /* contenders of these kinds */
     bool tables;        /* print the times too, not the goals alone */
     bool goals_only;    /* no more cases than the goals ask for */
-    bool quick;         /* fewer samples, and goals_only */
+    bool quick;         /* one visit, and goals_only */
     int threads;
     enum spr_isa isa;
     const char *csv_path; /* NULL: none */
@@ -41,6 +43,9 @@ size_t cases_make(const struct options *options, const struct size *size,
 void cases_free(struct bench_case *cases, size_t count);
 #define CASES_MAX 32
 
+/* W is in none of the caches when a call begins. */
+bool case_needs_memory(const struct bench_case *bench);
+
 /* The largest error of a product, in units of the bound; infinite when a row without entries
  * is not 0 or a value is no number. */
 double case_error(const struct bench_case *bench, const struct peer_product *product);
@@ -48,38 +53,36 @@ double case_error(const struct bench_case *bench, const struct peer_product *pro
 /* What one contender took on one case. */
 struct result {
     size_t shape, host, at; /* at: index of the case */
+    int ordinal;            /* within its host, from 0 */
     char label[48];
     char pattern[SPR_PATTERN_TEXT];
     int percent;
     bool peak;    /* the multiply-add loop */
     double flops; /* of one call: 2 nnz n */
     size_t nnz;
-    double error;        /* case_error */
-    char why[PEER_TEXT]; /* not empty: why there is no time */
-    long warm, calls;    /* in front of a sample; in a sample */
-    double *samples;     /* seconds a call */
-    size_t sample_count, sample_room;
-    size_t preempted;         /* samples during which other work had the CPU */
-    double median, low, high; /* and its 95 % interval */
-    double best, worst;
-};
-
-struct shape_peak {
-    double before, after; /* FLOP/s, medians in front of and behind a shape's samples */
-    double peak;          /* the median of these and of those taken between */
+    double error;                    /* case_error */
+    char why[PEER_TEXT];             /* not empty: why there is no time */
+    double visited_s;                /* when its last visit began */
+    struct spr_measurement measured; /* its samples are malloc's */
 };
 
 struct results {
     struct result *row;
     size_t count, room;
-    struct shape_peak *peak; /* per shape */
+    struct spr_canaries *canaries; /* their least readings in all processes */
 };
 
 struct result *results_add(struct results *results);
-void result_sample(struct result *result, double seconds);
-/* Fills median, low, high, best, worst. */
-void result_close(struct result *result);
-/* NULL when it was not measured. label NULL: any. */
+/* Judges the rows from `first` on, each by the canaries of its own turns: another's were minutes
+ * apart. Returns how many are inconclusive. */
+size_t results_judge(struct results *results, size_t first);
+/* FLOP/s, undisturbed; NAN when it was not measured, or is NULL. */
+double result_rate(const struct result *result);
+/* Measured, but inconclusive. */
+bool result_doubtful(const struct result *result);
+/* The multiply-add loop beside a shape; NULL when it was not measured. */
+const struct result *results_peak(const struct results *results, size_t shape);
+/* NULL when it was not measured. */
 const struct result *results_find(const struct results *results, size_t shape,
                                   const char *pattern, int percent, const char *label);
 
@@ -98,22 +101,22 @@ struct host {
     int to, from; /* pipes */
 };
 
-/* Starts a host for the cases of a shape; its contenders join the results. */
+/* Starts a host for the cases of a shape; its contenders join the results. The canaries are made
+ * before: all processes read the same memory. */
 void host_start(struct host *host, size_t index, size_t shape, const struct options *options,
                 const struct bench_case *cases, size_t count, struct results *results);
-/* One sample of contender `ordinal` (counted from 0 within its host), stored. */
-bool host_sample(struct host *host, int ordinal, const struct options *options,
-                 struct result *result);
+/* One visit to a contender; its samples join those of earlier ones. */
+void host_visit(struct host *host, int visit, const struct options *options,
+                struct results *results, struct result *result);
 void host_stop(struct host *host);
 
 /* Where the tables go. */
 void report_tables(FILE *out, const struct results *results, const struct size *sizes,
                    size_t size_count);
-/* Names the shapes during which the machine was not steady. */
-void report_disturbed(FILE *out, const struct results *results, const struct size *sizes,
-                      size_t size_count);
+/* Names what was measured but is no number. */
+void report_inconclusive(FILE *out, const struct results *results, const struct size *sizes);
 bool report_csv(const char *path, const struct options *options, const struct results *results,
-                const struct size *sizes, size_t size_count);
+                const struct size *sizes);
 void report_goals(FILE *out, const struct options *options, const struct results *results,
                   const struct size *sizes, size_t size_count);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The processes of the peers. A child is forked when the matrices exist, and shares them; it
- * offers what it can run, then takes one sample a request until the pipe closes. */
+ * offers what it can run, then makes one visit a request until the pipe closes. */
 #include "compare.h"
 
 #include <dlfcn.h>
@@ -8,17 +8,22 @@
 #include <omp.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "own.h"
 #include "peak.h"
+#include "sproof/cpu.h"
+#include "validate/bench.h"
 
-#define SAMPLE_S 200e-6
-#define WARM_S 100e-6
-#define ESTIMATE_S 1e-3
+/* As validate has them. */
+#define VISIT_S 0.75
+#define WARM_UP_S 0.03
+#define SAMPLE_S 10e-6
+/* Some libraries have threads of their own, beside which those of the canaries would spin: after so
+ * long they sleep. */
+#define TEAM_IDLE_S 15e-3
 #define START_LIMIT_S 120
 /* A library may sum in any order, and with a product of its own rounding. */
 #define PEER_TOLERANCE 4
@@ -27,20 +32,19 @@
 struct offer {
     bool last;
     size_t way, at; /* at: index of the case */
-    double error, estimate_s;
+    double error;
     char label[48], why[PEER_TEXT];
 };
 
 /* parent -> child */
 struct request {
-    int ordinal;
-    long warm, calls;
+    int ordinal, visit;
 };
 
-/* child -> parent */
+/* child -> parent; the samples follow */
 struct answer {
-    double seconds; /* a call */
-    bool preempted; /* other work was given the CPU meanwhile */
+    size_t count;
+    double least_canary_s[SPR_CANARIES];
 };
 
 static bool pass(ssize_t (*move)(int, void *, size_t), int fd, void *data, size_t size)
@@ -70,43 +74,6 @@ static bool send_all(int fd, void *data, size_t size)
 static bool take_all(int fd, void *data, size_t size)
 {
     return pass(read, fd, data, size);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* How often this process had to leave its CPU to others. */
-static long switches(void)
-{
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_nivcsw : 0;
-}
-
-static double time_calls(const struct peer_product *product, long warm, long calls)
-{
-    for (long i = 0; i < warm; i++) {
-        product->run(product->state);
-    }
-    double start = now();
-    for (long i = 0; i < calls; i++) {
-        product->run(product->state);
-    }
-    return (now() - start) / (double)calls;
-}
-
-/* Seconds of a call, the least of a few. */
-static double estimate(const struct peer_product *product)
-{
-    double start = now(), least = HUGE_VAL;
-    do {
-        double seconds = time_calls(product, 0, 1);
-        least = seconds < least ? seconds : least;
-    } while (now() - start < ESTIMATE_S);
-    return least;
 }
 
 /* One thread stays on one CPU, the last that the process may use. */
@@ -169,7 +136,6 @@ static void try(const struct peer_way *way, const struct bench_case *bench, doub
             return;
         }
     }
-    offer->estimate_s = estimate(product);
 }
 
 #define CONTENDERS_MAX 128
@@ -224,12 +190,59 @@ static void set_environment(const struct host *host)
     }
 }
 
+static void run_product(void *context)
+{
+    const struct peer_product *product = context;
+    product->run(product->state);
+}
+
+static bool answer_visit(const struct spr_bench *bench, struct peer_product *product,
+                         double pause_s, int to)
+{
+    struct spr_error err = {0};
+    struct spr_arena arena = {0};
+    struct spr_measurement found = {0};
+    const struct spr_subject subject = {run_product, product, &found, pause_s, false};
+    if (spr_bench_visit(bench, &subject, 1, &arena, &err) != SPR_OK) {
+        fprintf(stderr, "peers: %s\n", err.text);
+    }
+    struct answer answer = {.count = found.sample_count};
+    memcpy(answer.least_canary_s, bench->canaries->least_s, sizeof answer.least_canary_s);
+    bool sent = send_all(to, &answer, sizeof answer) &&
+                send_all(to, found.samples, found.sample_count * sizeof *found.samples);
+    spr_arena_free(&arena);
+    return sent;
+}
+
+/* Visits as asked for until the pipe closes. */
+static void answer_all(const struct host *host, const struct options *options,
+                       struct spr_bench *bench, struct peer_product *products, size_t count)
+{
+    struct request request;
+    const double pause_s = options->threads > 1 ? TEAM_IDLE_S : 0;
+    spr_canaries_learn(bench->canaries, bench->memory);
+    while (take_all(host->from, &request, sizeof request) && (size_t)request.ordinal < count) {
+        bench->visit = request.visit;
+        if (!answer_visit(bench, &products[request.ordinal], pause_s, host->to)) {
+            break;
+        }
+    }
+}
+
 static _Noreturn void serve(struct host *host, const struct options *options,
-                            const struct bench_case *cases, size_t count)
+                            const struct bench_case *cases, size_t count,
+                            struct spr_canaries *canaries)
 {
     static struct peer_product products[CONTENDERS_MAX];
     char version[PEER_TEXT] = "";
-    struct request request;
+    uint64_t random = 1;
+    struct spr_bench bench = {.clock_s = spr_cpu_clock_s,
+                              .random = &random,
+                              .warm_up_s = WARM_UP_S,
+                              .sample_s = SAMPLE_S,
+                              .budget_s = VISIT_S,
+                              .canaries = canaries,
+                              .memory = case_needs_memory(&cases[0])};
     dup2(STDERR_FILENO, STDOUT_FILENO); /* what a library says does not belong in the table */
     (void)alarm(START_LIMIT_S);
     omp_set_num_threads(options->threads);
@@ -241,24 +254,12 @@ static _Noreturn void serve(struct host *host, const struct options *options,
     bool missing = peer == NULL || !peer->start(options->threads, version);
     (void)send_all(host->to, version, sizeof version);
     (void)send_all(host->to, &missing, sizeof missing);
-    if (missing) {
-        _exit(0);
-    }
-    size_t made =
-        offer_all(peer, options, cases, count,
-                  strcmp(host->name, OWN_LABEL) == 0 ? 1 : PEER_TOLERANCE, host->to, products);
-    (void)alarm(0);
-    while (take_all(host->from, &request, sizeof request)) {
-        struct answer answer = {0, false};
-        long before = switches();
-        if ((size_t)request.ordinal < made) {
-            answer.seconds =
-                time_calls(&products[request.ordinal], request.warm, request.calls);
-        }
-        answer.preempted = switches() != before;
-        if (!send_all(host->to, &answer, sizeof answer)) {
-            break;
-        }
+    if (!missing) {
+        size_t made = offer_all(peer, options, cases, count,
+                                strcmp(host->name, OWN_LABEL) == 0 ? 1 : PEER_TOLERANCE,
+                                host->to, products);
+        (void)alarm(0);
+        answer_all(host, options, &bench, products, made);
     }
     _exit(0);
 }
@@ -273,7 +274,8 @@ static void set_running(const struct host *host, const struct options *options, 
 }
 
 static bool fork_host(struct host *host, const struct options *options,
-                      const struct bench_case *cases, size_t count)
+                      const struct bench_case *cases, size_t count,
+                      struct spr_canaries *canaries)
 {
     int down[2], up[2];
     if (pipe(down) != 0 || pipe(up) != 0) {
@@ -289,7 +291,7 @@ static bool fork_host(struct host *host, const struct options *options,
         close(up[0]);
         host->from = down[0];
         host->to = up[1];
-        serve(host, options, cases, count);
+        serve(host, options, cases, count, canaries);
     }
     close(down[0]);
     close(up[1]);
@@ -312,10 +314,6 @@ static void note(const struct offer *offer, const struct host *host,
     result->peak = host->builtin == peak_peer();
     result->flops = result->peak ? peak_flops(bench->c.threads)
                                  : 2.0 * (double)bench->matrix.nnz * (double)bench->c.n;
-    if (offer->estimate_s > 0) {
-        result->calls = (long)ceil(SAMPLE_S / offer->estimate_s);
-        result->warm = (long)ceil(WARM_S / offer->estimate_s);
-    }
 }
 
 void host_start(struct host *host, size_t index, size_t shape, const struct options *options,
@@ -323,7 +321,8 @@ void host_start(struct host *host, size_t index, size_t shape, const struct opti
 {
     struct offer offer = {0};
     bool missing = true;
-    if (!fork_host(host, options, cases, count)) {
+    int ordinal = 0;
+    if (!fork_host(host, options, cases, count, results->canaries)) {
         perror("peers");
         exit(1);
     }
@@ -343,27 +342,44 @@ void host_start(struct host *host, size_t index, size_t shape, const struct opti
         struct result *result = results_add(results);
         result->shape = shape;
         result->host = index;
+        result->ordinal = ordinal++;
         note(&offer, host, &cases[offer.at], result);
     }
     set_running(host, options, false);
 }
 
-bool host_sample(struct host *host, int ordinal, const struct options *options,
-                 struct result *result)
+/* Room for more samples of a result, behind those it has. */
+static struct spr_timed *room_for(struct spr_measurement *measured, size_t count)
 {
-    struct request request = {ordinal, result->warm, result->calls};
-    struct answer answer = {0, false};
+    size_t all = measured->sample_count + count;
+    measured->samples = realloc(measured->samples, all * sizeof *measured->samples);
+    if (measured->samples == NULL) {
+        abort();
+    }
+    return measured->samples + measured->sample_count;
+}
+
+void host_visit(struct host *host, int visit, const struct options *options,
+                struct results *results, struct result *result)
+{
+    struct spr_measurement *measured = &result->measured;
+    struct request request = {result->ordinal, visit};
+    struct answer answer = {0};
     set_running(host, options, true);
     bool taken = send_all(host->to, &request, sizeof request) &&
-                 take_all(host->from, &answer, sizeof answer);
+                 take_all(host->from, &answer, sizeof answer) && answer.count > 0 &&
+                 take_all(host->from, room_for(measured, answer.count),
+                          answer.count * sizeof *measured->samples);
     set_running(host, options, false);
-    if (taken && answer.seconds > 0) {
-        result_sample(result, answer.seconds);
-        result->preempted += answer.preempted;
-        return true;
+    if (!taken) {
+        snprintf(result->why, sizeof result->why, "its process ended while it ran");
+        return;
     }
-    snprintf(result->why, sizeof result->why, "its process ended while it ran");
-    return false;
+    measured->sample_count += answer.count;
+    for (int c = 0; c < SPR_CANARIES; c++) {
+        double *least_s = &results->canaries->least_s[c];
+        *least_s = fmin(*least_s, answer.least_canary_s[c]); /* NAN and a number: the number */
+    }
 }
 
 void host_stop(struct host *host)

@@ -1,54 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peers [OPTIONS]: sproof's kernels beside other libraries on the same matrices, checked, then
- * timed in turns of random order. See run.sh. */
+ * timed in turns of random order: a turn is a visit (src/host/README.md). See run.sh. */
 #include "compare.h"
 #include "base/random.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <omp.h>
 #include <signal.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "own.h"
 #include "peak.h"
+#include "sproof/cpu.h"
+#include "sproof/probe.h"
 #include "sproof/record.h"
 #include "sproof/version.h"
+#include "validate/bench.h"
 
 #define HOSTS_MAX 16
 #define SIZES_MAX 32
-#define PEAK_SAMPLES 15
 
-/* Rounds of a shape: until its time is over, within these. */
-struct effort {
-    double seconds;
-    int least, most;
-};
-static const struct effort thorough = {25, 9, 401}, quick = {3, 5, 25};
+/* Visits to each contender of a shape: two, seconds apart, and more to those that found no number
+ * while the shape's time lasts. */
+#define VISITS 2
+#define VISITS_MOST 5
+#define VISITS_APART_S 10.0
+#define SHAPE_S 60.0
 
 static const char usage[] =
     "usage: peers [--only dense|sparse|goals] [--quick] [--threads T] [--isa avx2|avx512]\n"
     "             [--shapes MxKxN,...] [--csv FILE]\n"
     "  --only dense    dense matrices; sparse: sparse ones; goals: what the goals ask for\n"
-    "  --quick         few samples of what the goals ask for\n"
+    "  --quick         one visit, to what the goals ask for\n"
     "  --threads T     of every contender; default 1\n"
     "  --isa           sproof's kernels and the multiply-add loop, and the libraries that "
     "can\n"
     "                  be held to it; default: the highest of this CPU\n"
-    "  --csv FILE      all medians and intervals\n"
+    "  --csv FILE      all times with intervals, and medians\n"
     "MKL is looked for at $PEERS_MKL (libmkl_rt.so.*), and at $PEERS_MKL_OVERRIDE for the "
     "row\n"
     "that tells it that the CPU is Intel's.\n";
 
 static const char default_sizes[] = "768x768x128,3072x768x128,768x3072x128,4096x4096x64,"
                                     "64x1600x64,512x4608x49,1024x1024x16,1024x1024x1";
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static size_t parse_sizes(const char *text, struct size *sizes)
 {
@@ -209,96 +204,96 @@ static void print_host(const struct host *host, const struct options *options)
     printf("\n");
 }
 
-/* A contender's place among those of its host. */
-struct turn {
-    size_t row;
-    int ordinal;
-};
-
-static void shuffle(struct turn *turns, size_t count, uint64_t *state)
+static void shuffle(size_t *order, size_t count, uint64_t *state)
 {
     for (size_t i = count; i > 1; i--) {
-        size_t j = (size_t)(spr_random(state) % i);
-        struct turn kept = turns[i - 1];
-        turns[i - 1] = turns[j];
-        turns[j] = kept;
+        size_t j = (size_t)(spr_random(state) % i), kept = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = kept;
     }
 }
 
-/* Median FLOP/s of the multiply-add loop now; its samples also join the row's. */
-static double peak_now(struct host *host, const struct options *options, struct result *row)
+static void wait_until(double when_s)
 {
-    struct result alone = {.warm = row->warm, .calls = row->calls};
-    for (int i = 0; i < PEAK_SAMPLES && host_sample(host, 0, options, &alone); i++) {
-        result_sample(row, alone.samples[alone.sample_count - 1]);
-    }
-    row->preempted += alone.preempted;
-    result_close(&alone);
-    free(alone.samples);
-    return alone.median > 0 ? row->flops / alone.median : 0;
+    const double left_s = when_s - spr_cpu_clock_s();
+    spr_bench_sleep(left_s > 0 ? left_s : 0);
 }
 
-static void take_turns(struct host *hosts, const struct options *options,
-                       struct results *results, struct turn *turns, size_t count)
+/* A visit to each contender of the shape that wants one, in random order. */
+static void visit_all(struct host *hosts, const struct options *options,
+                      struct results *results, size_t first, int visit)
 {
-    const struct effort *effort = options->quick ? &quick : &thorough;
-    uint64_t state = 1;
-    double start = now();
-    for (int round = 0; round < effort->most; round++) {
-        if (round >= effort->least && now() - start > effort->seconds) {
-            return;
-        }
-        shuffle(turns, count, &state);
-        for (size_t i = 0; i < count; i++) {
-            struct result *row = &results->row[turns[i].row];
-            if (row->why[0] == '\0') {
-                (void)host_sample(&hosts[row->host], turns[i].ordinal, options, row);
-            }
+    const size_t count = results->count - first;
+    size_t *order = peer_alloc(count * sizeof *order);
+    uint64_t state = (uint64_t)visit;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = first + i;
+    }
+    shuffle(order, count, &state);
+    for (size_t i = 0; i < count; i++) {
+        struct result *row = &results->row[order[i]];
+        if (row->why[0] == '\0' && (visit < VISITS || result_doubtful(row))) {
+            wait_until(visit > 0 ? row->visited_s + VISITS_APART_S : 0);
+            row->visited_s = spr_cpu_clock_s();
+            host_visit(&hosts[row->host], visit, options, results, row);
         }
     }
+    free(order);
 }
 
 static void measure(struct host *hosts, const struct options *options, struct results *results,
-                    size_t first, struct shape_peak *peak)
+                    size_t first)
 {
-    size_t count = results->count - first;
-    int next[HOSTS_MAX] = {0};
-    struct turn *turns = peer_alloc(count * sizeof *turns);
-    for (size_t i = 0; i < count; i++) {
-        turns[i] = (struct turn){first + i, next[results->row[first + i].host]++};
+    const double start_s = spr_cpu_clock_s();
+    size_t doubtful = 1;
+    for (int visit = 0; visit < (options->quick ? 1 : VISITS_MOST); visit++) {
+        if (visit >= VISITS && (doubtful == 0 || spr_cpu_clock_s() - start_s > SHAPE_S)) {
+            return;
+        }
+        visit_all(hosts, options, results, first, visit);
+        doubtful = results_judge(results, first);
     }
-    struct result *loop = &results->row[first];
-    peak->before = peak_now(&hosts[0], options, loop);
-    take_turns(hosts, options, results, turns, count);
-    peak->after = peak_now(&hosts[0], options, loop);
-    for (size_t i = first; i < results->count; i++) {
-        result_close(&results->row[i]);
-    }
-    peak->peak = loop->median > 0 ? loop->flops / loop->median : 0;
-    free(turns);
 }
 
 static void run_shape(struct host *hosts, size_t host_count, const struct options *options,
                       const struct size *size, size_t shape, struct results *results)
 {
     static struct bench_case cases[CASES_MAX];
-    double start = now();
+    double start = spr_cpu_clock_s();
     size_t first = results->count;
     size_t count = cases_make(options, size, cases, CASES_MAX);
-    double made = now();
+    double made = spr_cpu_clock_s();
     for (size_t i = 0; i < host_count; i++) {
         if (!hosts[i].missing) {
             host_start(&hosts[i], i, shape, options, cases, count, results);
         }
     }
-    double ready = now();
-    measure(hosts, options, results, first, &results->peak[shape]);
+    double ready = spr_cpu_clock_s();
+    measure(hosts, options, results, first);
     for (size_t i = 0; i < host_count; i++) {
         host_stop(&hosts[i]);
     }
     cases_free(cases, count);
     fprintf(stderr, "%s: matrices %.1f s, preparing and checking %.1f s, timing %.1f s\n",
-            size->text, made - start, ready - made, now() - ready);
+            size->text, made - start, ready - made, spr_cpu_clock_s() - ready);
+}
+
+/* As quick as the probe found them, where this machine was probed. Made before any process is
+ * forked, and without threads. */
+static bool make_canaries(const struct options *options, struct spr_canaries **canaries)
+{
+    struct spr_probe probe;
+    struct spr_error err = {0};
+    double known_s[SPR_CANARIES] = {(double)NAN, (double)NAN, (double)NAN};
+    if (spr_probe_cached(&probe)) {
+        spr_probe_canaries(&probe, options->isa, options->threads, known_s);
+        spr_probe_free(&probe);
+    }
+    if (spr_canaries_make(options->isa, options->threads, known_s, canaries, &err) != SPR_OK) {
+        fprintf(stderr, "peers: %s\n", err.text);
+        return false;
+    }
+    return true;
 }
 
 /* sproof's own contenders that were wrong. */
@@ -331,10 +326,13 @@ int main(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN);
     set_environment(&options);
     size_t host_count = list_hosts(&options, hosts);
-    results.peak = peer_alloc(size_count * sizeof *results.peak);
+    if (!make_canaries(&options, &results.canaries)) {
+        return 1;
+    }
     for (size_t i = 0; i < size_count; i++) {
         run_shape(hosts, host_count, &options, &sizes[i], i, &results);
     }
+    (void)results_judge(&results, 0); /* by what the canaries reached in the whole run */
     print_cpu();
     printf("sproof %s (%s), %s, %d thread%s, f32, warm\n\n", spr_version(), spr_commit(),
            spr_isa_name(options.isa), options.threads, options.threads > 1 ? "s" : "");
@@ -344,10 +342,9 @@ int main(int argc, char **argv)
     if (options.tables) {
         report_tables(stdout, &results, sizes, size_count);
     }
-    report_disturbed(stdout, &results, sizes, size_count);
+    report_inconclusive(stdout, &results, sizes);
     report_goals(stdout, &options, &results, sizes, size_count);
-    if (options.csv_path != NULL &&
-        !report_csv(options.csv_path, &options, &results, sizes, size_count)) {
+    if (options.csv_path != NULL && !report_csv(options.csv_path, &options, &results, sizes)) {
         perror(options.csv_path);
         return 1;
     }

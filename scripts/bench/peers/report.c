@@ -2,8 +2,6 @@
 /* Tables of times, one per number of columns of X, and the same as CSV. */
 #include "compare.h"
 
-#include <math.h>
-
 static const char *matrix_text(const struct result *r, char *text, size_t size)
 {
     if (r->percent == 0) {
@@ -38,15 +36,18 @@ static void print_cell(FILE *out, const struct results *results, const struct re
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->row[i];
         if (r->shape == shape && same_row(r, lead)) {
-            if (r->sample_count == 0) {
-                fprintf(out, " %s |", strncmp(r->why, "WRONG", 5) == 0 ? "WRONG" : "-");
+            const struct spr_measurement *t = &r->measured;
+            if (t->sample_count == 0) {
+                fprintf(out, " %s | | |", strncmp(r->why, "WRONG", 5) == 0 ? "WRONG" : "-");
                 return;
             }
-            double rate = r->flops / r->median;
-            int digits = r->median >= 100e-6 ? 0 : r->median >= 10e-6 ? 1 : 2;
-            fprintf(out, " %.*f (%.*f-%.*f) | %.1f | %.0f |", digits, 1e6 * r->median, digits,
-                    1e6 * r->low, digits, 1e6 * r->high, 1e-9 * rate,
-                    100 * rate / results->peak[shape].peak);
+            double rate = result_rate(r);
+            int digits = t->time_s >= 100e-6 ? 0 : t->time_s >= 10e-6 ? 1 : 2;
+            fprintf(out, " %.*f (%.*f-%.*f)%s%s | %.1f | %.0f |", digits, 1e6 * t->time_s,
+                    digits, 1e6 * t->low_s, digits, 1e6 * t->high_s,
+                    result_doubtful(r) ? " ? " : "",
+                    result_doubtful(r) ? spr_doubt_name(t->doubt) : "", 1e-9 * rate,
+                    100 * rate / result_rate(results_peak(results, shape)));
             return;
         }
     }
@@ -87,7 +88,7 @@ static void print_head(FILE *out, const struct size *sizes, size_t size_count, i
     fprintf(out, "\n### n = %lld\n\n| matrix | contender |", (long long)n);
     for (size_t s = 0; s < size_count; s++) {
         if (sizes[s].n == n) {
-            fprintf(out, " %lldx%lld: us (95 %%) | GFLOP/s | %% of peak |",
+            fprintf(out, " %lldx%lld: us (interval) | GFLOP/s | %% of peak |",
                     (long long)sizes[s].m, (long long)sizes[s].k);
         }
     }
@@ -98,19 +99,13 @@ static void print_head(FILE *out, const struct size *sizes, size_t size_count, i
     fputc('\n', out);
 }
 
-/* The multiply-add rate in front of and behind each shape: the clock's drift. */
 static void print_peaks(FILE *out, const struct results *results, const struct size *sizes,
                         size_t size_count)
 {
-    fprintf(
-        out,
-        "\n### f32 multiply-add peak, GFLOP/s\n\n"
-        "| shape | before | after | drift | taken as 100 %% |\n|---|---:|---:|---:|---:|\n");
+    fprintf(out, "\n### f32 multiply-add peak\n\n| shape | GFLOP/s |\n|---|---:|\n");
     for (size_t s = 0; s < size_count; s++) {
-        const struct shape_peak *p = &results->peak[s];
-        fprintf(out, "| %s | %.1f | %.1f | %+.1f %% | %.1f |\n", sizes[s].text,
-                1e-9 * p->before, 1e-9 * p->after, 100 * (p->after / p->before - 1),
-                1e-9 * p->peak);
+        fprintf(out, "| %s | %.1f |\n", sizes[s].text,
+                1e-9 * result_rate(results_peak(results, s)));
     }
 }
 
@@ -131,7 +126,9 @@ static void print_missing(FILE *out, const struct results *results, const struct
 void report_tables(FILE *out, const struct results *results, const struct size *sizes,
                    size_t size_count)
 {
-    fprintf(out, "\nGFLOP/s = 2 nnz n / median time; the interval of the median is 95 %%.\n");
+    fprintf(out, "\nTimes are undisturbed ones with their intervals (src/host/README.md), "
+                 "GFLOP/s = 2 nnz n "
+                 "/ time; ?: inconclusive, and why.\n");
     print_peaks(out, results, sizes, size_count);
     for (size_t s = 0; s < size_count; s++) {
         bool seen = false;
@@ -149,67 +146,50 @@ void report_tables(FILE *out, const struct results *results, const struct size *
     print_missing(out, results, sizes);
 }
 
-/* The multiply-add loop has no reason to vary but the clock and other work. */
-#define STEADY 0.03
-#define PREEMPTED 0.05
-
-static double preempted_share(const struct results *results, size_t shape)
+void report_inconclusive(FILE *out, const struct results *results, const struct size *sizes)
 {
-    size_t taken = 0, preempted = 0;
+    char text[80];
+    bool any = false;
     for (size_t i = 0; i < results->count; i++) {
-        if (results->row[i].shape == shape) {
-            taken += results->row[i].sample_count;
-            preempted += results->row[i].preempted;
-        }
-    }
-    return taken > 0 ? (double)preempted / (double)taken : 0;
-}
-
-void report_disturbed(FILE *out, const struct results *results, const struct size *sizes,
-                      size_t size_count)
-{
-    for (size_t s = 0; s < size_count; s++) {
-        const struct shape_peak *p = &results->peak[s];
-        double share = preempted_share(results, s);
-        double low = fmin(fmin(p->before, p->after), p->peak);
-        double high = fmax(fmax(p->before, p->after), p->peak);
-        if (!(low >= (1 - STEADY) * high) || share > PREEMPTED) {
-            fprintf(
-                out,
-                "\nDISTURBED: %s: the peak lay between %.1f and %.1f GFLOP/s, other work had "
-                "the CPU in %.0f %% of the samples: measure again with nothing else running\n",
-                sizes[s].text, 1e-9 * low, 1e-9 * high, 100 * share);
+        const struct result *r = &results->row[i];
+        if (result_doubtful(r)) {
+            fprintf(out, "%s- %s, %s, %s: %s; %.0f %% of the moments were undisturbed\n",
+                    any ? "" : "\nInconclusive (src/host/README.md has the words):\n\n",
+                    r->label, sizes[r->shape].text, matrix_text(r, text, sizeof text),
+                    spr_doubt_name(r->measured.doubt), 100 * r->measured.undisturbed_share);
+            any = true;
         }
     }
 }
 
 bool report_csv(const char *path, const struct options *options, const struct results *results,
-                const struct size *sizes, size_t size_count)
+                const struct size *sizes)
 {
     FILE *out = fopen(path, "w");
-    (void)size_count;
     if (out == NULL) {
         return false;
     }
-    fprintf(out, "m,k,n,threads,isa,pattern,sparsity_percent,nnz,contender,samples,"
-                 "preempted,calls_per_sample,median_us,low_us,high_us,min_us,max_us,gflops,"
+    fprintf(out, "m,k,n,threads,isa,pattern,sparsity_percent,nnz,contender,samples,visits,"
+                 "undisturbed_share,time_us,low_us,high_us,median_us,doubt,gflops,"
                  "peak_percent,error_of_bound,why\n");
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->row[i];
+        const struct spr_measurement *t = &r->measured;
         const struct size *z = &sizes[r->shape];
-        fprintf(out, "%lld,%lld,%lld,%d,%s,%s,%d,%zu,%s,%zu,%zu,%ld,", (long long)z->m,
+        fprintf(out, "%lld,%lld,%lld,%d,%s,%s,%d,%zu,%s,%zu,", (long long)z->m,
                 (long long)z->k, (long long)z->n, options->threads, spr_isa_name(options->isa),
                 r->peak ? "" : r->pattern, r->percent, r->peak ? 0 : r->nnz, r->label,
-                r->sample_count, r->preempted, r->calls);
-        if (r->sample_count > 0) {
-            double rate = r->flops / r->median;
-            fprintf(out, "%.6g,%.6g,%.6g,%.6g,%.6g,%.6g,%.4g,%.3g,", 1e6 * r->median,
-                    1e6 * r->low, 1e6 * r->high, 1e6 * r->best, 1e6 * r->worst, 1e-9 * rate,
-                    100 * rate / results->peak[r->shape].peak, r->error);
+                t->sample_count);
+        if (t->sample_count > 0) {
+            double rate = result_rate(r);
+            fprintf(out, "%d,%.3f,%.6g,%.6g,%.6g,%.6g,%s,%.6g,%.4g,", t->visits,
+                    t->undisturbed_share, 1e6 * t->time_s, 1e6 * t->low_s, 1e6 * t->high_s,
+                    1e6 * t->median_s, spr_doubt_name(t->doubt), 1e-9 * rate,
+                    100 * rate / result_rate(results_peak(results, r->shape)));
         } else {
-            fprintf(out, ",,,,,,,%.3g,", r->error);
+            fprintf(out, ",,,,,,,,,");
         }
-        fprintf(out, "\"%s\"\n", r->why);
+        fprintf(out, "%.3g,\"%s\"\n", r->error, r->why);
     }
     return fclose(out) == 0;
 }

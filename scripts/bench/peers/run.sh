@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # sproof's kernels beside OpenBLAS, oneDNN, LIBXSMM, Eigen, XNNPACK and Intel's MKL on the same
 # matrices: every result checked, then timed in turns of random order. Tables and goals go to
-# standard output, all medians and intervals to BUILD_DIR/peers-THREADS.csv.
+# standard output, all times with intervals, and medians, to BUILD_DIR/peers-THREADS.csv.
 #   scripts/bench/peers/run.sh               one thread, then all
 #   scripts/bench/peers/run.sh OPTIONS...    one run with the options of peers (--help lists them)
 # The libraries are Debian packages. MKL is a yardstick that nothing links to: its wheels come
@@ -34,7 +34,9 @@ mkl() {
             echo "note: going on without MKL $1: pip cannot fetch it" >&2
         fi
     fi
-    find "$home" -name 'libmkl_rt.so.*' 2>/dev/null | head -1
+    if [ -d "$home" ]; then
+        find "$home" -name 'libmkl_rt.so.*' | head -1
+    fi
 }
 if [ -z "${PEERS_MKL:-}" ]; then
     PEERS_MKL=$(mkl "${mkl_versions[0]}")

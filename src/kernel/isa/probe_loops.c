@@ -192,6 +192,44 @@ static double row_read(struct spr_probe_work *work, size_t rounds)
     return (double)rounds * SPR_PROBE_ROWS * (double)work->row_bytes;
 }
 
+/* One row of W against rows of X as wide as the widest tile: of all tiles (tiles.c) the one with
+ * the most bytes of X for each multiply-add. */
+#define KERNEL_WIDTH 8
+#define KERNEL_WEIGHTS 64
+
+/* Bytes of X alone. Weights are in L1, 4 bytes for a whole row of X. */
+static double kernel_read(struct spr_probe_work *work, size_t rounds)
+{
+    float weights[KERNEL_WEIGHTS];
+    const float *w = weights;
+    const size_t width = KERNEL_WIDTH * VEC_LANES, rows = work->bytes / sizeof(float) / width;
+    vec sum[KERNEL_WIDTH];
+    for (size_t i = 0; i < KERNEL_WEIGHTS; i++) {
+        weights[i] = i % 2 ? 0.5f : -0.5f; /* sums stay small */
+    }
+    UNROLL for (int t = 0; t < KERNEL_WIDTH; t++)
+    {
+        sum[t] = vec_zero();
+    }
+    FENCE();
+    for (size_t r = 0; r < rounds; r++) {
+        const float *x = work->memory;
+        for (size_t i = 0; i < rows; i++, x += width) {
+            vec wv = vec_set1(w[i % KERNEL_WEIGHTS]);
+            UNROLL for (int t = 0; t < KERNEL_WIDTH; t++)
+            {
+                sum[t] = vec_fma(wv, vec_load(x + t * VEC_LANES), sum[t]);
+                VEC_KEEP(sum[t]);
+            }
+        }
+    }
+    UNROLL for (int t = 0; t < KERNEL_WIDTH; t++)
+    {
+        USE(sum[t]);
+    }
+    return (double)rounds * (double)work->bytes;
+}
+
 #define RANDOM_FORM(kind, name) [SPR_PROBE_##kind] = (name),
 #define ZEROS_FORM(kind, name) [SPR_PROBE_##kind] = name##_zeros,
 const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops) = {
@@ -203,6 +241,7 @@ const struct spr_probe_loops SPR_PER_ISA(spr_probe_loops) = {
             [SPR_PROBE_READ] = read_memory,
             [SPR_PROBE_COPY] = copy,
             [SPR_PROBE_ROW_READ] = row_read,
+            [SPR_PROBE_KERNEL_READ] = kernel_read,
             DOT_ROWS(RANDOM_FORM)},
     .zeros = {[SPR_PROBE_ROW_READ] = NULL, DOT_ROWS(ZEROS_FORM)},
 };

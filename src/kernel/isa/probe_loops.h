@@ -38,8 +38,9 @@ enum spr_probe_kind {
     SPR_PROBE_READ,
     SPR_PROBE_COPY,
     SPR_PROBE_ROW_READ,
+    SPR_PROBE_KERNEL_READ, /* vectors of X for multiply-adds with weights, as in a kernel */
 };
-#define SPR_PROBE_KINDS 13
+#define SPR_PROBE_KINDS 14
 
 struct spr_probe_loops {
     spr_probe_loop *run[SPR_PROBE_KINDS]; /* NULL: not in this instruction set */

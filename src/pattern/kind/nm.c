@@ -56,6 +56,66 @@ static void cell(const struct spr_pattern *pattern, int64_t m, int64_t k, double
         (struct spr_cell_shape){.rows = 1, .columns = 1, .take = pattern->a, .of = pattern->b};
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+    while (b > 0) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+/* Whether `of` columns from a multiple of `of` on can hold more than `most` weights. How far such a
+ * group lies from the start of one of the pattern's is a multiple of the greatest common divisor.
+ * Groups of more columns than any machine has are not looked into: taken to hold more. */
+static bool can_hold_more(const struct spr_pattern *pattern, int64_t of, int64_t most)
+{
+    enum { LOOKS = 1 << 16 };
+    const int64_t step = common_divisor(pattern->b, of);
+    const int64_t end = least(pattern->b, of + 1);
+    bool more = end / step > LOOKS;
+    /* first: columns of the pattern's group in which it begins; a whole one counts as 0. */
+    for (int64_t first = 0; first < end && !more; first += step) {
+        const int64_t rest = of - first;
+        const int64_t held = least(pattern->a, first) + rest / pattern->b * pattern->a +
+                             least(pattern->a, rest % pattern->b);
+        more = held > most;
+    }
+    return more;
+}
+
+/* N2:M2 holds it when no aligned group of M2 columns can hold more than N2. 2:4 holds M-2 of every
+ * even M besides: the M columns are spread over M/2 - 1 groups of four, which share two each, and
+ * every group takes two of the weights. */
+static bool spread(const struct spr_pattern *pattern, const struct spr_pattern *as,
+                   struct spr_pattern *slots)
+{
+    enum { WIDEST = 256 }; /* beyond, next to nothing is gained over dense */
+    if (as->kind != pattern->kind) {
+        return false;
+    }
+    *slots = *as;
+    if (!can_hold_more(pattern, as->b, as->a)) {
+        return true;
+    }
+    if (as->a != 2 || as->b != 4) {
+        return false;
+    }
+    for (slots->b = 6; slots->b <= WIDEST; slots->b += 2) {
+        slots->a = slots->b - 2;
+        if (!can_hold_more(pattern, slots->b, slots->a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 SPR_DEFINE_PATTERN(nm) = {
     {.name = "N:M",
      .spelling = "N:M",
@@ -72,6 +132,7 @@ SPR_DEFINE_PATTERN(nm) = {
      .cost = cost,
      .misfit = misfit,
      .cell = cell,
+     .spread = spread,
      .kernel = "nm"},
     {0},
 };

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What dense and pruned operators share of the model. */
+#ifndef SPROOF_ANALYSIS_MODEL_PARTS_H
+#define SPROOF_ANALYSIS_MODEL_PARTS_H
+
+#include "sproof/model.h"
+
+/* The largest memory term, in seconds, of so many bytes, `weights` of them W, and its level. */
+double spr_model_memory_time(const struct spr_model *model, double weights, double bytes,
+                             int *level);
+
+/* Fills the times of *out from its FLOPs and bytes, on an engine of this rate. */
+void spr_model_set_times(const struct spr_model *model, double rate, double weights,
+                         struct spr_prediction *out);
+
+#endif
