@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RxC: blocks of R rows (outputs) by C columns (inputs) of W. Edge blocks are stored and
- * issued whole. */
+/* RxC: blocks of R rows (outputs) by C columns (inputs) of W. Edge blocks are stored and issued as
+ * far as W goes: more than that no kernel has to do, and sproof's do not. */
 #include "pattern/contract.h"
 
 static bool parse(const char *text, struct spr_pattern *pattern)
@@ -31,14 +31,13 @@ static struct spr_weight_cost cost(const struct spr_pattern *pattern,
                                    const struct spr_counted *counted, double value_bytes)
 {
     double block_count = cells(pattern, shape);
-    double block = (double)pattern->a * (double)pattern->b;
+    double stored = kept * ((double)shape->m * (double)shape->k) / block_count;
     double block_rows = spr_ceil_div(shape->m, pattern->a);
     double rows = ceil((double)shape->m / (double)shape->groups / (double)pattern->a);
     return (struct spr_weight_cost){
-        .nnz = spr_counted_or(counted->nnz,
-                              kept * ((double)shape->m * (double)shape->k) / block_count),
-        .issued = kept * block,
-        .value_bytes = kept * block * value_bytes,
+        .nnz = spr_counted_or(counted->nnz, stored),
+        .issued = stored,
+        .value_bytes = stored * value_bytes,
         .index_bytes = kept * SPR_INDEX_BYTES + (block_rows + 1) * SPR_POINTER_BYTES,
         .tau = spr_tau(shape, counted, spr_expected_touched(kept / block_count, rows)),
     };
