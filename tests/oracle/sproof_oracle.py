@@ -232,9 +232,7 @@ def storage(p, layer, units, v, tile_rows=1):
         block_rows, block_columns = ceil_div(m, p.a), ceil_div(k, p.b)
         # whole groups of tile_rows rows are multiplied: FLOPs only
         issued_rows = ceil_div(p.a, tile_rows) * tile_rows
-        # a block at an edge has no weights beyond it: the mean of all blocks, in doubles
-        weights = units * float(m * k) / float(block_rows * block_columns)
-        st = Storage(weights if tile_rows <= 1 else weights / p.a * issued_rows, weights * v,
+        st = Storage(units * issued_rows * p.b, units * p.a * p.b * v,
                      units * 4 + (block_rows + 1) * POINTER,
                      touched_estimate(units / (block_rows * block_columns),
                                       ceil_div(m, layer.groups * p.a)))
@@ -1277,12 +1275,12 @@ def self_test():
     check("csr16", (st.values, st.index), (42, 42 + 44))
     st = storage(P("bitmask"), a, 21, 2)
     check("bitmask", (st.values, st.index), (42, 9 + 44))
-    b = P("4x3")                                          # 3 x 3 blocks, of 70 weights
+    b = P("4x3")                                          # 3 x 3 blocks, edges whole
     check("blocks", units_from_sparsity(b, a, 0.5), 5)    # 4.5 + 0.5
     st = storage(b, a, 5, 2)
-    check("block", (st.elements, st.values, st.index), (350 / 9, 350 / 9 * 2, 20 + 16))
-    check("tiles", storage(b, a, 5, 2, 8).elements, 350 / 9 / 4 * 8)
-    check("tiles", storage(P("16x3"), a, 3, 2, 8).elements, 70)
+    check("block", (st.elements, st.values, st.index), (60, 120, 20 + 16))
+    check("tiles", storage(b, a, 5, 2, 8).elements, 5 * 8 * 3)
+    check("tiles", storage(P("16x3"), a, 3, 2, 8).elements, 3 * 16 * 3)
     check("block nnz", useful_nnz(b, a, 0.5), 5 * 70 / 9)
     check("nm kept", nm_kept(P("2:4"), a), 10 * (2 + 2))  # 7 = 4 + 3
     st = storage(P("2:4"), a, None, 2)

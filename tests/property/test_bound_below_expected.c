@@ -56,29 +56,6 @@ static void compare(struct tally *tally, const struct spr_analysis *a, size_t la
     }
 }
 
-/* Single weights may be stored in several ways; a kernel is free to take the shortest. */
-static double shortest(const struct spr_analysis *a, const struct spr_result *result,
-                       size_t layer)
-{
-    static const char *const storages[] = {"csr16", "bitmask"};
-    const struct spr_layer_result *r = &result->layers[layer];
-    struct spr_model model = a->model;
-    double least = r->run.time_s;
-    if (r->choice.pattern.kind->pattern_class != SPR_CLASS_CSR) {
-        return least;
-    }
-    model.network_bytes = result->network_bytes;
-    for (size_t i = 0; i < COUNT_OF(storages); i++) {
-        struct spr_pattern pattern;
-        struct spr_prediction other;
-        CHECK_INT(SPR_OK, spr_pattern_parse(storages[i], &pattern, NULL));
-        CHECK(spr_model_sparse(&model, &a->network->layers[layer], result->batch, &pattern,
-                               r->run.nnz, &r->choice.counted, &other));
-        least = fmin(least, other.time_s);
-    }
-    return fmin(least, spr_analysis_dense(a, result->batch_index, layer)->time_s);
-}
-
 static void compare_all(struct tally *tally, const struct spr_analysis *a)
 {
     const size_t layers = a->network->layer_count;
@@ -93,7 +70,7 @@ static void compare_all(struct tally *tally, const struct spr_analysis *a)
         for (size_t i = 0; i < layers; i++) {
             /* Without a single weight there is no product, and nothing was calibrated for it. */
             if (!(result->layers[i].run.nnz < 1)) {
-                compare(tally, a, i, result->variant->name, shortest(a, result, i),
+                compare(tally, a, i, result->variant->name, result->layers[i].run.time_s,
                         &result->layers[i].expected);
             }
         }

@@ -176,7 +176,7 @@ static void tiles(void)
         /* one n; ceil(R/8)*8 rows of every block are multiplied */
         {"4x4", 0.5, 2 * 8 * 8 * 4, 2 * 8 * 16}, /* 16 blocks, 8 kept */
         {"16x4", 0, 2 * 4 * 16 * 4, 2 * 256},
-        {"12x4", 0, 2 * 256 / 12.0 * 16, 2 * 256}, /* rows of 12 and 4 of them: the mean, 8 */
+        {"12x4", 0, 2 * 8 * 16 * 4, 2 * 8 * 48}, /* two block rows of 12, tiled to 16 */
         {"csr", 0.5, 2 * 128, 2 * 128},
         {"2:4", 0.5, 2 * 128, 2 * 128},
     };

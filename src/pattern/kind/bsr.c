@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RxC: blocks of R rows (outputs) by C columns (inputs) of W. Edge blocks are stored and issued as
- * far as W goes: more than that no kernel has to do, and sproof's do not. */
+/* RxC: blocks of R rows (outputs) by C columns (inputs) of W. Edge blocks are stored and
+ * issued whole. */
 #include "pattern/contract.h"
 
 static bool parse(const char *text, struct spr_pattern *pattern)
@@ -31,16 +31,31 @@ static struct spr_weight_cost cost(const struct spr_pattern *pattern,
                                    const struct spr_counted *counted, double value_bytes)
 {
     double block_count = cells(pattern, shape);
-    double stored = kept * ((double)shape->m * (double)shape->k) / block_count;
+    double block = (double)pattern->a * (double)pattern->b;
     double block_rows = spr_ceil_div(shape->m, pattern->a);
     double rows = ceil((double)shape->m / (double)shape->groups / (double)pattern->a);
     return (struct spr_weight_cost){
-        .nnz = spr_counted_or(counted->nnz, stored),
-        .issued = stored,
-        .value_bytes = stored * value_bytes,
+        .nnz = spr_counted_or(counted->nnz,
+                              kept * ((double)shape->m * (double)shape->k) / block_count),
+        .issued = kept * block,
+        .value_bytes = kept * block * value_bytes,
         .index_bytes = kept * SPR_INDEX_BYTES + (block_rows + 1) * SPR_POINTER_BYTES,
         .tau = spr_tau(shape, counted, spr_expected_touched(kept / block_count, rows)),
     };
+}
+
+/* The kernels have two bytes of index, and of blocks at an edge what lies in W: of random masks
+ * the mean of all blocks. */
+static void pack(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                 struct spr_weight_cost *cost)
+{
+    const double block_count = cells(pattern, shape);
+    const double within = (double)shape->m * (double)shape->k /
+                          (block_count * (double)pattern->a * (double)pattern->b);
+    const double kept = cost->issued / ((double)pattern->a * (double)pattern->b);
+    cost->issued *= within;
+    cost->value_bytes *= within;
+    cost->index_bytes -= kept * (SPR_INDEX_BYTES - SPR_INDEX16_BYTES);
 }
 
 static const char *misfit(const struct spr_pattern *pattern, const struct spr_shape *shape)
@@ -71,6 +86,7 @@ SPR_DEFINE_PATTERN(bsr) = {
      .cost = cost,
      .misfit = misfit,
      .cell = cell,
+     .pack = pack,
      .kernel = "bsr"},
     {0},
 };
