@@ -113,6 +113,7 @@ struct spr_analysis {
     bool expected_leads;     /* every result has an expected time: it ranks them */
     enum spr_isa expected_isa;
     int expected_threads;
+    enum spr_residency expected_residency; /* the bound's, but for native without a choice */
     struct spr_layer_expected *expected_dense; /* [batch][layer] */
     struct spr_expected_names *names;          /* of kernels */
 };

@@ -46,8 +46,12 @@ void spr_expected_begin(struct spr_analysis *a)
     const struct spr_kernel_rates *kernels = a->machine->kernels;
     a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
     if (!a->options.has_residency) {
-        a->options.residency = a->has_expected ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
+        /* Native figures are those of versions whose bound had no residency but dram. */
+        a->options.residency = a->has_expected && !a->options.native ? SPR_RESIDENCY_NETWORK
+                                                                     : SPR_RESIDENCY_DRAM;
     }
+    a->expected_residency =
+        a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
 }
 
 enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
@@ -107,7 +111,7 @@ static struct spr_layer_expected expect(const struct spr_analysis *a,
                                    .threads = a->expected_threads,
                                    .isa = a->expected_isa,
                                    .layout = a->options.layout,
-                                   .residency = a->options.residency,
+                                   .residency = a->expected_residency,
                                    .tuned = a->options.tuned};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;
@@ -129,7 +133,7 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
 {
     size_t layers = a->network->layer_count;
     struct spr_layer_expected *out = &a->expected_dense[batch_index * layers];
-    const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
+    const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
     double bytes = 0;
     for (size_t i = 0; i < layers; i++) {
         bytes +=
@@ -162,9 +166,9 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
-        const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
+        const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
         out->expected = expect(a, layer, result->batch, &out->choice,
-                               warm ? out->run.bytes : result->format_bytes);
+                               warm ? out->run.format_bytes : result->format_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }

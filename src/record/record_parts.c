@@ -45,7 +45,7 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
 }
 
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
-                            bool expected)
+                            const enum spr_residency *expected)
 {
     spr_emit_open(out, "options", '{');
     spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
@@ -57,7 +57,7 @@ void spr_record_put_options(struct spr_emit *out, const struct spr_options *opti
     spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
     if (expected) {
-        spr_emit_text(out, "expected_residency", spr_residency_name(options->residency));
+        spr_emit_text(out, "expected_residency", spr_residency_name(*expected));
         spr_emit_text(out, "layout", spr_layout_name(options->layout));
     }
     spr_emit_text(out, "execution", options->native ? "native" : "best");

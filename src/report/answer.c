@@ -56,7 +56,7 @@ static void put_kernels(FILE *file, const struct spr_analysis *a)
     if (a->has_expected) {
         fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s%s\n",
                 spr_isa_name(a->expected_isa), a->expected_threads,
-                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->options.residency),
+                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->expected_residency),
                 a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
     }
 }
@@ -66,7 +66,8 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     /* The next line says it, or the last one of the answer. */
-    const bool told = a->has_expected || a->options.residency == SPR_RESIDENCY_DRAM;
+    const bool told = (a->has_expected && a->expected_residency == a->options.residency) ||
+                      a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
     snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
