@@ -21,6 +21,7 @@ extern "C" {
 struct spr_options {
     enum spr_dtype dtype;
     bool ideal_tiles;
+    bool fuse; /* epilogues run inside their products */
     enum spr_residency residency;
     bool has_residency; /* asked for: the expected time has it too, not its own (network) */
     enum spr_layout layout; /* of X and Y, which the expected times are for */
@@ -59,7 +60,7 @@ struct spr_layer_result {
     struct spr_choice choice; /* pattern dense: not pruned here */
     const char *misfit;       /* why a grid pattern was not applied, else NULL */
     struct spr_prediction run;
-    double speedup;             /* dense time / time */
+    double speedup; /* dense time / time, of all occurrences; INFINITY: nothing is left */
     double break_even_sparsity; /* NAN: none, or does not apply */
     struct spr_layer_expected expected;
     double expected_speedup; /* NAN: nothing is expected */

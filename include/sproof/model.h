@@ -20,6 +20,7 @@ struct spr_model {
     enum spr_dtype dtype;
     double value_bytes;
     bool ideal_tiles; /* ignore tile_rows */
+    bool fuse;        /* epilogues run inside their products */
     enum spr_residency residency;
     double network_bytes;                /* U of residency network: bytes of one pass */
     double flops_per_s[SPR_ENGINES_MAX]; /* 0: unusable for this dtype */
@@ -27,7 +28,7 @@ struct spr_model {
     size_t level_count;
     double bytes_per_s[SPR_MEMORIES_MAX]; /* 0: unknown, gives no term */
     double capacity[SPR_MEMORIES_MAX];    /* C_r: bytes of all levels up to r */
-    double overhead_s;
+    double overhead_s; /* of one call */
 };
 
 /* Prepares *model. threads: cores whose private caches count (at least 1).
@@ -56,7 +57,7 @@ struct spr_prediction {
     double bytes_x;        /* NAN for op=other */
     double bytes_y;        /* NAN for op=other */
     double bytes;          /* all compulsory bytes */
-    double time_s;         /* the bound, overhead included */
+    double time_s;         /* the bound, calls included */
     double compute_s;      /* flops_issued / engine peak */
     double memory_s;       /* largest memory term */
     double ceiling_time_s; /* the same with no FLOPs and no bytes of W */
@@ -65,6 +66,16 @@ struct spr_prediction {
     int memory_level;      /* level of the largest memory term */
     struct spr_pattern executed_as; /* pattern of storage; kind NULL: as itself */
 };
+
+/* Seconds of one occurrence's calls: its share of those of all occurrences; 0 for an epilogue
+ * that runs inside its product, and where a call is not known. */
+double spr_model_call_s(const struct spr_model *model, const struct spr_layer *layer);
+
+/* The bound without calls. */
+static inline double spr_work_s(const struct spr_prediction *run)
+{
+    return run->compute_s >= run->memory_s ? run->compute_s : run->memory_s;
+}
 
 /* The dense operator, or attention or other. */
 void spr_model_dense(const struct spr_model *model, const struct spr_layer *layer,

@@ -14,7 +14,7 @@
 struct sums {
     double dense_s, sparse_s, mixed_s;
     double dense_prunable_s, sparse_prunable_s;
-    double ceiling_s;
+    double ceiling_s, other_s;
     double kept_weights, all_weights;
     double weight_bytes, dense_weight_bytes;
 };
@@ -59,6 +59,21 @@ static enum spr_status no_engine(const struct evaluation *e, const struct spr_pa
                     spr_dtype_name(model->dtype), list);
 }
 
+/* How often an operator runs in a variant. */
+static double count_of(const struct spr_analysis *a, const struct spr_choice *choice)
+{
+    return (double)spr_choice_layer(a->network, choice)->count;
+}
+
+/* Dense over pruned, of all occurrences; a layer that is gone takes no time. */
+static double layer_speedup(const struct spr_analysis *a, const struct spr_choice *choice,
+                            double dense_s, double time_s)
+{
+    double before = (double)a->network->layers[choice->layer].count * dense_s;
+    double after = count_of(a, choice) * time_s;
+    return after > 0 ? before / after : choice->smaller ? (double)INFINITY : 1;
+}
+
 static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
 {
     struct spr_shape shape = spr_layer_shape(layer);
@@ -85,20 +100,25 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
                                       struct spr_layer_result *out)
 {
     const struct spr_analysis *a = e->analysis;
-    const struct spr_layer *layer = &a->network->layers[choice->layer];
+    const struct spr_layer *layer = spr_choice_layer(a->network, choice);
     const struct spr_prediction *dense = spr_analysis_dense(a, batch_index, choice->layer);
     out->choice = *choice;
     out->break_even_sparsity = (double)NAN;
-    if (spr_pattern_is_dense(&choice->pattern)) {
+    if (spr_choice_unchanged(choice)) {
         out->run = *dense;
         out->speedup = 1;
+        return SPR_OK;
+    }
+    if (spr_pattern_is_dense(&choice->pattern)) {
+        spr_model_dense(model, layer, a->options.batches[batch_index], &out->run);
+        out->speedup = layer_speedup(a, choice, dense->time_s, out->run.time_s);
         return SPR_OK;
     }
     if (!spr_model_sparse(model, layer, a->options.batches[batch_index], &choice->pattern,
                           kept_cells(layer, choice), &choice->counted, &out->run)) {
         return no_engine(e, &choice->pattern);
     }
-    out->speedup = out->run.time_s > 0 ? dense->time_s / out->run.time_s : 1;
+    out->speedup = layer_speedup(a, choice, dense->time_s, out->run.time_s);
     out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
     return SPR_OK;
 }
@@ -118,7 +138,7 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
             struct spr_choice choice =
                 spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
             SPR_TRY(evaluate_layer(e, &model, result->batch_index, &choice, out));
-            bytes += (double)a->network->layers[i].count * out->run.bytes;
+            bytes += count_of(a, &choice) * out->run.bytes;
         }
         if (pass == 0) {
             model.network_bytes = result->network_bytes = bytes;
@@ -127,25 +147,29 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
     return SPR_OK;
 }
 
+/* runs: how often it runs in the variant. */
 static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
-                      const struct spr_layer_result *result, struct sums *sums)
+                      const struct spr_layer_result *result, double runs, struct sums *sums)
 {
     double count = (double)layer->count;
-    bool pruned = !spr_pattern_is_dense(&result->choice.pattern);
-    double sparse_s = result->run.time_s;
-    sums->dense_s += count * dense->time_s;
-    sums->sparse_s += count * sparse_s;
-    sums->mixed_s += count * fmin(sparse_s, dense->time_s);
-    sums->ceiling_s += count * (pruned ? result->run.ceiling_time_s : dense->time_s);
+    double dense_s = count * dense->time_s, sparse_s = runs * result->run.time_s;
+    sums->dense_s += dense_s;
+    sums->sparse_s += sparse_s;
+    sums->mixed_s += fmin(sparse_s, dense_s);
+    sums->ceiling_s += spr_choice_unchanged(&result->choice)
+                           ? dense_s
+                           : runs * result->run.ceiling_time_s;
     if (layer->prunable) {
-        sums->dense_prunable_s += count * dense->time_s;
-        sums->sparse_prunable_s += count * sparse_s;
-        sums->kept_weights += count * result->run.nnz;
+        sums->dense_prunable_s += dense_s;
+        sums->sparse_prunable_s += sparse_s;
+        sums->kept_weights += runs * result->run.nnz;
         sums->all_weights += count * ((double)layer->m * (double)layer->k);
+    } else {
+        sums->other_s += sparse_s;
     }
     if (spr_op_has_weights(layer->op)) {
         sums->weight_bytes +=
-            count * (result->run.bytes_weight_values + result->run.bytes_weight_index);
+            runs * (result->run.bytes_weight_values + result->run.bytes_weight_index);
         sums->dense_weight_bytes +=
             count * (dense->bytes_weight_values + dense->bytes_weight_index);
     }
@@ -175,9 +199,10 @@ static double corner_time(const struct spr_model *dense_pass, const struct spr_r
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct spr_choice *choice = &result->layers[i].choice;
         struct spr_prediction run;
-        predict_again(spr_pattern_is_dense(&choice->pattern) ? dense_pass : &model,
-                      &network->layers[i], result, choice, &run);
-        sum += (double)network->layers[i].count * run.time_s;
+        const struct spr_layer *layer = spr_choice_layer(network, choice);
+        predict_again(spr_choice_unchanged(choice) ? dense_pass : &model, layer, result,
+                      choice, &run);
+        sum += (double)layer->count * run.time_s;
     }
     return sum;
 }
@@ -200,17 +225,8 @@ static void set_interval(const struct evaluation *e, struct spr_result *result)
     }
 }
 
-static void set_result(const struct spr_analysis *a, const struct sums *sums,
-                       struct spr_result *result)
+static void set_result(const struct sums *sums, struct spr_result *result)
 {
-    double other_s = 0;
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        const struct spr_layer *layer = &a->network->layers[i];
-        if (!layer->prunable) {
-            other_s +=
-                (double)layer->count * spr_analysis_dense(a, result->batch_index, i)->time_s;
-        }
-    }
     result->dense_time_s = sums->dense_s;
     result->time_s = sums->sparse_s;
     result->mixed_time_s = sums->mixed_s;
@@ -218,7 +234,8 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
     result->speedup_mixed = ratio(sums->dense_s, sums->mixed_s);
     result->activation_ceiling =
         sums->ceiling_s > 0 ? sums->dense_s / sums->ceiling_s : (double)NAN;
-    result->amdahl_ceiling = other_s > 0 ? sums->dense_s / other_s : (double)NAN;
+    result->amdahl_ceiling =
+        sums->other_s > 0 ? sums->dense_s / sums->other_s : (double)NAN;
     bool prunable = sums->all_weights > 0;
     result->speedup_prunable =
         prunable ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s) : (double)NAN;
@@ -236,14 +253,15 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         const struct spr_layer_result *out = &result->layers[i];
-        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out, &sums);
+        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out,
+                  count_of(a, &out->choice), &sums);
         a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
-        if (!spr_pattern_is_dense(&out->choice.pattern)) {
+        if (!spr_choice_unchanged(&out->choice)) {
             result->layers_pruned += (size_t)layer->count;
             result->layers_slower += out->speedup < 1 ? (size_t)layer->count : 0;
         }
     }
-    set_result(a, &sums, result);
+    set_result(&sums, result);
     set_interval(e, result);
     spr_expected_result(a, result);
     spr_analysis_set_drop(a, result);
@@ -272,6 +290,7 @@ static enum spr_status prepare_model(struct spr_analysis *a, enum spr_corner eng
         spr_model_prepare(model, a->machine, a->options.dtype, engines, memory, err);
     if (status == SPR_OK) {
         model->ideal_tiles = a->options.ideal_tiles;
+        model->fuse = a->options.fuse;
         spr_model_set_residency(model, a->options.residency,
                                 a->options.threads > 0 ? a->options.threads : 1);
     }

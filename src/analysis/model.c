@@ -151,22 +151,35 @@ static double memory_time(const struct spr_model *model, double weights, double 
     return worst;
 }
 
-/* Fills the times of *out from its FLOPs and bytes on an engine. */
+/* An epilogue that runs inside its product, and no call of its own. */
+static bool is_fused(const struct spr_model *model, const struct spr_layer *layer)
+{
+    return model->fuse && layer->epilogue && layer->y_elements > 0;
+}
+
+double spr_model_call_s(const struct spr_model *model, const struct spr_layer *layer)
+{
+    return layer->count > 0 && !is_fused(model, layer)
+               ? model->overhead_s * ((double)layer->calls / (double)layer->count)
+               : 0;
+}
+
+/* Fills the times of *out from its FLOPs and bytes on an engine; call_s: of its calls. */
 static void set_times(const struct spr_model *model, double rate, double weights,
-                      struct spr_prediction *out)
+                      double call_s, struct spr_prediction *out)
 {
     int level;
     out->compute_s = out->flops_issued / rate;
     out->memory_s = memory_time(model, weights, out->bytes, &out->memory_level);
     double longest = out->compute_s >= out->memory_s ? out->compute_s : out->memory_s;
-    out->time_s = longest + model->overhead_s;
+    out->time_s = longest + call_s;
     out->bound = out->compute_s >= out->memory_s ? SPR_BOUND_COMPUTE : out->memory_level;
-    if (model->overhead_s > longest) {
+    if (call_s > longest) {
         out->bound = SPR_BOUND_OVERHEAD;
     }
     /* X and Y alone; subtracting W from the sum would cancel digits. */
     double activations = isnan(out->bytes_x) ? out->bytes : out->bytes_x + out->bytes_y;
-    out->ceiling_time_s = memory_time(model, 0, activations, &level) + model->overhead_s;
+    out->ceiling_time_s = memory_time(model, 0, activations, &level) + call_s;
 }
 
 static void predict_other(const struct spr_model *model, const struct spr_layer *layer,
@@ -177,7 +190,9 @@ static void predict_other(const struct spr_model *model, const struct spr_layer 
     out->nnz = out->tau = (double)NAN;
     out->flops_useful = out->flops_issued = batch * layer->other_flops;
     out->bytes_x = out->bytes_y = (double)NAN;
-    out->bytes = batch * bytes;
+    /* What is left in registers is neither written by the product nor read again. */
+    double kept = is_fused(model, layer) ? layer->y_elements * model->value_bytes : 0;
+    out->bytes = batch * fmax(0, bytes - kept);
 }
 
 static void predict_attention(const struct spr_model *model, const struct spr_layer *layer,
@@ -211,7 +226,8 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         out->bytes_y = m * n * model->value_bytes;
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }
-    set_times(model, model->flops_per_s[out->engine], weights, out);
+    set_times(model, model->flops_per_s[out->engine], weights,
+              spr_model_call_s(model, layer), out);
 }
 
 static struct spr_weight_cost weight_cost(const struct spr_model *model,
@@ -297,7 +313,7 @@ bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *lay
         }
         set_sparse(model, layer, batch, &stored, &trial);
         set_times(model, model->flops_per_s[i], stored.value_bytes + stored.index_bytes,
-                  &trial);
+                  spr_model_call_s(model, layer), &trial);
         if (!found || trial.time_s < out->time_s) {
             *out = trial;
             found = true;
@@ -325,7 +341,7 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
     own.issued = own.nnz;
     set_sparse(model, layer, batch, &own, &out);
     set_times(model, model->flops_per_s[model->dense_engine],
-              own.value_bytes + own.index_bytes, &out);
+              own.value_bytes + own.index_bytes, spr_model_call_s(model, layer), &out);
     return out.time_s;
 }
 

@@ -37,7 +37,7 @@ enum spr_status spr_draw_focus(const struct spr_analysis *analysis,
 bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pattern *pattern);
 
 /* "linear 3072x768, n 128", cleaned; returns text[SPR_CLEAN_TEXT]. */
-const char *spr_draw_shape(const struct spr_layer *layer, char *text);
+const char *spr_draw_shape(const struct spr_layer *layer, bool alone, char *text);
 
 /* "4x4", "mixed" for none; returns text[SPR_PATTERN_TEXT]. */
 const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text);

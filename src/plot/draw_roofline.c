@@ -52,8 +52,9 @@ static bool gather_layer(struct scene *scene, size_t layer)
     for (size_t r = 0; r < scene->result_count && dense != SIZE_MAX; r++) {
         const struct spr_layer_result *pruned = &scene->results[r]->layers[layer];
         dot.dense = dense;
-        dot.share = total > 0 ? count * pruned->run.time_s / total : 0;
-        if (!spr_pattern_is_dense(&pruned->choice.pattern) && position(&pruned->run, dot.at) &&
+        double runs = (double)spr_choice_layer(a->network, &pruned->choice)->count;
+        dot.share = total > 0 ? runs * pruned->run.time_s / total : 0;
+        if (!spr_choice_unchanged(&pruned->choice) && position(&pruned->run, dot.at) &&
             spr_dots_add(&scene->sparse[r], &dot) == SIZE_MAX) {
             return false;
         }
@@ -106,7 +107,7 @@ static void describe(const struct scene *scene, const struct spr_dot *dot,
     snprintf(text, sizeof text,
              "%s%s | %s, %g in all | %s: %.3g FLOP/byte, %sFLOP/s | %s each, together %.1f %% "
              "of the dense network's time | limited by %s",
-             spr_text_clean(layer->name, 80, name), more, spr_draw_shape(layer, shape),
+             spr_text_clean(layer->name, 80, name), more, spr_draw_shape(layer, false, shape),
              dot->occurrences, who, dot->at[0], spr_text_si(dot->at[1], speed),
              spr_text_time(run->time_s, false, time), 100 * dot->share,
              spr_bound_name(a->model.machine, run->bound));
@@ -285,7 +286,8 @@ static void name_biggest(struct scene *scene)
         number_dot(figure, biggest, label);
         snprintf(line, sizeof line, "%d:  %.0f %%  %gx %s", number, 100 * biggest->share,
                  biggest->occurrences,
-                 spr_draw_shape(&scene->analysis->network->layers[biggest->layer], shape));
+                 spr_draw_shape(&scene->analysis->network->layers[biggest->layer],
+                                biggest->layers == 1, shape));
         at[1] -= 17;
         spr_figure_text(figure, at, &lettering, line);
     }
@@ -336,6 +338,7 @@ enum spr_status spr_draw_roofline(const struct spr_analysis *analysis,
     struct scene scene = {.analysis = analysis, .request = request, .figure = figure};
     size_t layers = analysis->network->layer_count;
     enum spr_status status = SPR_OK;
+    scene.dense.layers = analysis->network->layers;
     if (analysis->result_count > 0 || request->variant) {
         status = spr_draw_focus(analysis, request, scene.results, FOCUS_MAX,
                                 &scene.result_count, err);

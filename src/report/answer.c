@@ -194,7 +194,7 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
     text[0] = '\0';
     if (step->worst_layer < a->network->layer_count) {
         const struct spr_layer *layer = &a->network->layers[step->worst_layer];
-        if (layer->op == SPR_OP_OTHER) {
+        if (layer->op == SPR_OP_OTHER || step->alike == 1) {
             char name[SPR_TABLE_CELL];
             snprintf(text, size, "most %.0f%%: %s", 100 * step->worst_share,
                      spr_text_short(layer->name, 17, name));

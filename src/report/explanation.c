@@ -17,31 +17,45 @@
 
 #define GROUPS_MAX 8
 
-/* Layers of one shape and pattern. */
+/* Layers that are the same work and are pruned alike. */
 struct group {
-    size_t layer; /* the slowest of them stands for all */
+    size_t layer;  /* the slowest of them stands for all */
+    size_t layers; /* rows of the table */
     double count, seconds, dense_seconds, slowest;
 };
+
+/* As spr_layer_alike compares. */
+static int shape_key(const struct spr_layer *layer, char *key, size_t size)
+{
+    return snprintf(key, size, "%s %lld %lld %lld %lld %a %a %a %a", spr_op_name(layer->op),
+                    (long long)layer->m, (long long)layer->k, (long long)layer->n,
+                    (long long)layer->groups, layer->x_elements, layer->other_flops,
+                    layer->other_bytes, layer->y_elements);
+}
+
+#define KEY_TEXT 512
 
 /* The key of a layer's group. */
 static void group_key(const struct spr_analysis *a, const struct spr_result *result,
                       size_t index, char *key, size_t size)
 {
     const struct spr_layer *layer = &a->network->layers[index];
+    const struct spr_choice *choice = &result->layers[index].choice;
     char pattern[SPR_PATTERN_TEXT];
-    if (layer->op == SPR_OP_OTHER) {
-        snprintf(key, size, "other");
-        return;
+    int used = shape_key(layer, key, size);
+    used += snprintf(key + used, size - (size_t)used, " %s ",
+                     spr_pattern_text(&choice->pattern, pattern));
+    if (choice->smaller) {
+        shape_key(choice->smaller, key + used, size - (size_t)used);
     }
-    snprintf(key, size, "%s %lld %lld %lld %s", spr_op_name(layer->op), (long long)layer->m,
-             (long long)layer->k, (long long)layer->n,
-             spr_pattern_text(&result->layers[index].choice.pattern, pattern));
 }
 
 static void add_to_group(const struct spr_analysis *a, const struct spr_result *result,
                          size_t index, struct group *group)
 {
     double times = (double)a->network->layers[index].count;
+    double runs =
+        (double)spr_choice_layer(a->network, &result->layers[index].choice)->count;
     bool expected = isfinite(result->expected.speedup);
     double seconds =
         expected ? result->layers[index].expected.time_s : result->layers[index].run.time_s;
@@ -52,8 +66,9 @@ static void add_to_group(const struct spr_analysis *a, const struct spr_result *
         group->layer = index;
         group->slowest = seconds;
     }
+    group->layers++;
     group->count += times;
-    group->seconds += times * seconds;
+    group->seconds += runs * seconds;
     group->dense_seconds += times * dense_seconds;
 }
 
@@ -66,7 +81,7 @@ static size_t make_groups(const struct spr_analysis *a, const struct spr_result 
     size_t count = 0;
     bool complete = true;
     for (size_t i = 0; i < a->network->layer_count && complete; i++) {
-        char key[128];
+        char key[KEY_TEXT];
         group_key(a, result, i, key, sizeof key);
         size_t g = spr_names_find(&names, key);
         if (g == SIZE_MAX) {
@@ -107,18 +122,28 @@ static void put_limit(FILE *file, const struct spr_analysis *a,
     fputc('\n', file);
 }
 
+/* One layer by its name, several by what they have in common. */
+static void name_group(const struct spr_analysis *a, const struct spr_result *result,
+                       const struct group *group, char *text, size_t size)
+{
+    const struct spr_layer *layer = &a->network->layers[group->layer];
+    char name[SPR_TABLE_CELL], shape[64] = "";
+    if (layer->op != SPR_OP_OTHER) {
+        snprintf(shape, sizeof shape, " %lldx%lld, n %.10g", (long long)layer->m,
+                 (long long)layer->k,
+                 (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
+    }
+    size_t room = strlen(shape) < 22 ? 32 - strlen(shape) : 10;
+    bool named = layer->op == SPR_OP_OTHER || group->layers == 1;
+    snprintf(text, size, "%s%s",
+             named ? spr_text_short(layer->name, room, name) : spr_op_name(layer->op), shape);
+}
+
 static void put_group(FILE *file, const struct spr_analysis *a,
                       const struct spr_result *result, const struct group *group)
 {
-    const struct spr_layer *layer = &a->network->layers[group->layer];
     char shape[64], reason[SPR_REASON_TEXT], dense[24], now[24];
-    if (layer->op == SPR_OP_OTHER) {
-        snprintf(shape, sizeof shape, "softmax, norms, ... (op=other)");
-    } else {
-        snprintf(shape, sizeof shape, "%s %lldx%lld, n %.10g", spr_op_name(layer->op),
-                 (long long)layer->m, (long long)layer->k,
-                 (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
-    }
+    name_group(a, result, group, shape, sizeof shape);
     double whole = spr_result_answer(result, true).time_s;
     fprintf(file, "  %4.0f%%  %5.4g x %-32.32s %9s -> %9s\n",
             100 * group->seconds / (whole > 0 ? whole : 1), group->count, shape,
