@@ -153,6 +153,12 @@ struct spr_answer {
 /* The expected times where they are wanted and known, else the bounds. */
 struct spr_answer spr_result_answer(const struct spr_result *result, bool expected);
 
+/* The answer of one result had --fusion been the other of the two, into *other. Errors: those
+ * of spr_analyze. */
+enum spr_status spr_analysis_other_fusion(const struct spr_analysis *analysis,
+                                          const struct spr_result *result,
+                                          struct spr_answer *other, struct spr_error *err);
+
 /* Per pattern the fastest result within --max-drop (of all when none is within it), in
  * rising order of first appearance: fills at most `size` indices into results, for one
  * batch; returns how many. mixed and table variants group by their pattern. */

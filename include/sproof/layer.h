@@ -41,13 +41,13 @@ struct spr_layer {
 
 /* How one layer is pruned in one variant. */
 struct spr_choice {
-    size_t layer;               /* index into spr_network.layers */
+    size_t layer;                    /* index into spr_network.layers */
     const struct spr_layer *smaller; /* the layer as this variant has it; NULL: as it is */
-    struct spr_pattern pattern; /* may be dense */
-    double sparsity;            /* 0..1; for blocks the fraction of zero blocks */
-    struct spr_counted counted; /* NAN where estimates apply */
-    double activation_sparsity; /* zero fraction of X in this variant */
-    size_t line;                /* line of the table, 0 when not from a table */
+    struct spr_pattern pattern;      /* may be dense */
+    double sparsity;                 /* 0..1; for blocks the fraction of zero blocks */
+    struct spr_counted counted;      /* NAN where estimates apply */
+    double activation_sparsity;      /* zero fraction of X in this variant */
+    size_t line;                     /* line of the table, 0 when not from a table */
 };
 
 enum spr_accuracy_source {
@@ -138,6 +138,9 @@ static inline bool spr_choice_unchanged(const struct spr_choice *choice)
  * SIZE_MAX, or the layer above that is neither a product nor an epilogue; the index itself
  * where nothing stands above. */
 size_t spr_network_set_epilogue(struct spr_network *network, size_t index);
+
+/* Of a lowered epilogue: its elements that are its product's Y shrink with its bytes. */
+void spr_layer_scale_y(const struct spr_layer *known, struct spr_layer *out);
 
 /* true when both are the same work: kind, shape, FLOPs and bytes. */
 bool spr_layer_alike(const struct spr_layer *a, const struct spr_layer *b);

@@ -28,7 +28,7 @@ struct spr_model {
     size_t level_count;
     double bytes_per_s[SPR_MEMORIES_MAX]; /* 0: unknown, gives no term */
     double capacity[SPR_MEMORIES_MAX];    /* C_r: bytes of all levels up to r */
-    double overhead_s; /* of one call */
+    double overhead_s;                    /* of one call */
 };
 
 /* Prepares *model. threads: cores whose private caches count (at least 1).
@@ -66,6 +66,9 @@ struct spr_prediction {
     int memory_level;      /* level of the largest memory term */
     struct spr_pattern executed_as; /* pattern of storage; kind NULL: as itself */
 };
+
+/* "epilogue" or "none", of --fusion. */
+const char *spr_fusion_name(bool fuse);
 
 /* Seconds of one occurrence's calls: its share of those of all occurrences; 0 for an epilogue
  * that runs inside its product, and where a call is not known. */

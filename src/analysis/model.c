@@ -157,6 +157,11 @@ static bool is_fused(const struct spr_model *model, const struct spr_layer *laye
     return model->fuse && layer->epilogue && layer->y_elements > 0;
 }
 
+const char *spr_fusion_name(bool fuse)
+{
+    return fuse ? "epilogue" : "none";
+}
+
 double spr_model_call_s(const struct spr_model *model, const struct spr_layer *layer)
 {
     return layer->count > 0 && !is_fused(model, layer)
@@ -226,8 +231,8 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         out->bytes_y = m * n * model->value_bytes;
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }
-    set_times(model, model->flops_per_s[out->engine], weights,
-              spr_model_call_s(model, layer), out);
+    set_times(model, model->flops_per_s[out->engine], weights, spr_model_call_s(model, layer),
+              out);
 }
 
 static struct spr_weight_cost weight_cost(const struct spr_model *model,

@@ -53,14 +53,16 @@ static void chain_times(const struct chain *c, size_t index, double *times)
     const struct spr_layer_result *r = &c->result->layers[index];
     const struct spr_layer *layer = spr_choice_layer(c->a->network, &r->choice);
     double count = (double)layer->count;
-    times[AFTER_UNPRUNED] = times[AFTER_TRAFFIC] = count * spr_work_s(&r->run);
+    double one_s = spr_work_s(&r->run);
+    times[AFTER_UNPRUNED] = count * one_s;
     if (base->prunable && !spr_choice_unchanged(&r->choice)) {
         double weights = (double)base->count * ((double)base->m * (double)base->k);
         times[AFTER_UNPRUNED] = dense_work_s(c, index) * (count * r->run.nnz / weights);
-        times[AFTER_TRAFFIC] = count * traffic_s(c, layer, r);
+        one_s = traffic_s(c, layer, r);
     }
-    times[AFTER_CALLS] =
-        times[AFTER_TRAFFIC] + count * spr_model_call_s(&c->a->model, layer);
+    times[AFTER_TRAFFIC] = count * one_s;
+    /* Summed as the bound is: equal times stay equal to the last digit. */
+    times[AFTER_CALLS] = count * (one_s + spr_model_call_s(&c->a->model, layer));
     times[AFTER_ENGINE] = count * r->run.time_s;
 }
 
@@ -205,9 +207,14 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
 const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
-        "ideal, 1/density",       "where the zeros sit", "operators not pruned",
-        "X, Y and index traffic", "calls",               "engine and tile",
-        "kernel against bound",   "your runtime",
+        "ideal, 1/density",
+        "where the zeros sit",
+        "operators not pruned",
+        "X, Y and index traffic",
+        "calls",
+        "engine and tile",
+        "kernel against bound",
+        "your runtime",
     };
     return names[kind];
 }

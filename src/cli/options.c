@@ -25,6 +25,9 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_END_TO_END] = {"end-to-end", 0, FLAG, "",
                         "a whole encoder: MODEL is a layer table or\nweights"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
+    [OPT_FUSION] =
+        {"fusion", 0, VALUE, "F",
+         "none (default); epilogue: rows with epilogue=1\nrun inside the product above"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
     [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},

@@ -17,9 +17,8 @@ struct shrinking {
 static enum spr_status too_large(const struct shrinking *s, size_t column, const char *most)
 {
     char expected[160];
-    snprintf(expected, sizeof expected,
-             "at most %s, %s %s: a variant can only shrink a layer", most, s->whose,
-             s->csv->columns[column]);
+    snprintf(expected, sizeof expected, "at most %s, %s %s: a variant can only shrink a layer",
+             most, s->whose, s->csv->columns[column]);
     return spr_csv_bad(s->csv, column, expected);
 }
 
@@ -67,8 +66,8 @@ static enum spr_status lower_product(const struct shrinking *s, struct spr_layer
         out->groups = out->m;
     }
     double before = spr_layer_inputs(known), after = spr_layer_inputs(out);
-    out->x_elements = known->x_elements == before ? after
-                                                  : known->x_elements * (after / before);
+    out->x_elements =
+        known->x_elements == before ? after : known->x_elements * (after / before);
     return lower_number(s, X_ELEMENTS, 1, known->x_elements, &out->x_elements);
 }
 
@@ -78,10 +77,7 @@ static enum spr_status lower_other(const struct shrinking *s, struct spr_layer *
     SPR_TRY(lower_number(s, FLOPS, 0, known->other_flops, &out->other_flops));
     SPR_TRY(lower_number(s, BYTES, 0, known->other_bytes, &out->other_bytes));
     SPR_TRY(lower_number(s, X_ELEMENTS, 0, known->x_elements, &out->x_elements));
-    /* What of an epilogue is its product's Y shrinks with it. */
-    double before = isnan(known->other_bytes) ? known->x_elements : known->other_bytes;
-    double after = isnan(known->other_bytes) ? out->x_elements : out->other_bytes;
-    out->y_elements = before > 0 ? known->y_elements * (after / before) : 0;
+    spr_layer_scale_y(known, out);
     return SPR_OK;
 }
 
@@ -120,6 +116,13 @@ bool spr_layer_alike(const struct spr_layer *a, const struct spr_layer *b)
            a->groups == b->groups && a->x_elements == b->x_elements &&
            a->other_flops == b->other_flops && same_number(a->other_bytes, b->other_bytes) &&
            a->y_elements == b->y_elements;
+}
+
+void spr_layer_scale_y(const struct spr_layer *known, struct spr_layer *out)
+{
+    double before = isnan(known->other_bytes) ? known->x_elements : known->other_bytes;
+    double after = isnan(known->other_bytes) ? out->x_elements : out->other_bytes;
+    out->y_elements = before > 0 ? known->y_elements * (after / before) : 0;
 }
 
 size_t spr_network_set_epilogue(struct spr_network *network, size_t index)

@@ -192,15 +192,6 @@ const char *spr_draw_shape(const struct spr_layer *layer, bool alone, char *text
     return text;
 }
 
-const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text)
-{
-    if (!pattern->kind) {
-        snprintf(text, SPR_PATTERN_TEXT, "mixed");
-        return text;
-    }
-    return spr_pattern_text(pattern, text);
-}
-
 const char *spr_draw_range(const struct spr_result *result, bool expected, char *text)
 {
     int used = 0;

@@ -116,13 +116,14 @@ static void describe(const struct scene *scene, const struct spr_dot *dot,
 
 static void write_points(struct scene *scene, const struct spr_dot *dot,
                          const struct spr_prediction *run, const char *variant,
-                         const struct spr_pattern *pattern)
+                         const struct spr_choice *choice)
 {
     const struct spr_analysis *a = scene->analysis;
     struct spr_text *csv = &scene->figure->csv;
-    char text[SPR_PATTERN_TEXT];
+    char text[SPR_CHANGE_TEXT];
     spr_text_add_csv(csv, variant);
-    spr_text_add(csv, ",%s,", spr_draw_pattern(pattern, text));
+    spr_text_add(csv, ",%s,",
+                 spr_change_text(&choice->pattern, choice->smaller != NULL, text));
     spr_text_add_csv(csv, a->network->layers[dot->layer].name);
     spr_text_add(csv, ",%zu", dot->layers);
     spr_text_add_csv_number(csv, dot->occurrences);
@@ -213,7 +214,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
         const struct spr_dot *dot = &scene->sparse[r].dot[i];
         const struct spr_layer_result *layer = &result->layers[dot->layer];
         describe(scene, dot, &layer->run, title);
-        write_points(scene, dot, &layer->run, result->variant->name, &layer->choice.pattern);
+        write_points(scene, dot, &layer->run, result->variant->name, &layer->choice);
     }
     return SPR_OK;
 }
@@ -221,7 +222,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
 static bool draw_dense(struct scene *scene)
 {
     static const struct spr_style style = {SPR_DARK, 7, 6, "1", 'o'};
-    struct spr_pattern dense = spr_pattern_dense();
+    const struct spr_choice dense = {.pattern = spr_pattern_dense()};
     scene->figure->subject = "dense";
     bool done = draw_markers(scene, &scene->dense, &style, true, "dense");
     scene->figure->subject = NULL;

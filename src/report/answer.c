@@ -64,14 +64,15 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
              spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
              a->options.residency == SPR_RESIDENCY_DRAM ? "" : ", residency ",
              a->options.residency == SPR_RESIDENCY_DRAM
                  ? ""
                  : spr_residency_name(a->options.residency),
-             a->options.ideal_tiles ? ", ideal tiles" : "");
+             a->options.ideal_tiles ? ", ideal tiles" : "",
+             a->options.fuse ? ", fusion epilogue" : "");
     spr_text_wrapped(file, line, 0);
     put_kernels(file, a);
     for (size_t i = 0; i < a->options.change_count; i++) {
@@ -266,6 +267,28 @@ static void put_stand_ins(FILE *file, const struct spr_analysis *a,
     spr_text_wrapped(file, line, 0);
 }
 
+/* What --fusion does, and what the other of the two would give. */
+static void put_fusion(FILE *file, const struct spr_analysis *a,
+                       const struct spr_result *result)
+{
+    char line[400], dense[24], now[24];
+    struct spr_answer other;
+    bool fused = false;
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        fused = fused || a->network->layers[i].y_elements > 0;
+    }
+    if (!fused || spr_analysis_other_fusion(a, result, &other, NULL) != SPR_OK) {
+        return;
+    }
+    snprintf(line, sizeof line, "With --fusion %s, %s: %s -> %s, %.2fx.",
+             spr_fusion_name(!a->options.fuse),
+             a->options.fuse ? "epilogues as operators of their own"
+                             : "epilogues inside their products",
+             spr_format_seconds(other.dense_time_s, dense),
+             spr_format_seconds(other.time_s, now), other.speedup);
+    spr_text_wrapped(file, line, 0);
+}
+
 static void put_not_counted(FILE *file, const struct spr_analysis *a,
                             const struct spr_result *result)
 {
@@ -275,10 +298,12 @@ static void put_not_counted(FILE *file, const struct spr_analysis *a,
                 "softmax, layer norm, GELU, residuals (no op=other rows\nin the table); ");
     }
     fprintf(file,
-            "fusion of operators, unfolding of convolutions, transfers, the\n"
+            "%sunfolding of convolutions, transfers, the\n"
             "runtime's own time. W weights, X inputs, Y outputs. FLOP: 2 per multiply-add.\n"
             "Bytes: each operand once%s.\n",
+            a->options.fuse ? "other fusion, " : "fusion of operators, ",
             a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
+    put_fusion(file, a, result);
     put_stand_ins(file, a, result);
 }
 
