@@ -69,9 +69,12 @@ static double count_of(const struct spr_analysis *a, const struct spr_choice *ch
 static double layer_speedup(const struct spr_analysis *a, const struct spr_choice *choice,
                             double dense_s, double time_s)
 {
+    if (!choice->smaller) {
+        return time_s > 0 ? dense_s / time_s : 1;
+    }
     double before = (double)a->network->layers[choice->layer].count * dense_s;
     double after = count_of(a, choice) * time_s;
-    return after > 0 ? before / after : choice->smaller ? (double)INFINITY : 1;
+    return after > 0 ? before / after : (double)INFINITY;
 }
 
 static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
@@ -156,9 +159,8 @@ static void add_layer(const struct spr_layer *layer, const struct spr_prediction
     sums->dense_s += dense_s;
     sums->sparse_s += sparse_s;
     sums->mixed_s += fmin(sparse_s, dense_s);
-    sums->ceiling_s += spr_choice_unchanged(&result->choice)
-                           ? dense_s
-                           : runs * result->run.ceiling_time_s;
+    sums->ceiling_s +=
+        spr_choice_unchanged(&result->choice) ? dense_s : runs * result->run.ceiling_time_s;
     if (layer->prunable) {
         sums->dense_prunable_s += dense_s;
         sums->sparse_prunable_s += sparse_s;
@@ -234,8 +236,7 @@ static void set_result(const struct sums *sums, struct spr_result *result)
     result->speedup_mixed = ratio(sums->dense_s, sums->mixed_s);
     result->activation_ceiling =
         sums->ceiling_s > 0 ? sums->dense_s / sums->ceiling_s : (double)NAN;
-    result->amdahl_ceiling =
-        sums->other_s > 0 ? sums->dense_s / sums->other_s : (double)NAN;
+    result->amdahl_ceiling = sums->other_s > 0 ? sums->dense_s / sums->other_s : (double)NAN;
     bool prunable = sums->all_weights > 0;
     result->speedup_prunable =
         prunable ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s) : (double)NAN;

@@ -147,7 +147,7 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     const struct spr_layer *layer = spr_choice_layer(a->network, &out->choice);
     const struct spr_layer_expected *dense =
         spr_analysis_expected_dense(a, result->batch_index, index);
-    double count = (double)a->network->layers[index].count;
+    double less = (double)layer->count / (double)a->network->layers[index].count;
     out->expected = nothing;
     if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
@@ -156,10 +156,9 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     } else {
         out->expected.time_s = out->run.time_s;
     }
-    double after = (double)layer->count * out->expected.time_s;
     out->expected_speedup = a->has_expected && layer->count == 0
                                 ? (double)INFINITY
-                                : ratio(count * dense->time_s, after);
+                                : ratio(dense->time_s, less * out->expected.time_s);
 }
 
 struct sums {

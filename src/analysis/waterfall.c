@@ -95,33 +95,56 @@ static double lost_time(const struct chain *c, size_t index, int after)
     return times[after] - times[after - 1];
 }
 
-/* The operators alike that lose most in a step, and its share of all that is lost. */
+/* Time lost by all that are the same work as this operator, and how many rows they are. */
+static double lost_alike(const struct chain *c, int after, size_t index, size_t *rows)
+{
+    const struct spr_network *network = c->a->network;
+    double same = 0;
+    *rows = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        if (spr_layer_alike(&network->layers[i], &network->layers[index])) {
+            double lost = lost_time(c, i, after);
+            same += lost > 0 ? lost : 0;
+            (*rows)++;
+        }
+    }
+    return same;
+}
+
+/* Of operators that lose as much (calls all do), so many kinds are looked at. */
+#define KINDS_MAX 16
+
+/* The operators alike that lose most in a step: those of the one that loses most, and of several
+ * such those that are most together. */
 static void find_worst(const struct chain *c, int after, struct spr_step *step)
 {
     const struct spr_network *network = c->a->network;
-    double total = 0, worst = 0, same = 0;
+    double total = 0, worst = 0, most = 0;
+    size_t tried[KINDS_MAX], kinds = 0;
     step->worst_layer = network->layer_count;
     step->layers = step->alike = 0;
     for (size_t i = 0; i < network->layer_count; i++) {
-        double lost = lost_time(c, i, after);
-        if (lost > 0) {
-            total += lost;
-            step->layers += (size_t)network->layers[i].count;
-            if (lost > worst) {
-                worst = lost;
+        double lost = fmax(0, lost_time(c, i, after));
+        total += lost;
+        worst = fmax(worst, lost);
+        step->layers += lost > 0 ? (size_t)network->layers[i].count : 0;
+    }
+    for (size_t i = 0; worst > 0 && i < network->layer_count && kinds < KINDS_MAX; i++) {
+        bool known = lost_time(c, i, after) < worst * (1 - 1e-9);
+        for (size_t t = 0; t < kinds && !known; t++) {
+            known = spr_layer_alike(&network->layers[i], &network->layers[tried[t]]);
+        }
+        if (!known) {
+            size_t rows;
+            double same = lost_alike(c, after, tried[kinds++] = i, &rows);
+            if (same > most * (1 + 1e-9)) {
+                most = same;
                 step->worst_layer = i;
+                step->alike = rows;
             }
         }
     }
-    for (size_t i = 0; step->worst_layer < network->layer_count && i < network->layer_count;
-         i++) {
-        if (spr_layer_alike(&network->layers[i], &network->layers[step->worst_layer])) {
-            double lost = lost_time(c, i, after);
-            same += lost > 0 ? lost : 0;
-            step->alike++;
-        }
-    }
-    step->worst_share = total > 0 ? same / total : 0;
+    step->worst_share = total > 0 ? most / total : 0;
 }
 
 static void add_step(struct spr_waterfall *w, enum spr_step_kind kind, double speedup)

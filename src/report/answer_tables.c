@@ -168,7 +168,8 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);
     if (t->shown[CHANGE]) {
         spr_table_cell(table, t->column[CHANGE], "%s",
-                       spr_change_text(&variant->pattern, variant->smaller, text));
+                       variant->smaller ? "smaller"
+                                        : spr_change_text(&variant->pattern, false, text));
     }
     if (t->shown[BREAK_EVEN]) {
         put_break_even(table, t->column[BREAK_EVEN], a, result);

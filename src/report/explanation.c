@@ -54,8 +54,7 @@ static void add_to_group(const struct spr_analysis *a, const struct spr_result *
                          size_t index, struct group *group)
 {
     double times = (double)a->network->layers[index].count;
-    double runs =
-        (double)spr_choice_layer(a->network, &result->layers[index].choice)->count;
+    double runs = (double)spr_choice_layer(a->network, &result->layers[index].choice)->count;
     bool expected = isfinite(result->expected.speedup);
     double seconds =
         expected ? result->layers[index].expected.time_s : result->layers[index].run.time_s;
@@ -134,9 +133,13 @@ static void name_group(const struct spr_analysis *a, const struct spr_result *re
                  (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
     }
     size_t room = strlen(shape) < 22 ? 32 - strlen(shape) : 10;
-    bool named = layer->op == SPR_OP_OTHER || group->layers == 1;
-    snprintf(text, size, "%s%s",
-             named ? spr_text_short(layer->name, room, name) : spr_op_name(layer->op), shape);
+    if (group->layers == 1) {
+        snprintf(text, size, "%s%s", spr_text_short(layer->name, room, name), shape);
+    } else if (layer->op == SPR_OP_OTHER) {
+        snprintf(text, size, "like %s", spr_text_short(layer->name, room - 5, name));
+    } else {
+        snprintf(text, size, "%s%s", spr_op_name(layer->op), shape);
+    }
 }
 
 static void put_group(FILE *file, const struct spr_analysis *a,
