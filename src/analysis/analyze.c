@@ -83,10 +83,25 @@ static double kept_cells(const struct spr_layer *layer, const struct spr_choice 
     return spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
 }
 
-static double break_even(struct evaluation *e, size_t batch_index, size_t layer_index,
-                         const struct spr_pattern *pattern)
+/* Of what is left of a smaller layer: against a dense product of that. */
+static double break_even_smaller(const struct spr_analysis *a, double batch,
+                                 const struct spr_choice *choice)
+{
+    struct spr_prediction dense;
+    spr_model_dense(&a->model, choice->smaller, batch, &dense);
+    return spr_model_break_even(&a->model, choice->smaller, batch, &choice->pattern,
+                                dense.time_s);
+}
+
+static double break_even(struct evaluation *e, size_t batch_index,
+                         const struct spr_choice *choice)
 {
     const struct spr_analysis *a = e->analysis;
+    const struct spr_pattern *pattern = &choice->pattern;
+    size_t layer_index = choice->layer;
+    if (choice->smaller) {
+        return break_even_smaller(a, a->options.batches[batch_index], choice);
+    }
     size_t slot = batch_index * a->network->layer_count + layer_index;
     struct break_even *known = &e->break_even[slot];
     if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern)) {
@@ -122,7 +137,7 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
         return no_engine(e, &choice->pattern);
     }
     out->speedup = layer_speedup(a, choice, dense->time_s, out->run.time_s);
-    out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
+    out->break_even_sparsity = break_even(e, batch_index, choice);
     return SPR_OK;
 }
 

@@ -67,8 +67,8 @@ static enum spr_status check_epilogue(struct reading *r, struct spr_csv *csv, si
     if (above != index) {
         snprintf(name, sizeof name, ": '%.80s' is none", r->network->layers[above].name);
     }
-    snprintf(expected, sizeof expected, "0, or 1 in a row below a product or its epilogues%.90s",
-             name);
+    snprintf(expected, sizeof expected,
+             "0, or 1 in a row below a product or its epilogues%.90s", name);
     return spr_csv_bad(csv, EPILOGUE, expected);
 }
 
@@ -252,53 +252,6 @@ static int by_variant_and_layer(const void *left, const void *right)
     return a->choice.line < b->choice.line ? -1 : 1;
 }
 
-static double weights_of(const struct spr_layer *layer)
-{
-    return (double)layer->count * ((double)layer->m * (double)layer->k);
-}
-
-/* The variant's one pattern, or kind NULL (mixed), and its weight-averaged sparsity over all
- * prunable layers. */
-static void summarize_variant(const struct spr_network *network, double weights,
-                              struct spr_variant *variant)
-{
-    double zeros = 0;
-    bool first = true, mixed = false;
-    for (size_t i = 0; i < variant->choice_count; i++) {
-        const struct spr_choice *choice = &variant->choices[i];
-        if (network->layers[choice->layer].prunable && choice->smaller) {
-            zeros += weights_of(&network->layers[choice->layer]) -
-                     weights_of(choice->smaller) * (1 - choice->sparsity);
-        } else {
-            zeros += weights_of(&network->layers[choice->layer]) * choice->sparsity;
-        }
-        if (spr_pattern_is_dense(&choice->pattern)) {
-            continue;
-        }
-        mixed = mixed || (!first && !spr_pattern_equal(&variant->pattern, &choice->pattern));
-        variant->pattern = choice->pattern;
-        first = false;
-    }
-    if (first) {
-        variant->pattern = spr_pattern_dense();
-    } else if (mixed) {
-        variant->pattern = (struct spr_pattern){0};
-    }
-    variant->sparsity = weights > 0 ? spr_round12(zeros / weights) : 0;
-}
-
-static double prunable_weights(const struct spr_network *network)
-{
-    double weights = 0;
-    for (size_t i = 0; i < network->layer_count; i++) {
-        const struct spr_layer *layer = &network->layers[i];
-        if (layer->prunable) {
-            weights += weights_of(layer);
-        }
-    }
-    return weights;
-}
-
 /* With base rows a variant may only name their layers: another name is a typing error that
  * would add an operator to the network. */
 static enum spr_status check_base(const struct reading *r)
@@ -345,7 +298,6 @@ static enum spr_status finish(struct reading *r)
     if (r->choices && count > 1) {
         qsort(r->choices, count, sizeof *r->choices, by_variant_and_layer);
     }
-    double weights = prunable_weights(network);
     enum spr_status known = check_base(r);
     if (known != SPR_OK) {
         return known;
@@ -369,11 +321,11 @@ static enum spr_status finish(struct reading *r)
     }
     for (size_t i = 0; i < network->variant_count; i++) {
         struct spr_variant *variant = &network->variants[i];
-        summarize_variant(network, weights, variant);
         variant->dense_accuracy = network->dense_accuracy;
         variant->accuracy_source =
             isnan(variant->accuracy) ? SPR_ACCURACY_NONE : SPR_ACCURACY_MODEL;
     }
+    spr_summarize_variants(network);
     return SPR_OK;
 }
 

@@ -48,6 +48,9 @@ enum spr_status spr_layer_shrink_row(struct spr_csv *csv, const struct spr_layer
 /* What of a further row must be as in the first: the operator, prunable, epilogue. */
 enum spr_status spr_layer_same_kind(struct spr_csv *csv, const struct spr_layer *known);
 
+/* Sets pattern and sparsity of all variants from their choices. */
+void spr_summarize_variants(struct spr_network *network);
+
 /* The cells that say how a variant prunes the layer, into *choice, whose pattern is set.
  * Warnings (oversized blocks) go to the table's notes. */
 enum spr_status spr_choice_read_row(struct spr_csv *csv, const struct spr_layer *layer,

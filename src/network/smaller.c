@@ -122,7 +122,7 @@ void spr_layer_scale_y(const struct spr_layer *known, struct spr_layer *out)
 {
     double before = isnan(known->other_bytes) ? known->x_elements : known->other_bytes;
     double after = isnan(known->other_bytes) ? out->x_elements : out->other_bytes;
-    out->y_elements = before > 0 ? known->y_elements * (after / before) : 0;
+    out->y_elements = before > 0 ? known->y_elements * (after / before) : known->y_elements;
 }
 
 size_t spr_network_set_epilogue(struct spr_network *network, size_t index)
