@@ -15,6 +15,7 @@ struct sums {
     double dense_s, sparse_s, mixed_s;
     double dense_prunable_s, sparse_prunable_s;
     double ceiling_s, other_s;
+    double prunable_runs; /* of the variant's prunable operators */
     double kept_weights, all_weights;
     double weight_bytes, dense_weight_bytes;
 };
@@ -179,6 +180,7 @@ static void add_layer(const struct spr_layer *layer, const struct spr_prediction
     if (layer->prunable) {
         sums->dense_prunable_s += dense_s;
         sums->sparse_prunable_s += sparse_s;
+        sums->prunable_runs += runs;
         sums->kept_weights += runs * result->run.nnz;
         sums->all_weights += count * ((double)layer->m * (double)layer->k);
     } else {
@@ -253,8 +255,10 @@ static void set_result(const struct sums *sums, struct spr_result *result)
         sums->ceiling_s > 0 ? sums->dense_s / sums->ceiling_s : (double)NAN;
     result->amdahl_ceiling = sums->other_s > 0 ? sums->dense_s / sums->other_s : (double)NAN;
     bool prunable = sums->all_weights > 0;
-    result->speedup_prunable =
-        prunable ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s) : (double)NAN;
+    result->speedup_prunable = !prunable ? (double)NAN
+                               : sums->prunable_runs > 0
+                                   ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s)
+                                   : (double)INFINITY;
     result->density = prunable ? sums->kept_weights / sums->all_weights : (double)NAN;
     result->efficiency_kept = result->speedup_prunable * result->density;
     result->weight_bytes = sums->weight_bytes;

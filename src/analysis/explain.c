@@ -51,7 +51,10 @@ struct why {
 
 static const char *unpruned_reason(const struct why *w, char *text)
 {
-    if (w->layer->op == SPR_OP_OTHER) {
+    if (w->a->model.fuse && w->layer->y_elements > 0) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "runs inside the product above it: only what is not its Y moves");
+    } else if (w->layer->op == SPR_OP_OTHER) {
         snprintf(text, SPR_REASON_TEXT, "no matrix product: pruning does not change it");
     } else if (w->layer->op == SPR_OP_ATTENTION) {
         snprintf(text, SPR_REASON_TEXT, "activation times activation: no weights to prune");
@@ -78,10 +81,9 @@ static const char *smaller_reason(const struct why *w, char *text)
                                            ((double)base->count * w->dense->bytes)
                                      : 1);
     } else {
-        snprintf(text, SPR_REASON_TEXT,
-                 "smaller: %lld times a dense product of %lldx%lld, n %lld",
-                 (long long)now->count, (long long)now->m, (long long)now->k,
-                 (long long)now->n);
+        snprintf(
+            text, SPR_REASON_TEXT, "smaller: %lld times a dense product of %lldx%lld, n %lld",
+            (long long)now->count, (long long)now->m, (long long)now->k, (long long)now->n);
     }
     return text;
 }

@@ -419,7 +419,7 @@ class Layer:
             if row.get("x_elements"):
                 new.x = int(row["x_elements"])
             before, after = (self.x, new.x) if self.bytes_from_x else (self.bytes, new.bytes)
-            if before:
+            if before != after:
                 new.y_elements = self.y_elements * after / before
         else:
             if self.op == "depthwise" and self.groups == self.m:

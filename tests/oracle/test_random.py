@@ -763,7 +763,7 @@ def properties(record, machine, residency):
              "low <= speedup <= high", [v["speedup_low"], v["speedup_high"]], v["speedup"])
         need(near(v["speedup"], v["dense_time_s"] / v["time_s"]), name, "",
              "speedup = dense_time_s / time_s", v["dense_time_s"] / v["time_s"], v["speedup"])
-        if v["density"] is not None:
+        if v["density"] is not None and v["speedup_prunable"] is not None:
             need(near(v["efficiency_kept"], v["speedup_prunable"] * v["density"]), name, "",
                  "efficiency_kept = speedup_prunable x density",
                  v["speedup_prunable"] * v["density"], v["efficiency_kept"])

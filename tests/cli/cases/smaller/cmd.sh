@@ -1,0 +1,5 @@
+# Variants whose layers are smaller, alone, with a pattern, and gone; read back from the record.
+sproof analyze model.csv --machine machine.json --layers
+sproof explain half
+sproof explain shallow
+sproof analyze model.csv --machine machine.json --no-save --format csv | cut -d, -f1-3,11
