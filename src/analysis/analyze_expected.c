@@ -47,8 +47,8 @@ void spr_expected_begin(struct spr_analysis *a)
     a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
     if (!a->options.has_residency) {
         /* Native figures are those of versions whose bound had no residency but dram. */
-        a->options.residency = a->has_expected && !a->options.native ? SPR_RESIDENCY_NETWORK
-                                                                     : SPR_RESIDENCY_DRAM;
+        a->options.residency =
+            a->has_expected && !a->options.native ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
     }
     a->expected_residency =
         a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
@@ -159,11 +159,12 @@ static double ratio(double above, double below)
 static void expect_layer(const struct spr_analysis *a, const struct spr_result *result,
                          size_t index, struct spr_layer_result *out)
 {
-    const struct spr_layer *layer = &a->network->layers[index];
+    const struct spr_layer *layer = spr_choice_layer(a->network, &out->choice);
     const struct spr_layer_expected *dense =
         spr_analysis_expected_dense(a, result->batch_index, index);
+    double less = (double)layer->count / (double)a->network->layers[index].count;
     out->expected = nothing;
-    if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
+    if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
         const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
@@ -172,7 +173,9 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     } else {
         out->expected.time_s = out->run.time_s;
     }
-    out->expected_speedup = ratio(dense->time_s, out->expected.time_s);
+    out->expected_speedup = a->has_expected && layer->count == 0
+                                ? (double)INFINITY
+                                : ratio(dense->time_s, less * out->expected.time_s);
 }
 
 struct sums {
@@ -182,21 +185,21 @@ struct sums {
     bool any_prunable;
 };
 
-static void add_layer(const struct spr_layer *layer, double dense_s,
+/* The times of all occurrences. */
+static void add_layer(const struct spr_layer *layer, double dense_s, double time_s,
                       const struct spr_layer_result *r, struct sums *sums)
 {
-    double count = (double)layer->count, time_s = r->expected.time_s;
-    sums->dense_s += count * dense_s;
-    sums->time_s += count * time_s;
+    sums->dense_s += dense_s;
+    sums->time_s += time_s;
     /* fmin would hide a NAN. */
-    sums->mixed_s += count * (time_s > dense_s ? dense_s : time_s);
-    sums->bound_s += r->expected.kernel ? 0 : count * time_s;
+    sums->mixed_s += time_s > dense_s ? dense_s : time_s;
+    sums->bound_s += r->expected.kernel ? 0 : time_s;
     if (layer->prunable) {
         sums->any_prunable = true;
-        sums->dense_prunable_s += count * dense_s;
-        sums->prunable_s += count * time_s;
+        sums->dense_prunable_s += dense_s;
+        sums->prunable_s += time_s;
     } else {
-        sums->other_s += count * dense_s;
+        sums->other_s += time_s;
     }
 }
 
@@ -209,8 +212,10 @@ void spr_expected_result(struct spr_analysis *a, struct spr_result *result)
         const struct spr_layer *layer = &a->network->layers[i];
         struct spr_layer_result *r = &result->layers[i];
         expect_layer(a, result, i, r);
-        double dense_s = spr_analysis_expected_dense(a, result->batch_index, i)->time_s;
-        add_layer(layer, dense_s, r, &sums);
+        double dense_s = (double)layer->count *
+                         spr_analysis_expected_dense(a, result->batch_index, i)->time_s;
+        double runs = (double)spr_choice_layer(a->network, &r->choice)->count;
+        add_layer(layer, dense_s, runs * r->expected.time_s, r, &sums);
         out->layers_slower += r->expected_speedup < 1 ? (size_t)layer->count : 0;
     }
     out->time_s = sums.time_s;

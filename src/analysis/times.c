@@ -135,10 +135,10 @@ void spr_times_free(struct spr_times *times)
     *times = (struct spr_times){0};
 }
 
-/* What the model says of one layer, times its count. */
-static struct spr_measured times_count(double count, double dense_s, double sparse_s)
+/* What the model says of one layer, times its counts: in the network and in the variant. */
+static struct spr_measured times_count(const double count[2], double dense_s, double sparse_s)
 {
-    return (struct spr_measured){count * dense_s, count * sparse_s};
+    return (struct spr_measured){count[0] * dense_s, count[1] * sparse_s};
 }
 
 static void add(struct spr_measured *sum, struct spr_measured one)
@@ -154,7 +154,9 @@ void spr_times_sum(const struct spr_times *times, const struct spr_analysis *ana
     *sums = (struct spr_times_sums){0};
     for (size_t i = 0; i < analysis->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
-        double count = (double)analysis->network->layers[i].count;
+        const double count[2] = {
+            (double)analysis->network->layers[i].count,
+            (double)spr_choice_layer(analysis->network, &r->choice)->count};
         struct spr_measured bound =
             times_count(count, spr_analysis_dense(analysis, result->batch_index, i)->time_s,
                         r->run.time_s);

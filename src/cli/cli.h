@@ -25,6 +25,7 @@ enum option {
     OPT_END_TO_END,
     OPT_EXECUTION,
     OPT_FORMAT,
+    OPT_FUSION,
     OPT_HELP,
     OPT_IDEAL_TILES,
     OPT_INPUT,
@@ -281,6 +282,7 @@ enum spr_status cli_write_states(const char *path, const struct spr_states_shape
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,
                          int *index, struct spr_error *err);
 /* --layout and --residency. */
+enum spr_status cli_fusion(const char *text, bool *fuse, struct spr_error *err);
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err);
 enum spr_status cli_residency(const char *text, enum spr_residency *residency,
                               struct spr_error *err);

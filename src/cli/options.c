@@ -28,6 +28,9 @@ static const struct option_row rows[OPT_COUNT] = {
                        "best: stored and multiplied as is fastest\n"
                        "(default); native: what engines accept"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
+    [OPT_FUSION] =
+        {"fusion", 0, VALUE, "F",
+         "none (default); epilogue: rows with epilogue=1\nrun inside the product above"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
     [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},

@@ -190,23 +190,17 @@ static const char *name_tail(const char *name, size_t most)
     return name;
 }
 
-const char *spr_draw_shape(const struct spr_layer *layer, char *text)
+const char *spr_draw_shape(const struct spr_layer *layer, bool alone, char *text)
 {
+    char name[SPR_CLEAN_TEXT];
     if (layer->op == SPR_OP_OTHER) {
         return spr_text_clean(name_tail(layer->name, 26), 26, text);
     }
-    snprintf(text, SPR_CLEAN_TEXT, "%s %lldx%lld, n %lld", spr_op_name(layer->op),
+    snprintf(text, SPR_CLEAN_TEXT, "%s %lldx%lld, n %lld",
+             alone ? spr_text_clean(name_tail(layer->name, 16), 16, name)
+                   : spr_op_name(layer->op),
              (long long)layer->m, (long long)layer->k, (long long)layer->n);
     return text;
-}
-
-const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text)
-{
-    if (!pattern->kind) {
-        snprintf(text, SPR_PATTERN_TEXT, "mixed");
-        return text;
-    }
-    return spr_pattern_text(pattern, text);
 }
 
 const char *spr_draw_range(const struct spr_result *result, bool expected, char *text)

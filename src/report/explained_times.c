@@ -22,7 +22,7 @@ static struct row row_of(const struct spr_analysis *a, const struct spr_explanat
         .measured = {e->times->dense_s[layer], e->times->sparse_s[layer]},
         .bound = {spr_analysis_dense(a, batch, layer)->time_s, r->run.time_s},
         .expected = {spr_analysis_expected_dense(a, batch, layer)->time_s, r->expected.time_s},
-        .pruned = !spr_pattern_is_dense(&r->choice.pattern)};
+        .pruned = !spr_choice_unchanged(&r->choice)};
     row.same = spr_alike(row.measured.dense_s, row.measured.sparse_s);
     return row;
 }

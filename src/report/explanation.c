@@ -8,6 +8,7 @@
 #include "base/markdown.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "report/explained_groups.h"
 #include "report/explained_times.h"
 #include "report/report_format.h"
 #include "report/verdict.h"
@@ -17,79 +18,9 @@
 
 #define GROUPS_MAX 8
 
-/* Layers of one shape and pattern. */
-struct group {
-    size_t layer; /* the slowest of them stands for all */
-    double count, seconds, dense_seconds, slowest;
-};
-
-/* The key of a layer's group. */
-static void group_key(const struct spr_analysis *a, const struct spr_result *result,
-                      size_t index, char *key, size_t size)
-{
-    const struct spr_layer *layer = &a->network->layers[index];
-    char pattern[SPR_PATTERN_TEXT];
-    if (layer->op == SPR_OP_OTHER) {
-        snprintf(key, size, "other");
-        return;
-    }
-    snprintf(key, size, "%s %lld %lld %lld %s", spr_op_name(layer->op), (long long)layer->m,
-             (long long)layer->k, (long long)layer->n,
-             spr_pattern_text(&result->layers[index].choice.pattern, pattern));
-}
-
-static void add_to_group(const struct spr_analysis *a, const struct spr_result *result,
-                         size_t index, struct group *group)
-{
-    double times = (double)a->network->layers[index].count;
-    bool expected = isfinite(result->expected.speedup);
-    double seconds =
-        expected ? result->layers[index].expected.time_s : result->layers[index].run.time_s;
-    double dense_seconds =
-        expected ? spr_analysis_expected_dense(a, result->batch_index, index)->time_s
-                 : spr_analysis_dense(a, result->batch_index, index)->time_s;
-    if (group->count == 0 || seconds > group->slowest) {
-        group->layer = index;
-        group->slowest = seconds;
-    }
-    group->count += times;
-    group->seconds += times * seconds;
-    group->dense_seconds += times * dense_seconds;
-}
-
-/* Fills groups[layer_count]; SIZE_MAX when out of memory. */
-static size_t make_groups(const struct spr_analysis *a, const struct spr_result *result,
-                          struct group *groups)
-{
-    struct spr_names names = {0};
-    struct spr_arena arena = {0};
-    size_t count = 0;
-    bool complete = true;
-    for (size_t i = 0; i < a->network->layer_count && complete; i++) {
-        char key[128];
-        group_key(a, result, i, key, sizeof key);
-        size_t g = spr_names_find(&names, key);
-        if (g == SIZE_MAX) {
-            const char *kept = spr_arena_text(&arena, key, strlen(key));
-            g = count++;
-            complete = kept && spr_names_add(&names, kept, g);
-        }
-        add_to_group(a, result, i, &groups[g]);
-    }
-    spr_names_free(&names);
-    spr_arena_free(&arena);
-    return complete ? count : SIZE_MAX;
-}
-
-static int by_seconds(const void *left, const void *right)
-{
-    const struct group *a = left, *b = right;
-    return a->seconds > b->seconds ? -1 : a->seconds < b->seconds;
-}
-
 /* What limits the expected time, and how far from the bound it stays. */
 static void put_limit(FILE *file, const struct spr_analysis *a,
-                      const struct spr_result *result, const struct group *group)
+                      const struct spr_result *result, const struct spr_group *group)
 {
     const struct spr_layer_result *r = &result->layers[group->layer];
     const struct spr_layer_expected *dense =
@@ -108,17 +39,10 @@ static void put_limit(FILE *file, const struct spr_analysis *a,
 }
 
 static void put_group(FILE *file, const struct spr_analysis *a,
-                      const struct spr_result *result, const struct group *group)
+                      const struct spr_result *result, const struct spr_group *group)
 {
-    const struct spr_layer *layer = &a->network->layers[group->layer];
     char shape[64], reason[SPR_REASON_TEXT], dense[24], now[24];
-    if (layer->op == SPR_OP_OTHER) {
-        snprintf(shape, sizeof shape, "softmax, norms, ... (op=other)");
-    } else {
-        snprintf(shape, sizeof shape, "%s %lldx%lld, n %.10g", spr_op_name(layer->op),
-                 (long long)layer->m, (long long)layer->k,
-                 (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
-    }
+    spr_group_name(a, result, group, shape, sizeof shape);
     double whole = spr_result_answer(result, true).time_s;
     fprintf(file, "  %4.0f%%  %5.4g x %-32.32s %9s -> %9s\n",
             100 * group->seconds / (whole > 0 ? whole : 1), group->count, shape,
@@ -131,14 +55,13 @@ static void put_group(FILE *file, const struct spr_analysis *a,
 static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
                                   const struct spr_result *result, struct spr_error *err)
 {
-    struct group *groups = spr_calloc(a->network->layer_count, sizeof *groups);
-    size_t count = groups ? make_groups(a, result, groups) : SIZE_MAX;
+    struct spr_group *groups = spr_calloc(a->network->layer_count, sizeof *groups);
+    size_t count = groups ? spr_groups_make(a, result, groups) : SIZE_MAX;
     double rest = spr_result_answer(result, true).time_s, whole = rest > 0 ? rest : 1;
     if (count == SIZE_MAX) {
         spr_free(groups);
         return spr_no_memory(err);
     }
-    qsort(groups, count, sizeof *groups, by_seconds);
     fprintf(file, "\nWhere the time goes (dense -> this variant):\n");
     for (size_t i = 0; i < count && i < GROUPS_MAX; i++) {
         put_group(file, a, result, &groups[i]);
