@@ -293,7 +293,7 @@ static enum spr_execution main_execution(const struct spr_analysis *a,
                                          const struct spr_result *result)
 {
     double seconds[SPR_EXECUTIONS] = {0};
-    int most = SPR_EXECUTION_NATIVE;
+    int most = SPR_EXECUTION_DENSE;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
         if (!spr_pattern_is_dense(&r->choice.pattern)) {

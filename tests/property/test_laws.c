@@ -137,7 +137,9 @@ static void layer_laws(const struct world *w, const struct spr_analysis *a,
     const struct spr_layer_result *r = &result->layers[index];
     const struct spr_prediction *run = &r->run;
     double overhead = isnan(w->machine.overhead_s.value) ? 0 : w->machine.overhead_s.value;
-    overhead *= (double)w->layers[index].calls / (double)w->layers[index].count;
+    if (!w->options.native) {
+        overhead *= (double)w->layers[index].calls / (double)w->layers[index].count;
+    }
     double rate_flops = w->machine.engines[run->engine].flops_per_s.value;
     double dram = w->machine.memory[1].bytes_per_s.value;
     /* Time is above each roof. */
