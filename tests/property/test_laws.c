@@ -249,7 +249,9 @@ static void calls_stand_in_one_step(void)
             const struct spr_step *calls = step_of(&with, SPR_STEP_CALLS);
             double call_s = 0, dense_s = free_calls.results[i].dense_time_s;
             for (size_t l = 0; l < w.network.layer_count; l++) {
-                call_s += (double)w.layers[l].calls * w.machine.overhead_s.value;
+                const int64_t calls_of_all =
+                    w.options.native ? w.layers[l].count : w.layers[l].calls;
+                call_s += (double)calls_of_all * w.machine.overhead_s.value;
             }
             double traffic_s = dense_s / with.steps[SPR_STEP_TRAFFIC].speedup;
             if (calls) {
