@@ -255,9 +255,9 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
                                     struct spr_validation *validation, enum spr_dtype *dtype,
                                     struct spr_error *err);
 
-/* "dense=42ms,sparse=41ms". */
+/* "dense=42ms,sparse=41ms", each with an error behind it ("42ms+-1%") or SPR_TIME_ERROR. */
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
-                             struct spr_error *err);
+                             struct spr_time_errors *errors, struct spr_error *err);
 
 /* "8000000000", "512MiB", "8GiB"; NULL leaves *bytes as it is. */
 enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *err);

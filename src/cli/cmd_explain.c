@@ -33,7 +33,7 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         return spr_fail(err, SPR_EINPUT, "expected --measured or --times, not both");
     }
     if (value[OPT_MEASURED]) {
-        SPR_TRY(cli_measured(value[OPT_MEASURED], &measured, err));
+        SPR_TRY(cli_measured(value[OPT_MEASURED], &measured, &explanation.errors, err));
         explanation.measured = &measured;
     }
     if (value[OPT_TIMES]) {
@@ -42,6 +42,7 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         explanation.times = times;
         spr_times_sum(times, &e->analysis, explanation.result, &explanation.sums);
         explanation.measured = &explanation.sums.network;
+        explanation.errors = explanation.sums.errors;
     }
     cli_flush_notes(cli);
     spr_explain_waterfall(&e->analysis, explanation.result, explanation.measured,
