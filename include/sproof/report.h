@@ -72,7 +72,7 @@ struct spr_explanation {
     const struct spr_result *result;
     struct spr_waterfall waterfall;
     const struct spr_measured *measured; /* of the network; NULL: nothing was measured */
-    struct spr_time_errors errors;       /* of what was measured */
+    struct spr_time_errors errors;       /* of measured, where times is NULL */
     const struct spr_times *times;       /* NULL: no times per layer */
     struct spr_times_sums sums;          /* of times */
 };

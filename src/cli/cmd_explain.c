@@ -42,7 +42,6 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         explanation.times = times;
         spr_times_sum(times, &e->analysis, explanation.result, &explanation.sums);
         explanation.measured = &explanation.sums.network;
-        explanation.errors = explanation.sums.errors;
     }
     cli_flush_notes(cli);
     spr_explain_waterfall(&e->analysis, explanation.result, explanation.measured,

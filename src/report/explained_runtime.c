@@ -22,35 +22,40 @@ static void put_fraction(FILE *file, const char *what, double bound_s, double ex
             spr_format_seconds(bound_s, bound), 100 * bound_s / measured_s);
 }
 
-/* How much of a speedup that is allowed or expected was gained, and between what the errors leave
- * it. */
-static void put_share(FILE *file, const struct spr_gain *gain, double most, const char *what)
+/* The share of a gain in whole percent, never "-0". */
+static double percent(double speedup, double most)
+{
+    return round(100 * spr_gain_share(speedup, most)) + 0.0;
+}
+
+/* A speedup that is allowed or expected; with `share` how much of it was gained, and between what
+ * the errors leave it. */
+static void put_share(FILE *file, const struct spr_gain *gain, double most, bool share,
+                      const char *what)
 {
     fprintf(file, "%31s%.3gx %s", "", most, what);
-    if (most >= SPR_PAYS && gain->high > 1) {
-        fprintf(file, ": %.0f %% of that gain (%.0f to %.0f %%)",
-                100 * spr_gain_share(gain->value, most), 100 * spr_gain_share(gain->low, most),
-                100 * spr_gain_share(gain->high, most));
+    if (share && most >= SPR_PAYS && gain->high > 1) {
+        fprintf(file, ": %.0f %% of that gain (%.0f to %.0f %%)", percent(gain->value, most),
+                percent(gain->low, most), percent(gain->high, most));
     }
     fputc('\n', file);
 }
 
-/* Nothing of a share where the gain is not of the zeros. */
 static void put_gain(FILE *file, const struct spr_judged *j, enum spr_finding finding)
 {
     char errors[64];
     const struct spr_gain gain = spr_gain_of(&j->measured, &j->errors);
+    /* else the gain is not of the zeros */
+    const bool share = finding != SPR_FINDING_BELOW_BOUND && finding != SPR_FINDING_RESIDENT &&
+                       finding != SPR_FINDING_NO_ZEROS &&
+                       finding != SPR_FINDING_SOMETHING_ELSE;
     fprintf(file, "  %-7s %9.3gx measured, %.3gx to %.3gx with %s\n", "gain", gain.value,
             gain.low, gain.high, spr_errors_text(&j->errors, errors));
-    if (finding == SPR_FINDING_BELOW_BOUND || finding == SPR_FINDING_RESIDENT ||
-        finding == SPR_FINDING_NO_ZEROS || finding == SPR_FINDING_SOMETHING_ELSE) {
-        return;
-    }
     if (isfinite(j->expected.sparse_s)) {
-        put_share(file, &gain, spr_speedup_allowed(&j->expected),
+        put_share(file, &gain, spr_speedup_allowed(&j->expected), share,
                   "expected of sproof's kernels");
     }
-    put_share(file, &gain, spr_speedup_allowed(&j->bound), "allowed");
+    put_share(file, &gain, spr_speedup_allowed(&j->bound), share, "allowed");
 }
 
 void spr_explained_runtime(FILE *file, const struct spr_analysis *a,

@@ -126,6 +126,7 @@ struct spr_judged spr_judge(const struct spr_analysis *a, const struct spr_expla
         j.measured = e->sums.measured;
         j.bound = e->sums.bound;
         j.expected = e->sums.expected;
+        j.errors = e->sums.errors;
         j.two = e->sums.two;
         j.same_excess = same_excess(a, e);
     } else {
@@ -153,7 +154,7 @@ static void add_layer(const struct spr_analysis *a, const struct spr_explanation
     }
 }
 
-/* A verdict on the sum holds when all decided layers go its way. */
+/* A verdict on the sum holds when all decided layers go its way, or none is decided. */
 static bool agrees(const struct spr_layer_fates *fates, enum spr_fate fate)
 {
     size_t ways = 0;
@@ -161,7 +162,7 @@ static bool agrees(const struct spr_layer_fates *fates, enum spr_fate fate)
         ways += fates->count[other] > 0;
     }
     return ways == 0 ? fate == SPR_FATE_OPEN
-                     : ways == 1 && (fate == SPR_FATE_OPEN || fates->count[fate] > 0);
+                     : ways == 1 && fates->count[fate] > 0 && fate != SPR_FATE_OPEN;
 }
 
 enum spr_finding spr_judge_finding(const struct spr_analysis *a,

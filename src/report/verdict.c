@@ -84,12 +84,12 @@ static enum spr_finding verdict_of_two(const struct spr_judged *j, enum spr_find
 
 static enum spr_finding alike(const struct spr_judged *j, const struct spr_gain *gain)
 {
-    if (spr_speedup_allowed(&j->bound) < SPR_PAYS) {
-        return SPR_FINDING_NOTHING_ALLOWED;
-    }
-    const double half = HALF * (spr_speedup_possible(j) - 1);
-    return verdict_of_two(j, gain->high - 1 >= half ? SPR_FINDING_CANNOT_TELL
-                                                    : SPR_FINDING_SAME_TIME);
+    const double possible = spr_speedup_possible(j);
+    const enum spr_finding alone = possible < SPR_PAYS ? SPR_FINDING_NOTHING_ALLOWED
+                                   : gain->high - 1 >= HALF * (possible - 1)
+                                       ? SPR_FINDING_CANNOT_TELL
+                                       : SPR_FINDING_SAME_TIME;
+    return spr_speedup_allowed(&j->bound) < SPR_PAYS ? alone : verdict_of_two(j, alone);
 }
 
 enum spr_finding spr_finding_of(const struct spr_judged *j)

@@ -42,7 +42,7 @@ enum spr_finding {
     SPR_FINDING_SOMETHING_ELSE,  /* both times are far above their bounds */
     SPR_FINDING_SET_UP,          /* each call of the sparse kernel pays for a set-up */
     SPR_FINDING_SLOWER,          /* sparse is slower */
-    SPR_FINDING_NOTHING_ALLOWED, /* alike, as the hardware has it */
+    SPR_FINDING_NOTHING_ALLOWED, /* alike, and no gain is allowed or expected */
     SPR_FINDING_CANNOT_TELL,     /* the errors cover no gain and most of what can be had */
     SPR_FINDING_SAME_TIME,       /* alike although much more can be had: two readings */
     SPR_FINDING_NOT_SKIPPED,     /* alike, and alike at another sparsity */

@@ -24,9 +24,9 @@ struct figures {
 const char *spr_errors_text(const struct spr_time_errors *errors, char *text)
 {
     if (fabs(errors->dense - errors->sparse) < 5e-5) {
-        snprintf(text, 64, "%.3g %% on each time", 100 * errors->dense);
+        snprintf(text, 64, "%.2g %% on each time", 100 * errors->dense);
     } else {
-        snprintf(text, 64, "%.3g %% on dense, %.3g %% on sparse", 100 * errors->dense,
+        snprintf(text, 64, "%.2g %% and %.2g %% on them", 100 * errors->dense,
                  100 * errors->sparse);
     }
     return text;
@@ -119,12 +119,14 @@ static void slower(const struct figures *f)
 
 static void nothing_allowed(const struct figures *f)
 {
+    const bool allowed = f->allowed >= SPR_PAYS;
     snprintf(
         f->text, SPR_FINDING_TEXT,
-        "Verdict: dense and sparse take the same time (%.2fx), and the hardware allows no "
-        "more (%.2fx): whether zeros are skipped makes no difference here. Do: choose "
-        "another pattern, sparsity or machine.",
-        f->gain.value, f->allowed);
+        "Verdict: dense and sparse take the same time (%.2fx), and no more is %s (%.2fx): "
+        "whether zeros are skipped cannot be seen here. Do: choose another pattern, "
+        "sparsity or machine.",
+        f->gain.value, allowed ? "expected of sproof's kernels either" : "allowed",
+        spr_speedup_possible(f->j));
 }
 
 static void cannot_tell(const struct figures *f)
@@ -228,13 +230,13 @@ static void as_allowed(const struct figures *f)
 static void layers_differ(const struct figures *f)
 {
     const size_t *count = f->fates->count;
-    snprintf(
-        f->text, SPR_FINDING_TEXT,
-        "Verdict: layers differ: %zu faster than dense, %zu slower, %zu alike although "
-        "more is allowed; together %.2fx of %.2fx allowed. Do: leave dense what is slower "
-        "(%.2fx), and judge the others one by one.",
-        count[SPR_FATE_FASTER], count[SPR_FATE_SLOWER], count[SPR_FATE_SAME], f->gain.value,
-        f->allowed, f->fates->dense_s / f->fates->best_s);
+    snprintf(f->text, SPR_FINDING_TEXT,
+             "Verdict: layers differ: %zu faster than dense, %zu slower, %zu alike although "
+             "more is allowed, %zu cannot be told; together %.2fx of %.2fx allowed. Do: leave "
+             "dense what is slower (then %.2fx), and judge the others one by one.",
+             count[SPR_FATE_FASTER], count[SPR_FATE_SLOWER], count[SPR_FATE_SAME],
+             count[SPR_FATE_OPEN], f->gain.value, f->allowed,
+             f->fates->dense_s / f->fates->best_s);
 }
 
 const char *spr_finding_text(enum spr_finding finding, const struct spr_told *told, char *text)

@@ -19,7 +19,7 @@ struct spr_told {
 const char *spr_finding_text(enum spr_finding finding, const struct spr_told *told,
                              char *text);
 
-/* "5 % on each time", "1 % on dense, 5 % on sparse", into text[64]; returns text. */
+/* "5 % on each time", "1 % and 5 % on them", into text[64]; returns text. */
 const char *spr_errors_text(const struct spr_time_errors *errors, char *text);
 
 #endif

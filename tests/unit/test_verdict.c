@@ -2,7 +2,8 @@
 /* What two measured times say of a runtime: every verdict, at both sides of its limits. */
 #include "test.h"
 
-#include "report/verdict.h"
+#include "machine.h"
+#include "report/judged.h"
 
 #define NONE 0, 0, 0, 0
 #define US 1e-6
@@ -123,6 +124,8 @@ static void expected(void)
     j.expected = (struct spr_measured){6, 5};
     CHECK_NEAR(1.2, spr_speedup_possible(&j), 1e-12);
     CHECK_INT(SPR_FINDING_CANNOT_TELL, spr_finding_of(&j));
+    j.expected = (struct spr_measured){4, 5};
+    CHECK_INT(SPR_FINDING_NOTHING_ALLOWED, spr_finding_of(&j));
     j.expected = (struct spr_measured){60, 5};
     CHECK_NEAR(5, spr_speedup_possible(&j), 1e-12);
 }
@@ -174,8 +177,84 @@ static void names(void)
     CHECK_TEXT("cannot_tell", spr_finding_name(SPR_FINDING_CANNOT_TELL));
 }
 
+#define LAYERS 3
+
+/* Random times, some below their bounds, some far above. */
+static void draw(const struct spr_analysis *a, const struct spr_result *result,
+                 struct spr_times *times, unsigned long long *state)
+{
+    for (size_t i = 0; i < LAYERS; i++) {
+        const double dense = (double)test_between(state, 9, 30) / 10;
+        const double far = test_between(state, 0, 4) ? 1 : 25;
+        times->dense_s[i] = far * dense * spr_analysis_dense(a, 0, i)->time_s;
+        times->sparse_s[i] = fmax(times->dense_s[i] * (double)test_between(state, 4, 13) / 10,
+                                  0.96 * result->layers[i].run.time_s);
+        times->errors[i].dense = times->errors[i].sparse =
+            (double)test_between(state, 0, 8) / 100;
+    }
+}
+
+/* The verdict on the sum goes the way of every layer that is decided. */
+static void consistent(const struct spr_analysis *a, const struct spr_explanation *e)
+{
+    struct spr_layer_fates fates;
+    size_t count[SPR_FATE_COUNT] = {0}, below = 0;
+    const struct spr_judged sum = spr_judge(a, e);
+    const enum spr_finding finding = spr_judge_finding(a, e, &sum, &fates);
+    const enum spr_fate fate = spr_finding_fate(finding);
+    for (size_t i = 0; i < LAYERS; i++) {
+        const struct spr_judged layer = spr_judge_layer(a, e, i);
+        const enum spr_finding one = spr_finding_of(&layer);
+        count[spr_finding_fate(one)]++;
+        below += one == SPR_FINDING_BELOW_BOUND || one == SPR_FINDING_RESIDENT;
+    }
+    const bool none = finding == SPR_FINDING_BELOW_BOUND || finding == SPR_FINDING_RESIDENT;
+    CHECK(none == (below > 0));
+    for (int other = SPR_FATE_FASTER; other < SPR_FATE_COUNT && fate != SPR_FATE_OPEN;
+         other++) {
+        CHECK((enum spr_fate)other == fate ? count[other] > 0 : count[other] == 0);
+    }
+    const size_t decided =
+        count[SPR_FATE_FASTER] + count[SPR_FATE_SLOWER] + count[SPR_FATE_SAME];
+    CHECK(none || decided == 0 || fate != SPR_FATE_OPEN ||
+          finding == SPR_FINDING_LAYERS_DIFFER);
+}
+
+static void rows_and_sum(void)
+{
+    struct spr_network network;
+    struct spr_machine machine = test_machine();
+    struct spr_options options = {.dtype = SPR_F16, .batches = {1}, .batch_count = 1};
+    struct spr_analysis a;
+    struct spr_error err = {0};
+    unsigned long long state = 1;
+    test_write("net.csv", "layer,m,k,n,count,variant,pattern,sparsity\n"
+                          "a,768,768,128,3,,,\nb,3072,768,16,1,,,\nc,512,64,4096,2,,,\n"
+                          "a,,,,,v,2:4,0.5\nb,,,,,v,csr,0.95\nc,,,,,v,8x8,0.9\n");
+    CHECK_STATUS(SPR_OK, spr_network_read("net.csv", &network, NULL, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_analyze(&network, &machine, &options, &a, &err), &err);
+    double dense_s[LAYERS], sparse_s[LAYERS];
+    struct spr_time_errors errors[LAYERS];
+    struct spr_other_sparsity other[LAYERS];
+    struct spr_times times = {dense_s, sparse_s, errors, other, LAYERS, LAYERS, 0, 0, 0, ""};
+    struct spr_explanation e = {.result = &a.results[0], .times = &times};
+    for (size_t i = 0; i < LAYERS; i++) {
+        other[i].sparsity = (double)NAN;
+    }
+    for (int i = 0; i < 2000; i++) {
+        draw(&a, e.result, &times, &state);
+        spr_times_sum(&times, &a, e.result, &e.sums);
+        e.measured = &e.sums.network;
+        consistent(&a, &e);
+    }
+    spr_analysis_free(&a);
+    spr_network_free(&network);
+    spr_machine_free(&machine);
+}
+
 int main(void)
 {
+    rows_and_sum();
     verdicts();
     expected();
     seen_set_up();
