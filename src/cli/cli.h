@@ -52,6 +52,7 @@ enum option {
     OPT_QUICK,
     OPT_QUIET,
     OPT_RESIDENCY,
+    OPT_RUNTIME,
     OPT_SCOPE,
     OPT_SCORE,
     OPT_SEED,
@@ -258,6 +259,11 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
 /* "dense=42ms,sparse=41ms", each with an error behind it ("42ms+-1%") or SPR_TIME_ERROR. */
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
                              struct spr_time_errors *errors, struct spr_error *err);
+
+/* runtimes.c: what a runtime does with a pattern's zeros; pattern.kind NULL: several patterns.
+ * Errors: SPR_EINPUT with the nearest name, or that nothing is known of the pattern. */
+enum spr_status cli_find_runtime(const char *name, const struct spr_pattern *pattern,
+                                 struct spr_runtime *runtime, struct spr_error *err);
 
 /* "8000000000", "512MiB", "8GiB"; NULL leaves *bytes as it is. */
 enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *err);

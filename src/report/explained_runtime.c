@@ -58,12 +58,49 @@ static void put_gain(FILE *file, const struct spr_judged *j, enum spr_finding fi
     put_share(file, &gain, spr_speedup_allowed(&j->bound), share, "allowed");
 }
 
+const char *spr_zeros_name(enum spr_zeros zeros)
+{
+    static const char *const names[] = {"multiplied", "unpacked", "skipped"};
+    return names[zeros];
+}
+
+/* What is known of the runtime that was named. */
+static void put_known(FILE *file, const struct spr_explanation *e)
+{
+    static const char *const words[] = {
+        [SPR_ZEROS_MULTIPLIED] = "multiplies the zeros of this pattern like any other weight",
+        [SPR_ZEROS_UNPACKED] = "stores the zeros of this pattern packed and multiplies them",
+        [SPR_ZEROS_SKIPPED] = "skips the zeros of this pattern"};
+    const struct spr_runtime *runtime = e->runtime;
+    char text[700];
+    if (!runtime) {
+        return;
+    }
+    snprintf(text, sizeof text, "Known of %s: it %s: %s.", runtime->name,
+             words[runtime->zeros], runtime->condition);
+    fputc('\n', file);
+    spr_text_wrapped(file, text, 0);
+    fprintf(file, "(%s, looked up %s)\n", runtime->source, runtime->looked_up);
+}
+
+static void emit_known(struct spr_emit *out, const struct spr_runtime *runtime)
+{
+    spr_emit_open(out, "runtime", '{');
+    spr_emit_text(out, "name", runtime->name);
+    spr_emit_text(out, "zeros", spr_zeros_name(runtime->zeros));
+    spr_emit_text(out, "condition", runtime->condition);
+    spr_emit_text(out, "source", runtime->source);
+    spr_emit_text(out, "looked_up", runtime->looked_up);
+    spr_emit_close(out, '}');
+}
+
 void spr_explained_runtime(FILE *file, const struct spr_analysis *a,
                            const struct spr_explanation *e)
 {
     char text[SPR_FINDING_TEXT];
     struct spr_layer_fates fates;
     if (!e->measured) {
+        put_known(file, e);
         return;
     }
     const struct spr_judged j = spr_judge(a, e);
@@ -75,6 +112,7 @@ void spr_explained_runtime(FILE *file, const struct spr_analysis *a,
     put_gain(file, &j, finding);
     fputc('\n', file);
     spr_text_wrapped(file, spr_finding_text(finding, &told, text), 0);
+    put_known(file, e);
 }
 
 /* false and true where the verdict knows, else null. */
@@ -104,6 +142,9 @@ static void emit_gain(struct spr_emit *out, const struct spr_judged *j)
 void spr_emit_runtime(struct spr_emit *out, const struct spr_analysis *a,
                       const struct spr_explanation *e)
 {
+    if (e->runtime) {
+        emit_known(out, e->runtime);
+    }
     if (!e->measured) {
         spr_emit_null(out, "measured");
         return;

@@ -6,11 +6,12 @@
 #include "base/emit.h"
 #include "sproof/report.h"
 
-/* Nothing where nothing was measured. */
+/* What was measured, if anything, and what is known of the runtime, if one was named. */
 void spr_explained_runtime(FILE *file, const struct spr_analysis *analysis,
                            const struct spr_explanation *explanation);
 
-/* The same as the member "measured", null where nothing was. */
+/* The same as the members "runtime", where one was named, and "measured", null where nothing
+ * was. */
 void spr_emit_runtime(struct spr_emit *out, const struct spr_analysis *analysis,
                       const struct spr_explanation *explanation);
 
