@@ -44,6 +44,14 @@ struct spr_measured {
     double dense_s, sparse_s;
 };
 
+/* Errors of two measured times, as fractions of them. */
+struct spr_time_errors {
+    double dense, sparse;
+};
+
+/* Of a time whose error is not given. */
+#define SPR_TIME_ERROR 0.05
+
 struct spr_waterfall {
     struct spr_step steps[SPR_STEPS_MAX];
     size_t count;

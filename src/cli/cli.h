@@ -53,6 +53,7 @@ enum option {
     OPT_QUICK,
     OPT_QUIET,
     OPT_RESIDENCY,
+    OPT_RUNTIME,
     OPT_SCOPE,
     OPT_SCORE,
     OPT_SEED,
@@ -256,9 +257,14 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
                                     struct spr_validation *validation, enum spr_dtype *dtype,
                                     struct spr_error *err);
 
-/* "dense=42ms,sparse=41ms". */
+/* "dense=42ms,sparse=41ms", each with an error behind it ("42ms+-1%") or SPR_TIME_ERROR. */
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
-                             struct spr_error *err);
+                             struct spr_time_errors *errors, struct spr_error *err);
+
+/* runtimes.c: what a runtime does with a pattern's zeros; pattern.kind NULL: several patterns.
+ * Errors: SPR_EINPUT with the nearest name, or that nothing is known of the pattern. */
+enum spr_status cli_find_runtime(const char *name, const struct spr_pattern *pattern,
+                                 struct spr_runtime *runtime, struct spr_error *err);
 
 /* "8000000000", "512MiB", "8GiB"; NULL leaves *bytes as it is. */
 enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *err);

@@ -9,12 +9,9 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "report/explained_groups.h"
+#include "report/explained_runtime.h"
 #include "report/explained_times.h"
 #include "report/report_format.h"
-#include "report/verdict.h"
-
-/* A runtime below this fraction of its bound is limited by something not modelled. */
-#define FAR 0.05
 
 #define GROUPS_MAX 8
 
@@ -104,61 +101,6 @@ static void put_ceilings(FILE *file, const struct spr_result *result)
     }
 }
 
-/* Percent of the expected time and of the bound a measured time reaches, with a warning when
- * it beats the bound. expected_s NAN: nothing is expected. */
-static void put_fraction(FILE *file, const char *what, double bound_s, double expected_s,
-                         double measured_s)
-{
-    char bound[24], measured[24], expected[24];
-    fprintf(file, "  %-7s %10s measured, ", what, spr_format_seconds(measured_s, measured));
-    if (isfinite(expected_s)) {
-        fprintf(file, "%10s expected: %.3g %% of it reached\n%31s",
-                spr_format_seconds(expected_s, expected), 100 * expected_s / measured_s, "");
-    }
-    fprintf(file, "%10s bound: %.3g %% of the bound reached\n",
-            spr_format_seconds(bound_s, bound), 100 * bound_s / measured_s);
-    if (measured_s < bound_s) {
-        spr_text_wrapped(file,
-                         "faster than the bound: check the unit, batch, dtype and machine of "
-                         "this analysis; no kernel beats its roofline",
-                         10);
-    }
-}
-
-static void put_measured(FILE *file, const struct spr_explanation *e)
-{
-    char text[640];
-    if (!e->measured) {
-        return;
-    }
-    struct spr_judged j = spr_judge(e);
-    fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
-    put_fraction(file, "dense", j.bound.dense_s, j.expected.dense_s, j.measured.dense_s);
-    put_fraction(file, "sparse", j.bound.sparse_s, j.expected.sparse_s, j.measured.sparse_s);
-    fputc('\n', file);
-    if (spr_beats_bound(&j.measured, &j.bound)) {
-        spr_text_wrapped(file,
-                         "No verdict: a time beats its bound, so the analysis is not of "
-                         "what was measured.",
-                         0);
-        return;
-    }
-    spr_verdict_text(e, &j, text, sizeof text);
-    spr_text_wrapped(file, text, 0);
-    if (isfinite(j.expected.sparse_s)) {
-        fprintf(file, "Of sproof's own kernels %.2fx is expected here.\n",
-                spr_speedup_allowed(&j.expected));
-    }
-    if (j.bound.dense_s < FAR * j.measured.dense_s &&
-        j.bound.sparse_s < FAR * j.measured.sparse_s) {
-        spr_text_wrapped(
-            file,
-            "Both times are far above their bounds: another machine or batch than "
-            "analysed here, few threads, or the runtime's own overhead.",
-            0);
-    }
-}
-
 static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
                                 const struct spr_explanation *e, struct spr_error *err)
 {
@@ -192,7 +134,7 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
     if (e->times) {
         spr_explained_times(file, a, e);
     }
-    put_measured(file, e);
+    spr_explained_runtime(file, a, e);
     return status;
 }
 
@@ -226,29 +168,6 @@ static struct spr_report_rows steps_of(const struct told *told)
     return (struct spr_report_rows){told, told->explanation->waterfall.count, put_step};
 }
 
-static void put_reached(struct spr_emit *out, const struct spr_explanation *e, bool expected)
-{
-    if (!e->measured) {
-        spr_emit_null(out, "measured");
-        return;
-    }
-    struct spr_judged j = spr_judge(e);
-    spr_emit_open(out, "measured", '{');
-    spr_emit_number(out, "dense_s", j.measured.dense_s);
-    spr_emit_number(out, "sparse_s", j.measured.sparse_s);
-    spr_emit_number(out, "dense_fraction_of_bound", j.bound.dense_s / j.measured.dense_s);
-    spr_emit_number(out, "sparse_fraction_of_bound", j.bound.sparse_s / j.measured.sparse_s);
-    if (expected) {
-        spr_emit_number(out, "dense_fraction_of_expected",
-                        j.expected.dense_s / j.measured.dense_s);
-        spr_emit_number(out, "sparse_fraction_of_expected",
-                        j.expected.sparse_s / j.measured.sparse_s);
-    }
-    spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
-    spr_emit_bool(out, "zeros_not_skipped", spr_not_skipped(e, &j));
-    spr_emit_close(out, '}');
-}
-
 static void put_document(struct spr_emit *out, const void *subject)
 {
     const struct told *told = subject;
@@ -265,7 +184,7 @@ static void put_document(struct spr_emit *out, const void *subject)
         spr_emit_number(out, "expected_dense_time_s", answer.dense_time_s);
         spr_emit_number(out, "expected_time_s", answer.time_s);
     }
-    put_reached(out, told->explanation, answer.expected);
+    spr_emit_runtime(out, told->analysis, told->explanation);
     spr_report_put_rows(out, "steps", &steps);
 }
 
