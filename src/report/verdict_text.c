@@ -108,13 +108,22 @@ static void set_up(const struct figures *f)
                                  "size");
 }
 
+/* A kernel, or what is done besides in each call. */
 static void slower(const struct figures *f)
 {
+    char excess[24], set_up_too[160] = "";
+    const double excess_s = (f->j->measured.sparse_s - f->j->measured.dense_s) / f->j->pruned;
+    if (excess_s >= SPR_SET_UP_LEAST_S && excess_s <= SPR_SET_UP_MOST_S) {
+        snprintf(set_up_too, sizeof set_up_too,
+                 " Or each call pays for a set-up: %s more would be one, if it is the same at "
+                 "another batch.",
+                 spr_format_seconds(excess_s, excess));
+    }
     snprintf(f->text, SPR_FINDING_TEXT,
              "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
              "than the zeros save. It reaches %.3g %% of its bound, the dense one %.3g %%; "
-             "the hardware allows %.2fx.",
-             f->gain.value, f->sparse, f->dense, f->allowed);
+             "the hardware allows %.2fx.%s",
+             f->gain.value, f->sparse, f->dense, f->allowed, set_up_too);
 }
 
 static void nothing_allowed(const struct figures *f)
@@ -131,24 +140,20 @@ static void nothing_allowed(const struct figures *f)
 
 static void cannot_tell(const struct figures *f)
 {
-    char errors[64];
+    char errors[64], better[120] = "";
     const double possible = spr_speedup_possible(f->j);
-    snprintf(f->text, SPR_FINDING_TEXT,
-             "Verdict: cannot tell. With %s the gain is %.3gx to %.3gx, which covers both no "
-             "gain and half or more of the %.3gx that %s: zeros may be skipped or not. Do: ",
-             spr_errors_text(&f->j->errors, errors), f->gain.low, f->gain.high, possible,
-             possible < f->allowed ? "is expected" : "the hardware allows");
-    const size_t used = strlen(f->text);
     const double needed = spr_error_needed(possible);
     if (needed >= 1e-3) {
-        snprintf(f->text + used, SPR_FINDING_TEXT - used,
-                 "measure to %.2g %% or better and say so (dense=42ms+-%.2g%%), or time the "
-                 "pruned layers alone (--times), which may gain more.",
+        snprintf(better, sizeof better,
+                 "measure to %.2g %% or better and say so (dense=42ms+-%.2g%%), or ",
                  100 * needed, 100 * needed);
-    } else {
-        snprintf(f->text + used, SPR_FINDING_TEXT - used,
-                 "time the pruned layers alone (--times), which may gain more.");
     }
+    snprintf(f->text, SPR_FINDING_TEXT,
+             "Verdict: cannot tell. With %s the gain is %.3gx to %.3gx, which covers both no "
+             "gain and half or more of the gain that %s (%.3gx): zeros may be skipped or not. "
+             "Do: %stime the pruned layers alone (--times), which may gain more.",
+             spr_errors_text(&f->j->errors, errors), f->gain.low, f->gain.high,
+             possible < f->allowed ? "is expected" : "the hardware allows", possible, better);
 }
 
 static void same_time(const struct figures *f)
@@ -260,14 +265,14 @@ const char *spr_finding_text(enum spr_finding finding, const struct spr_told *to
     };
     const struct spr_judged *j = told->judged;
     const struct spr_measured reached = spr_percent_reached(&j->bound, &j->measured);
-    const struct figures figures = {.e = told->explanation,
-                                    .j = j,
-                                    .fates = told->fates,
-                                    .gain = spr_gain_of(&j->measured, &j->errors),
-                                    .allowed = spr_speedup_allowed(&j->bound),
-                                    .dense = reached.dense_s,
-                                    .sparse = reached.sparse_s,
-                                    .text = text};
+    struct figures figures = {.e = told->explanation,
+                              .j = j,
+                              .fates = told->fates,
+                              .gain = spr_gain_of(&j->measured, &j->errors),
+                              .allowed = spr_speedup_allowed(&j->bound),
+                              .dense = reached.dense_s,
+                              .sparse = reached.sparse_s};
+    figures.text = text;
     words[finding](&figures);
     return text;
 }

@@ -5,3 +5,7 @@ printf 'layer,dense_s,sparse_s\nsmall,6us,350us\nlarge,80us,440us\n' >times.csv
 sproof analyze model.csv --machine machine.json -p csr -s 0.9 -q >/dev/null
 sproof explain -q csr@0.9 --times times.csv | sed -n '/^Your layers/,$p'
 sproof explain -q csr@0.9 --measured dense=86us,sparse=790us | sed -n '/^Your/,$p'
+# Slower by as much as a set-up takes, but by less than dense takes: two readings.
+printf 'layer,m,k,n\nlarge,12288,12288,512\n' >model.csv
+sproof analyze model.csv --machine machine.json -p csr -s 0.95 -q >/dev/null
+sproof explain -q csr@0.95 --measured dense=800us,sparse=1.2ms | sed -n '/^Your/,$p'
