@@ -29,9 +29,10 @@ struct evaluation {
     struct spr_analysis *analysis;
     struct spr_model corners[4]; /* engine low/high x memory low/high */
     size_t corner_count;
-    double *corner_dense_s;        /* [corner][batch] */
-    struct break_even *break_even; /* [batch][layer] */
-    struct spr_ways ways;          /* of the pattern that was evaluated last */
+    struct spr_model dense_corners[4]; /* in the types of the dense side */
+    double *corner_dense_s;            /* [corner][batch] */
+    struct break_even *break_even;     /* [batch][layer] */
+    struct spr_ways ways;              /* of the pattern that was evaluated last */
     struct spr_error *err;
 };
 
@@ -58,6 +59,11 @@ static enum spr_status no_engine(const struct evaluation *e, const struct spr_pa
                     "machine %s has no engine that takes %s in %s: there is %s",
                     model->machine->name, spr_pattern_text(pattern, text),
                     spr_dtype_name(model->dtype), list);
+}
+
+static double ratio(double above, double below)
+{
+    return below > 0 ? above / below : 1;
 }
 
 static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
@@ -100,8 +106,8 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
     out->choice = *choice;
     out->break_even_sparsity = (double)NAN;
     if (spr_pattern_is_dense(&choice->pattern)) {
-        out->run = *dense;
-        out->speedup = 1;
+        out->run = *spr_analysis_unpruned(a, batch_index, choice->layer);
+        out->speedup = ratio(dense->time_s, out->run.time_s);
         return SPR_OK;
     }
     if (!spr_model_pruned(model, layer, a->options.batches[batch_index],
@@ -109,7 +115,7 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
                           &choice->counted, &out->run)) {
         return no_engine(e, &choice->pattern);
     }
-    out->speedup = out->run.time_s > 0 ? dense->time_s / out->run.time_s : 1;
+    out->speedup = ratio(dense->time_s, out->run.time_s);
     out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
     return SPR_OK;
 }
@@ -141,6 +147,7 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
 }
 
 static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
+                      const struct spr_prediction *unpruned,
                       const struct spr_layer_result *result, struct sums *sums)
 {
     double count = (double)layer->count;
@@ -148,8 +155,8 @@ static void add_layer(const struct spr_layer *layer, const struct spr_prediction
     double sparse_s = result->run.time_s;
     sums->dense_s += count * dense->time_s;
     sums->sparse_s += count * sparse_s;
-    sums->mixed_s += count * fmin(sparse_s, dense->time_s);
-    sums->ceiling_s += count * (pruned ? result->run.ceiling_time_s : dense->time_s);
+    sums->mixed_s += count * fmin(sparse_s, unpruned->time_s);
+    sums->ceiling_s += count * (pruned ? result->run.ceiling_time_s : unpruned->time_s);
     if (layer->prunable) {
         sums->dense_prunable_s += count * dense->time_s;
         sums->sparse_prunable_s += count * sparse_s;
@@ -197,11 +204,6 @@ static double corner_time(struct evaluation *e, const struct spr_model *dense_pa
     return sum;
 }
 
-static double ratio(double above, double below)
-{
-    return below > 0 ? above / below : 1;
-}
-
 static void set_interval(struct evaluation *e, struct spr_result *result)
 {
     size_t batches = e->analysis->options.batch_count;
@@ -221,8 +223,8 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         if (!layer->prunable) {
-            other_s +=
-                (double)layer->count * spr_analysis_dense(a, result->batch_index, i)->time_s;
+            other_s += (double)layer->count *
+                       spr_analysis_unpruned(a, result->batch_index, i)->time_s;
         }
     }
     result->dense_time_s = sums->dense_s;
@@ -242,10 +244,11 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
     result->dense_weight_bytes = sums->dense_weight_bytes;
 }
 
-/* Natively slower than dense; where any execution will do: best dense. */
-static bool loses(const struct spr_analysis *a, const struct spr_layer_result *layer)
+/* Natively slower than dense in the same types; where any execution will do: best dense. */
+static bool loses(const struct spr_analysis *a, const struct spr_layer_result *layer,
+                  const struct spr_prediction *unpruned)
 {
-    return a->options.native ? layer->speedup < 1
+    return a->options.native ? ratio(unpruned->time_s, layer->run.time_s) < 1
                              : layer->run.execution == SPR_EXECUTION_DENSE;
 }
 
@@ -275,11 +278,13 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         const struct spr_layer_result *out = &result->layers[i];
-        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out, &sums);
+        const struct spr_prediction *unpruned =
+            spr_analysis_unpruned(a, result->batch_index, i);
+        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), unpruned, out, &sums);
         a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
         if (!spr_pattern_is_dense(&out->choice.pattern)) {
             result->layers_pruned += (size_t)layer->count;
-            result->layers_slower += loses(a, out) ? (size_t)layer->count : 0;
+            result->layers_slower += loses(a, out, unpruned) ? (size_t)layer->count : 0;
         }
     }
     set_result(a, &sums, result);
@@ -304,13 +309,25 @@ static bool has_intervals(const struct spr_machine *machine)
     return found;
 }
 
-static enum spr_status prepare_model(struct spr_analysis *a, enum spr_corner engines,
-                                     enum spr_corner memory, struct spr_model *model,
+struct spr_types spr_options_types(const struct spr_options *options)
+{
+    return options->types.w.name ? options->types : spr_types_of(options->dtype);
+}
+
+struct spr_types spr_options_against(const struct spr_options *options)
+{
+    return spr_options_differ(options) ? options->against : spr_options_types(options);
+}
+
+static enum spr_status prepare_model(const struct spr_analysis *a,
+                                     const struct spr_types *types,
+                                     const enum spr_corner at[2], struct spr_model *model,
                                      struct spr_error *err)
 {
     enum spr_status status =
-        spr_model_prepare(model, a->machine, a->options.dtype, engines, memory, err);
+        spr_model_prepare(model, a->machine, spr_types_engine(types), at[0], at[1], err);
     if (status == SPR_OK) {
+        spr_model_set_types(model, types);
         model->ideal_tiles = a->options.ideal_tiles;
         model->native_only = a->options.native;
         spr_model_set_residency(model, a->options.residency,
@@ -340,24 +357,38 @@ static double dense_pass(const struct spr_analysis *a, struct spr_model *model, 
     return seconds;
 }
 
+/* Both sides with the engines at one end of their rates, the memory at another. */
+static enum spr_status prepare_models(struct evaluation *e, const enum spr_corner at[2],
+                                      struct spr_model *model, struct spr_model *dense)
+{
+    const struct spr_analysis *a = e->analysis;
+    const struct spr_types types = spr_options_types(&a->options);
+    const struct spr_types against = spr_options_against(&a->options);
+    SPR_TRY(prepare_model(a, &types, at, model, e->err));
+    return prepare_model(a, &against, at, dense, e->err);
+}
+
 static enum spr_status prepare(struct evaluation *e)
 {
+    static const enum spr_corner nominal[2] = {SPR_NOMINAL, SPR_NOMINAL};
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
-    SPR_TRY(prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err));
+    SPR_TRY(prepare_models(e, nominal, &a->model, &a->dense_model));
     a->result_count = a->network->variant_count * batches;
     a->dense = spr_calloc(batches * layers, sizeof *a->dense);
+    a->unpruned = spr_calloc(batches * layers, sizeof *a->unpruned);
     a->dense_time_s = spr_calloc(batches, sizeof *a->dense_time_s);
     a->results = spr_calloc(a->result_count, sizeof *a->results);
     e->corner_dense_s = spr_calloc(4 * batches, sizeof *e->corner_dense_s);
     e->break_even = spr_calloc(batches * layers, sizeof *e->break_even);
-    if (!a->dense || !a->dense_time_s || !a->results || !e->corner_dense_s || !e->break_even) {
+    if (!a->dense || !a->unpruned || !a->dense_time_s || !a->results || !e->corner_dense_s ||
+        !e->break_even) {
         return spr_no_memory(e->err);
     }
     e->corner_count = has_intervals(a->machine) ? 4 : 0;
     for (size_t c = 0; c < e->corner_count; c++) {
-        SPR_TRY(prepare_model(a, c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW,
-                              &e->corners[c], e->err));
+        const enum spr_corner at[2] = {c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW};
+        SPR_TRY(prepare_models(e, at, &e->corners[c], &e->dense_corners[c]));
     }
     return SPR_OK;
 }
@@ -398,12 +429,14 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
     double batch = a->options.batches[batch_index];
+    (void)dense_pass(a, &a->model, batch, &a->unpruned[batch_index * layers]);
     a->dense_time_s[batch_index] =
-        dense_pass(a, &a->model, batch, &a->dense[batch_index * layers]);
+        dense_pass(a, &a->dense_model, batch, &a->dense[batch_index * layers]);
     spr_expected_batch(a, batch_index);
     for (size_t c = 0; c < e->corner_count; c++) {
+        (void)dense_pass(a, &e->corners[c], batch, NULL);
         e->corner_dense_s[c * batches + batch_index] =
-            dense_pass(a, &e->corners[c], batch, NULL);
+            dense_pass(a, &e->dense_corners[c], batch, NULL);
     }
     for (size_t v = 0; v < a->network->variant_count; v++) {
         struct spr_result *result = &a->results[v * batches + batch_index];
@@ -457,6 +490,7 @@ void spr_analysis_free(struct spr_analysis *analysis)
     }
     spr_free(analysis->results);
     spr_free(analysis->dense);
+    spr_free(analysis->unpruned);
     spr_free(analysis->dense_time_s);
     spr_expected_free(analysis);
     *analysis = (struct spr_analysis){0};

@@ -46,7 +46,10 @@ enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *e
     const struct spr_kernel_rates *kernels = a->machine->kernels;
     size_t count = a->options.batch_count * a->network->layer_count;
     int64_t threads = a->options.threads > 0 ? a->options.threads : a->machine->cores;
-    a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
+    const struct spr_types types = spr_options_types(&a->options);
+    const struct spr_types f32 = spr_types_of(SPR_F32);
+    a->has_expected = kernels && kernels->count > 0 && spr_types_equal(&types, &f32) &&
+                      !spr_options_differ(&a->options);
     a->expected_dense = spr_calloc(count, sizeof *a->expected_dense);
     a->names = spr_calloc(1, sizeof *a->names);
     if (!a->expected_dense || !a->names) {

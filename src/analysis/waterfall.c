@@ -29,7 +29,7 @@ static void chain_times(const struct chain *c, size_t index, double *times)
 {
     const struct spr_layer *layer = &c->a->network->layers[index];
     const struct spr_layer_result *r = &c->result->layers[index];
-    double dense_s = spr_analysis_dense(c->a, c->result->batch_index, index)->time_s;
+    double dense_s = spr_analysis_unpruned(c->a, c->result->batch_index, index)->time_s;
     if (spr_pattern_is_dense(&r->choice.pattern)) {
         for (int i = 0; i < AFTER_COUNT; i++) {
             times[i] = dense_s;
@@ -56,8 +56,10 @@ static bool same_shape(const struct spr_layer *a, const struct spr_layer *b)
             (a->other_flops == b->other_flops && a->x_elements == b->x_elements));
 }
 
-/* The step from bound to expected has no time of its own in the chain. */
-#define TO_KERNEL AFTER_COUNT
+/* Steps without a time of their own in the chain: to other types of the dense side, and from
+ * bound to expected. */
+#define TO_TYPES AFTER_COUNT
+#define TO_KERNEL (AFTER_COUNT + 1)
 
 /* Share of the dense network's time one operator takes more of than its bounds say. */
 static double lost_in_kernel(const struct chain *c, size_t index)
@@ -68,6 +70,15 @@ static double lost_in_kernel(const struct chain *c, size_t index)
                     result->layers[index].run.time_s / result->dense_time_s);
 }
 
+/* What one operator takes less in the types of the dense side. */
+static double lost_to_types(const struct chain *c, size_t index)
+{
+    const size_t batch = c->result->batch_index;
+    return (double)c->a->network->layers[index].count *
+           (spr_analysis_unpruned(c->a, batch, index)->time_s -
+            spr_analysis_dense(c->a, batch, index)->time_s);
+}
+
 /* Time one operator loses in the step that leads to `after`; for AFTER_UNPRUNED the time of
  * an operator that is not pruned. */
 static double lost_time(const struct chain *c, size_t index, int after)
@@ -76,6 +87,9 @@ static double lost_time(const struct chain *c, size_t index, int after)
     const struct spr_layer *layer = &c->a->network->layers[index];
     if (after == TO_KERNEL) {
         return lost_in_kernel(c, index);
+    }
+    if (after == TO_TYPES) {
+        return lost_to_types(c, index);
     }
     chain_times(c, index, times);
     if (after == AFTER_UNPRUNED) {
@@ -132,7 +146,8 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
     for (size_t i = 0; i < c->a->network->layer_count; i++) {
         const struct spr_layer *layer = &c->a->network->layers[i];
         double count = (double)layer->count, times[AFTER_COUNT];
-        double dense_s = count * spr_analysis_dense(c->a, c->result->batch_index, i)->time_s;
+        double dense_s =
+            count * spr_analysis_unpruned(c->a, c->result->batch_index, i)->time_s;
         chain_times(c, i, times);
         sums->dense_s += dense_s;
         for (int s = 0; s < AFTER_COUNT; s++) {
@@ -177,8 +192,15 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
         add_step(w, SPR_STEP_OVERHEAD, speedup_of(&sums, AFTER_OVERHEAD, placed));
         find_worst(&c, AFTER_OVERHEAD, &w->steps[w->count - 1]);
     }
-    add_step(w, SPR_STEP_ENGINE, result->speedup);
+    /* Up to here dense is in the types of the pruned network. */
+    add_step(w, SPR_STEP_ENGINE,
+             spr_options_differ(&a->options) ? speedup_of(&sums, AFTER_ENGINE, placed)
+                                             : result->speedup);
     find_worst(&c, AFTER_ENGINE, &w->steps[w->count - 1]);
+    if (spr_options_differ(&a->options)) {
+        add_step(w, SPR_STEP_TYPES, result->speedup);
+        find_worst(&c, TO_TYPES, &w->steps[w->count - 1]);
+    }
     if (isfinite(result->expected.speedup)) {
         add_step(w, SPR_STEP_KERNEL, result->expected.speedup);
         find_worst(&c, TO_KERNEL, &w->steps[w->count - 1]);
@@ -192,9 +214,9 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
 const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
-        "ideal, 1/density",       "where the zeros sit", "operators not pruned",
-        "X, Y and index traffic", "call overhead",       "engine and tile",
-        "kernel against bound",   "your runtime",
+        "ideal, 1/density",       "where the zeros sit",  "operators not pruned",
+        "X, Y and index traffic", "call overhead",        "engine and tile",
+        "number types",           "kernel against bound", "your runtime",
     };
     return names[kind];
 }
@@ -266,6 +288,15 @@ static const char *traffic_remedy(const struct spr_analysis *a,
     return text;
 }
 
+static const char *types_remedy(const struct spr_analysis *a, char *text)
+{
+    const struct spr_types types = spr_options_types(&a->options);
+    char here[SPR_TYPES_TEXT], there[SPR_TYPES_TEXT];
+    snprintf(text, SPR_REASON_TEXT, "dense is in %s, this variant in %s",
+             spr_types_text(&a->options.against, there), spr_types_text(&types, here));
+    return text;
+}
+
 /* How far from their bounds the kernels are expected to stay, and what holds them there. */
 static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_result *result,
                                  const struct spr_step *step, char *text)
@@ -317,6 +348,8 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
         break;
     case SPR_STEP_ENGINE:
         return engine_remedy(a, result, step, text);
+    case SPR_STEP_TYPES:
+        return types_remedy(a, text);
     case SPR_STEP_KERNEL:
         return kernel_remedy(a, result, step, text);
     case SPR_STEP_RUNTIME:

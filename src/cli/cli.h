@@ -15,6 +15,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_AGAINST,
     OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,

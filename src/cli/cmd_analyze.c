@@ -106,6 +106,27 @@ static enum spr_status read_machine(struct work *w)
     return SPR_OK;
 }
 
+/* Types that are those of dtype, or against that are the same, are left away: records and
+ * answers then have one word for them. */
+static enum spr_status read_types(struct work *w)
+{
+    const char *own = w->args->value[OPT_DTYPE], *against = w->args->value[OPT_AGAINST];
+    struct spr_options *options = &w->options;
+    const enum spr_dtype usual = w->machine.default_dtype;
+    if (own) {
+        SPR_TRY(spr_types_parse(own, usual, &options->types, w->err));
+        options->dtype = spr_types_engine(&options->types);
+    }
+    if (against) {
+        const struct spr_types types = spr_options_types(options);
+        SPR_TRY(spr_types_parse(against, usual, &options->against, w->err));
+        if (spr_types_equal(&options->against, &types)) {
+            options->against = (struct spr_types){0};
+        }
+    }
+    return SPR_OK;
+}
+
 static enum spr_status read_options(struct work *w)
 {
     const char *const *value = w->args->value;
@@ -119,9 +140,7 @@ static enum spr_status read_options(struct work *w)
             cli_word("execution", value[OPT_EXECUTION], cli_executions, &execution, w->err));
         w->options.native = execution > 0;
     }
-    if (value[OPT_DTYPE]) {
-        SPR_TRY(spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err));
-    }
+    SPR_TRY(read_types(w));
     if (value[OPT_BATCH]) {
         SPR_TRY(cli_batches(value[OPT_BATCH], &w->options, w->err));
     }
@@ -360,10 +379,10 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY,  OPT_MAX_DROP,    OPT_MACHINE,        OPT_SET,     OPT_PATTERN,
-    OPT_SPARSITY,  OPT_BATCH,       OPT_DTYPE,          OPT_THREADS, OPT_RESIDENCY,
-    OPT_LAYOUT,    OPT_LAYERS,      OPT_NO_SAVE,        OPT_OUTPUT,  OPT_FORMAT,
-    OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY,       OPT_MAX_DROP, OPT_MACHINE, OPT_SET,     OPT_PATTERN,   OPT_SPARSITY,
+    OPT_BATCH,          OPT_DTYPE,    OPT_AGAINST, OPT_THREADS, OPT_RESIDENCY, OPT_LAYOUT,
+    OPT_LAYERS,         OPT_NO_SAVE,  OPT_OUTPUT,  OPT_FORMAT,  OPT_EXECUTION, OPT_IDEAL_TILES,
+    OPT_ASSUME_UNIFORM, OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",

@@ -26,7 +26,21 @@ static void list_batches(const struct spr_options *options, char *text, size_t s
 
 static const char *dense_engine_name(const struct spr_analysis *a)
 {
-    return a->machine->engines[a->model.dense_engine].name;
+    return a->machine->engines[a->dense_model.dense_engine].name;
+}
+
+/* "f16" or "w i4/128, x f16, y f16", and the dense side's types where they are others: " (f16)". */
+static const char *types_of(const struct spr_analysis *a, char types[SPR_TYPES_TEXT],
+                            char dense[SPR_TYPES_TEXT + 4])
+{
+    const struct spr_types own = spr_options_types(&a->options);
+    char text[SPR_TYPES_TEXT];
+    dense[0] = '\0';
+    if (spr_options_differ(&a->options)) {
+        snprintf(dense, SPR_TYPES_TEXT + 4, " (%s)",
+                 spr_types_text(&a->options.against, text));
+    }
+    return spr_types_text(&own, types);
 }
 
 /* Cache levels whose bandwidth nobody stated: what stays in them moves for free. */
@@ -63,10 +77,11 @@ static void put_kernels(FILE *file, const struct spr_analysis *a)
 void spr_report_context(FILE *file, const struct spr_analysis *a)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
+    char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT + 4];
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
-             spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
+             types_of(a, types, dense), batches, dense, dense_engine_name(a),
              a->options.residency == SPR_RESIDENCY_DRAM ? "" : ", residency ",
              a->options.residency == SPR_RESIDENCY_DRAM
                  ? ""
