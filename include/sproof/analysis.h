@@ -28,7 +28,7 @@ struct spr_options {
     bool ideal_tiles;
     bool native; /* --execution native: only what engines accept */
     enum spr_residency residency;
-    bool has_residency; /* asked for: the expected time has it too, not its own (network) */
+    bool has_residency; /* asked for; else network where there are expected times, else dram */
     enum spr_layout layout; /* of X and Y, which the expected times are for */
     int64_t threads;        /* cores whose private caches count; 0: one */
     double batches[SPR_BATCHES_MAX];
@@ -127,7 +127,6 @@ struct spr_analysis {
     bool expected_leads;     /* every result has an expected time: it ranks them */
     enum spr_isa expected_isa;
     int expected_threads;
-    enum spr_residency expected_residency;
     struct spr_layer_expected *expected_dense; /* [batch][layer] */
     struct spr_expected_names *names;          /* of kernels */
 };

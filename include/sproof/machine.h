@@ -97,7 +97,8 @@ struct spr_machine_change {
     double after;
 };
 
-/* Applies "PATH=VALUE" or "PATH=FACTORx". Errors: SPR_EINPUT with the nearest path. */
+/* Applies "PATH=VALUE" or "PATH=FACTORx"; the value of overhead_s may have a unit ("5us"). Errors:
+ * SPR_EINPUT with the nearest path. */
 enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignment,
                                 struct spr_machine_change *change, struct spr_error *err);
 

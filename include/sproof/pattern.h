@@ -102,6 +102,10 @@ struct spr_pattern_kind {
      * Dense is not asked for: it holds anything. */
     bool (*spread)(const struct spr_pattern *pattern, const struct spr_pattern *as,
                    struct spr_pattern *slots);
+    /* Lowers what the format costs to what sproof's own kernels store and multiply of it; NULL:
+     * no less. */
+    void (*pack)(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                 struct spr_weight_cost *cost);
     const char *kernel; /* "bsr" in spr_spmm_bsr_f32__avx2; NULL: it has no kernel */
     /* NULL when the pattern fits the layer, else why not, in plain words */
     const char *(*misfit)(const struct spr_pattern *pattern, const struct spr_shape *shape);

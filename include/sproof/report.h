@@ -60,7 +60,8 @@ void spr_report_answer(FILE *file, const struct spr_analysis *analysis,
                        const struct spr_report *report);
 
 /* The line of context: model, machine, dtype, batch, what kind of figure follows. */
-void spr_report_context(FILE *file, const struct spr_analysis *analysis);
+void spr_report_context(FILE *file, const struct spr_analysis *a,
+                        const struct spr_result *result);
 
 /* The waterfall of one result, one line a step with remedy. brief: no remedies. */
 void spr_report_waterfall(FILE *file, const struct spr_analysis *analysis,

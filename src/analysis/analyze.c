@@ -456,6 +456,7 @@ static enum spr_status evaluate_all(struct evaluation *e)
 {
     struct spr_analysis *a = e->analysis;
     SPR_TRY(check_size(a->network, a->options.batch_count, e->err));
+    spr_expected_begin(a);
     SPR_TRY(prepare(e));
     SPR_TRY(spr_expected_prepare(a, e->err));
     for (size_t b = 0; b < a->options.batch_count; b++) {

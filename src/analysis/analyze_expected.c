@@ -41,25 +41,30 @@ static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
     return highest;
 }
 
-enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
+void spr_expected_begin(struct spr_analysis *a)
 {
     const struct spr_kernel_rates *kernels = a->machine->kernels;
-    size_t count = a->options.batch_count * a->network->layer_count;
-    int64_t threads = a->options.threads > 0 ? a->options.threads : a->machine->cores;
     const struct spr_types types = spr_options_types(&a->options);
     const struct spr_types f32 = spr_types_of(SPR_F32);
     a->has_expected = kernels && kernels->count > 0 && spr_types_equal(&types, &f32) &&
                       !spr_options_differ(&a->options);
+    if (!a->options.has_residency) {
+        a->options.residency = a->has_expected ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
+    }
+}
+
+enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
+{
+    size_t count = a->options.batch_count * a->network->layer_count;
+    int64_t threads = a->options.threads > 0 ? a->options.threads : a->machine->cores;
     a->expected_dense = spr_calloc(count, sizeof *a->expected_dense);
     a->names = spr_calloc(1, sizeof *a->names);
     if (!a->expected_dense || !a->names) {
         return spr_no_memory(err);
     }
     if (a->has_expected) {
-        a->expected_isa = highest_isa(kernels);
+        a->expected_isa = highest_isa(a->machine->kernels);
         a->expected_threads = threads > 0 && threads <= INT32_MAX ? (int)threads : 1;
-        a->expected_residency =
-            a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
     }
     return SPR_OK;
 }
@@ -95,21 +100,25 @@ static bool has_kernel(const struct spr_layer *layer)
 
 static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
 
-/* One operator; choice NULL: dense. network_bytes: of one pass of the network it is in. */
+/* One operator; choice NULL: dense. pass_bytes: what is passed before it runs again, which is the
+ * network, or with residency warm the operator itself. */
 static struct spr_layer_expected expect(const struct spr_analysis *a,
                                         const struct spr_layer *layer, double batch,
-                                        const struct spr_choice *choice, double network_bytes)
+                                        const struct spr_choice *choice, double pass_bytes)
 {
     struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
                                    .threads = a->expected_threads,
                                    .isa = a->expected_isa,
                                    .layout = a->options.layout,
-                                   .residency = a->expected_residency,
+                                   .residency = a->options.residency,
                                    .tuned = a->options.tuned};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;
-    if (a->expected_residency == SPR_RESIDENCY_NETWORK) {
-        of.network_bytes = network_bytes;
+    if (of.residency == SPR_RESIDENCY_WARM && calls > 1) {
+        of.residency = SPR_RESIDENCY_NETWORK; /* each call has operands of its own */
+    }
+    if (of.residency == SPR_RESIDENCY_NETWORK) {
+        of.network_bytes = pass_bytes;
     }
     of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
     if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
@@ -123,6 +132,7 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
 {
     size_t layers = a->network->layer_count;
     struct spr_layer_expected *out = &a->expected_dense[batch_index * layers];
+    const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
     double bytes = 0;
     for (size_t i = 0; i < layers; i++) {
         bytes +=
@@ -132,7 +142,8 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
         const struct spr_layer *layer = &a->network->layers[i];
         out[i] = nothing;
         if (a->has_expected && has_kernel(layer)) {
-            out[i] = expect(a, layer, a->options.batches[batch_index], NULL, bytes);
+            out[i] = expect(a, layer, a->options.batches[batch_index], NULL,
+                            warm ? spr_analysis_dense(a, batch_index, i)->bytes : bytes);
         } else if (a->has_expected) {
             out[i].time_s = spr_analysis_dense(a, batch_index, i)->time_s;
         }
@@ -154,7 +165,9 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
-        out->expected = expect(a, layer, result->batch, &out->choice, result->format_bytes);
+        const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
+        out->expected = expect(a, layer, result->batch, &out->choice,
+                               warm ? out->run.bytes : result->format_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }

@@ -5,8 +5,11 @@
 
 #include "sproof/analysis.h"
 
-/* Decides whether there is anything to expect, and with which threads, instruction set and
- * residency. Errors: SPR_ENOMEM. */
+/* Decides whether there is anything to expect, and with it the residency where none was asked
+ * for. */
+void spr_expected_begin(struct spr_analysis *analysis);
+
+/* Decides with which threads and instruction set. Errors: SPR_ENOMEM. */
 enum spr_status spr_expected_prepare(struct spr_analysis *analysis, struct spr_error *err);
 
 /* The dense operators at a batch whose bounds are known. */

@@ -24,6 +24,22 @@ static struct spr_weight_cost weight_cost(const struct spr_model *model,
     return cost;
 }
 
+/* What the format costs. Where sproof's kernels run, the bound must not count more than they move.
+ */
+static struct spr_weight_cost format_cost(const struct spr_model *model,
+                                          const struct spr_layer *layer,
+                                          const struct spr_pattern *pattern, double kept,
+                                          const struct spr_counted *counted)
+{
+    struct spr_weight_cost cost = weight_cost(model, layer, pattern, kept, counted);
+    if (model->machine->kernels && !model->native_only && pattern->kind->pack) {
+        const struct spr_shape shape = spr_layer_shape(layer);
+        pattern->kind->pack(pattern, &shape, &cost);
+    }
+    /* cppcheck-suppress returnDanglingLifetime ; it has numbers alone, no part of the shape */
+    return cost;
+}
+
 static const struct spr_counted nothing_counted = {(double)NAN, (double)NAN, (double)NAN};
 
 /* Issued elements when the engine multiplies whole groups of tile_rows rows that share
@@ -190,7 +206,7 @@ static void set_kept(struct pruned *of, double kept, const struct spr_counted *c
 {
     struct spr_prediction stored;
     int level;
-    of->own = weight_cost(of->model, of->layer, &of->ways->pattern, kept,
+    of->own = format_cost(of->model, of->layer, &of->ways->pattern, kept,
                           counted ? counted : &nothing_counted);
     set_sparse(of->model, of->layer, of->batch, &of->own, &stored);
     of->bytes = stored.bytes;
@@ -247,7 +263,7 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
                               double batch, const struct spr_pattern *pattern, double kept,
                               const struct spr_counted *counted)
 {
-    struct spr_weight_cost own = weight_cost(model, layer, pattern, kept, counted);
+    struct spr_weight_cost own = format_cost(model, layer, pattern, kept, counted);
     struct spr_prediction out = {0};
     own.issued = own.nnz;
     set_sparse(model, layer, batch, &own, &out);

@@ -76,7 +76,8 @@ static const struct option_row rows[OPT_COUNT] = {
                    "validate: one visit"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
-                       "dram warm cold network (default dram; of\nvalidate warm)"},
+                       "dram warm cold network (default network\nwhere times are expected, "
+                       "else dram; of\nvalidate warm)"},
     [OPT_SCOPE] = {"scope", 0, VALUE, "W",
                    "layer: each to S (default); global: one\nthreshold for all"},
     [OPT_SCORE] = {"score", 0, VALUE, "L", "l1 or l2 norm of a block (default l2)"},

@@ -1,51 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options that are one quantity: a time, a size, a count. */
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/csv.h"
 #include "base/limits.h"
+#include "base/seconds.h"
 #include "cli/cli.h"
 
-/* What the letters at the end of a time stand for, in seconds; 0: nothing. */
-static double time_unit(const char *letters)
-{
-    static const struct {
-        const char *unit;
-        double seconds;
-    } units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1},
-                 {"min", 60},  {"m", 60},    {"h", 3600}};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (strcmp(letters, units[i].unit) == 0) {
-            return units[i].seconds;
-        }
-    }
-    return 0;
-}
-
-/* "42ms" -> 0.042; false unless it is a number above 0 and a unit, which a number of seconds
- * may lack where `bare` is allowed. */
+/* As spr_parse_seconds, above 0. */
 static bool read_time(const char *text, size_t length, bool bare, double *seconds)
 {
-    char number[64];
-    size_t digits = length;
-    if (length >= sizeof number) {
-        return false;
-    }
-    memcpy(number, text, length);
-    number[length] = '\0';
-    while (digits > 0 && isalpha((unsigned char)number[digits - 1])) {
-        digits--;
-    }
-    const double unit = digits < length ? time_unit(number + digits) : bare ? 1 : 0;
-    number[digits] = '\0';
-    if (unit == 0 || !spr_parse_number(number, seconds)) {
-        return false;
-    }
-    *seconds *= unit;
-    return *seconds > 0 && isfinite(*seconds);
+    return spr_parse_seconds(text, length, bare, seconds) && *seconds > 0;
 }
 
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,

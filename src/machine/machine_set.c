@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/csv.h"
+#include "base/seconds.h"
 #include "sproof/machine.h"
 
 struct target {
@@ -49,6 +50,14 @@ static enum spr_status unknown_target(const struct spr_machine *machine, const c
                     machine->name, path, near ? near : names[0]);
 }
 
+/* A number, or a time with a unit or in seconds, of 0..1e30. */
+static bool read_value(const char *text, bool time, double *number)
+{
+    bool good = time ? spr_parse_seconds(text, strlen(text), true, number)
+                     : spr_parse_number(text, number);
+    return good && *number >= 0 && *number <= 1e30;
+}
+
 enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignment,
                                 struct spr_machine_change *change, struct spr_error *err)
 {
@@ -71,12 +80,12 @@ enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignm
         value[last - 1] = '\0';
     }
     double number;
-    bool zero_allowed = strcmp(path, "overhead_s") == 0;
-    if (!spr_parse_number(value, &number) || number > 1e30 || number < 0 ||
-        (number < 1e-30 && !(number == 0 && zero_allowed))) {
-        return spr_fail(err, SPR_EINPUT,
-                        "--set %s: '%.60s': expected a number above 0, or a factor such as 2x",
-                        path, equals + 1);
+    bool time = strcmp(path, "overhead_s") == 0;
+    if (!read_value(value, time && !factor, &number) ||
+        (number < 1e-30 && !(number == 0 && time))) {
+        return spr_fail(
+            err, SPR_EINPUT, "--set %s: '%.60s': expected %s, or a factor such as 2x", path,
+            equals + 1, time ? "a time of 0 or more, such as 5us" : "a number above 0");
     }
     for (size_t i = 0; i < count; i++) {
         struct spr_number *target = targets[i].number;
@@ -89,7 +98,7 @@ enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignm
                             path, machine->name);
         }
         double after = factor ? target->value * number : number;
-        if (after > 1e30 || (after < 1e-30 && !zero_allowed)) {
+        if (after > 1e30 || (after < 1e-30 && !time)) {
             return spr_fail(err, SPR_EINPUT, "--set %s: gives %.4g: expected 1e-30..1e30",
                             path, after);
         }

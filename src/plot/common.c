@@ -66,7 +66,7 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
                      "measurement; bound: hardware potential (residency %s)",
                      spr_isa_name(analysis->expected_isa), analysis->expected_threads,
                      analysis->expected_threads == 1 ? "" : "s",
-                     spr_residency_name(analysis->expected_residency),
+                     spr_residency_name(analysis->options.residency),
                      analysis->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "",
                      spr_residency_name(analysis->options.residency));
         return;

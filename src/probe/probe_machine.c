@@ -63,11 +63,27 @@ static void set_accepts(const struct engine_row *row, struct spr_engine *engine)
         (struct spr_accept){.form = SPR_ACCEPT_CLASS, .pattern_class = SPR_CLASS_BLOCK};
 }
 
+/* What a team was not seen to reach, because it did not have the cores, but may: as many times what
+ * one thread does. Nothing known: the rate as it is. */
+static void raise_high(const struct maker *make, const char *name, const char *level,
+                       struct spr_number *rate)
+{
+    if (make->threads > 1 && spr_probe_crowded(make->probe)) {
+        double one = spr_probe_find(make->probe, name, level, make->isa, 1).high;
+        rate->high = fmax(rate->high, isnan(one) ? 0 : make->threads * one);
+    }
+}
+
 static void add_engine(const struct maker *make, const struct engine_row *row)
 {
     struct spr_number flops = measured(make, row->rate, NULL);
     if (isnan(flops.value) || (row->isa != SPR_ISA_COUNT && row->isa != make->isa)) {
         return;
+    }
+    raise_high(make, row->rate, NULL, &flops);
+    if (row->dtype == SPR_F32 && make->threads > 1 && spr_probe_crowded(make->probe)) {
+        flops.high = fmax(flops.high, spr_probe_reached_flops(&make->probe->kernels, make->isa,
+                                                              make->threads));
     }
     struct spr_engine *engine = &make->machine->engines[make->machine->engine_count++];
     *engine = (struct spr_engine){
@@ -87,6 +103,7 @@ static struct spr_number bandwidth(const struct maker *make, const char *level)
     struct spr_number read = measured(make, "read", level);
     struct spr_number copy = measured(make, "copy", level);
     read.high = fmax(read.high, isnan(copy.high) ? read.high : copy.high);
+    raise_high(make, "read", level, &read);
     return read;
 }
 
@@ -143,6 +160,17 @@ static void share_capacity(const struct maker *make, struct spr_number *bytes)
     }
 }
 
+/* Bytes of all caches of the team. */
+static double cache_bytes(const struct maker *make)
+{
+    double sum = 0;
+    for (size_t i = 0; i < make->machine->memory_count; i++) {
+        const struct spr_memory *memory = &make->machine->memory[i];
+        sum += memory->bytes.value * (memory->shared ? 1 : make->threads);
+    }
+    return sum;
+}
+
 static void add_memory(const struct maker *make)
 {
     static const char *const names[SPR_CPU_CACHES] = {"L1", "L2", "L3", "L4"};
@@ -162,18 +190,32 @@ static void add_memory(const struct maker *make)
             share_capacity(make, &memory->bytes);
         }
     }
+    struct spr_number memory = bandwidth(make, "DRAM");
+    /* Streams of weights are readings of memory too, faster ones where others disturbed the reading
+     * loop. The farthest of a quick probe may still lie in the caches. */
+    if (!make->probe->quick) {
+        memory.high = fmax(memory.high, spr_probe_streamed(&make->probe->kernels, make->isa,
+                                                           make->threads, cache_bytes(make)));
+    }
     machine->memory[machine->memory_count++] =
         (struct spr_memory){.level = "DRAM",
                             .shared = true,
                             .bytes = {(double)NAN, (double)NAN, (double)NAN, NULL, NULL, NULL},
-                            .bytes_per_s = bandwidth(make, "DRAM")};
+                            .bytes_per_s = memory};
 }
 
-/* The least an operator costs besides its work: a bound must not count more. */
+/* The least an operator costs besides its work: a bound must not count more. The kernels' calls were
+ * timed apart from the probe's empty ones. */
 static struct spr_number overhead(const struct maker *make)
 {
-    struct spr_number call =
-        measured(make, make->threads == 1 ? "call" : "parallel_region", NULL);
+    const struct spr_kernel_rates *kernels = &make->probe->kernels;
+    const bool team = make->threads > 1;
+    struct spr_number call = measured(make, team ? "parallel_region" : "call", NULL);
+    const double kernel_s = team ? kernels->parallel_s : kernels->call_s;
+    if (kernel_s > 0 && kernel_s < call.low &&
+        (!team || kernels->parallel_threads == make->threads)) {
+        call.low = kernel_s;
+    }
     call.value = call.low;
     return call;
 }

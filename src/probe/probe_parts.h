@@ -35,6 +35,16 @@ struct spr_probe_rate *spr_probe_rate_find(const struct spr_probe *probe, const 
 /* "2026-01-02T03:04:05Z", in the order of time; empty when there is no such date. */
 void spr_probe_date(time_t seconds, char text[32]);
 
+/* --- probe_reached.c: rates that the kernels' loops reached when they were calibrated; 0: none. */
+
+/* FLOP/s of the fastest register tile. */
+double spr_probe_reached_flops(const struct spr_kernel_rates *rates, enum spr_isa isa,
+                               int threads);
+
+/* Bytes/s of the fastest stream of weights of more bytes than the caches hold. */
+double spr_probe_streamed(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
+                          double caches);
+
 /* --- probe_team.c: threads with memory of their own. */
 
 struct spr_probe_team {

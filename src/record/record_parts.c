@@ -68,7 +68,7 @@ static void put_all_types(struct spr_emit *out, const struct spr_options *option
 }
 
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
-                            const enum spr_residency *expected)
+                            bool expected)
 {
     spr_emit_open(out, "options", '{');
     spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
@@ -81,7 +81,7 @@ void spr_record_put_options(struct spr_emit *out, const struct spr_options *opti
     spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
     if (expected) {
-        spr_emit_text(out, "expected_residency", spr_residency_name(*expected));
+        spr_emit_text(out, "expected_residency", spr_residency_name(options->residency));
         spr_emit_text(out, "layout", spr_layout_name(options->layout));
     }
     spr_emit_text(out, "execution", options->native ? "native" : "best");
@@ -182,7 +182,7 @@ void spr_record_read_options(struct spr_reader *r, const spr_json *root,
     }
     (void)spr_residency_find(spr_json_get_text(options, "residency"), &out->residency);
     out->threads = threads >= 1 ? (int64_t)threads : 0;
-    /* Without being asked for, the two differ. */
+    /* They differ in records of old, which nobody asked for one. */
     const char *expected = spr_json_get_text(options, "expected_residency");
     out->has_residency = expected ? strcmp(expected, spr_residency_name(out->residency)) == 0
                                   : out->residency != SPR_RESIDENCY_DRAM;

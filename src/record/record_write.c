@@ -225,7 +225,7 @@ static void put_record(struct spr_emit *out, const struct spr_analysis *a,
 {
     spr_emit_open(out, NULL, '{');
     spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
-    spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
+    spr_record_put_options(out, &a->options, a->has_expected);
     spr_emit_number(out, "flops_per_mac", 2);
     spr_emit_text(out, "network", a->network->name);
     spr_emit_text(out, "metric", a->network->metric);

@@ -8,6 +8,7 @@
 #include "base/table.h"
 #include "report/answer_tables.h"
 #include "report/report_format.h"
+#include "report/resident.h"
 #include "sproof/report.h"
 
 /* A step that changes less than this is not worth a line in the short list. */
@@ -69,23 +70,23 @@ static void put_kernels(FILE *file, const struct spr_analysis *a)
     if (a->has_expected) {
         fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s%s\n",
                 spr_isa_name(a->expected_isa), a->expected_threads,
-                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->expected_residency),
+                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->options.residency),
                 a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
     }
 }
 
-void spr_report_context(FILE *file, const struct spr_analysis *a)
+void spr_report_context(FILE *file, const struct spr_analysis *a,
+                        const struct spr_result *result)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT + 4];
+    /* The next line says it, or the last one of the answer. */
+    const bool told = a->has_expected || a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
     snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
              types_of(a, types, dense), batches, dense, dense_engine_name(a),
-             a->options.residency == SPR_RESIDENCY_DRAM ? "" : ", residency ",
-             a->options.residency == SPR_RESIDENCY_DRAM
-                 ? ""
-                 : spr_residency_name(a->options.residency),
+             told ? "" : ", residency ", told ? "" : spr_residency_name(a->options.residency),
              a->options.native ? ", execution native" : "",
              a->options.ideal_tiles ? ", ideal tiles" : "");
     spr_text_wrapped(file, line, 0);
@@ -99,6 +100,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a)
         fprintf(file, "set %s: %s -> %.4g\n", change->path, before, change->after);
     }
     put_free_levels(file, a);
+    spr_report_resident(file, a, result);
     if (!a->machine->probed && a->machine->host) {
         fprintf(file,
                 "NOTHING WAS MEASURED on this machine: its rates are guesses from CPUID\n"
@@ -350,12 +352,18 @@ struct told {
     size_t best, fastest; /* results; beyond the last: none */
 };
 
+static const struct spr_result *shown_of(const struct told *told)
+{
+    const struct spr_analysis *a = told->analysis;
+    return &a->results[told->best < a->result_count ? told->best : told->fastest];
+}
+
 /* What stands above the tables. */
 static void put_advice(FILE *file, const void *subject)
 {
     const struct told *told = subject;
     const struct spr_analysis *a = told->analysis;
-    spr_report_context(file, a);
+    spr_report_context(file, a, shown_of(told));
     put_headline(file, a);
     if (told->best < a->result_count) {
         put_recommendation(file, a, told->best);
@@ -370,12 +378,6 @@ static void put_advice(FILE *file, const void *subject)
                 spr_result_answer(&a->results[told->fastest], true).speedup);
         put_why(file, a, &a->results[told->fastest]);
     }
-}
-
-static const struct spr_result *shown_of(const struct told *told)
-{
-    const struct spr_analysis *a = told->analysis;
-    return &a->results[told->best < a->result_count ? told->best : told->fastest];
 }
 
 /* What stands below them. */

@@ -241,7 +241,7 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
 {
     char name[SPR_TABLE_CELL], dense[24], now[24];
     const struct spr_result *result = e->result;
-    spr_report_context(file, a);
+    spr_report_context(file, a, result);
     fprintf(file, "Variant %s", spr_text_short(result->variant->name, 60, name));
     if (a->options.batch_count > 1) {
         fprintf(file, ", batch %.0f", result->batch);

@@ -97,7 +97,7 @@ static void answers(void)
         "Fastest here: v",
         "x expected: ",
         "bound ",
-        " over the range of the rates",
+        " over the rates' range",
         "kernel against bound",
         "expected  bound  mixed",
         "limited by",

@@ -44,6 +44,20 @@ static struct spr_weight_cost cost(const struct spr_pattern *pattern,
     };
 }
 
+/* The kernels have two bytes of index, and of blocks at an edge what lies in W: of random masks
+ * the mean of all blocks. */
+static void pack(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                 struct spr_weight_cost *cost)
+{
+    const double block_count = cells(pattern, shape);
+    const double within = (double)shape->m * (double)shape->k /
+                          (block_count * (double)pattern->a * (double)pattern->b);
+    const double kept = cost->issued / ((double)pattern->a * (double)pattern->b);
+    cost->issued *= within;
+    cost->value_bytes *= within;
+    cost->index_bytes -= kept * (SPR_INDEX_BYTES - SPR_INDEX16_BYTES);
+}
+
 static const char *misfit(const struct spr_pattern *pattern, const struct spr_shape *shape)
 {
     if (shape->m < pattern->a) {
@@ -72,6 +86,7 @@ SPR_DEFINE_PATTERN(bsr) = {
      .cost = cost,
      .misfit = misfit,
      .cell = cell,
+     .pack = pack,
      .kernel = "bsr"},
     {0},
 };

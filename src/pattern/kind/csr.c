@@ -54,6 +54,14 @@ static struct spr_weight_cost cost16(const struct spr_pattern *pattern,
     return cost(shape, kept, counted, value_bytes, SPR_INDEX16_BYTES);
 }
 
+/* The kernels have two bytes of index: they go through wider matrices in panels. */
+static void pack(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                 struct spr_weight_cost *cost)
+{
+    (void)pattern, (void)shape;
+    cost->index_bytes -= cost->issued * (SPR_INDEX_BYTES - SPR_INDEX16_BYTES);
+}
+
 static const char *misfit16(const struct spr_pattern *pattern, const struct spr_shape *shape)
 {
     (void)pattern;
@@ -73,6 +81,7 @@ SPR_DEFINE_PATTERN(csr) = {
      .cells = spr_cells_weights,
      .cost = cost32,
      .cell = spr_cell_single,
+     .pack = pack,
      .kernel = "csr"},
     {.name = "csr16",
      .spelling = "csr16",

@@ -51,6 +51,14 @@ static void cell(const struct spr_pattern *pattern, int64_t m, int64_t k, double
     *out = (struct spr_cell_shape){.rows = 1, .columns = 1, .take = (int64_t)width, .of = k};
 }
 
+/* The kernels have two bytes of index. */
+static void pack(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                 struct spr_weight_cost *cost)
+{
+    (void)pattern, (void)shape;
+    cost->index_bytes -= cost->issued * (SPR_INDEX_BYTES - SPR_INDEX16_BYTES);
+}
+
 SPR_DEFINE_PATTERN(ell) = {
     {.name = "ell",
      .spelling = "ell",
@@ -64,6 +72,7 @@ SPR_DEFINE_PATTERN(ell) = {
      .kept = kept,
      .cost = cost,
      .cell = cell,
+     .pack = pack,
      .kernel = "ell"},
     {0},
 };
