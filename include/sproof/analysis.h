@@ -46,6 +46,11 @@ struct spr_options {
 struct spr_types spr_options_types(const struct spr_options *options);
 struct spr_types spr_options_against(const struct spr_options *options);
 
+/* The pruned network's in words, and in dense[SPR_TYPES_TEXT] those of the dense side, " (i8)", or
+ * nothing where they are the same; returns text. */
+const char *spr_options_words(const struct spr_options *options, char text[SPR_TYPES_TEXT],
+                              char dense[SPR_TYPES_TEXT]);
+
 /* The dense side has other types. */
 static inline bool spr_options_differ(const struct spr_options *options)
 {

@@ -8,6 +8,7 @@
 
 #include "analysis/analyze_expected.h"
 #include "analysis/choose.h"
+#include "analysis/sides.h"
 #include "base/mem.h"
 
 /* Sums over the operators of one variant. */
@@ -309,33 +310,6 @@ static bool has_intervals(const struct spr_machine *machine)
     return found;
 }
 
-struct spr_types spr_options_types(const struct spr_options *options)
-{
-    return options->types.w.name ? options->types : spr_types_of(options->dtype);
-}
-
-struct spr_types spr_options_against(const struct spr_options *options)
-{
-    return spr_options_differ(options) ? options->against : spr_options_types(options);
-}
-
-static enum spr_status prepare_model(const struct spr_analysis *a,
-                                     const struct spr_types *types,
-                                     const enum spr_corner at[2], struct spr_model *model,
-                                     struct spr_error *err)
-{
-    enum spr_status status =
-        spr_model_prepare(model, a->machine, spr_types_engine(types), at[0], at[1], err);
-    if (status == SPR_OK) {
-        spr_model_set_types(model, types);
-        model->ideal_tiles = a->options.ideal_tiles;
-        model->native_only = a->options.native;
-        spr_model_set_residency(model, a->options.residency,
-                                a->options.threads > 0 ? a->options.threads : 1);
-    }
-    return status;
-}
-
 /* Dense network time at a batch; fills dense[layer] when it is not NULL. */
 static double dense_pass(const struct spr_analysis *a, struct spr_model *model, double batch,
                          struct spr_prediction *dense)
@@ -357,23 +331,12 @@ static double dense_pass(const struct spr_analysis *a, struct spr_model *model, 
     return seconds;
 }
 
-/* Both sides with the engines at one end of their rates, the memory at another. */
-static enum spr_status prepare_models(struct evaluation *e, const enum spr_corner at[2],
-                                      struct spr_model *model, struct spr_model *dense)
-{
-    const struct spr_analysis *a = e->analysis;
-    const struct spr_types types = spr_options_types(&a->options);
-    const struct spr_types against = spr_options_against(&a->options);
-    SPR_TRY(prepare_model(a, &types, at, model, e->err));
-    return prepare_model(a, &against, at, dense, e->err);
-}
-
 static enum spr_status prepare(struct evaluation *e)
 {
     static const enum spr_corner nominal[2] = {SPR_NOMINAL, SPR_NOMINAL};
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
-    SPR_TRY(prepare_models(e, nominal, &a->model, &a->dense_model));
+    SPR_TRY(spr_sides_prepare(a, nominal, &a->model, &a->dense_model, e->err));
     a->result_count = a->network->variant_count * batches;
     a->dense = spr_calloc(batches * layers, sizeof *a->dense);
     a->unpruned = spr_calloc(batches * layers, sizeof *a->unpruned);
@@ -388,7 +351,7 @@ static enum spr_status prepare(struct evaluation *e)
     e->corner_count = has_intervals(a->machine) ? 4 : 0;
     for (size_t c = 0; c < e->corner_count; c++) {
         const enum spr_corner at[2] = {c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW};
-        SPR_TRY(prepare_models(e, at, &e->corners[c], &e->dense_corners[c]));
+        SPR_TRY(spr_sides_prepare(a, at, &e->corners[c], &e->dense_corners[c], e->err));
     }
     return SPR_OK;
 }

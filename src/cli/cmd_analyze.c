@@ -106,27 +106,6 @@ static enum spr_status read_machine(struct work *w)
     return SPR_OK;
 }
 
-/* Types that are those of dtype, or against that are the same, are left away: records and
- * answers then have one word for them. */
-static enum spr_status read_types(struct work *w)
-{
-    const char *own = w->args->value[OPT_DTYPE], *against = w->args->value[OPT_AGAINST];
-    struct spr_options *options = &w->options;
-    const enum spr_dtype usual = w->machine.default_dtype;
-    if (own) {
-        SPR_TRY(spr_types_parse(own, usual, &options->types, w->err));
-        options->dtype = spr_types_engine(&options->types);
-    }
-    if (against) {
-        const struct spr_types types = spr_options_types(options);
-        SPR_TRY(spr_types_parse(against, usual, &options->against, w->err));
-        if (spr_types_equal(&options->against, &types)) {
-            options->against = (struct spr_types){0};
-        }
-    }
-    return SPR_OK;
-}
-
 static enum spr_status read_options(struct work *w)
 {
     const char *const *value = w->args->value;
@@ -140,7 +119,7 @@ static enum spr_status read_options(struct work *w)
             cli_word("execution", value[OPT_EXECUTION], cli_executions, &execution, w->err));
         w->options.native = execution > 0;
     }
-    SPR_TRY(read_types(w));
+    SPR_TRY(cli_types(value[OPT_DTYPE], value[OPT_AGAINST], &w->options, w->err));
     if (value[OPT_BATCH]) {
         SPR_TRY(cli_batches(value[OPT_BATCH], &w->options, w->err));
     }
@@ -392,7 +371,9 @@ const struct verb verb_analyze = {
                  "sproof analyze model.csv --accuracy accuracy.csv --max-drop 1.0"},
     .notes =
         "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
-        "explain and plot read; --layers keeps every layer of every variant in it.",
+        "explain and plot read; --layers keeps every layer of every variant in it.\n"
+        "Types of weights alone (w:) hold their scales: i4 i3 i2 fp4 fp6 nvfp4 nf4 q4_0\n"
+        "q4_1 q5_0 q5_1 q8_0 q2_K q3_K q4_K q5_K q6_K; i4/64: one scale for 64 weights.",
     .positionals_max = 1,
     .options = options,
     .formats = &spr_analysis_formats,

@@ -24,7 +24,8 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "LIST",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)\n"
-                   "of W, X and Y, or of each: w:i4,x:f16,y:f16"},
+                   "analyze: or of each operand, w:i4,x:f16,y:f16\n"
+                   "(left out: the machine's, y as x)"},
     [OPT_END_TO_END] = {"end-to-end", 0, FLAG, "",
                         "a whole encoder: MODEL is a layer table or\nweights"},
     [OPT_EXECUTION] = {"execution", 0, VALUE, "E",

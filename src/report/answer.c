@@ -30,20 +30,6 @@ static const char *dense_engine_name(const struct spr_analysis *a)
     return a->machine->engines[a->dense_model.dense_engine].name;
 }
 
-/* "f16" or "w i4/128, x f16, y f16", and the dense side's types where they are others: " (f16)". */
-static const char *types_of(const struct spr_analysis *a, char types[SPR_TYPES_TEXT],
-                            char dense[SPR_TYPES_TEXT + 4])
-{
-    const struct spr_types own = spr_options_types(&a->options);
-    char text[SPR_TYPES_TEXT];
-    dense[0] = '\0';
-    if (spr_options_differ(&a->options)) {
-        snprintf(dense, SPR_TYPES_TEXT + 4, " (%s)",
-                 spr_types_text(&a->options.against, text));
-    }
-    return spr_types_text(&own, types);
-}
-
 /* Cache levels whose bandwidth nobody stated: what stays in them moves for free. */
 static void put_free_levels(FILE *file, const struct spr_analysis *a)
 {
@@ -79,14 +65,15 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
                         const struct spr_result *result)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
-    char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT + 4];
+    char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT];
     /* The next line says it, or the last one of the answer. */
     const bool told = a->has_expected || a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
     snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
-             types_of(a, types, dense), batches, dense, dense_engine_name(a),
-             told ? "" : ", residency ", told ? "" : spr_residency_name(a->options.residency),
+             spr_options_words(&a->options, types, dense), batches, dense,
+             dense_engine_name(a), told ? "" : ", residency ",
+             told ? "" : spr_residency_name(a->options.residency),
              a->options.native ? ", execution native" : "",
              a->options.ideal_tiles ? ", ideal tiles" : "");
     spr_text_wrapped(file, line, 0);
