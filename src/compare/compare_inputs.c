@@ -66,7 +66,9 @@ static void options(struct spr_comparison *c, const struct spr_options *base,
         return;
     }
     types(c, "dtype", spr_options_types(base), spr_options_types(next));
-    types(c, "dtype of dense", spr_options_against(base), spr_options_against(next));
+    if (spr_options_differ(base) || spr_options_differ(next)) {
+        types(c, "dtype of dense", spr_options_against(base), spr_options_against(next));
+    }
     texts(c, "residency", spr_residency_name(base->residency),
           spr_residency_name(next->residency));
     numbers(c, "threads", (double)base->threads, (double)next->threads);
