@@ -46,8 +46,8 @@ const char *spr_types_text(const struct spr_types *types, char text[SPR_TYPES_TE
 /* "i4/128", as spr_types_parse reads it; returns text. */
 const char *spr_stored_text(const struct spr_stored *storage, char text[SPR_TYPES_TEXT]);
 
-/* Names of what weights alone are stored as; NULL past the last. */
-const char *spr_stored_name(size_t index);
+/* What weights alone are stored as, "w:i4"; NULL past the last. */
+const char *spr_stored_weights(size_t index);
 
 #ifdef __cplusplus
 }

@@ -45,6 +45,10 @@ static void add_names(struct words *words, const struct verb *verb, int option)
         spr_format_names(verb->formats, formats);
         add_all(words, formats);
     }
+    const bool types = verb == &verb_analyze && (option == OPT_DTYPE || option == OPT_AGAINST);
+    for (size_t i = 0; types && spr_stored_weights(i); i++) {
+        add(words, spr_stored_weights(i));
+    }
     for (int i = 0; (option == OPT_DTYPE || option == OPT_AGAINST) && i < SPR_DTYPE_COUNT;
          i++) {
         add(words, spr_dtype_name((enum spr_dtype)i));

@@ -10,33 +10,33 @@
 
 /* What weights are stored as and expanded from. */
 static const struct {
-    const char *name;
-    double bits;        /* of a value; with all that belongs to it where there is no group */
-    double scale_bytes; /* for each group */
-    int64_t group;      /* 0: its blocks are fixed */
+    const char *spelling; /* the name is behind its w: */
+    double bits;          /* of a value; with all that belongs to it where there is no group */
+    double scale_bytes;   /* for each group */
+    int64_t group;        /* 0: its blocks are fixed */
 } weights[] = {
     /* GPTQ, AWQ, Marlin: one f16 for each group of 128, no zero points */
-    {"i4", 4, 2, 128},
-    {"i3", 3, 2, 128},
-    {"i2", 2, 2, 128},
+    {"w:i4", 4, 2, 128},
+    {"w:i3", 3, 2, 128},
+    {"w:i2", 2, 2, 128},
     /* OCP Microscaling Formats (MX) 1.0, 5.2: MXFP4 and MXFP6, one E8M0 for each 32 */
-    {"fp4", 4, 1, 32},
-    {"fp6", 6, 1, 32},
+    {"w:fp4", 4, 1, 32},
+    {"w:fp6", 6, 1, 32},
     /* NVFP4: one E4M3 for each 16; the tensor's one f32 is left out */
-    {"nvfp4", 4, 1, 16},
+    {"w:nvfp4", 4, 1, 16},
     /* NormalFloat of QLoRA as bitsandbytes holds it: one f32 for each 64 */
-    {"nf4", 4, 4, 64},
+    {"w:nf4", 4, 4, 64},
     /* llama.cpp, ggml/src/ggml-common.h: sizeof of its blocks, of 32 weights (_0, _1) or 256 */
-    {"q4_0", 18 * 8 / 32.0, 0, 0},
-    {"q4_1", 20 * 8 / 32.0, 0, 0},
-    {"q5_0", 22 * 8 / 32.0, 0, 0},
-    {"q5_1", 24 * 8 / 32.0, 0, 0},
-    {"q8_0", 34 * 8 / 32.0, 0, 0},
-    {"q2_K", 84 * 8 / 256.0, 0, 0},
-    {"q3_K", 110 * 8 / 256.0, 0, 0},
-    {"q4_K", 144 * 8 / 256.0, 0, 0},
-    {"q5_K", 176 * 8 / 256.0, 0, 0},
-    {"q6_K", 210 * 8 / 256.0, 0, 0},
+    {"w:q4_0", 18 * 8 / 32.0, 0, 0},
+    {"w:q4_1", 20 * 8 / 32.0, 0, 0},
+    {"w:q5_0", 22 * 8 / 32.0, 0, 0},
+    {"w:q5_1", 24 * 8 / 32.0, 0, 0},
+    {"w:q8_0", 34 * 8 / 32.0, 0, 0},
+    {"w:q2_K", 84 * 8 / 256.0, 0, 0},
+    {"w:q3_K", 110 * 8 / 256.0, 0, 0},
+    {"w:q4_K", 144 * 8 / 256.0, 0, 0},
+    {"w:q5_K", 176 * 8 / 256.0, 0, 0},
+    {"w:q6_K", 210 * 8 / 256.0, 0, 0},
 };
 #define WEIGHTS (sizeof weights / sizeof *weights)
 
@@ -54,22 +54,23 @@ struct spr_types spr_types_of(enum spr_dtype dtype)
     return (struct spr_types){one, one, one};
 }
 
-const char *spr_stored_name(size_t index)
+const char *spr_stored_weights(size_t index)
 {
-    return index < WEIGHTS ? weights[index].name : NULL;
+    return index < WEIGHTS ? weights[index].spelling : NULL;
+}
+
+static const char *name_at(size_t index)
+{
+    return weights[index].spelling + 2;
 }
 
 static bool find_weights(const char *name, int64_t group, struct spr_stored *out)
 {
     for (size_t i = 0; i < WEIGHTS; i++) {
-        if (strcmp(weights[i].name, name) == 0) {
-            group = group > 0 ? group : weights[i].group;
-            *out = (struct spr_stored){name, weights[i].bits / 8, weights[i].group, -1};
-            out->name = weights[i].name;
-            if (out->group > 0) {
-                out->group = group;
-                out->bytes += weights[i].scale_bytes / (double)group;
-            }
+        if (strcmp(name_at(i), name) == 0) {
+            const int64_t scaled = weights[i].group && group ? group : weights[i].group;
+            *out = (struct spr_stored){name_at(i), weights[i].bits / 8, scaled, -1};
+            out->bytes += scaled ? weights[i].scale_bytes / (double)scaled : 0;
             return true;
         }
     }
@@ -118,7 +119,7 @@ static enum spr_status unknown(const struct part *part, struct spr_error *err)
         names[count++] = spr_dtype_name((enum spr_dtype)i);
     }
     for (size_t i = 0; part->operand == 'w' && i < WEIGHTS; i++) {
-        names[count++] = weights[i].name;
+        names[count++] = name_at(i);
     }
     if (part->operand == 'y') {
         names[count++] = i32.name;
