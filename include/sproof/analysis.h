@@ -27,6 +27,7 @@ struct spr_options {
     struct spr_types against; /* of the dense side; zeroed: the same */
     bool ideal_tiles;
     bool native; /* --execution native: only what engines accept */
+    bool fuse; /* epilogues run inside their products */
     enum spr_residency residency;
     bool has_residency; /* asked for; else network where there are expected times, else dram */
     enum spr_layout layout; /* of X and Y, which the expected times are for */
@@ -80,7 +81,7 @@ struct spr_layer_result {
     struct spr_choice choice; /* pattern dense: not pruned here */
     const char *misfit;       /* why a grid pattern was not applied, else NULL */
     struct spr_prediction run;
-    double speedup;             /* dense time / time */
+    double speedup; /* dense time / time, of all occurrences; INFINITY: nothing is left */
     double break_even_sparsity; /* NAN: none, or does not apply */
     struct spr_layer_expected expected;
     double expected_speedup; /* NAN: nothing is expected */
@@ -132,6 +133,7 @@ struct spr_analysis {
     bool expected_leads;     /* every result has an expected time: it ranks them */
     enum spr_isa expected_isa;
     int expected_threads;
+    enum spr_residency expected_residency; /* the bound's, but for native without a choice */
     struct spr_layer_expected *expected_dense; /* [batch][layer] */
     struct spr_expected_names *names;          /* of kernels */
 };
@@ -182,6 +184,12 @@ struct spr_answer {
 
 /* The expected times where they are wanted and known, else the bounds. */
 struct spr_answer spr_result_answer(const struct spr_result *result, bool expected);
+
+/* The answer of one result had --fusion been the other of the two, into *other. Errors: those
+ * of spr_analyze. */
+enum spr_status spr_analysis_other_fusion(const struct spr_analysis *analysis,
+                                          const struct spr_result *result,
+                                          struct spr_answer *other, struct spr_error *err);
 
 /* Per pattern the fastest result within --max-drop (of all when none is within it), in
  * rising order of first appearance: fills at most `size` indices into results, for one

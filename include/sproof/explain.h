@@ -21,7 +21,7 @@ enum spr_step_kind {
     SPR_STEP_PLACEMENT, /* the zeros sit in layers with more or less time than weights */
     SPR_STEP_UNPRUNED,  /* operators not pruned (Amdahl) */
     SPR_STEP_TRAFFIC,   /* X, Y and index traffic */
-    SPR_STEP_OVERHEAD,  /* call overhead, where the machine has one */
+    SPR_STEP_CALLS,     /* calls of all operators, where a call is known */
     SPR_STEP_ENGINE,    /* engine and tile */
     SPR_STEP_TYPES,     /* the dense side has other number types */
     SPR_STEP_KERNEL,    /* sproof's own kernels: expected against bound */
@@ -36,6 +36,7 @@ struct spr_step {
     double speedup;     /* after this step */
     size_t worst_layer; /* the layer that loses most time here; layer_count when none */
     double worst_share; /* its share of the time lost here, 0..1 */
+    size_t alike;       /* rows of the table that are the same work as that layer */
     size_t layers;      /* operators that lose time here, times count */
 };
 
@@ -43,6 +44,14 @@ struct spr_step {
 struct spr_measured {
     double dense_s, sparse_s;
 };
+
+/* Errors of two measured times, as fractions of them. */
+struct spr_time_errors {
+    double dense, sparse;
+};
+
+/* Of a time whose error is not given. */
+#define SPR_TIME_ERROR 0.05
 
 struct spr_waterfall {
     struct spr_step steps[SPR_STEPS_MAX];

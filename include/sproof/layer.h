@@ -28,21 +28,26 @@ struct spr_layer {
     int64_t k;          /* inputs per output; 0 for other */
     int64_t n;          /* tokens or output pixels; 0 for other */
     int64_t count;      /* occurrences in the network */
+    int64_t calls;      /* calls of all occurrences together, 0..count */
     int64_t groups;     /* convolution groups */
     double x_elements;  /* distinct input elements; for other: elements read and written */
     double other_flops; /* op=other: FLOPs, else 0 */
     double other_bytes; /* op=other: bytes; NAN: x_elements times the value bytes */
     double activation_sparsity; /* zero fraction of X */
+    bool epilogue;              /* other: may run inside the product above it */
+    double y_elements; /* an epilogue's elements, read and written, that are that product's Y;
+                          of one occurrence, else 0 */
 };
 
 /* How one layer is pruned in one variant. */
 struct spr_choice {
-    size_t layer;               /* index into spr_network.layers */
-    struct spr_pattern pattern; /* may be dense */
-    double sparsity;            /* 0..1; for blocks the fraction of zero blocks */
-    struct spr_counted counted; /* NAN where estimates apply */
-    double activation_sparsity; /* zero fraction of X in this variant */
-    size_t line;                /* line of the table, 0 when not from a table */
+    size_t layer;                    /* index into spr_network.layers */
+    const struct spr_layer *smaller; /* the layer as this variant has it; NULL: as it is */
+    struct spr_pattern pattern;      /* may be dense */
+    double sparsity;                 /* 0..1; for blocks the fraction of zero blocks */
+    struct spr_counted counted;      /* NAN where estimates apply */
+    double activation_sparsity;      /* zero fraction of X in this variant */
+    size_t line;                     /* line of the table, 0 when not from a table */
 };
 
 enum spr_accuracy_source {
@@ -57,6 +62,7 @@ struct spr_variant {
     const char *name;
     struct spr_pattern pattern;       /* the one pattern, or kind NULL when mixed */
     double sparsity;                  /* requested (grid) or weight-averaged (table) */
+    bool smaller;                     /* some layer is smaller than in the network */
     bool grid;                        /* every prunable layer alike; choices is then NULL */
     const struct spr_choice *choices; /* table variants: sorted by layer */
     size_t choice_count;
@@ -114,6 +120,35 @@ enum spr_status spr_network_filter(struct spr_network *network,
 struct spr_choice spr_variant_choice(const struct spr_network *network,
                                      const struct spr_variant *variant, size_t index,
                                      size_t *hint, const char **misfit);
+
+/* The layer as a variant has it. */
+static inline const struct spr_layer *spr_choice_layer(const struct spr_network *network,
+                                                       const struct spr_choice *choice)
+{
+    return choice->smaller ? choice->smaller : &network->layers[choice->layer];
+}
+
+/* true when the variant leaves the layer as it is: dense, of its own size. */
+static inline bool spr_choice_unchanged(const struct spr_choice *choice)
+{
+    return !choice->smaller && spr_pattern_is_dense(&choice->pattern);
+}
+
+/* Sets y_elements of an epilogue from the rows above it (src/network/README.md, "Fusion").
+ * SIZE_MAX, or the layer above that is neither a product nor an epilogue; the index itself
+ * where nothing stands above. */
+size_t spr_network_set_epilogue(struct spr_network *network, size_t index);
+
+/* Of a lowered epilogue: its elements that are its product's Y shrink with its bytes. */
+void spr_layer_scale_y(const struct spr_layer *known, struct spr_layer *out);
+
+/* true when both are the same work: kind, shape, FLOPs and bytes. */
+bool spr_layer_alike(const struct spr_layer *a, const struct spr_layer *b);
+
+/* How a report names what a variant does: a pattern, "smaller", "smaller+csr" or "mixed";
+ * returns text[SPR_CHANGE_TEXT]. smaller: some layer is. */
+#define SPR_CHANGE_TEXT (SPR_PATTERN_TEXT + 8)
+const char *spr_change_text(const struct spr_pattern *pattern, bool smaller, char *text);
 
 /* "linear", "conv", ... */
 const char *spr_op_name(enum spr_op op);

@@ -33,6 +33,7 @@ struct spr_model {
     double w_bytes, x_bytes, y_bytes; /* of one value of each operand */
     bool ideal_tiles;                 /* ignore tile_rows */
     bool native_only; /* what engines accept alone: no expanded and no dense execution */
+    bool fuse;        /* epilogues run inside their products */
     enum spr_residency residency;
     double network_bytes;                /* U of residency network: bytes of one pass */
     double flops_per_s[SPR_ENGINES_MAX]; /* 0: unusable for this dtype */
@@ -40,7 +41,7 @@ struct spr_model {
     size_t level_count;
     double bytes_per_s[SPR_MEMORIES_MAX]; /* 0: unknown, gives no term */
     double capacity[SPR_MEMORIES_MAX];    /* C_r: bytes of all levels up to r */
-    double overhead_s;
+    double overhead_s;                    /* of one call */
 };
 
 /* Prepares *model. threads: cores whose private caches count (at least 1).
@@ -72,7 +73,7 @@ struct spr_prediction {
     double bytes_x;        /* NAN for op=other */
     double bytes_y;        /* NAN for op=other */
     double bytes;          /* all compulsory bytes */
-    double time_s;         /* the bound, overhead included */
+    double time_s;         /* the bound, calls included */
     double compute_s;      /* flops_issued / engine peak */
     double memory_s;       /* largest memory term */
     double ceiling_time_s; /* the same with no FLOPs and no bytes of W */
@@ -91,11 +92,12 @@ struct spr_prediction {
 /* A way to execute a pattern, other than dense. */
 struct spr_way {
     enum spr_execution execution;
-    int engine;
+    int engine;            /* SPR_DENSE_ENGINE: the model's, which depends on its rates */
     struct spr_pattern as; /* as in a prediction */
     struct spr_pattern
         slots; /* its kept cells are multiplied; kind NULL: those of the format */
 };
+#define SPR_DENSE_ENGINE (-1)
 #define SPR_WAYS_MAX (SPR_ENGINES_MAX * (SPR_ACCEPTS_MAX + 1) + 1)
 
 /* All ways of one pattern: they depend on nothing of a layer. */
@@ -109,6 +111,18 @@ struct spr_ways {
 /* Finds them among the engines that have a rate in the model's dtype. */
 void spr_model_ways(const struct spr_model *model, const struct spr_pattern *pattern,
                     struct spr_ways *ways);
+/* "epilogue" or "none", of --fusion. */
+const char *spr_fusion_name(bool fuse);
+
+/* Seconds of one occurrence's calls: its share of those of all occurrences; 0 for an epilogue
+ * that runs inside its product, and where a call is not known. */
+double spr_model_call_s(const struct spr_model *model, const struct spr_layer *layer);
+
+/* The bound without calls. */
+static inline double spr_work_s(const struct spr_prediction *run)
+{
+    return run->compute_s >= run->memory_s ? run->compute_s : run->memory_s;
+}
 
 /* The dense operator, or attention or other. */
 void spr_model_dense(const struct spr_model *model, const struct spr_layer *layer,

@@ -68,13 +68,31 @@ void spr_report_waterfall(FILE *file, const struct spr_analysis *analysis,
                           const struct spr_result *result,
                           const struct spr_waterfall *waterfall, bool brief);
 
+/* What a runtime does with the zeros of a pattern, by data/runtimes.csv. */
+enum spr_zeros {
+    SPR_ZEROS_MULTIPLIED, /* like any other weight */
+    SPR_ZEROS_UNPACKED,   /* stored packed, then multiplied */
+    SPR_ZEROS_SKIPPED,
+};
+struct spr_runtime {
+    char name[32];
+    enum spr_zeros zeros;
+    char condition[200]; /* when, in plain words */
+    char source[240], looked_up[16];
+};
+
+/* "multiplied", "unpacked", "skipped". */
+const char *spr_zeros_name(enum spr_zeros zeros);
+
 /* What explain has to say of one result. */
 struct spr_explanation {
     const struct spr_result *result;
     struct spr_waterfall waterfall;
     const struct spr_measured *measured; /* of the network; NULL: nothing was measured */
+    struct spr_time_errors errors;       /* of measured, where times is NULL */
     const struct spr_times *times;       /* NULL: no times per layer */
     struct spr_times_sums sums;          /* of times */
+    const struct spr_runtime *runtime;   /* NULL: none was named */
 };
 
 /* Writes an explanation. Errors: SPR_ENOMEM. */

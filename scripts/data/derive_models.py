@@ -20,7 +20,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-COLUMNS = ["layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops"]
+COLUMNS = ["layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
+           "calls", "epilogue"]
 WEIGHTED = ("linear", "conv", "depthwise")
 
 # FLOP per element of the operator's result (for pooling: per element of each window).
@@ -38,6 +39,10 @@ RULE = {
     "rotary": 3,      # x*cos + rotated(x)*sin
     "k_winners": 4,   # 3 for an expected linear-time selection of the k-th largest, 1 threshold
 }
+
+# What may run inside the product above it: one element after the other. Norms, softmax and
+# k-winners need whole rows, the rotary embedding pairs of them.
+EPILOGUES = {"gelu", "silu", "relu", "add", "add_relu", "mul"}
 
 # The totals each table must keep: MACs = sum m*k*n*count without `other`,
 # weights = sum m*k*count of linear, conv and depthwise rows.
@@ -61,8 +66,11 @@ class Net:
         self.c, self.h = channels, size
         self.rows = []
 
-    def row(self, layer, op, m="", k="", n="", count=1, groups=1, prunable=0, x="", flops=""):
-        self.rows.append(dict(zip(COLUMNS, (layer, op, m, k, n, count, groups, prunable, x, flops))))
+    def row(self, layer, op, m="", k="", n="", count=1, groups=1, prunable=0, x="", flops="",
+            calls=None, epilogue=0):
+        cells = (layer, op, m, k, n, count, groups, prunable, x, flops,
+                 count if calls is None else calls, epilogue)
+        self.rows.append(dict(zip(COLUMNS, cells)))
 
     # GEMM rows -------------------------------------------------------------------------
     def conv(self, layer, out, kernel, stride=1, pad=0, prunable=1, depthwise=False, source=None):
@@ -82,21 +90,23 @@ class Net:
         self.row(layer, "linear", out, inp, n, count, 1, prunable)
 
     def attention(self, prefix, queries, keys, dim, qk_count, layers, heads):
-        """Scores, softmax, weighted sum; `keys` rows of the key and value matrices."""
+        """Scores, softmax, weighted sum; `keys` rows of the key and value matrices. One call
+        has all heads of a layer."""
         if queries == 1:    # decoding: the caches are the large left operand
-            self.row(prefix + ".qk", "attention", keys, dim, 1, qk_count)
+            self.row(prefix + ".qk", "attention", keys, dim, 1, qk_count, calls=layers)
         else:
-            self.row(prefix + ".qk", "attention", queries, dim, keys, qk_count)
+            self.row(prefix + ".qk", "attention", queries, dim, keys, qk_count, calls=layers)
         self.each(prefix + ".softmax", "softmax", heads * queries * keys, count=layers)
-        self.row(prefix + ".av", "attention", dim, keys, queries, qk_count)
+        self.row(prefix + ".av", "attention", dim, keys, queries, qk_count, calls=layers)
 
     # other rows ------------------------------------------------------------------------
-    def other(self, layer, flops, elements, count=1):
-        self.row(layer, "other", count=count, x=elements, flops=flops)
+    def other(self, layer, flops, elements, count=1, epilogue=0):
+        self.row(layer, "other", count=count, x=elements, flops=flops, epilogue=epilogue)
 
     def each(self, layer, kind, elements, inputs=1, count=1):
         """An operator that reads `inputs` tensors of this size and writes one."""
-        self.other(layer, RULE[kind] * elements, (inputs + 1) * elements, count)
+        self.other(layer, RULE[kind] * elements, (inputs + 1) * elements, count,
+                   int(kind in EPILOGUES))
 
     def pool(self, layer, kernel, stride, pad=0):
         """Maximum or average: kernel^2 FLOP per output."""
@@ -315,7 +325,7 @@ def read_rows(path):
 
 def compare(net, path):
     """GEMM rows of another table of the same network: same names, same numbers, any order."""
-    keys = COLUMNS[:-1]
+    keys = COLUMNS[:COLUMNS.index("flops")]
     mine = [[str(r[c]) for c in keys] for r in net.rows if r["op"] != "other"]
     theirs = [[r[c] for c in keys] for r in read_rows(path) if r["op"] != "other"]
     return sorted(mine) == sorted(theirs)

@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parents[2] / "data"
-BASE = ["layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops"]
+BASE = ["layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
+        "calls", "epilogue"]
 COLUMNS = BASE + ["variant", "pattern", "sparsity", "nnz", "accuracy"]
 WEIGHTED = ("linear", "conv", "depthwise")
 

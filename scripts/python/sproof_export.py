@@ -31,7 +31,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-BASE = ("layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops")
+BASE = ("layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
+        "calls", "epilogue")
 COUNTED = ("variant", "pattern", "sparsity", "nnz", "touched_columns", "longest_row")
 
 # FLOP per element of the result and tensors of its size read plus written (data/README.md);
@@ -41,6 +42,8 @@ EACH: dict[str, tuple[str, int]] = {
     "_fused_rms_norm": ("norm", 4), "native_group_norm": ("norm", 7), "gelu": ("gelu", 5),
     "silu": ("silu", 4), "silu_": ("silu", 4), "add": ("add", 1), "add_": ("add", 1),
     "mul": ("mul", 1), "mul_": ("mul", 1), "embedding": ("lookup", 0)}
+# What may run inside the product above: one element after the other.
+EPILOGUES = {"gelu", "silu", "silu_", "add", "add_", "mul", "mul_"}
 POOLS = {"max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d", "max_pool1d",
          "avg_pool1d", "mean"}
 FUSED_ATTENTION = {"_scaled_dot_product_flash_attention_for_cpu",
@@ -66,6 +69,8 @@ class Row:
     prunable: bool = False
     x_elements: int | None = None
     flops: int | None = None
+    calls: int = 1                  # of all `count` together
+    epilogue: bool = False
     weight: Tensor | None = None    # as m x k
 
     def cells(self) -> list[str]:
@@ -73,7 +78,8 @@ class Row:
             return "" if value is None else str(value)
         size = ["", "", ""] if self.op == "other" else [str(self.m), str(self.k), str(self.n)]
         return [self.layer, self.op, *size, str(self.count), str(self.groups),
-                str(int(self.prunable)), text(self.x_elements), text(self.flops)]
+                str(int(self.prunable)), text(self.x_elements), text(self.flops),
+                str(self.calls), str(int(self.epilogue))]
 
 
 def identity(tensor: Tensor) -> int:
@@ -93,6 +99,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.rows: list[Row] = []
         self.scope: list[str] = []
         self.skipped: set[str] = set()
+        self.y: Tensor | None = None    # of the last product, or what epilogues made of it
         self.names: dict[int, tuple[str, Tensor]] = {}
         for name, parameter in model.named_parameters(remove_duplicate=True):
             self.names.setdefault(identity(parameter), (name, parameter))
@@ -122,6 +129,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     place(old.weight) == place(row.weight)
                     and (old.m, old.k, old.n) == (row.m, row.k, row.n)):
                 old.count += row.count
+                old.calls += row.calls
+                self.y = None    # its row stands further up
                 return
         base, i = row.layer, 1
         while row.layer in names:
@@ -195,6 +204,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             window = max(1, read[0].numel() // out.numel())
             if name == "max_pool2d_with_indices":
                 window = math.prod(args[1])
+            self.y = None
             self.add(Row(self.here("pool"), "other", flops=window * out.numel(),
                          x_elements=read[0].numel() + out.numel()))
             return
@@ -203,15 +213,20 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return
         both = name.startswith(("add", "mul")) and len(read) == 2
         if name.startswith(("add", "mul")) and (not both or any(map(self.parameter, read))):
+            self.follow_y(args, out)
             return    # a bias, or a scale: part of the product beside it
+        inside = name in EPILOGUES and self.reads_y(args, out)
         self.add(Row(self.here(word), "other", flops=each * out.numel(),
                      x_elements=out.numel() + (sum(a.numel() for a in read) if both
-                                               else out.numel())))
+                                               else out.numel()), epilogue=inside))
+        self.y = out if inside else None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (),
                            kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         name = func._overloadpacket.__name__
+        if name in PRODUCTS or name == "convolution" or name in FUSED_ATTENTION:
+            self.y = out[0] if isinstance(out, (tuple, list)) else out
         if name in PRODUCTS:
             self.product(name, args)
         elif name == "convolution":
@@ -220,9 +235,23 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.fused_attention(*args[:3])
         elif name in EACH or name in POOLS:
             self.other(name, args, out)
-        elif any(self.is_matrix(a) for a in args) and not self.parameter(out):
-            self.skipped.add(f"operator {name}, which takes weights")
+        else:
+            self.follow_y(args, out)
+            if any(self.is_matrix(a) for a in args) and not self.parameter(out):
+                self.skipped.add(f"operator {name}, which takes weights")
         return out
+
+    def reads_y(self, args: Sequence[Any], out: Any) -> bool:
+        """An operator on all of the Y at hand, in whatever shape."""
+        y = self.y
+        return y is not None and isinstance(out, Tensor) and out.numel() == y.numel() and any(
+            isinstance(a, Tensor) and identity(a) == identity(y) for a in args)
+
+    def follow_y(self, args: Sequence[Any], out: Any) -> None:
+        """Views, biases, a ReLU, a folded batch norm: no rows of their own."""
+        out = out[0] if isinstance(out, (tuple, list)) and out else out
+        if self.reads_y(args, out):
+            self.y = out
 
     def is_matrix(self, value: Any) -> bool:
         if isinstance(value, (tuple, list)):

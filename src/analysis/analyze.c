@@ -15,7 +15,8 @@
 struct sums {
     double dense_s, sparse_s, mixed_s;
     double dense_prunable_s, sparse_prunable_s;
-    double ceiling_s;
+    double ceiling_s, other_s;
+    double prunable_runs; /* of the variant's prunable operators */
     double kept_weights, all_weights;
     double weight_bytes, dense_weight_bytes;
 };
@@ -67,6 +68,24 @@ static double ratio(double above, double below)
     return below > 0 ? above / below : 1;
 }
 
+/* How often an operator runs in a variant. */
+static double count_of(const struct spr_analysis *a, const struct spr_choice *choice)
+{
+    return (double)spr_choice_layer(a->network, choice)->count;
+}
+
+/* Dense over pruned, of all occurrences; a layer that is gone takes no time. */
+static double layer_speedup(const struct spr_analysis *a, const struct spr_choice *choice,
+                            double dense_s, double time_s)
+{
+    if (!choice->smaller) {
+        return time_s > 0 ? dense_s / time_s : 1;
+    }
+    double before = (double)a->network->layers[choice->layer].count * dense_s;
+    double after = count_of(a, choice) * time_s;
+    return after > 0 ? before / after : (double)INFINITY;
+}
+
 static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
 {
     struct spr_shape shape = spr_layer_shape(layer);
@@ -82,10 +101,26 @@ static const struct spr_ways *ways_of(struct evaluation *e, const struct spr_pat
     return &e->ways;
 }
 
-static double break_even(struct evaluation *e, size_t batch_index, size_t layer_index,
-                         const struct spr_pattern *pattern)
+/* Of what is left of a smaller layer: against a dense product of that. */
+static double break_even_smaller(struct evaluation *e, double batch,
+                                 const struct spr_choice *choice)
+{
+    const struct spr_model *model = &e->analysis->model;
+    struct spr_prediction dense;
+    spr_model_dense(&e->analysis->dense_model, choice->smaller, batch, &dense);
+    return spr_model_break_even(model, choice->smaller, batch, ways_of(e, &choice->pattern),
+                                dense.time_s);
+}
+
+static double break_even(struct evaluation *e, size_t batch_index,
+                         const struct spr_choice *choice)
 {
     const struct spr_analysis *a = e->analysis;
+    const struct spr_pattern *pattern = &choice->pattern;
+    size_t layer_index = choice->layer;
+    if (choice->smaller) {
+        return break_even_smaller(e, a->options.batches[batch_index], choice);
+    }
     size_t slot = batch_index * a->network->layer_count + layer_index;
     struct break_even *known = &e->break_even[slot];
     if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern)) {
@@ -102,13 +137,18 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
                                       struct spr_layer_result *out)
 {
     const struct spr_analysis *a = e->analysis;
-    const struct spr_layer *layer = &a->network->layers[choice->layer];
+    const struct spr_layer *layer = spr_choice_layer(a->network, choice);
     const struct spr_prediction *dense = spr_analysis_dense(a, batch_index, choice->layer);
     out->choice = *choice;
     out->break_even_sparsity = (double)NAN;
-    if (spr_pattern_is_dense(&choice->pattern)) {
+    if (spr_choice_unchanged(choice)) {
         out->run = *spr_analysis_unpruned(a, batch_index, choice->layer);
         out->speedup = ratio(dense->time_s, out->run.time_s);
+        return SPR_OK;
+    }
+    if (spr_pattern_is_dense(&choice->pattern)) {
+        spr_model_dense(model, layer, a->options.batches[batch_index], &out->run);
+        out->speedup = layer_speedup(a, choice, dense->time_s, out->run.time_s);
         return SPR_OK;
     }
     if (!spr_model_pruned(model, layer, a->options.batches[batch_index],
@@ -116,8 +156,8 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
                           &choice->counted, &out->run)) {
         return no_engine(e, &choice->pattern);
     }
-    out->speedup = ratio(dense->time_s, out->run.time_s);
-    out->break_even_sparsity = break_even(e, batch_index, choice->layer, &choice->pattern);
+    out->speedup = layer_speedup(a, choice, dense->time_s, out->run.time_s);
+    out->break_even_sparsity = break_even(e, batch_index, choice);
     return SPR_OK;
 }
 
@@ -136,8 +176,8 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
             struct spr_choice choice =
                 spr_variant_choice(a->network, result->variant, i, &hint, &out->misfit);
             SPR_TRY(evaluate_layer(e, &model, result->batch_index, &choice, out));
-            bytes += (double)a->network->layers[i].count * out->run.least_bytes;
-            format_bytes += (double)a->network->layers[i].count * out->run.format_bytes;
+            bytes += count_of(a, &choice) * out->run.least_bytes;
+            format_bytes += count_of(a, &choice) * out->run.format_bytes;
         }
         if (pass == 0) {
             model.network_bytes = result->network_bytes = bytes;
@@ -147,26 +187,30 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
     return SPR_OK;
 }
 
+/* runs: how often it runs in the variant. */
 static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
                       const struct spr_prediction *unpruned,
-                      const struct spr_layer_result *result, struct sums *sums)
+                      const struct spr_layer_result *result, double runs, struct sums *sums)
 {
-    double count = (double)layer->count;
-    bool pruned = !spr_pattern_is_dense(&result->choice.pattern);
-    double sparse_s = result->run.time_s;
-    sums->dense_s += count * dense->time_s;
-    sums->sparse_s += count * sparse_s;
-    sums->mixed_s += count * fmin(sparse_s, unpruned->time_s);
-    sums->ceiling_s += count * (pruned ? result->run.ceiling_time_s : unpruned->time_s);
+    double count = (double)layer->count, unpruned_s = count * unpruned->time_s;
+    double dense_s = count * dense->time_s, sparse_s = runs * result->run.time_s;
+    sums->dense_s += dense_s;
+    sums->sparse_s += sparse_s;
+    sums->mixed_s += fmin(sparse_s, unpruned_s);
+    sums->ceiling_s +=
+        spr_choice_unchanged(&result->choice) ? unpruned_s : runs * result->run.ceiling_time_s;
     if (layer->prunable) {
-        sums->dense_prunable_s += count * dense->time_s;
-        sums->sparse_prunable_s += count * sparse_s;
-        sums->kept_weights += count * result->run.nnz;
+        sums->dense_prunable_s += dense_s;
+        sums->sparse_prunable_s += sparse_s;
+        sums->prunable_runs += runs;
+        sums->kept_weights += runs * result->run.nnz;
         sums->all_weights += count * ((double)layer->m * (double)layer->k);
+    } else {
+        sums->other_s += sparse_s;
     }
     if (spr_op_has_weights(layer->op)) {
         sums->weight_bytes +=
-            count * (result->run.bytes_weight_values + result->run.bytes_weight_index);
+            runs * (result->run.bytes_weight_values + result->run.bytes_weight_index);
         sums->dense_weight_bytes +=
             count * (dense->bytes_weight_values + dense->bytes_weight_index);
     }
@@ -177,7 +221,7 @@ static void predict_again(struct evaluation *e, const struct spr_model *model,
                           const struct spr_result *result, const struct spr_choice *choice,
                           struct spr_prediction *run)
 {
-    const struct spr_layer *layer = &e->analysis->network->layers[choice->layer];
+    const struct spr_layer *layer = spr_choice_layer(e->analysis->network, choice);
     if (spr_pattern_is_dense(&choice->pattern)) {
         spr_model_dense(model, layer, result->batch, run);
     } else {
@@ -198,9 +242,10 @@ static double corner_time(struct evaluation *e, const struct spr_model *dense_pa
     for (size_t i = 0; i < network->layer_count; i++) {
         const struct spr_choice *choice = &result->layers[i].choice;
         struct spr_prediction run;
-        predict_again(e, spr_pattern_is_dense(&choice->pattern) ? dense_pass : &model, result,
-                      choice, &run);
-        sum += (double)network->layers[i].count * run.time_s;
+        const struct spr_layer *layer = spr_choice_layer(network, choice);
+        predict_again(e, spr_choice_unchanged(choice) ? dense_pass : &model, result, choice,
+                      &run);
+        sum += (double)layer->count * run.time_s;
     }
     return sum;
 }
@@ -217,17 +262,8 @@ static void set_interval(struct evaluation *e, struct spr_result *result)
     }
 }
 
-static void set_result(const struct spr_analysis *a, const struct sums *sums,
-                       struct spr_result *result)
+static void set_result(const struct sums *sums, struct spr_result *result)
 {
-    double other_s = 0;
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        const struct spr_layer *layer = &a->network->layers[i];
-        if (!layer->prunable) {
-            other_s += (double)layer->count *
-                       spr_analysis_unpruned(a, result->batch_index, i)->time_s;
-        }
-    }
     result->dense_time_s = sums->dense_s;
     result->time_s = sums->sparse_s;
     result->mixed_time_s = sums->mixed_s;
@@ -235,10 +271,12 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
     result->speedup_mixed = ratio(sums->dense_s, sums->mixed_s);
     result->activation_ceiling =
         sums->ceiling_s > 0 ? sums->dense_s / sums->ceiling_s : (double)NAN;
-    result->amdahl_ceiling = other_s > 0 ? sums->dense_s / other_s : (double)NAN;
+    result->amdahl_ceiling = sums->other_s > 0 ? sums->dense_s / sums->other_s : (double)NAN;
     bool prunable = sums->all_weights > 0;
-    result->speedup_prunable =
-        prunable ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s) : (double)NAN;
+    result->speedup_prunable = !prunable ? (double)NAN
+                               : sums->prunable_runs > 0
+                                   ? ratio(sums->dense_prunable_s, sums->sparse_prunable_s)
+                                   : (double)INFINITY;
     result->density = prunable ? sums->kept_weights / sums->all_weights : (double)NAN;
     result->efficiency_kept = result->speedup_prunable * result->density;
     result->weight_bytes = sums->weight_bytes;
@@ -249,8 +287,10 @@ static void set_result(const struct spr_analysis *a, const struct sums *sums,
 static bool loses(const struct spr_analysis *a, const struct spr_layer_result *layer,
                   const struct spr_prediction *unpruned)
 {
-    return a->options.native ? ratio(unpruned->time_s, layer->run.time_s) < 1
-                             : layer->run.execution == SPR_EXECUTION_DENSE;
+    return a->options.native
+               ? layer_speedup(a, &layer->choice, unpruned->time_s, layer->run.time_s) < 1
+               : !spr_pattern_is_dense(&layer->choice.pattern) &&
+                     layer->run.execution == SPR_EXECUTION_DENSE;
 }
 
 /* The execution in which the pruned operators spend most of their time. */
@@ -258,7 +298,7 @@ static enum spr_execution main_execution(const struct spr_analysis *a,
                                          const struct spr_result *result)
 {
     double seconds[SPR_EXECUTIONS] = {0};
-    int most = SPR_EXECUTION_NATIVE;
+    int most = SPR_EXECUTION_DENSE;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
         if (!spr_pattern_is_dense(&r->choice.pattern)) {
@@ -281,14 +321,15 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
         const struct spr_layer_result *out = &result->layers[i];
         const struct spr_prediction *unpruned =
             spr_analysis_unpruned(a, result->batch_index, i);
-        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), unpruned, out, &sums);
+        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), unpruned, out,
+                  count_of(a, &out->choice), &sums);
         a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
-        if (!spr_pattern_is_dense(&out->choice.pattern)) {
+        if (!spr_choice_unchanged(&out->choice)) {
             result->layers_pruned += (size_t)layer->count;
             result->layers_slower += loses(a, out, unpruned) ? (size_t)layer->count : 0;
         }
     }
-    set_result(a, &sums, result);
+    set_result(&sums, result);
     result->execution = main_execution(a, result);
     set_interval(e, result);
     spr_expected_result(a, result);

@@ -49,8 +49,12 @@ void spr_expected_begin(struct spr_analysis *a)
     a->has_expected = kernels && kernels->count > 0 && spr_types_equal(&types, &f32) &&
                       !spr_options_differ(&a->options);
     if (!a->options.has_residency) {
-        a->options.residency = a->has_expected ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
+        /* Native figures are those of versions whose bound had no residency but dram. */
+        a->options.residency =
+            a->has_expected && !a->options.native ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
     }
+    a->expected_residency =
+        a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
 }
 
 enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
@@ -110,7 +114,7 @@ static struct spr_layer_expected expect(const struct spr_analysis *a,
                                    .threads = a->expected_threads,
                                    .isa = a->expected_isa,
                                    .layout = a->options.layout,
-                                   .residency = a->options.residency,
+                                   .residency = a->expected_residency,
                                    .tuned = a->options.tuned};
     double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
     struct spr_expected one;
@@ -132,7 +136,7 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
 {
     size_t layers = a->network->layer_count;
     struct spr_layer_expected *out = &a->expected_dense[batch_index * layers];
-    const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
+    const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
     double bytes = 0;
     for (size_t i = 0; i < layers; i++) {
         bytes +=
@@ -158,20 +162,23 @@ static double ratio(double above, double below)
 static void expect_layer(const struct spr_analysis *a, const struct spr_result *result,
                          size_t index, struct spr_layer_result *out)
 {
-    const struct spr_layer *layer = &a->network->layers[index];
+    const struct spr_layer *layer = spr_choice_layer(a->network, &out->choice);
     const struct spr_layer_expected *dense =
         spr_analysis_expected_dense(a, result->batch_index, index);
+    double less = (double)layer->count / (double)a->network->layers[index].count;
     out->expected = nothing;
-    if (!a->has_expected || spr_pattern_is_dense(&out->choice.pattern)) {
+    if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
     } else if (has_kernel(layer)) {
-        const bool warm = a->options.residency == SPR_RESIDENCY_WARM;
+        const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
         out->expected = expect(a, layer, result->batch, &out->choice,
-                               warm ? out->run.bytes : result->format_bytes);
+                               warm ? out->run.format_bytes : result->format_bytes);
     } else {
         out->expected.time_s = out->run.time_s;
     }
-    out->expected_speedup = ratio(dense->time_s, out->expected.time_s);
+    out->expected_speedup = a->has_expected && layer->count == 0
+                                ? (double)INFINITY
+                                : ratio(dense->time_s, less * out->expected.time_s);
 }
 
 struct sums {
@@ -181,21 +188,21 @@ struct sums {
     bool any_prunable;
 };
 
-static void add_layer(const struct spr_layer *layer, double dense_s,
+/* The times of all occurrences. */
+static void add_layer(const struct spr_layer *layer, double dense_s, double time_s,
                       const struct spr_layer_result *r, struct sums *sums)
 {
-    double count = (double)layer->count, time_s = r->expected.time_s;
-    sums->dense_s += count * dense_s;
-    sums->time_s += count * time_s;
+    sums->dense_s += dense_s;
+    sums->time_s += time_s;
     /* fmin would hide a NAN. */
-    sums->mixed_s += count * (time_s > dense_s ? dense_s : time_s);
-    sums->bound_s += r->expected.kernel ? 0 : count * time_s;
+    sums->mixed_s += time_s > dense_s ? dense_s : time_s;
+    sums->bound_s += r->expected.kernel ? 0 : time_s;
     if (layer->prunable) {
         sums->any_prunable = true;
-        sums->dense_prunable_s += count * dense_s;
-        sums->prunable_s += count * time_s;
+        sums->dense_prunable_s += dense_s;
+        sums->prunable_s += time_s;
     } else {
-        sums->other_s += count * dense_s;
+        sums->other_s += time_s;
     }
 }
 
@@ -208,8 +215,10 @@ void spr_expected_result(struct spr_analysis *a, struct spr_result *result)
         const struct spr_layer *layer = &a->network->layers[i];
         struct spr_layer_result *r = &result->layers[i];
         expect_layer(a, result, i, r);
-        double dense_s = spr_analysis_expected_dense(a, result->batch_index, i)->time_s;
-        add_layer(layer, dense_s, r, &sums);
+        double dense_s = (double)layer->count *
+                         spr_analysis_expected_dense(a, result->batch_index, i)->time_s;
+        double runs = (double)spr_choice_layer(a->network, &r->choice)->count;
+        add_layer(layer, dense_s, runs * r->expected.time_s, r, &sums);
         out->layers_slower += r->expected_speedup < 1 ? (size_t)layer->count : 0;
     }
     out->time_s = sums.time_s;

@@ -56,7 +56,10 @@ struct why {
 
 static const char *unpruned_reason(const struct why *w, char *text)
 {
-    if (w->layer->op == SPR_OP_OTHER) {
+    if (w->a->model.fuse && w->layer->y_elements > 0) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "runs inside the product above it: only what is not its Y moves");
+    } else if (w->layer->op == SPR_OP_OTHER) {
         snprintf(text, SPR_REASON_TEXT, "no matrix product: pruning does not change it");
     } else if (w->layer->op == SPR_OP_ATTENTION) {
         snprintf(text, SPR_REASON_TEXT, "activation times activation: no weights to prune");
@@ -66,6 +69,26 @@ static const char *unpruned_reason(const struct why *w, char *text)
         snprintf(text, SPR_REASON_TEXT, "left dense: %s", w->r->misfit);
     } else {
         snprintf(text, SPR_REASON_TEXT, "dense in this variant");
+    }
+    return text;
+}
+
+/* What is left of a layer that is smaller and dense. */
+static const char *smaller_reason(const struct why *w, char *text)
+{
+    const struct spr_layer *base = &w->a->network->layers[w->r->choice.layer];
+    const struct spr_layer *now = w->layer;
+    if (now->count == 0) {
+        snprintf(text, SPR_REASON_TEXT, "smaller: gone");
+    } else if (now->op == SPR_OP_OTHER) {
+        snprintf(text, SPR_REASON_TEXT, "smaller: %.3g of its bytes move",
+                 w->dense->bytes > 0 ? (double)now->count * w->r->run.bytes /
+                                           ((double)base->count * w->dense->bytes)
+                                     : 1);
+    } else {
+        snprintf(
+            text, SPR_REASON_TEXT, "smaller: %lld times a dense product of %lldx%lld, n %lld",
+            (long long)now->count, (long long)now->m, (long long)now->k, (long long)now->n);
     }
     return text;
 }
@@ -228,18 +251,21 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
     const struct spr_layer_result *r = &result->layers[layer];
     struct why w = {a,
                     result,
-                    &a->network->layers[layer],
+                    spr_choice_layer(a->network, &r->choice),
                     r,
                     spr_analysis_dense(a, result->batch_index, layer),
                     spr_pattern_text(&r->choice.pattern, pattern)};
-    if (spr_pattern_is_dense(&r->choice.pattern)) {
+    if (spr_choice_unchanged(&r->choice)) {
         return unpruned_reason(&w, text);
+    }
+    if (spr_pattern_is_dense(&r->choice.pattern)) {
+        return smaller_reason(&w, text);
     }
     if (r->run.bound == SPR_BOUND_OVERHEAD) {
         snprintf(
             text, SPR_REASON_TEXT,
             "call overhead is %.0f %% of the time: larger batches or fused calls would help",
-            percent(a->model.overhead_s / r->run.time_s));
+            percent(spr_model_call_s(&a->model, w.layer) / r->run.time_s));
         return text;
     }
     if (r->run.execution == SPR_EXECUTION_DENSE) {
@@ -259,7 +285,7 @@ enum {
     GOES_ACTIVATIONS,
     GOES_VALUES,
     GOES_INDEX,
-    GOES_OVERHEAD,
+    GOES_CALLS,
     GOES_COUNT
 };
 
@@ -269,13 +295,13 @@ static void where_time_goes(const struct spr_analysis *a, const struct spr_resul
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
         const struct spr_prediction *run = &r->run;
-        double count = (double)a->network->layers[i].count;
-        double net = count * (run->time_s - a->model.overhead_s);
-        if (spr_pattern_is_dense(&r->choice.pattern)) {
-            seconds[GOES_UNPRUNED] += count * run->time_s;
+        const struct spr_layer *layer = spr_choice_layer(a->network, &r->choice);
+        double count = (double)layer->count, net = count * spr_work_s(run);
+        seconds[GOES_CALLS] += count * spr_model_call_s(&a->model, layer);
+        if (spr_choice_unchanged(&r->choice) || isnan(run->bytes_x)) {
+            seconds[GOES_UNPRUNED] += net;
             continue;
         }
-        seconds[GOES_OVERHEAD] += count * a->model.overhead_s;
         if (run->compute_s >= run->memory_s) {
             seconds[GOES_FLOPS] += net;
         } else if (run->bytes > 0) {
@@ -300,7 +326,7 @@ const char *spr_explain_limit(const struct spr_analysis *a, const struct spr_res
         worst = seconds[i] > seconds[worst] ? i : worst;
     }
     static const char *const names[GOES_COUNT] = {"not pruned", "FLOPs", "X, Y bytes",
-                                                  "W bytes",    "index", "overhead"};
+                                                  "W bytes",    "index", "calls"};
     double share = total > 0 ? percent(seconds[worst] / total) : 0;
     snprintf(text, SPR_REASON_TEXT, "%s %.0f%%", names[worst], share);
     return text;

@@ -51,10 +51,11 @@ const char *spr_limit_share(const struct spr_analysis *a, const struct spr_resul
     size_t worst = 0;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
-        size_t where = spr_pattern_is_dense(&r->choice.pattern) ? NOT_PRUNED
-                       : r->expected.kernel                     ? (size_t)r->expected.limit
-                                                                : NO_KERNEL;
-        seconds[where] += (double)a->network->layers[i].count * r->expected.time_s;
+        size_t where = spr_choice_unchanged(&r->choice) ? NOT_PRUNED
+                       : r->expected.kernel             ? (size_t)r->expected.limit
+                                                        : NO_KERNEL;
+        seconds[where] +=
+            (double)spr_choice_layer(a->network, &r->choice)->count * r->expected.time_s;
     }
     for (size_t i = 0; i < SHARES; i++) {
         total += seconds[i];

@@ -131,22 +131,42 @@ double spr_model_memory_time(const struct spr_model *model, double weights, doub
     return worst;
 }
 
+/* An epilogue that runs inside its product, and no call of its own. */
+static bool is_fused(const struct spr_model *model, const struct spr_layer *layer)
+{
+    return model->fuse && layer->epilogue && layer->y_elements > 0;
+}
+
+const char *spr_fusion_name(bool fuse)
+{
+    return fuse ? "epilogue" : "none";
+}
+
+double spr_model_call_s(const struct spr_model *model, const struct spr_layer *layer)
+{
+    if (model->native_only && !is_fused(model, layer)) {
+        return model->overhead_s; /* as before there was a column for calls */
+    }
+    return layer->count > 0 && !is_fused(model, layer)
+               ? model->overhead_s * ((double)layer->calls / (double)layer->count)
+               : 0;
+}
+
 void spr_model_set_times(const struct spr_model *model, double rate, double weights,
-                         struct spr_prediction *out)
+                         double call_s, struct spr_prediction *out)
 {
     int level;
     out->compute_s = out->flops_issued / rate;
     out->memory_s = spr_model_memory_time(model, weights, out->bytes, &out->memory_level);
     double longest = out->compute_s >= out->memory_s ? out->compute_s : out->memory_s;
-    out->time_s = longest + model->overhead_s;
+    out->time_s = longest + call_s;
     out->bound = out->compute_s >= out->memory_s ? SPR_BOUND_COMPUTE : out->memory_level;
-    if (model->overhead_s > longest) {
+    if (call_s > longest) {
         out->bound = SPR_BOUND_OVERHEAD;
     }
     /* X and Y alone; subtracting W from the sum would cancel digits. */
     double activations = isnan(out->bytes_x) ? out->bytes : out->bytes_x + out->bytes_y;
-    out->ceiling_time_s =
-        spr_model_memory_time(model, 0, activations, &level) + model->overhead_s;
+    out->ceiling_time_s = spr_model_memory_time(model, 0, activations, &level) + call_s;
 }
 
 static void no_times(struct spr_prediction *out)
@@ -164,7 +184,9 @@ static void predict_other(const struct spr_model *model, const struct spr_layer 
     out->nnz = out->tau = (double)NAN;
     out->flops_useful = out->flops_issued = batch * layer->other_flops;
     out->bytes_x = out->bytes_y = (double)NAN;
-    out->bytes = batch * bytes;
+    /* What is left in registers is neither written by the product nor read again. */
+    double kept = is_fused(model, layer) ? layer->y_elements * model->x_bytes : 0;
+    out->bytes = batch * fmax(0, bytes - kept);
 }
 
 static void predict_attention(const struct spr_model *model, const struct spr_layer *layer,
@@ -199,7 +221,8 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         out->bytes_y = m * n * model->y_bytes;
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }
-    spr_model_set_times(model, model->flops_per_s[out->engine], weights, out);
+    spr_model_set_times(model, model->flops_per_s[out->engine], weights,
+                        spr_model_call_s(model, layer), out);
     no_times(out);
     out->execution_s[SPR_EXECUTION_DENSE] = out->time_s;
     out->format_bytes = out->least_bytes = out->bytes;

@@ -9,8 +9,9 @@
 double spr_model_memory_time(const struct spr_model *model, double weights, double bytes,
                              int *level);
 
-/* Fills the times of *out from its FLOPs and bytes, on an engine of this rate. */
+/* Fills the times of *out from its FLOPs and bytes, on an engine of this rate; call_s: of its
+ * calls. */
 void spr_model_set_times(const struct spr_model *model, double rate, double weights,
-                         struct spr_prediction *out);
+                         double call_s, struct spr_prediction *out);
 
 #endif

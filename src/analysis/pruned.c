@@ -102,7 +102,13 @@ struct pruned {
     double batch;
     struct spr_weight_cost own; /* of the format itself */
     double bytes, memory_s;     /* stored in the format */
+    double call_s;              /* of its calls */
 };
+
+static int engine_of(const struct pruned *of, const struct spr_way *way)
+{
+    return way->engine == SPR_DENSE_ENGINE ? of->model->dense_engine : way->engine;
+}
 
 /* The elements that a way makes the engine multiply. */
 static double issued_by(const struct pruned *of, const struct spr_way *way)
@@ -112,7 +118,7 @@ static double issued_by(const struct pruned *of, const struct spr_way *way)
         return spr_pattern_kept(&way->slots, &shape, 0);
     }
     return way->execution == SPR_EXECUTION_NATIVE
-               ? tiled_elements(of->model, &of->model->machine->engines[way->engine],
+               ? tiled_elements(of->model, &of->model->machine->engines[engine_of(of, way)],
                                 &of->ways->pattern, of->own.issued)
                : of->own.issued;
 }
@@ -121,8 +127,8 @@ static double time_of(const struct pruned *of, const struct spr_way *way, double
                       double memory_s)
 {
     const double n = (double)of->layer->n * of->batch;
-    const double compute_s = 2 * issued * n / of->model->flops_per_s[way->engine];
-    return (compute_s >= memory_s ? compute_s : memory_s) + of->model->overhead_s;
+    const double compute_s = 2 * issued * n / of->model->flops_per_s[engine_of(of, way)];
+    return (compute_s >= memory_s ? compute_s : memory_s) + of->call_s;
 }
 
 /* The weights are stored as the pattern that the engine runs. */
@@ -137,15 +143,15 @@ static void predict_way(const struct pruned *of, const struct spr_way *way, doub
 {
     struct spr_weight_cost stored = of->own;
     *out = (struct spr_prediction){
-        .engine = way->engine, .executed_as = way->as, .execution = way->execution};
+        .engine = engine_of(of, way), .executed_as = way->as, .execution = way->execution};
     if (stored_otherwise(way)) {
         stored = executed_cost(of->model, of->layer, &way->as, &of->own);
     } else {
         stored.issued = issued;
     }
     set_sparse(of->model, of->layer, of->batch, &stored, out);
-    spr_model_set_times(of->model, of->model->flops_per_s[way->engine],
-                        stored.value_bytes + stored.index_bytes, out);
+    spr_model_set_times(of->model, of->model->flops_per_s[engine_of(of, way)],
+                        stored.value_bytes + stored.index_bytes, of->call_s, out);
 }
 
 static struct execution try_way(const struct pruned *of, const struct spr_way *way)
@@ -198,7 +204,11 @@ static int fastest(const struct execution found[SPR_EXECUTIONS])
 static struct pruned pruned_of(const struct spr_model *model, const struct spr_layer *layer,
                                double batch, const struct spr_ways *ways)
 {
-    return (struct pruned){.model = model, .layer = layer, .ways = ways, .batch = batch};
+    return (struct pruned){.model = model,
+                           .layer = layer,
+                           .ways = ways,
+                           .batch = batch,
+                           .call_s = spr_model_call_s(model, layer)};
 }
 
 /* What the format costs with so many kept cells. */
@@ -268,7 +278,8 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
     own.issued = own.nnz;
     set_sparse(model, layer, batch, &own, &out);
     spr_model_set_times(model, model->flops_per_s[model->dense_engine],
-                        own.value_bytes + own.index_bytes, &out);
+                        own.value_bytes + own.index_bytes, spr_model_call_s(model, layer),
+                        &out);
     return out.time_s;
 }
 

@@ -7,13 +7,14 @@
 #include "analysis/limit_words.h"
 #include "analysis/padding.h"
 
-/* Times of one operator after each step of the waterfall, one occurrence. */
-enum { AFTER_UNPRUNED, AFTER_TRAFFIC, AFTER_OVERHEAD, AFTER_ENGINE, AFTER_COUNT };
+/* Times of an operator after each step of the waterfall, of all its occurrences. Calls come
+ * back in a step of their own: those before it have none. */
+enum { AFTER_UNPRUNED, AFTER_TRAFFIC, AFTER_CALLS, AFTER_ENGINE, AFTER_COUNT };
 
 struct chain {
     const struct spr_analysis *a;
     const struct spr_result *result;
-    struct spr_model model; /* with the bytes of one pass at this batch */
+    struct spr_model model; /* with the bytes of one pass at this batch, and no calls */
 };
 
 static void chain_init(struct chain *c, const struct spr_analysis *a,
@@ -23,37 +24,47 @@ static void chain_init(struct chain *c, const struct spr_analysis *a,
     c->result = result;
     c->model = a->model;
     c->model.network_bytes = result->network_bytes;
+    c->model.overhead_s = 0;
+}
+
+/* Time of a dense operator without its calls, of all occurrences, in the types of the pruned
+ * network. */
+static double dense_work_s(const struct chain *c, size_t index)
+{
+    return (double)c->a->network->layers[index].count *
+           spr_work_s(spr_analysis_unpruned(c->a, c->result->batch_index, index));
+}
+
+/* The operator on the dense engine, of the weights that are left. */
+static double traffic_s(const struct chain *c, const struct spr_layer *layer,
+                        const struct spr_layer_result *r)
+{
+    struct spr_shape shape = spr_layer_shape(layer);
+    if (spr_pattern_is_dense(&r->choice.pattern)) {
+        return spr_work_s(&r->run);
+    }
+    double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
+    return spr_model_traffic_time(&c->model, layer, c->result->batch, &r->choice.pattern, kept,
+                                  &r->choice.counted);
 }
 
 static void chain_times(const struct chain *c, size_t index, double *times)
 {
-    const struct spr_layer *layer = &c->a->network->layers[index];
+    const struct spr_layer *base = &c->a->network->layers[index];
     const struct spr_layer_result *r = &c->result->layers[index];
-    double dense_s = spr_analysis_unpruned(c->a, c->result->batch_index, index)->time_s;
-    if (spr_pattern_is_dense(&r->choice.pattern)) {
-        for (int i = 0; i < AFTER_COUNT; i++) {
-            times[i] = dense_s;
-        }
-        return;
+    const struct spr_layer *layer = spr_choice_layer(c->a->network, &r->choice);
+    double count = (double)layer->count;
+    double one_s = spr_work_s(&r->run);
+    times[AFTER_UNPRUNED] = count * one_s;
+    if (base->prunable && !spr_choice_unchanged(&r->choice)) {
+        double weights = (double)base->count * ((double)base->m * (double)base->k);
+        times[AFTER_UNPRUNED] = dense_work_s(c, index) * (count * r->run.nnz / weights);
+        one_s = traffic_s(c, layer, r);
     }
-    struct spr_shape shape = spr_layer_shape(layer);
-    double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
-    double traffic_s = spr_model_traffic_time(&c->model, layer, c->result->batch,
-                                              &r->choice.pattern, kept, &r->choice.counted);
-    double density = r->run.nnz / ((double)layer->m * (double)layer->k);
-    double overhead_s = c->model.overhead_s;
-    /* The ideal shrinks the call overhead with the rest; its own step gives it back. */
-    times[AFTER_UNPRUNED] = dense_s * density;
-    times[AFTER_TRAFFIC] = traffic_s - overhead_s * (1 - density);
-    times[AFTER_OVERHEAD] = traffic_s;
-    times[AFTER_ENGINE] = r->run.time_s;
-}
-
-static bool same_shape(const struct spr_layer *a, const struct spr_layer *b)
-{
-    return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n &&
-           (a->op != SPR_OP_OTHER ||
-            (a->other_flops == b->other_flops && a->x_elements == b->x_elements));
+    times[AFTER_TRAFFIC] = count * one_s;
+    /* Summed as the bound is: equal times stay equal to the last digit. */
+    times[AFTER_CALLS] = count * (one_s + spr_model_call_s(&c->a->model, layer));
+    times[AFTER_ENGINE] = count * r->run.time_s;
 }
 
 /* Steps without a time of their own in the chain: to other types of the dense side, and from
@@ -65,9 +76,10 @@ static bool same_shape(const struct spr_layer *a, const struct spr_layer *b)
 static double lost_in_kernel(const struct chain *c, size_t index)
 {
     const struct spr_result *result = c->result;
-    double count = (double)c->a->network->layers[index].count;
-    return count * (result->layers[index].expected.time_s / result->expected.dense_time_s -
-                    result->layers[index].run.time_s / result->dense_time_s);
+    const struct spr_layer_result *r = &result->layers[index];
+    double count = (double)spr_choice_layer(c->a->network, &r->choice)->count;
+    return count * (r->expected.time_s / result->expected.dense_time_s -
+                    r->run.time_s / result->dense_time_s);
 }
 
 /* What one operator takes less in the types of the dense side. */
@@ -93,37 +105,61 @@ static double lost_time(const struct chain *c, size_t index, int after)
     }
     chain_times(c, index, times);
     if (after == AFTER_UNPRUNED) {
-        return layer->prunable ? 0 : (double)layer->count * times[after];
+        return layer->prunable ? 0 : times[after];
     }
-    return (double)layer->count * (times[after] - times[after - 1]);
+    return times[after] - times[after - 1];
 }
 
-/* The shape that loses most in a step, and its share of all that is lost. */
+/* Time lost by all that are the same work as this operator, and how many rows they are. */
+static double lost_alike(const struct chain *c, int after, size_t index, size_t *rows)
+{
+    const struct spr_network *network = c->a->network;
+    double same = 0;
+    *rows = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        if (spr_layer_alike(&network->layers[i], &network->layers[index])) {
+            double lost = lost_time(c, i, after);
+            same += lost > 0 ? lost : 0;
+            (*rows)++;
+        }
+    }
+    return same;
+}
+
+/* Of operators that lose as much (calls all do), so many kinds are looked at. */
+#define KINDS_MAX 16
+
+/* The operators alike that lose most in a step: those of the one that loses most, and of several
+ * such those that are most together. */
 static void find_worst(const struct chain *c, int after, struct spr_step *step)
 {
     const struct spr_network *network = c->a->network;
-    double total = 0, worst = 0, same = 0;
+    double total = 0, worst = 0, most = 0;
+    size_t tried[KINDS_MAX], kinds = 0;
     step->worst_layer = network->layer_count;
-    step->layers = 0;
+    step->layers = step->alike = 0;
     for (size_t i = 0; i < network->layer_count; i++) {
-        double lost = lost_time(c, i, after);
-        if (lost > 0) {
-            total += lost;
-            step->layers += (size_t)network->layers[i].count;
-            if (lost > worst) {
-                worst = lost;
+        double lost = fmax(0, lost_time(c, i, after));
+        total += lost;
+        worst = fmax(worst, lost);
+        step->layers += lost > 0 ? (size_t)network->layers[i].count : 0;
+    }
+    for (size_t i = 0; worst > 0 && i < network->layer_count && kinds < KINDS_MAX; i++) {
+        bool known = lost_time(c, i, after) < worst * (1 - 1e-9);
+        for (size_t t = 0; t < kinds && !known; t++) {
+            known = spr_layer_alike(&network->layers[i], &network->layers[tried[t]]);
+        }
+        if (!known) {
+            size_t rows;
+            double same = lost_alike(c, after, tried[kinds++] = i, &rows);
+            if (same > most * (1 + 1e-9)) {
+                most = same;
                 step->worst_layer = i;
+                step->alike = rows;
             }
         }
     }
-    for (size_t i = 0; step->worst_layer < network->layer_count && i < network->layer_count;
-         i++) {
-        double lost = same_shape(&network->layers[i], &network->layers[step->worst_layer])
-                          ? lost_time(c, i, after)
-                          : 0;
-        same += lost > 0 ? lost : 0;
-    }
-    step->worst_share = total > 0 ? same / total : 0;
+    step->worst_share = total > 0 ? most / total : 0;
 }
 
 static void add_step(struct spr_waterfall *w, enum spr_step_kind kind, double speedup)
@@ -135,7 +171,8 @@ static void add_step(struct spr_waterfall *w, enum spr_step_kind kind, double sp
 
 /* Sums of the chain over the network. */
 struct chain_sums {
-    double dense_s, dense_prunable_s, ideal_prunable_s;
+    double dense_s, dense_work_s; /* with calls and without */
+    double dense_prunable_s, ideal_prunable_s;
     double after[AFTER_COUNT];
     double weights;
 };
@@ -146,16 +183,17 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
     for (size_t i = 0; i < c->a->network->layer_count; i++) {
         const struct spr_layer *layer = &c->a->network->layers[i];
         double count = (double)layer->count, times[AFTER_COUNT];
-        double dense_s =
-            count * spr_analysis_unpruned(c->a, c->result->batch_index, i)->time_s;
+        double work_s = dense_work_s(c, i);
         chain_times(c, i, times);
-        sums->dense_s += dense_s;
+        sums->dense_s +=
+            count * spr_analysis_unpruned(c->a, c->result->batch_index, i)->time_s;
+        sums->dense_work_s += work_s;
         for (int s = 0; s < AFTER_COUNT; s++) {
-            sums->after[s] += count * times[s];
+            sums->after[s] += times[s];
         }
         if (layer->prunable) {
-            sums->dense_prunable_s += dense_s;
-            sums->ideal_prunable_s += count * times[AFTER_UNPRUNED];
+            sums->dense_prunable_s += work_s;
+            sums->ideal_prunable_s += times[AFTER_UNPRUNED];
             sums->weights += count * ((double)layer->m * (double)layer->k);
         }
     }
@@ -164,7 +202,8 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
 /* Speedup after a step; `before` where nothing takes time any more. */
 static double speedup_of(const struct chain_sums *sums, int after, double before)
 {
-    return sums->after[after] > 0 ? sums->dense_s / sums->after[after] : before;
+    double dense_s = after < AFTER_CALLS ? sums->dense_work_s : sums->dense_s;
+    return sums->after[after] > 0 ? dense_s / sums->after[after] : before;
 }
 
 void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result *result,
@@ -188,9 +227,9 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
     find_worst(&c, AFTER_UNPRUNED, &w->steps[w->count - 1]);
     add_step(w, SPR_STEP_TRAFFIC, speedup_of(&sums, AFTER_TRAFFIC, placed));
     find_worst(&c, AFTER_TRAFFIC, &w->steps[w->count - 1]);
-    if (c.model.overhead_s > 0) {
-        add_step(w, SPR_STEP_OVERHEAD, speedup_of(&sums, AFTER_OVERHEAD, placed));
-        find_worst(&c, AFTER_OVERHEAD, &w->steps[w->count - 1]);
+    if (a->model.overhead_s > 0) {
+        add_step(w, SPR_STEP_CALLS, speedup_of(&sums, AFTER_CALLS, placed));
+        find_worst(&c, AFTER_CALLS, &w->steps[w->count - 1]);
     }
     /* Up to here dense is in the types of the pruned network. */
     add_step(w, SPR_STEP_ENGINE,
@@ -214,9 +253,15 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
 const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
-        "ideal, 1/density",       "where the zeros sit",  "operators not pruned",
-        "X, Y and index traffic", "call overhead",        "engine and tile",
-        "number types",           "kernel against bound", "your runtime",
+        "ideal, 1/density",
+        "where the zeros sit",
+        "operators not pruned",
+        "X, Y and index traffic",
+        "calls",
+        "engine and tile",
+        "number types",
+        "kernel against bound",
+        "your runtime",
     };
     return names[kind];
 }
@@ -228,8 +273,9 @@ static int busiest_engine(const struct spr_analysis *a, const struct spr_result 
     int busiest = a->model.dense_engine;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
-        if (!spr_pattern_is_dense(&r->choice.pattern)) {
-            seconds[r->run.engine] += (double)a->network->layers[i].count * r->run.time_s;
+        if (!spr_choice_unchanged(&r->choice)) {
+            seconds[r->run.engine] +=
+                (double)spr_choice_layer(a->network, &r->choice)->count * r->run.time_s;
             busiest = seconds[r->run.engine] > seconds[busiest] ? r->run.engine : busiest;
         }
     }
@@ -266,8 +312,8 @@ static const char *traffic_remedy(const struct spr_analysis *a,
     double values = 0, index = 0, activations = 0;
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer_result *r = &result->layers[i];
-        if (!spr_pattern_is_dense(&r->choice.pattern)) {
-            double count = (double)a->network->layers[i].count;
+        if (!spr_choice_unchanged(&r->choice) && !isnan(r->run.bytes_x)) {
+            double count = (double)spr_choice_layer(a->network, &r->choice)->count;
             values += count * r->run.bytes_weight_values;
             index += count * r->run.bytes_weight_index;
             activations += count * (r->run.bytes_x + r->run.bytes_y);
@@ -343,7 +389,7 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
         break;
     case SPR_STEP_TRAFFIC:
         return traffic_remedy(a, result, text);
-    case SPR_STEP_OVERHEAD:
+    case SPR_STEP_CALLS:
         snprintf(text, SPR_REASON_TEXT, "larger batches or fused calls");
         break;
     case SPR_STEP_ENGINE:

@@ -105,7 +105,7 @@ void spr_model_ways(const struct spr_model *model, const struct spr_pattern *pat
         }
     }
     if (!model->native_only && !spr_pattern_is_dense(pattern)) {
-        struct spr_way *way = add_way(ways, SPR_EXECUTION_EXPANDED, model->dense_engine);
+        struct spr_way *way = add_way(ways, SPR_EXECUTION_EXPANDED, SPR_DENSE_ENGINE);
         way->as = way->slots = ways->dense;
     }
 }

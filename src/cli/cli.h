@@ -26,6 +26,7 @@ enum option {
     OPT_END_TO_END,
     OPT_EXECUTION,
     OPT_FORMAT,
+    OPT_FUSION,
     OPT_HELP,
     OPT_IDEAL_TILES,
     OPT_INPUT,
@@ -53,6 +54,7 @@ enum option {
     OPT_QUICK,
     OPT_QUIET,
     OPT_RESIDENCY,
+    OPT_RUNTIME,
     OPT_SCOPE,
     OPT_SCORE,
     OPT_SEED,
@@ -256,9 +258,14 @@ enum spr_status cli_validate_device(struct cli *cli, const struct args *args,
                                     struct spr_validation *validation, enum spr_dtype *dtype,
                                     struct spr_error *err);
 
-/* "dense=42ms,sparse=41ms". */
+/* "dense=42ms,sparse=41ms", each with an error behind it ("42ms+-1%") or SPR_TIME_ERROR. */
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
-                             struct spr_error *err);
+                             struct spr_time_errors *errors, struct spr_error *err);
+
+/* runtimes.c: what a runtime does with a pattern's zeros; pattern.kind NULL: several patterns.
+ * Errors: SPR_EINPUT with the nearest name, or that nothing is known of the pattern. */
+enum spr_status cli_find_runtime(const char *name, const struct spr_pattern *pattern,
+                                 struct spr_runtime *runtime, struct spr_error *err);
 
 /* "8000000000", "512MiB", "8GiB"; NULL leaves *bytes as it is. */
 enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *err);
@@ -282,6 +289,7 @@ enum spr_status cli_write_states(const char *path, const struct spr_states_shape
 enum spr_status cli_word(const char *option, const char *text, const char *const *names,
                          int *index, struct spr_error *err);
 /* --layout and --residency. */
+enum spr_status cli_fusion(const char *text, bool *fuse, struct spr_error *err);
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err);
 enum spr_status cli_residency(const char *text, enum spr_residency *residency,
                               struct spr_error *err);

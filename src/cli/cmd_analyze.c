@@ -129,6 +129,9 @@ static enum spr_status read_options(struct work *w)
     if (value[OPT_RESIDENCY]) {
         SPR_TRY(read_residency(value[OPT_RESIDENCY], &w->options, w->err));
     }
+    if (value[OPT_FUSION]) {
+        SPR_TRY(cli_fusion(value[OPT_FUSION], &w->options.fuse, w->err));
+    }
     if (value[OPT_LAYOUT]) {
         SPR_TRY(cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err));
     }
@@ -358,10 +361,11 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY,       OPT_MAX_DROP, OPT_MACHINE, OPT_SET,     OPT_PATTERN,   OPT_SPARSITY,
-    OPT_BATCH,          OPT_DTYPE,    OPT_AGAINST, OPT_THREADS, OPT_RESIDENCY, OPT_LAYOUT,
-    OPT_LAYERS,         OPT_NO_SAVE,  OPT_OUTPUT,  OPT_FORMAT,  OPT_EXECUTION, OPT_IDEAL_TILES,
-    OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY,  OPT_MAX_DROP, OPT_MACHINE,   OPT_SET,         OPT_PATTERN,
+    OPT_SPARSITY,  OPT_BATCH,    OPT_DTYPE,     OPT_AGAINST,     OPT_THREADS,
+    OPT_RESIDENCY, OPT_LAYOUT,   OPT_FUSION,    OPT_LAYERS,      OPT_NO_SAVE,
+    OPT_OUTPUT,    OPT_FORMAT,   OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM,
+    OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",

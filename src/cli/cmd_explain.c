@@ -22,6 +22,7 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
 {
     struct spr_explanation explanation = {0};
     struct spr_measured measured;
+    struct spr_runtime runtime;
     enum spr_format format;
     const char *const *value = args->value;
     size_t batch;
@@ -33,7 +34,7 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         return spr_fail(err, SPR_EINPUT, "expected --measured or --times, not both");
     }
     if (value[OPT_MEASURED]) {
-        SPR_TRY(cli_measured(value[OPT_MEASURED], &measured, err));
+        SPR_TRY(cli_measured(value[OPT_MEASURED], &measured, &explanation.errors, err));
         explanation.measured = &measured;
     }
     if (value[OPT_TIMES]) {
@@ -42,6 +43,11 @@ static enum spr_status explain(struct cli *cli, const struct args *args,
         explanation.times = times;
         spr_times_sum(times, &e->analysis, explanation.result, &explanation.sums);
         explanation.measured = &explanation.sums.network;
+    }
+    if (value[OPT_RUNTIME]) {
+        SPR_TRY(cli_find_runtime(value[OPT_RUNTIME], &explanation.result->variant->pattern,
+                                 &runtime, err));
+        explanation.runtime = &runtime;
     }
     cli_flush_notes(cli);
     spr_explain_waterfall(&e->analysis, explanation.result, explanation.measured,
@@ -67,7 +73,7 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     return status;
 }
 
-static const enum option options[] = {OPT_INPUT, OPT_MEASURED, OPT_TIMES,
+static const enum option options[] = {OPT_INPUT, OPT_MEASURED, OPT_TIMES, OPT_RUNTIME,
                                       OPT_BATCH, OPT_FORMAT,   OPT_COUNT};
 
 const struct verb verb_explain = {

@@ -40,6 +40,7 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
 {
     const struct spr_result *result;
     struct spr_measured measured;
+    struct spr_time_errors errors;
     struct spr_plot_files *files = spr_calloc(1, sizeof *files);
     if (!files) {
         return spr_no_memory(err);
@@ -52,7 +53,7 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
         request->variant = status == SPR_OK ? result->variant->name : NULL;
     }
     if (status == SPR_OK && args->value[OPT_MEASURED]) {
-        status = cli_measured(args->value[OPT_MEASURED], &measured, err);
+        status = cli_measured(args->value[OPT_MEASURED], &measured, &errors, err);
         request->measured = &measured;
     }
     if (status == SPR_OK) {

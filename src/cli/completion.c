@@ -59,6 +59,9 @@ static void add_names(struct words *words, const struct verb *verb, int option)
     for (int i = 0; option == OPT_KIND && i < SPR_PLOT_KIND_COUNT; i++) {
         add(words, spr_plot_kind_name((enum spr_plot_kind)i));
     }
+    for (int i = 0; option == OPT_FUSION && i < 2; i++) {
+        add(words, spr_fusion_name(i == 1));
+    }
     for (int i = 0; option == OPT_LAYOUT && i <= SPR_LAYOUT_NK; i++) {
         add(words, spr_layout_name((enum spr_layout)i));
     }

@@ -263,6 +263,15 @@ enum spr_status cli_word(const char *option, const char *text, const char *const
                             spr_alternatives(names, expected));
 }
 
+enum spr_status cli_fusion(const char *text, bool *fuse, struct spr_error *err)
+{
+    const char *const names[] = {spr_fusion_name(false), spr_fusion_name(true), NULL};
+    int index = 0;
+    SPR_TRY(cli_word("fusion", text, names, &index, err));
+    *fuse = index == 1;
+    return SPR_OK;
+}
+
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err)
 {
     const char *const names[] = {spr_layout_name(SPR_LAYOUT_KN),

@@ -32,6 +32,9 @@ static const struct option_row rows[OPT_COUNT] = {
                        "best: stored and multiplied as is fastest\n"
                        "(default); native: what engines accept"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
+    [OPT_FUSION] =
+        {"fusion", 0, VALUE, "F",
+         "none (default); epilogue: rows with epilogue=1\nrun inside the product above"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
     [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},
@@ -60,8 +63,8 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_MAX_REGRESSION] = {"max-regression", 0, VALUE, "PCT",
                             "slower by this is a regression (default 5)"},
     [OPT_MEASURED] = {"measured", 0, VALUE, "T",
-                      "your times in ns us ms s m min h:\n"
-                      "dense=42ms,sparse=41ms"},
+                      "your times in ns us ms s m min h, 5 % on each\n"
+                      "unless given: dense=42ms+-1%,sparse=41ms"},
     [OPT_NOISE] = {"noise", 0, FLAG, "",
                    "what neighbours do, and what can be measured\nbeside them"},
     [OPT_NO_PROGRESS] = {"no-progress", 0, FLAG, "", "no progress on stderr"},
@@ -79,6 +82,8 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
                        "dram warm cold network (default network\nwhere times are expected, "
                        "else dram; of\nvalidate warm)"},
+    [OPT_RUNTIME] = {"runtime", 0, VALUE, "NAME",
+                     "what ran it, such as pytorch: whether it skips\nthis pattern's zeros"},
     [OPT_SCOPE] = {"scope", 0, VALUE, "W",
                    "layer: each to S (default); global: one\nthreshold for all"},
     [OPT_SCORE] = {"score", 0, VALUE, "L", "l1 or l2 norm of a block (default l2)"},
@@ -91,7 +96,9 @@ static const struct option_row rows[OPT_COUNT] = {
                     "tokens x hidden after the embeddings, .npy\n(default random)"},
     [OPT_TERMINAL] = {"terminal", 't', VALUE, "T", "dumb: draw in the terminal"},
     [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default: the fastest)"},
-    [OPT_TIMES] = {"times", 0, VALUE, "FILE", "your times per layer: layer,dense_s,sparse_s"},
+    [OPT_TIMES] = {"times", 0, VALUE, "FILE",
+                   "your times per layer: layer,dense_s,sparse_s,\n"
+                   "as 42ms, 42ms+-1% or seconds; rows may repeat"},
     [OPT_TOKENS] = {"tokens", 'n', VALUE, "N", "n of layers whose file does not tell"},
     [OPT_TUNE] = {"tune", 0, FLAG, "",
                   "time the model's best few plans, keep the\nfastest for later runs"},

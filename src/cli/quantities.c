@@ -7,6 +7,7 @@
 #include "base/csv.h"
 #include "base/limits.h"
 #include "base/seconds.h"
+#include "base/time_error.h"
 #include "cli/cli.h"
 
 /* As spr_parse_seconds, above 0. */
@@ -16,9 +17,10 @@ static bool read_time(const char *text, size_t length, bool bare, double *second
 }
 
 enum spr_status cli_measured(const char *text, struct spr_measured *measured,
-                             struct spr_error *err)
+                             struct spr_time_errors *errors, struct spr_error *err)
 {
     const char *start = text;
+    *errors = (struct spr_time_errors){SPR_TIME_ERROR, SPR_TIME_ERROR};
     *measured = (struct spr_measured){(double)NAN, (double)NAN};
     while (*text) {
         size_t length = strcspn(text, ",");
@@ -26,8 +28,9 @@ enum spr_status cli_measured(const char *text, struct spr_measured *measured,
         bool sparse = strncmp(text, "sparse=", 7) == 0;
         size_t skip = dense ? 6 : 7;
         if ((!dense && !sparse) ||
-            !read_time(text + skip, length - skip, false,
-                       dense ? &measured->dense_s : &measured->sparse_s)) {
+            !spr_parse_time_error(text + skip, length - skip, false,
+                                  dense ? &measured->dense_s : &measured->sparse_s,
+                                  dense ? &errors->dense : &errors->sparse)) {
             break;
         }
         text += length + (text[length] == ',');

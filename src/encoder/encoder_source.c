@@ -78,6 +78,11 @@ static enum spr_status read_layer(struct spr_encoder_source *s, size_t query, in
 static enum spr_status read_shape(struct spr_encoder_source *s, struct spr_error *err)
 {
     const struct spr_network *network = s->network;
+    for (size_t v = 0; v < network->variant_count; v++) {
+        if (network->variants[v].smaller) {
+            return no_encoder(network, "a variant has smaller layers", err);
+        }
+    }
     const struct spr_layer *query = &network->layers[s->product[0][SPR_QUERY]];
     const struct spr_layer *wide = &network->layers[s->product[0][SPR_INTERMEDIATE]];
     size_t scores = find_layer(network, query->name, base_length(query->name), "attention.qk");

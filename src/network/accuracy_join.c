@@ -242,7 +242,8 @@ static enum spr_status join_table_variant(const struct spr_accuracy *accuracy,
                                 false,
                                 true,
                                 err};
-    if (variant->pattern.kind) {
+    /* A point of a pattern is not of a network whose layers are smaller too. */
+    if (variant->pattern.kind && !variant->smaller) {
         SPR_TRY(ask(&question, answers, &count));
     }
     if (count > 1) {

@@ -24,7 +24,8 @@ static const char *const columns[] = {"layer",       "m",
                                       "pattern",     "sparsity",
                                       "nnz",         "touched_columns",
                                       "longest_row", "activation_sparsity",
-                                      "accuracy",    NULL};
+                                      "accuracy",    "calls",
+                                      "epilogue",    NULL};
 
 /* A choice while its variant is still an index. */
 struct row_choice {
@@ -38,12 +39,41 @@ struct reading {
     size_t layer_capacity, variant_capacity, choice_capacity, seen_capacity;
     size_t *base_line; /* [layer] line of its base row, 0 when none */
     struct row_choice *choices;
+    struct spr_layer shrunk; /* the layer of the row at hand, as its variant has it */
+    bool smaller;            /* the two differ */
     bool without_pattern_told;
     struct spr_notes *notes;
     struct spr_error *err;
 };
 
-static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t *index)
+static enum spr_status read_known(struct reading *r, struct spr_csv *csv, bool base,
+                                  size_t index)
+{
+    const struct spr_layer *known = &r->network->layers[index];
+    return base ? spr_layer_check_row(csv, known)
+                : spr_layer_shrink_row(
+                      csv, known, r->base_line[index] ? "the base row's" : "the first row's",
+                      &r->shrunk, &r->smaller);
+}
+
+/* An epilogue needs a product to run in. */
+static enum spr_status check_epilogue(struct reading *r, struct spr_csv *csv, size_t index)
+{
+    size_t above = spr_network_set_epilogue(r->network, index);
+    char expected[160], name[160] = "";
+    if (above == SIZE_MAX) {
+        return SPR_OK;
+    }
+    if (above != index) {
+        snprintf(name, sizeof name, ": '%.80s' is none", r->network->layers[above].name);
+    }
+    snprintf(expected, sizeof expected,
+             "0, or 1 in a row below a product or its epilogues%.90s", name);
+    return spr_csv_bad(csv, EPILOGUE, expected);
+}
+
+static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, bool base,
+                                  size_t *index)
 {
     struct spr_network *network = r->network;
     const char *name;
@@ -55,8 +85,9 @@ static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t
         return spr_csv_bad(csv, LAYER, "a layer name");
     }
     *index = spr_names_find(&r->layer_names, name);
+    r->smaller = false;
     if (*index != SIZE_MAX) {
-        return spr_layer_check_row(csv, &network->layers[*index]);
+        return read_known(r, csv, base, *index);
     }
     struct spr_layer layer;
     SPR_TRY(spr_layer_read_row(csv, &layer));
@@ -71,7 +102,7 @@ static enum spr_status find_layer(struct reading *r, struct spr_csv *csv, size_t
     network->layers[*index] = layer;
     r->base_line[*index] = 0;
     network->layer_count++;
-    return SPR_OK;
+    return check_epilogue(r, csv, *index);
 }
 
 static enum spr_status find_variant(struct reading *r, const char *name, size_t *index)
@@ -125,6 +156,15 @@ static enum spr_status read_choice(struct reading *r, struct spr_csv *csv, size_
     struct row_choice row = {.variant = variant_index};
     struct spr_choice *choice = &row.choice;
     choice->layer = layer_index;
+    if (r->smaller) {
+        struct spr_layer *kept = spr_arena_alloc(&r->network->arena, sizeof *kept);
+        if (!kept) {
+            return spr_no_memory(r->err);
+        }
+        *kept = r->shrunk;
+        layer = choice->smaller = kept;
+        r->network->variants[variant_index].smaller = true;
+    }
     SPR_TRY(read_pattern(r, csv, &choice->pattern));
     SPR_TRY(spr_choice_read_row(csv, layer, choice));
     size_t index = r->network->choice_count;
@@ -179,8 +219,9 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     if (named) {
         SPR_TRY(spr_csv_name(csv, VARIANT, &variant_name));
     }
-    SPR_TRY(find_layer(r, csv, &layer));
-    if (!named || *variant_name == '\0') {
+    bool base = !named || *variant_name == '\0';
+    SPR_TRY(find_layer(r, csv, base, &layer));
+    if (base) {
         SPR_TRY(base_row(r, csv, layer));
     }
     if (named && *variant_name == '\0') {
@@ -209,45 +250,6 @@ static int by_variant_and_layer(const void *left, const void *right)
         return a->choice.layer < b->choice.layer ? -1 : 1;
     }
     return a->choice.line < b->choice.line ? -1 : 1;
-}
-
-/* The variant's one pattern, or kind NULL (mixed), and its weight-averaged sparsity over all
- * prunable layers. */
-static void summarize_variant(const struct spr_network *network, double weights,
-                              struct spr_variant *variant)
-{
-    double zeros = 0;
-    bool first = true, mixed = false;
-    for (size_t i = 0; i < variant->choice_count; i++) {
-        const struct spr_choice *choice = &variant->choices[i];
-        const struct spr_layer *layer = &network->layers[choice->layer];
-        if (spr_pattern_is_dense(&choice->pattern)) {
-            continue;
-        }
-        mixed = mixed || (!first && !spr_pattern_equal(&variant->pattern, &choice->pattern));
-        variant->pattern = choice->pattern;
-        first = false;
-        zeros +=
-            (double)layer->count * ((double)layer->m * (double)layer->k) * choice->sparsity;
-    }
-    if (first) {
-        variant->pattern = spr_pattern_dense();
-    } else if (mixed) {
-        variant->pattern = (struct spr_pattern){0};
-    }
-    variant->sparsity = weights > 0 ? spr_round12(zeros / weights) : 0;
-}
-
-static double prunable_weights(const struct spr_network *network)
-{
-    double weights = 0;
-    for (size_t i = 0; i < network->layer_count; i++) {
-        const struct spr_layer *layer = &network->layers[i];
-        if (layer->prunable) {
-            weights += (double)layer->count * ((double)layer->m * (double)layer->k);
-        }
-    }
-    return weights;
 }
 
 /* With base rows a variant may only name their layers: another name is a typing error that
@@ -296,7 +298,6 @@ static enum spr_status finish(struct reading *r)
     if (r->choices && count > 1) {
         qsort(r->choices, count, sizeof *r->choices, by_variant_and_layer);
     }
-    double weights = prunable_weights(network);
     enum spr_status known = check_base(r);
     if (known != SPR_OK) {
         return known;
@@ -320,11 +321,11 @@ static enum spr_status finish(struct reading *r)
     }
     for (size_t i = 0; i < network->variant_count; i++) {
         struct spr_variant *variant = &network->variants[i];
-        summarize_variant(network, weights, variant);
         variant->dense_accuracy = network->dense_accuracy;
         variant->accuracy_source =
             isnan(variant->accuracy) ? SPR_ACCURACY_NONE : SPR_ACCURACY_MODEL;
     }
+    spr_summarize_variants(network);
     return SPR_OK;
 }
 

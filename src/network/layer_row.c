@@ -60,6 +60,20 @@ static enum spr_status read_prunable(struct spr_csv *csv, struct spr_layer *laye
     return SPR_OK;
 }
 
+static enum spr_status read_epilogue(struct spr_csv *csv, struct spr_layer *layer)
+{
+    const char *text = spr_csv_cell(csv, EPILOGUE);
+    bool yes = strcmp(text, "1") == 0 || strcmp(text, "yes") == 0;
+    if (*text && !yes && strcmp(text, "0") != 0 && strcmp(text, "no") != 0) {
+        return spr_csv_bad(csv, EPILOGUE, "1, 0, yes or no");
+    }
+    if (yes && layer->op != SPR_OP_OTHER) {
+        return spr_csv_bad(csv, EPILOGUE, "0 for a product: only op=other runs inside one");
+    }
+    layer->epilogue = yes;
+    return SPR_OK;
+}
+
 static enum spr_status read_dimension(struct spr_csv *csv, size_t column, int64_t *value)
 {
     if (*spr_csv_cell(csv, column) == '\0') {
@@ -110,6 +124,14 @@ static enum spr_status read_other(struct spr_csv *csv, struct spr_layer *layer)
     return SPR_OK;
 }
 
+double spr_layer_inputs(const struct spr_layer *layer)
+{
+    double k = (double)layer->k, n = (double)layer->n;
+    return layer->op == SPR_OP_CONV        ? (double)layer->groups * k * n
+           : layer->op == SPR_OP_DEPTHWISE ? (double)layer->m * n
+                                           : k * n;
+}
+
 static enum spr_status read_gemm(struct spr_csv *csv, struct spr_layer *layer)
 {
     SPR_TRY(read_dimension(csv, M, &layer->m));
@@ -118,10 +140,7 @@ static enum spr_status read_gemm(struct spr_csv *csv, struct spr_layer *layer)
     SPR_TRY(check_product(csv, M, layer->m, layer->k));
     SPR_TRY(check_product(csv, K, layer->k, layer->n));
     SPR_TRY(check_product(csv, N, layer->m, layer->n));
-    double k = (double)layer->k, n = (double)layer->n;
-    layer->x_elements = layer->op == SPR_OP_CONV        ? (double)layer->groups * k * n
-                        : layer->op == SPR_OP_DEPTHWISE ? (double)layer->m * n
-                                                        : k * n;
+    layer->x_elements = spr_layer_inputs(layer);
     return spr_csv_number(csv, X_ELEMENTS, 1, 1e300, "a number of elements 1..1e300",
                           &layer->x_elements);
 }
@@ -131,8 +150,11 @@ enum spr_status spr_layer_read_row(struct spr_csv *csv, struct spr_layer *layer)
     *layer = (struct spr_layer){.count = 1, .groups = 1};
     SPR_TRY(read_op(csv, &layer->op));
     SPR_TRY(spr_csv_integer(csv, COUNT, 1, SPR_DIMENSION_MAX, &layer->count));
+    layer->calls = layer->count;
+    SPR_TRY(spr_csv_integer(csv, CALLS, 0, layer->count, &layer->calls));
     SPR_TRY(spr_csv_integer(csv, GROUPS, 1, SPR_DIMENSION_MAX, &layer->groups));
     SPR_TRY(read_prunable(csv, layer));
+    SPR_TRY(read_epilogue(csv, layer));
     SPR_TRY(spr_csv_fraction(csv, ACTIVATION_SPARSITY, &layer->activation_sparsity));
     return layer->op == SPR_OP_OTHER ? read_other(csv, layer) : read_gemm(csv, layer);
 }
@@ -176,7 +198,20 @@ static enum spr_status same_prunable(struct spr_csv *csv, const struct spr_layer
     return SPR_OK;
 }
 
-enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer *known)
+static enum spr_status same_epilogue(struct spr_csv *csv, const struct spr_layer *known)
+{
+    struct spr_layer here = {.op = known->op};
+    bool given = *spr_csv_cell(csv, EPILOGUE) != '\0';
+    SPR_TRY(read_epilogue(csv, &here));
+    if (given && here.epilogue != known->epilogue) {
+        return spr_csv_bad(csv, EPILOGUE,
+                           known->epilogue ? "1, as in the first row of this layer"
+                                           : "0, as in the first row of this layer");
+    }
+    return SPR_OK;
+}
+
+enum spr_status spr_layer_same_kind(struct spr_csv *csv, const struct spr_layer *known)
 {
     enum spr_op op = known->op;
     SPR_TRY(read_op(csv, &op));
@@ -186,17 +221,25 @@ enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer 
                  op_names[known->op]);
         return spr_csv_bad(csv, OP, expected);
     }
+    SPR_TRY(same_prunable(csv, known));
+    return same_epilogue(csv, known);
+}
+
+enum spr_status spr_layer_check_row(struct spr_csv *csv, const struct spr_layer *known)
+{
+    SPR_TRY(spr_layer_same_kind(csv, known));
     if (known->op != SPR_OP_OTHER) {
         SPR_TRY(same_integer(csv, M, known->m, 1));
         SPR_TRY(same_integer(csv, K, known->k, 1));
         SPR_TRY(same_integer(csv, N, known->n, 1));
     }
     SPR_TRY(same_integer(csv, COUNT, known->count, 1));
+    SPR_TRY(same_integer(csv, CALLS, known->calls, 0));
     SPR_TRY(same_integer(csv, GROUPS, known->groups, 1));
     SPR_TRY(same_number(csv, X_ELEMENTS, known->x_elements));
     if (known->op == SPR_OP_OTHER) {
         SPR_TRY(same_number(csv, FLOPS, known->other_flops));
         SPR_TRY(same_number(csv, BYTES, known->other_bytes));
     }
-    return same_prunable(csv, known);
+    return SPR_OK;
 }

@@ -61,7 +61,7 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
                      "measurement; bound: hardware potential (residency %s)",
                      spr_isa_name(analysis->expected_isa), analysis->expected_threads,
                      analysis->expected_threads == 1 ? "" : "s",
-                     spr_residency_name(analysis->options.residency),
+                     spr_residency_name(analysis->expected_residency),
                      analysis->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "",
                      spr_residency_name(analysis->options.residency));
         return;
@@ -192,23 +192,17 @@ static const char *name_tail(const char *name, size_t most)
     return name;
 }
 
-const char *spr_draw_shape(const struct spr_layer *layer, char *text)
+const char *spr_draw_shape(const struct spr_layer *layer, bool alone, char *text)
 {
+    char name[SPR_CLEAN_TEXT];
     if (layer->op == SPR_OP_OTHER) {
         return spr_text_clean(name_tail(layer->name, 26), 26, text);
     }
-    snprintf(text, SPR_CLEAN_TEXT, "%s %lldx%lld, n %lld", spr_op_name(layer->op),
+    snprintf(text, SPR_CLEAN_TEXT, "%s %lldx%lld, n %lld",
+             alone ? spr_text_clean(name_tail(layer->name, 16), 16, name)
+                   : spr_op_name(layer->op),
              (long long)layer->m, (long long)layer->k, (long long)layer->n);
     return text;
-}
-
-const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text)
-{
-    if (!pattern->kind) {
-        snprintf(text, SPR_PATTERN_TEXT, "mixed");
-        return text;
-    }
-    return spr_pattern_text(pattern, text);
 }
 
 const char *spr_draw_range(const struct spr_result *result, bool expected, char *text)

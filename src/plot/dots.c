@@ -63,6 +63,12 @@ static bool have_slots(struct spr_dots *dots)
     return true;
 }
 
+static bool same_work(const struct spr_dots *dots, const struct spr_dot *a,
+                      const struct spr_dot *b)
+{
+    return !dots->layers || spr_layer_alike(&dots->layers[a->layer], &dots->layers[b->layer]);
+}
+
 /* The first dot at the position of this one, SIZE_MAX: none. */
 static size_t find(const struct spr_dots *dots, const struct spr_dot *dot)
 {
@@ -73,7 +79,7 @@ static size_t find(const struct spr_dots *dots, const struct spr_dot *dot)
         for (; at != SIZE_MAX; at = dots->dot[at].next) {
             const struct spr_dot *other = &dots->dot[at];
             if (at < first && other->dense == dot->dense && near(other->at[0], dot->at[0]) &&
-                near(other->at[1], dot->at[1])) {
+                near(other->at[1], dot->at[1]) && same_work(dots, other, dot)) {
                 first = at;
             }
         }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dots of a roofline: operators at one position share one. */
+/* The dots of a roofline: operators alike at one position share one. */
 #ifndef SPROOF_PLOT_DOTS_H
 #define SPROOF_PLOT_DOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "sproof/layer.h"
 
 /* Operators at one position. */
 struct spr_dot {
@@ -24,6 +26,7 @@ struct spr_dots {
     size_t count, capacity;
     size_t *slot; /* the last dot of each, SIZE_MAX: none */
     size_t slots;
+    const struct spr_layer *layers; /* borrowed; NULL: position alone makes two dots one */
 };
 
 /* Index of the dot that this one joins or becomes, SIZE_MAX when out of memory. */

@@ -40,11 +40,8 @@ enum spr_status spr_draw_focus(const struct spr_analysis *analysis,
 /* true when the request wants this pattern. */
 bool spr_draw_wants(const struct spr_plot_request *request, const struct spr_pattern *pattern);
 
-/* "linear 3072x768, n 128", cleaned; returns text[SPR_CLEAN_TEXT]. */
-const char *spr_draw_shape(const struct spr_layer *layer, char *text);
-
-/* "4x4", "mixed" for none; returns text[SPR_PATTERN_TEXT]. */
-const char *spr_draw_pattern(const struct spr_pattern *pattern, char *text);
+/* "linear 3072x768, n 128", cleaned; alone: by its own name. Returns text[SPR_CLEAN_TEXT]. */
+const char *spr_draw_shape(const struct spr_layer *layer, bool alone, char *text);
 
 /* "1.4x to 1.7x", the range of a result's bound, or "bound 1.6x, 1.4x to 1.7x" beside an
  * expected speedup; returns text[SPR_BOUND_TEXT]. */
@@ -66,6 +63,7 @@ typedef void spr_point_place(const void *context, const struct spr_point *point,
 /* The variants of one pattern, and of one method where a pattern has several. */
 struct spr_series {
     struct spr_pattern pattern;
+    bool smaller;           /* layers are */
     const char *method;     /* NULL: all methods of the pattern are one, or none is known */
     size_t first, count;    /* its points, in rising sparsity */
     struct spr_style style; /* the same in every picture of an analysis */

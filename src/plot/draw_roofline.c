@@ -52,8 +52,9 @@ static bool gather_layer(struct scene *scene, size_t layer)
     for (size_t r = 0; r < scene->result_count && dense != SIZE_MAX; r++) {
         const struct spr_layer_result *pruned = &scene->results[r]->layers[layer];
         dot.dense = dense;
-        dot.share = total > 0 ? count * pruned->run.time_s / total : 0;
-        if (!spr_pattern_is_dense(&pruned->choice.pattern) && position(&pruned->run, dot.at) &&
+        double runs = (double)spr_choice_layer(a->network, &pruned->choice)->count;
+        dot.share = total > 0 ? runs * pruned->run.time_s / total : 0;
+        if (!spr_choice_unchanged(&pruned->choice) && position(&pruned->run, dot.at) &&
             spr_dots_add(&scene->sparse[r], &dot) == SIZE_MAX) {
             return false;
         }
@@ -115,7 +116,7 @@ static void describe(const struct scene *scene, const struct spr_dot *dot,
     snprintf(text, sizeof text,
              "%s%s | %s, %g in all | %s: %.3g FLOP/byte, %sFLOP/s | %s each, together %.1f %% "
              "of the dense network's time | limited by %s",
-             spr_text_clean(layer->name, 80, name), more, spr_draw_shape(layer, shape),
+             spr_text_clean(layer->name, 80, name), more, spr_draw_shape(layer, false, shape),
              dot->occurrences, who, dot->at[0], spr_text_si(dot->at[1], speed),
              spr_text_time(run->time_s, false, time), 100 * dot->share,
              spr_bound_name(a->model.machine, run->bound));
@@ -124,13 +125,14 @@ static void describe(const struct scene *scene, const struct spr_dot *dot,
 
 static void write_points(struct scene *scene, const struct spr_dot *dot,
                          const struct spr_prediction *run, const char *variant,
-                         const struct spr_pattern *pattern)
+                         const struct spr_choice *choice)
 {
     const struct spr_analysis *a = scene->analysis;
     struct spr_text *csv = &scene->figure->csv;
-    char text[SPR_PATTERN_TEXT];
+    char text[SPR_CHANGE_TEXT];
     spr_text_add_csv(csv, variant);
-    spr_text_add(csv, ",%s,", spr_draw_pattern(pattern, text));
+    spr_text_add(csv, ",%s,",
+                 spr_change_text(&choice->pattern, choice->smaller != NULL, text));
     spr_text_add_csv(csv, a->network->layers[dot->layer].name);
     spr_text_add(csv, ",%zu", dot->layers);
     spr_text_add_csv_number(csv, dot->occurrences);
@@ -221,7 +223,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
         const struct spr_dot *dot = &scene->sparse[r].dot[i];
         const struct spr_layer_result *layer = &result->layers[dot->layer];
         describe(scene, dot, &layer->run, title);
-        write_points(scene, dot, &layer->run, result->variant->name, &layer->choice.pattern);
+        write_points(scene, dot, &layer->run, result->variant->name, &layer->choice);
     }
     return SPR_OK;
 }
@@ -229,7 +231,7 @@ static enum spr_status draw_result(struct scene *scene, size_t r, struct spr_err
 static bool draw_dense(struct scene *scene)
 {
     static const struct spr_style style = {SPR_DARK, 7, 6, "1", 'o'};
-    struct spr_pattern dense = spr_pattern_dense();
+    const struct spr_choice dense = {.pattern = spr_pattern_dense()};
     scene->figure->subject = "dense";
     bool done = draw_markers(scene, &scene->dense, &style, true, "dense");
     scene->figure->subject = NULL;
@@ -312,7 +314,8 @@ static void name_biggest(struct scene *scene)
         number_dot(figure, biggest, label);
         snprintf(line, sizeof line, "%d:  %.0f %%  %gx %s", number, 100 * biggest->share,
                  biggest->occurrences,
-                 spr_draw_shape(&scene->analysis->network->layers[biggest->layer], shape));
+                 spr_draw_shape(&scene->analysis->network->layers[biggest->layer],
+                                biggest->layers == 1, shape));
         at[1] -= 17;
         spr_figure_text(figure, at, &lettering, line);
     }
@@ -366,6 +369,7 @@ enum spr_status spr_draw_roofline(const struct spr_analysis *analysis,
     struct scene scene = {.analysis = analysis, .request = request, .figure = figure};
     size_t layers = analysis->network->layer_count;
     enum spr_status status = SPR_OK;
+    scene.dense.layers = analysis->network->layers;
     if (analysis->result_count > 0 || request->variant) {
         status = spr_draw_focus(analysis, request, scene.results, FOCUS_MAX,
                                 &scene.result_count, err);

@@ -249,9 +249,9 @@ static void write_point(struct scene *scene, const struct spr_point *point)
 {
     const struct spr_variant *variant = point->result->variant;
     struct spr_text *csv = &scene->figure->csv;
-    char pattern[SPR_PATTERN_TEXT];
+    char pattern[SPR_CHANGE_TEXT];
     spr_text_add_csv(csv, variant->name);
-    spr_text_add(csv, ",%s,", spr_draw_pattern(&variant->pattern, pattern));
+    spr_text_add(csv, ",%s,", spr_change_text(&variant->pattern, variant->smaller, pattern));
     spr_text_add_csv(csv, variant->method);
     spr_text_add_csv_number(csv, point->sparsity);
     spr_text_add_csv_number(csv, point->result->speedup);

@@ -179,9 +179,11 @@ static void write_point(struct scene *scene, const struct spr_point *point)
 {
     const struct spr_result *result = point->result;
     struct spr_text *csv = &scene->figure->csv;
-    char pattern[SPR_PATTERN_TEXT];
+    char pattern[SPR_CHANGE_TEXT];
     spr_text_add_csv(csv, result->variant->name);
-    spr_text_add(csv, ",%s,", spr_draw_pattern(&result->variant->pattern, pattern));
+    spr_text_add(
+        csv, ",%s,",
+        spr_change_text(&result->variant->pattern, result->variant->smaller, pattern));
     spr_text_add_csv(csv, result->variant->method);
     spr_text_add_csv_number(csv, point->sparsity);
     spr_text_add_csv_number(csv, result->speedup);

@@ -61,7 +61,8 @@ static void step_text(const struct scene *scene, const struct spr_step *step, bo
     bool known = step->worst_layer < scene->analysis->network->layer_count;
     if (known && !scene->figure->dumb && step->worst_share > 0) {
         snprintf(text + used, size - used, "    most (%.0f %%): %s", 100 * step->worst_share,
-                 spr_draw_shape(&scene->analysis->network->layers[step->worst_layer], shape));
+                 spr_draw_shape(&scene->analysis->network->layers[step->worst_layer],
+                                step->alike == 1, shape));
     }
 }
 

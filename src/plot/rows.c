@@ -13,10 +13,11 @@ struct gathering {
     struct spr_rows *rows;
 };
 
-static void add_time(const struct spr_model *model, const struct spr_prediction *run,
-                     double count, double parts[SPR_LIMITS_MAX])
+/* Of an operator that runs `count` times; call_s: of the calls of one. */
+static void add_time(const struct spr_prediction *run, double count, double call_s,
+                     double parts[SPR_LIMITS_MAX])
 {
-    double overhead = fmin(model->overhead_s, run->time_s);
+    double overhead = fmin(call_s, run->time_s);
     int main = run->compute_s >= run->memory_s ? SPR_LIMIT_COMPUTE
                                                : SPR_LIMIT_MEMORY + run->memory_level;
     parts[SPR_LIMIT_OVERHEAD] += count * overhead;
@@ -27,12 +28,6 @@ static void add_expected(const struct spr_layer_expected *run, double count,
                          double parts[SPR_LIMITS_MAX])
 {
     parts[run->kernel ? (size_t)run->limit : SPR_LIMIT_BOUND] += count * run->time_s;
-}
-
-static bool same_layer(const struct spr_layer *a, const struct spr_layer *b)
-{
-    return a->op == b->op && a->m == b->m && a->k == b->k && a->n == b->n &&
-           a->groups == b->groups;
 }
 
 static bool near(double a, double b)
@@ -47,7 +42,7 @@ static struct spr_row *twin(struct gathering *g, size_t layer, const double time
     const struct spr_layer *layers = g->analysis->network->layers;
     for (size_t i = 0; i < g->rows->count; i++) {
         struct spr_row *row = &g->rows->row[i];
-        if (row->pruned == pruned && same_layer(&layers[row->layer], &layers[layer]) &&
+        if (row->pruned == pruned && spr_layer_alike(&layers[row->layer], &layers[layer]) &&
             near(row->before_s, times[0] * row->occurrences) &&
             (g->rows->by_shape || near(row->after_s, times[1] * row->occurrences))) {
             return row;
@@ -62,11 +57,13 @@ static bool gather_layer(struct gathering *g, size_t layer)
     const struct spr_layer_result *after = &g->result->layers[layer];
     const struct spr_prediction *before = spr_analysis_dense(a, g->result->batch_index, layer);
     double count = (double)a->network->layers[layer].count;
-    bool pruned = !spr_pattern_is_dense(&after->choice.pattern);
+    const struct spr_layer *now = spr_choice_layer(a->network, &after->choice);
+    double runs = (double)now->count, left = runs / count;
+    bool pruned = !spr_choice_unchanged(&after->choice);
     const struct spr_layer_expected *dense =
         spr_analysis_expected_dense(a, g->result->batch_index, layer);
-    const double bound[2] = {before->time_s, after->run.time_s};
-    const double expected[2] = {dense->time_s, after->expected.time_s};
+    const double bound[2] = {before->time_s, left * after->run.time_s};
+    const double expected[2] = {dense->time_s, left * after->expected.time_s};
     const double *times = g->rows->expected ? expected : bound;
     struct spr_row *row = twin(g, layer, times, pruned);
     if (!row) {
@@ -77,6 +74,7 @@ static bool gather_layer(struct gathering *g, size_t layer)
         row = &g->rows->row[g->rows->count++];
         *row = (struct spr_row){.layer = layer, .pruned = pruned};
     }
+    row->layers++;
     row->occurrences += count;
     row->before_s += count * times[0];
     row->after_s += count * times[1];
@@ -84,10 +82,11 @@ static bool gather_layer(struct gathering *g, size_t layer)
     row->bound_after_s += count * bound[1];
     if (g->rows->expected) {
         add_expected(dense, count, row->before);
-        add_expected(&after->expected, count, row->after);
+        add_expected(&after->expected, runs, row->after);
     } else {
-        add_time(&a->model, before, count, row->before);
-        add_time(&a->model, &after->run, count, row->after);
+        add_time(before, count, spr_model_call_s(&a->model, &a->network->layers[layer]),
+                 row->before);
+        add_time(&after->run, runs, spr_model_call_s(&a->model, now), row->after);
     }
     return true;
 }

@@ -16,9 +16,10 @@
 /* Of expected times: enum spr_limit, and behind it the bound of what no kernel runs. */
 #define SPR_LIMIT_BOUND SPR_LIMIT_COUNT
 
-/* Operators of one shape and one fate. */
+/* Operators that are the same work and have one fate. */
 struct spr_row {
     size_t layer; /* the first of them; layer_count: the rest of the network */
+    size_t layers; /* how many of the table */
     double occurrences;
     bool pruned;
     double before_s, after_s; /* of all of them */

@@ -26,6 +26,7 @@ static size_t series_of(struct spr_series_set *set, size_t *capacity,
 {
     for (size_t i = 0; i < set->count; i++) {
         if (same_pattern(&set->series[i].pattern, &variant->pattern) &&
+            set->series[i].smaller == variant->smaller &&
             same_method(set->series[i].method, variant->method)) {
             return i;
         }
@@ -34,6 +35,7 @@ static size_t series_of(struct spr_series_set *set, size_t *capacity,
         return SIZE_MAX;
     }
     set->series[set->count] = (struct spr_series){.pattern = variant->pattern,
+                                                  .smaller = variant->smaller,
                                                   .method = variant->method,
                                                   .style = spr_figure_style(set->count)};
     return set->count++;
@@ -68,7 +70,7 @@ static size_t first_of_pattern(const struct spr_series_set *set, size_t series)
 static void name_series(struct spr_series_set *set, size_t index)
 {
     struct spr_series *series = &set->series[index];
-    char pattern[SPR_PATTERN_TEXT], method[SPR_CLEAN_TEXT];
+    char pattern[SPR_CHANGE_TEXT], method[SPR_CLEAN_TEXT];
     bool several = false;
     for (size_t i = 0; i < set->count; i++) {
         several = several || (i != index && set->series[i].count > 0 &&
@@ -76,8 +78,8 @@ static void name_series(struct spr_series_set *set, size_t index)
     }
     spr_text_clean(series->method, 22, method);
     snprintf(series->name, sizeof series->name, "%s%s%.200s",
-             spr_draw_pattern(&series->pattern, pattern), several && method[0] ? " " : "",
-             several ? method : "");
+             spr_change_text(&series->pattern, series->smaller, pattern),
+             several && method[0] ? " " : "", several ? method : "");
 }
 
 /* Networks of different layers under `mixed`, or two at one sparsity, are no curve. */
@@ -88,7 +90,7 @@ static void finish_series(struct spr_series_set *set, bool by_method)
         struct spr_series *series = &set->series[point->series];
         if (series->count++ == 0) {
             series->first = i;
-            series->curve = series->pattern.kind != NULL;
+            series->curve = series->pattern.kind != NULL && !series->smaller;
         } else if (point->sparsity - point[-1].sparsity < 1e-9) {
             bool same = fabs(point->speedup - point[-1].speedup) < 1e-9 * point->speedup;
             series->curve = series->curve && same && !by_method;

@@ -242,6 +242,20 @@ static enum spr_status add_kernels(const struct maker *make, struct spr_error *e
     return kept ? SPR_OK : spr_no_memory(err);
 }
 
+/* Nor more than the expected time counts for a kernel's call, which was measured at another
+ * moment: what is expected would come out below the bound. */
+static void cap_overhead(const struct maker *make)
+{
+    struct spr_number *call = &make->machine->overhead_s;
+    const struct spr_kernel_rates *kernels = make->machine->kernels;
+    double kernel_s = !kernels             ? (double)NAN
+                      : make->threads == 1 ? kernels->call_s
+                                           : kernels->parallel_s;
+    if (kernel_s > 0 && kernel_s < call->value) {
+        call->value = call->low = kernel_s;
+    }
+}
+
 static enum spr_status fill(struct maker *make, struct spr_error *err)
 {
     const struct spr_probe *probe = make->probe;
@@ -264,7 +278,9 @@ static enum spr_status fill(struct maker *make, struct spr_error *err)
     }
     add_memory(make);
     machine->overhead_s = overhead(make);
-    return add_kernels(make, err);
+    SPR_TRY(add_kernels(make, err));
+    cap_overhead(make);
+    return SPR_OK;
 }
 
 enum spr_status spr_machine_from_probe(const struct spr_probe *probe, enum spr_isa isa,

@@ -68,7 +68,7 @@ static void put_all_types(struct spr_emit *out, const struct spr_options *option
 }
 
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
-                            bool expected)
+                            const enum spr_residency *expected)
 {
     spr_emit_open(out, "options", '{');
     spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
@@ -81,11 +81,12 @@ void spr_record_put_options(struct spr_emit *out, const struct spr_options *opti
     spr_emit_number(out, "threads", options->threads ? (double)options->threads : (double)NAN);
     spr_emit_text(out, "residency", spr_residency_name(options->residency));
     if (expected) {
-        spr_emit_text(out, "expected_residency", spr_residency_name(options->residency));
+        spr_emit_text(out, "expected_residency", spr_residency_name(*expected));
         spr_emit_text(out, "layout", spr_layout_name(options->layout));
     }
     spr_emit_text(out, "execution", options->native ? "native" : "best");
     spr_emit_bool(out, "ideal_tiles", options->ideal_tiles);
+    spr_emit_text(out, "fusion", spr_fusion_name(options->fuse));
     spr_emit_bool(out, "assume_uniform", options->assume_uniform);
     spr_emit_number(out, "max_drop", options->has_max_drop ? options->max_drop : (double)NAN);
     spr_emit_bool(out, "max_drop_relative", options->max_drop_relative);
@@ -108,6 +109,12 @@ void spr_record_pattern(struct spr_reader *r, const spr_json *object,
                         struct spr_pattern *pattern)
 {
     const char *text = spr_json_get_text(object, "pattern");
+    const size_t smaller = strlen("smaller");
+    if (text && strcmp(text, "smaller") == 0) {
+        text = "dense";
+    } else if (text && strncmp(text, "smaller+", smaller + 1) == 0) {
+        text += smaller + 1;
+    }
     if (!text || spr_pattern_parse(text, pattern, NULL) != SPR_OK) {
         spr_reader_fail(r, "pattern", "expected a pattern");
     }
@@ -191,6 +198,8 @@ void spr_record_read_options(struct spr_reader *r, const spr_json *root,
     const char *execution = spr_json_get_text(options, "execution");
     out->native = !execution || strcmp(execution, "best") != 0;
     out->ideal_tiles = spr_json_get_bool(options, "ideal_tiles");
+    const char *fusion = spr_json_get_text(options, "fusion");
+    out->fuse = fusion && strcmp(fusion, spr_fusion_name(true)) == 0;
     out->assume_uniform = spr_json_get_bool(options, "assume_uniform");
     out->max_drop_relative = spr_json_get_bool(options, "max_drop_relative");
     double drop = spr_json_get_number(options, "max_drop");

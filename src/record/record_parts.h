@@ -21,7 +21,7 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
 
 /* The member `options`. expected: residency of the expected times; NULL: there are none. */
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
-                            bool expected);
+                            const enum spr_residency *expected);
 
 /* What a dimension or a count of a record may be. */
 extern const struct spr_range spr_record_size;

@@ -73,12 +73,22 @@ static void read_other(struct spr_reader *r, const spr_json *item, struct spr_la
     }
 }
 
+/* Records from before calls were told have one of each occurrence. */
+static int64_t read_calls(struct spr_reader *r, const spr_json *item, int64_t count)
+{
+    const struct spr_range range = {0, (double)count, true, "an integer 0..count"};
+    double calls = spr_reader_count(r, item, "calls", &range);
+    return isnan(calls) ? count : (int64_t)calls;
+}
+
 static void read_layer(struct spr_reader *r, const spr_json *item, struct spr_layer *layer)
 {
     *layer = (struct spr_layer){.name = spr_reader_text(r, item, "layer", true)};
     layer->op = op_of(r, item);
     layer->count = spr_reader_whole(r, item, "count", &spr_record_size);
     layer->groups = spr_reader_whole(r, item, "groups", &spr_record_size);
+    layer->calls = read_calls(r, item, layer->count);
+    layer->epilogue = layer->op == SPR_OP_OTHER && spr_json_get_bool(item, "epilogue");
     layer->prunable = spr_json_get_bool(item, "prunable") && spr_op_has_weights(layer->op);
     layer->x_elements = spr_json_get_number(item, "x_elements");
     layer->activation_sparsity = activation_sparsity(item);
@@ -108,6 +118,9 @@ static void read_layers(struct reading *reading, const spr_json *root)
                                    spr_names_add(&reading->layer_names, layer.name,
                                                  network->layer_count))) {
             network->layers[network->layer_count++] = layer;
+            if (spr_network_set_epilogue(network, network->layer_count - 1) != SIZE_MAX) {
+                spr_reader_fail(r, "epilogue", "expected a product above");
+            }
         }
     }
 }
@@ -158,6 +171,53 @@ static void keep_choice(struct reading *reading, const struct spr_choice *choice
     variant->choice_count++;
 }
 
+/* A number 0..most where the layer has one at all, which stays where none is given. */
+static void lower_number(struct spr_reader *r, const spr_json *item, const char *key,
+                         double *value)
+{
+    const struct spr_range range = {0, *value, true, "at most the layer's own"};
+    if (!isnan(*value)) {
+        double given = spr_reader_number(r, item, key, &range);
+        *value = isnan(given) ? *value : given;
+    }
+}
+
+static void lower_whole(struct spr_reader *r, const spr_json *item, const char *key,
+                        int64_t least, int64_t *value)
+{
+    const struct spr_range range = {(double)least, (double)*value, false,
+                                    "at most the layer's own"};
+    *value = spr_reader_whole(r, item, key, &range);
+}
+
+/* The layer of a variant that lowers its sizes. */
+static const struct spr_layer *read_smaller(struct spr_reader *r, const spr_json *choice,
+                                            const struct spr_layer *layer)
+{
+    const spr_json *item = spr_json_get(choice, "smaller");
+    struct spr_layer *out =
+        item && spr_json_first(item) ? spr_arena_alloc(r->arena, sizeof *out) : NULL;
+    if (!item || !spr_json_first(item) || !spr_reader_have(r, out != NULL)) {
+        return NULL;
+    }
+    *out = *layer;
+    spr_reader_enter(r, "smaller", SIZE_MAX);
+    if (layer->op != SPR_OP_OTHER) {
+        lower_whole(r, item, "m", 1, &out->m);
+        lower_whole(r, item, "k", 1, &out->k);
+        lower_whole(r, item, "n", 1, &out->n);
+    }
+    lower_whole(r, item, "groups", 1, &out->groups);
+    lower_whole(r, item, "count", 0, &out->count);
+    lower_whole(r, item, "calls", 0, &out->calls);
+    lower_number(r, item, "x_elements", &out->x_elements);
+    lower_number(r, item, "flops", &out->other_flops);
+    lower_number(r, item, "bytes", &out->other_bytes);
+    spr_layer_scale_y(layer, out);
+    spr_reader_leave(r);
+    return r->status == SPR_OK ? out : NULL;
+}
+
 static void read_choice(struct reading *reading, const spr_json *item,
                         struct spr_variant *variant)
 {
@@ -170,10 +230,19 @@ static void read_choice(struct reading *reading, const spr_json *item,
         fail_choice(reading, "layer", "expected a layer of the network");
     }
     spr_record_pattern(r, item, &choice.pattern);
-    if (r->status != SPR_OK || spr_pattern_is_dense(&choice.pattern)) {
+    if (r->status == SPR_OK) {
+        choice.smaller = read_smaller(r, item, &reading->network->layers[choice.layer]);
+        variant->smaller = variant->smaller || choice.smaller;
+    }
+    if (r->status != SPR_OK || spr_choice_unchanged(&choice)) {
         return;
     }
-    const struct spr_layer *layer = &reading->network->layers[choice.layer];
+    const struct spr_layer *layer = spr_choice_layer(reading->network, &choice);
+    if (spr_pattern_is_dense(&choice.pattern)) {
+        choice.counted = (struct spr_counted){(double)NAN, (double)NAN, (double)NAN};
+        keep_choice(reading, &choice, variant);
+        return;
+    }
     choice.sparsity = spr_json_get_number(item, "sparsity");
     if (!layer->prunable || !(choice.sparsity >= 0 && choice.sparsity <= 1)) {
         fail_choice(reading, "sparsity", "expected a fraction 0..1 on a prunable layer");
@@ -208,6 +277,11 @@ static void read_choices(struct reading *reading, const spr_json *item,
     }
 }
 
+static bool is_mixed(const char *pattern)
+{
+    return strcmp(pattern, "mixed") == 0 || strcmp(pattern, "smaller+mixed") == 0;
+}
+
 static void read_variant(struct reading *reading, const spr_json *item)
 {
     struct spr_reader *r = &reading->r;
@@ -225,7 +299,7 @@ static void read_variant(struct reading *reading, const spr_json *item)
     if (!(variant.sparsity >= 0 && variant.sparsity <= 1)) {
         spr_reader_fail(r, "sparsity", "expected a fraction 0..1");
     }
-    if (variant.grid || !pattern || strcmp(pattern, "mixed") != 0) {
+    if (variant.grid || !pattern || !is_mixed(pattern)) {
         spr_record_pattern(r, item, &variant.pattern);
     }
     read_choices(reading, item, &variant);

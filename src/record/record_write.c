@@ -33,6 +33,29 @@ static void put_layer(struct spr_emit *out, const struct spr_layer *layer)
     spr_emit_number(out, "flops", or_null(!gemm, layer->other_flops));
     spr_emit_number(out, "bytes", or_null(!gemm, layer->other_bytes));
     spr_emit_number(out, "activation_sparsity", layer->activation_sparsity);
+    spr_emit_number(out, "calls", (double)layer->calls);
+    spr_emit_bool(out, "epilogue", layer->epilogue);
+    spr_emit_close(out, '}');
+}
+
+/* The sizes of a layer that a variant lowers; null where it is as it was. */
+static void put_smaller(struct spr_emit *out, const struct spr_layer *layer)
+{
+    if (!layer) {
+        spr_emit_null(out, "smaller");
+        return;
+    }
+    bool gemm = layer->op != SPR_OP_OTHER;
+    spr_emit_open(out, "smaller", '{');
+    spr_emit_number(out, "m", or_null(gemm, (double)layer->m));
+    spr_emit_number(out, "k", or_null(gemm, (double)layer->k));
+    spr_emit_number(out, "n", or_null(gemm, (double)layer->n));
+    spr_emit_number(out, "count", (double)layer->count);
+    spr_emit_number(out, "groups", (double)layer->groups);
+    spr_emit_number(out, "calls", (double)layer->calls);
+    spr_emit_number(out, "x_elements", layer->x_elements);
+    spr_emit_number(out, "flops", or_null(!gemm, layer->other_flops));
+    spr_emit_number(out, "bytes", or_null(!gemm, layer->other_bytes));
     spr_emit_close(out, '}');
 }
 
@@ -89,12 +112,13 @@ static void put_layer_expected(struct spr_emit *out, const struct spr_analysis *
 void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
                           const struct spr_result *result, size_t index)
 {
-    char text[SPR_REASON_TEXT];
+    char text[SPR_REASON_TEXT], pattern[SPR_CHANGE_TEXT];
     const struct spr_layer_result *r = &result->layers[index];
     const struct spr_prediction *dense = spr_analysis_dense(a, result->batch_index, index);
     const struct spr_pattern *as = r->run.executed_as.kind ? &r->run.executed_as : NULL;
     spr_emit_text(out, "layer", a->network->layers[index].name);
-    spr_emit_text(out, "pattern", spr_pattern_text(&r->choice.pattern, text));
+    spr_emit_text(out, "pattern",
+                  spr_change_text(&r->choice.pattern, r->choice.smaller != NULL, pattern));
     spr_emit_number(out, "sparsity", r->choice.sparsity);
     put_layer_costs(out, r);
     spr_emit_number(out, "oi_flop_per_byte", intensity(&r->run));
@@ -124,9 +148,9 @@ const char *spr_accuracy_source_name(enum spr_accuracy_source source)
 
 static void put_variant(struct spr_emit *out, const struct spr_variant *variant)
 {
-    char text[SPR_PATTERN_TEXT];
+    char text[SPR_CHANGE_TEXT];
     spr_emit_text(out, "variant", variant->name);
-    spr_emit_text(out, "pattern", spr_pattern_text(&variant->pattern, text));
+    spr_emit_text(out, "pattern", spr_change_text(&variant->pattern, variant->smaller, text));
     spr_emit_number(out, "sparsity", variant->sparsity);
     spr_emit_bool(out, "grid", variant->grid);
     spr_emit_text(out, "method", variant->method);
@@ -172,19 +196,21 @@ static bool fits(const struct spr_emit *out, const struct spr_record_form *form)
 static void put_pruned(struct spr_emit *out, const struct spr_analysis *a,
                        const struct spr_variant *variant)
 {
-    char text[SPR_PATTERN_TEXT];
+    char text[SPR_CHANGE_TEXT];
     spr_emit_open(out, "pruned", '[');
     for (size_t i = 0; i < variant->choice_count; i++) {
         const struct spr_choice *choice = &variant->choices[i];
-        if (spr_pattern_is_dense(&choice->pattern)) {
+        if (spr_choice_unchanged(choice)) {
             continue;
         }
         spr_emit_open(out, NULL, '{');
         spr_emit_text(out, "layer", a->network->layers[choice->layer].name);
-        spr_emit_text(out, "pattern", spr_pattern_text(&choice->pattern, text));
+        spr_emit_text(out, "pattern",
+                      spr_change_text(&choice->pattern, choice->smaller != NULL, text));
         spr_emit_number(out, "sparsity", choice->sparsity);
         put_counted(out, choice);
         spr_emit_number(out, "activation_sparsity", choice->activation_sparsity);
+        put_smaller(out, choice->smaller);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -197,6 +223,7 @@ static void put_layers(struct spr_emit *out, const struct spr_analysis *a,
     for (size_t l = 0; l < a->network->layer_count && fits(out, form); l++) {
         spr_emit_open(out, NULL, '{');
         spr_record_put_layer(out, a, result, l);
+        put_smaller(out, result->layers[l].choice.smaller);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -225,7 +252,7 @@ static void put_record(struct spr_emit *out, const struct spr_analysis *a,
 {
     spr_emit_open(out, NULL, '{');
     spr_record_put_head(out, &spr_analysis_kind, head, a->machine);
-    spr_record_put_options(out, &a->options, a->has_expected);
+    spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
     spr_emit_number(out, "flops_per_mac", 2);
     spr_emit_text(out, "network", a->network->name);
     spr_emit_text(out, "metric", a->network->metric);

@@ -307,7 +307,7 @@ static void put_validation(struct spr_emit *out, const struct spr_validation *v)
 {
     spr_record_put_head(out, &spr_validation_kind, &v->head, &v->machine);
     if (v->options.batch_count > 0) {
-        spr_record_put_options(out, &v->options, false);
+        spr_record_put_options(out, &v->options, NULL);
     } else {
         spr_emit_null(out, "options");
     }

@@ -56,7 +56,7 @@ static void put_kernels(FILE *file, const struct spr_analysis *a)
     if (a->has_expected) {
         fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s%s\n",
                 spr_isa_name(a->expected_isa), a->expected_threads,
-                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->options.residency),
+                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->expected_residency),
                 a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
     }
 }
@@ -67,15 +67,17 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT];
     /* The next line says it, or the last one of the answer. */
-    const bool told = a->has_expected || a->options.residency == SPR_RESIDENCY_DRAM;
+    const bool told = (a->has_expected && a->expected_residency == a->options.residency) ||
+                      a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
              spr_options_words(&a->options, types, dense), batches, dense,
              dense_engine_name(a), told ? "" : ", residency ",
              told ? "" : spr_residency_name(a->options.residency),
              a->options.native ? ", execution native" : "",
-             a->options.ideal_tiles ? ", ideal tiles" : "");
+             a->options.ideal_tiles ? ", ideal tiles" : "",
+             a->options.fuse ? ", fusion epilogue" : "");
     spr_text_wrapped(file, line, 0);
     put_kernels(file, a);
     for (size_t i = 0; i < a->options.change_count; i++) {
@@ -202,7 +204,7 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
     text[0] = '\0';
     if (step->worst_layer < a->network->layer_count) {
         const struct spr_layer *layer = &a->network->layers[step->worst_layer];
-        if (layer->op == SPR_OP_OTHER) {
+        if (layer->op == SPR_OP_OTHER || step->alike == 1) {
             char name[SPR_TABLE_CELL];
             snprintf(text, size, "most %.0f%%: %s", 100 * step->worst_share,
                      spr_text_short(layer->name, 17, name));
@@ -252,42 +254,6 @@ static void put_why(FILE *file, const struct spr_analysis *a, const struct spr_r
     }
     fprintf(file, "\nWhy not %.3gx (1/density, all else free)?\n", 1 / result->density);
     spr_report_waterfall(file, a, result, &w, true);
-}
-
-/* What stands behind an expected time and is not one. */
-static void put_stand_ins(FILE *file, const struct spr_analysis *a,
-                          const struct spr_result *result)
-{
-    char line[400];
-    bool conv = false;
-    for (size_t i = 0; i < a->network->layer_count; i++) {
-        conv = conv || a->network->layers[i].op == SPR_OP_CONV;
-    }
-    if (!isfinite(result->expected.speedup)) {
-        return;
-    }
-    snprintf(line, sizeof line,
-             "Expected: operators that no kernel of sproof runs count at their bound, %.0f %% "
-             "of the time%s.",
-             100 * result->expected.bound_share,
-             conv ? "; convolutions run as a product with the unfolded k x n input" : "");
-    spr_text_wrapped(file, line, 0);
-}
-
-static void put_not_counted(FILE *file, const struct spr_analysis *a,
-                            const struct spr_result *result)
-{
-    fprintf(file, "\nNot counted: ");
-    if (a->has_attention && !a->other_counted) {
-        fprintf(file,
-                "softmax, layer norm, GELU, residuals (no op=other rows\nin the table); ");
-    }
-    fprintf(file,
-            "fusion of operators, unfolding of convolutions, transfers, the\n"
-            "runtime's own time. W weights, X inputs, Y outputs. FLOP: 2 per multiply-add.\n"
-            "Bytes: each operand once%s.\n",
-            a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
-    put_stand_ins(file, a, result);
 }
 
 /* What kind of figure follows. */
@@ -371,7 +337,7 @@ static void put_advice(FILE *file, const void *subject)
 static void put_rest(FILE *file, const void *subject)
 {
     const struct told *told = subject;
-    put_not_counted(file, told->analysis, shown_of(told));
+    spr_answer_notes(file, told->analysis, shown_of(told));
     put_next(file, told->analysis, told->best, told->report);
 }
 

@@ -46,7 +46,7 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     const struct spr_layer *layer = &a->network->layers[index];
     const struct spr_layer_result *r = &result->layers[index];
     char name[SPR_TABLE_CELL], text[SPR_REASON_TEXT], dense[24], now[24], even[32] = "";
-    char shape[80] = "";
+    char shape[80] = "", factor[32];
     const bool executions = !a->options.native && !spr_pattern_is_dense(&r->choice.pattern);
     if (layer->op != SPR_OP_OTHER) {
         snprintf(shape, sizeof shape, " %lldx%lld, n %lld", (long long)layer->m,
@@ -59,12 +59,13 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     spr_format_seconds(spr_analysis_dense(a, result->batch_index, index)->time_s, dense);
     spr_format_seconds(r->run.time_s, now);
     spr_explain_layer(a, result, index, text);
+    snprintf(factor, sizeof factor, isfinite(r->speedup) ? "%.2fx" : "gone", r->speedup);
     if (markdown) {
         fputs("- ", file);
         spr_markdown_code(file, name);
         fprintf(file, "%s:", shape);
         put_expected(file, a, result, index, markdown);
-        fprintf(file, " %s -> %s, %.2fx%s;", dense, now, r->speedup, even);
+        fprintf(file, " %s -> %s, %s%s;", dense, now, factor, even);
         if (executions) {
             put_executions(file, r, markdown);
         }
@@ -75,8 +76,8 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
     }
     fprintf(file, "  %s%s\n", name, shape);
     put_expected(file, a, result, index, markdown);
-    fprintf(file, "%s %s -> %s, %.2fx%s\n", isfinite(r->expected_speedup) ? "" : "   ", dense,
-            now, r->speedup, even);
+    fprintf(file, "%s %s -> %s, %s%s\n", isfinite(r->expected_speedup) ? "" : "   ", dense,
+            now, factor, even);
     if (executions) {
         put_executions(file, r, markdown);
     }

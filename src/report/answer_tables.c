@@ -51,16 +51,16 @@ static size_t left_dense(const struct spr_analysis *a, const struct spr_result *
         const struct spr_layer *layer = &a->network->layers[i];
         if (layer->prunable) {
             *prunable += (size_t)layer->count;
-            dense += spr_pattern_is_dense(&result->layers[i].choice.pattern)
-                         ? (size_t)layer->count
-                         : 0;
+            dense +=
+                spr_choice_unchanged(&result->layers[i].choice) ? (size_t)layer->count : 0;
         }
     }
     return dense + spr_result_answer(result, true).layers_slower;
 }
 
 /* The columns of the answer; accuracy only where some variant has one. An expected time has
- * a column, and break-even, which is the bound's, has none beside it. */
+ * a column, and break-even, which is the bound's, has none beside it. Where layers are smaller
+ * in some variant, what each does stands in its place. */
 enum {
     NAME,
     SPARSITY,
@@ -69,6 +69,7 @@ enum {
     SPEEDUP,
     MIXED,
     LEFT_DENSE,
+    CHANGE,
     BREAK_EVEN,
     EXECUTION,
     LIMIT,
@@ -90,18 +91,28 @@ static bool any_accuracy(const struct spr_analysis *a)
     return found;
 }
 
+static bool any_smaller(const struct spr_analysis *a)
+{
+    bool found = false;
+    for (size_t i = 0; i < a->network->variant_count; i++) {
+        found = found || a->network->variants[i].smaller;
+    }
+    return found;
+}
+
 static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
 {
     static const char *const heads[COLUMN_COUNT] = {
-        "variant", "zeros", "accuracy", "expected",  "speedup",
-        "mixed",   "dense", "even at",  "execution", "limited by"};
+        "variant", "zeros",   "accuracy", "expected",  "speedup",   "mixed",
+        "dense",   "pattern", "even at",  "execution", "limited by"};
     size_t count = 0;
     *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         t->shown[c] = c == ACCURACY     ? any_accuracy(a)
                       : c == EXPECTED   ? a->has_expected
                       : c == MIXED      ? a->has_expected || a->options.native
-                      : c == BREAK_EVEN ? !a->has_expected
+                      : c == CHANGE     ? any_smaller(a)
+                      : c == BREAK_EVEN ? !a->has_expected && !any_smaller(a)
                       : c == EXECUTION  ? !a->has_expected && !a->options.native
                                         : true;
         t->column[c] = count;
@@ -167,6 +178,11 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     }
     put_times(t, result);
     spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);
+    if (t->shown[CHANGE]) {
+        spr_table_cell(table, t->column[CHANGE], "%s",
+                       variant->smaller ? "smaller"
+                                        : spr_change_text(&variant->pattern, false, text));
+    }
     if (t->shown[BREAK_EVEN]) {
         put_break_even(table, t->column[BREAK_EVEN], a, result);
     }
@@ -215,6 +231,9 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "sparsity from which native or expanded is faster than dense, over the layers;\n"
         "execution: native: the format, on an engine that takes it; expanded: stored in\n"
         "it, multiplied as 2:4 or dense";
+    static const char *const smaller =
+        "zeros: share of W; dense: prunable operators that are as they were; smaller: a\n"
+        "dense product of what is left of a layer";
     static const char *const expected =
         "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
         "hardware potential; mixed: expected if layers where the pattern loses stay\n"
@@ -222,6 +241,7 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
             a->has_expected     ? expected
+            : any_smaller(a)    ? smaller
             : a->options.native ? native
                                 : bound,
             !pareto ? "" : "; *: nothing as accurate is faster");

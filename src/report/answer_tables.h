@@ -20,4 +20,8 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *analysis, bool ma
 void spr_answer_layers(FILE *file, const struct spr_analysis *analysis,
                        const struct spr_result *result, bool markdown);
 
+/* What the answer does not count, and what the other choice of --fusion gives. */
+void spr_answer_notes(FILE *file, const struct spr_analysis *analysis,
+                      const struct spr_result *result);
+
 #endif

@@ -8,88 +8,16 @@
 #include "base/markdown.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "report/explained_groups.h"
+#include "report/explained_runtime.h"
 #include "report/explained_times.h"
 #include "report/report_format.h"
-#include "report/verdict.h"
-
-/* A runtime below this fraction of its bound is limited by something not modelled. */
-#define FAR 0.05
 
 #define GROUPS_MAX 8
 
-/* Layers of one shape and pattern. */
-struct group {
-    size_t layer; /* the slowest of them stands for all */
-    double count, seconds, dense_seconds, slowest;
-};
-
-/* The key of a layer's group. */
-static void group_key(const struct spr_analysis *a, const struct spr_result *result,
-                      size_t index, char *key, size_t size)
-{
-    const struct spr_layer *layer = &a->network->layers[index];
-    char pattern[SPR_PATTERN_TEXT];
-    if (layer->op == SPR_OP_OTHER) {
-        snprintf(key, size, "other");
-        return;
-    }
-    snprintf(key, size, "%s %lld %lld %lld %s", spr_op_name(layer->op), (long long)layer->m,
-             (long long)layer->k, (long long)layer->n,
-             spr_pattern_text(&result->layers[index].choice.pattern, pattern));
-}
-
-static void add_to_group(const struct spr_analysis *a, const struct spr_result *result,
-                         size_t index, struct group *group)
-{
-    double times = (double)a->network->layers[index].count;
-    bool expected = isfinite(result->expected.speedup);
-    double seconds =
-        expected ? result->layers[index].expected.time_s : result->layers[index].run.time_s;
-    double dense_seconds =
-        expected ? spr_analysis_expected_dense(a, result->batch_index, index)->time_s
-                 : spr_analysis_dense(a, result->batch_index, index)->time_s;
-    if (group->count == 0 || seconds > group->slowest) {
-        group->layer = index;
-        group->slowest = seconds;
-    }
-    group->count += times;
-    group->seconds += times * seconds;
-    group->dense_seconds += times * dense_seconds;
-}
-
-/* Fills groups[layer_count]; SIZE_MAX when out of memory. */
-static size_t make_groups(const struct spr_analysis *a, const struct spr_result *result,
-                          struct group *groups)
-{
-    struct spr_names names = {0};
-    struct spr_arena arena = {0};
-    size_t count = 0;
-    bool complete = true;
-    for (size_t i = 0; i < a->network->layer_count && complete; i++) {
-        char key[128];
-        group_key(a, result, i, key, sizeof key);
-        size_t g = spr_names_find(&names, key);
-        if (g == SIZE_MAX) {
-            const char *kept = spr_arena_text(&arena, key, strlen(key));
-            g = count++;
-            complete = kept && spr_names_add(&names, kept, g);
-        }
-        add_to_group(a, result, i, &groups[g]);
-    }
-    spr_names_free(&names);
-    spr_arena_free(&arena);
-    return complete ? count : SIZE_MAX;
-}
-
-static int by_seconds(const void *left, const void *right)
-{
-    const struct group *a = left, *b = right;
-    return a->seconds > b->seconds ? -1 : a->seconds < b->seconds;
-}
-
 /* What limits the expected time, and how far from the bound it stays. */
 static void put_limit(FILE *file, const struct spr_analysis *a,
-                      const struct spr_result *result, const struct group *group)
+                      const struct spr_result *result, const struct spr_group *group)
 {
     const struct spr_layer_result *r = &result->layers[group->layer];
     const struct spr_layer_expected *dense =
@@ -108,17 +36,10 @@ static void put_limit(FILE *file, const struct spr_analysis *a,
 }
 
 static void put_group(FILE *file, const struct spr_analysis *a,
-                      const struct spr_result *result, const struct group *group)
+                      const struct spr_result *result, const struct spr_group *group)
 {
-    const struct spr_layer *layer = &a->network->layers[group->layer];
     char shape[64], reason[SPR_REASON_TEXT], dense[24], now[24];
-    if (layer->op == SPR_OP_OTHER) {
-        snprintf(shape, sizeof shape, "softmax, norms, ... (op=other)");
-    } else {
-        snprintf(shape, sizeof shape, "%s %lldx%lld, n %.10g", spr_op_name(layer->op),
-                 (long long)layer->m, (long long)layer->k,
-                 (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : result->batch));
-    }
+    spr_group_name(a, result, group, shape, sizeof shape);
     double whole = spr_result_answer(result, true).time_s;
     fprintf(file, "  %4.0f%%  %5.4g x %-32.32s %9s -> %9s\n",
             100 * group->seconds / (whole > 0 ? whole : 1), group->count, shape,
@@ -131,14 +52,13 @@ static void put_group(FILE *file, const struct spr_analysis *a,
 static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
                                   const struct spr_result *result, struct spr_error *err)
 {
-    struct group *groups = spr_calloc(a->network->layer_count, sizeof *groups);
-    size_t count = groups ? make_groups(a, result, groups) : SIZE_MAX;
+    struct spr_group *groups = spr_calloc(a->network->layer_count, sizeof *groups);
+    size_t count = groups ? spr_groups_make(a, result, groups) : SIZE_MAX;
     double rest = spr_result_answer(result, true).time_s, whole = rest > 0 ? rest : 1;
     if (count == SIZE_MAX) {
         spr_free(groups);
         return spr_no_memory(err);
     }
-    qsort(groups, count, sizeof *groups, by_seconds);
     fprintf(file, "\nWhere the time goes (dense -> this variant):\n");
     for (size_t i = 0; i < count && i < GROUPS_MAX; i++) {
         put_group(file, a, result, &groups[i]);
@@ -181,61 +101,6 @@ static void put_ceilings(FILE *file, const struct spr_result *result)
     }
 }
 
-/* Percent of the expected time and of the bound a measured time reaches, with a warning when
- * it beats the bound. expected_s NAN: nothing is expected. */
-static void put_fraction(FILE *file, const char *what, double bound_s, double expected_s,
-                         double measured_s)
-{
-    char bound[24], measured[24], expected[24];
-    fprintf(file, "  %-7s %10s measured, ", what, spr_format_seconds(measured_s, measured));
-    if (isfinite(expected_s)) {
-        fprintf(file, "%10s expected: %.3g %% of it reached\n%31s",
-                spr_format_seconds(expected_s, expected), 100 * expected_s / measured_s, "");
-    }
-    fprintf(file, "%10s bound: %.3g %% of the bound reached\n",
-            spr_format_seconds(bound_s, bound), 100 * bound_s / measured_s);
-    if (measured_s < bound_s) {
-        spr_text_wrapped(file,
-                         "faster than the bound: check the unit, batch, dtype and machine of "
-                         "this analysis; no kernel beats its roofline",
-                         10);
-    }
-}
-
-static void put_measured(FILE *file, const struct spr_explanation *e)
-{
-    char text[640];
-    if (!e->measured) {
-        return;
-    }
-    struct spr_judged j = spr_judge(e);
-    fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
-    put_fraction(file, "dense", j.bound.dense_s, j.expected.dense_s, j.measured.dense_s);
-    put_fraction(file, "sparse", j.bound.sparse_s, j.expected.sparse_s, j.measured.sparse_s);
-    fputc('\n', file);
-    if (spr_beats_bound(&j.measured, &j.bound)) {
-        spr_text_wrapped(file,
-                         "No verdict: a time beats its bound, so the analysis is not of "
-                         "what was measured.",
-                         0);
-        return;
-    }
-    spr_verdict_text(e, &j, text, sizeof text);
-    spr_text_wrapped(file, text, 0);
-    if (isfinite(j.expected.sparse_s)) {
-        fprintf(file, "Of sproof's own kernels %.2fx is expected here.\n",
-                spr_speedup_allowed(&j.expected));
-    }
-    if (j.bound.dense_s < FAR * j.measured.dense_s &&
-        j.bound.sparse_s < FAR * j.measured.sparse_s) {
-        spr_text_wrapped(
-            file,
-            "Both times are far above their bounds: another machine or batch than "
-            "analysed here, few threads, or the runtime's own overhead.",
-            0);
-    }
-}
-
 static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
                                 const struct spr_explanation *e, struct spr_error *err)
 {
@@ -269,7 +134,7 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
     if (e->times) {
         spr_explained_times(file, a, e);
     }
-    put_measured(file, e);
+    spr_explained_runtime(file, a, e);
     return status;
 }
 
@@ -303,29 +168,6 @@ static struct spr_report_rows steps_of(const struct told *told)
     return (struct spr_report_rows){told, told->explanation->waterfall.count, put_step};
 }
 
-static void put_reached(struct spr_emit *out, const struct spr_explanation *e, bool expected)
-{
-    if (!e->measured) {
-        spr_emit_null(out, "measured");
-        return;
-    }
-    struct spr_judged j = spr_judge(e);
-    spr_emit_open(out, "measured", '{');
-    spr_emit_number(out, "dense_s", j.measured.dense_s);
-    spr_emit_number(out, "sparse_s", j.measured.sparse_s);
-    spr_emit_number(out, "dense_fraction_of_bound", j.bound.dense_s / j.measured.dense_s);
-    spr_emit_number(out, "sparse_fraction_of_bound", j.bound.sparse_s / j.measured.sparse_s);
-    if (expected) {
-        spr_emit_number(out, "dense_fraction_of_expected",
-                        j.expected.dense_s / j.measured.dense_s);
-        spr_emit_number(out, "sparse_fraction_of_expected",
-                        j.expected.sparse_s / j.measured.sparse_s);
-    }
-    spr_emit_number(out, "share_of_dense_bound", e->times ? e->sums.share : 1);
-    spr_emit_bool(out, "zeros_not_skipped", spr_not_skipped(e, &j));
-    spr_emit_close(out, '}');
-}
-
 static void put_document(struct spr_emit *out, const void *subject)
 {
     const struct told *told = subject;
@@ -342,7 +184,7 @@ static void put_document(struct spr_emit *out, const void *subject)
         spr_emit_number(out, "expected_dense_time_s", answer.dense_time_s);
         spr_emit_number(out, "expected_time_s", answer.time_s);
     }
-    put_reached(out, told->explanation, answer.expected);
+    spr_emit_runtime(out, told->analysis, told->explanation);
     spr_report_put_rows(out, "steps", &steps);
 }
 

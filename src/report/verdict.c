@@ -3,32 +3,33 @@
 #include "report/verdict.h"
 
 #include <math.h>
-#include <stdio.h>
 
-/* Dense and sparse times are "alike" within this much of each other. */
-#define ALIKE 0.10
+/* Less than this share of a gain is none of it. */
+#define HALF 0.5
 
-/* Two fractions of the bound differ when one is below this share of the other. */
-#define MATCHED 0.9
-
-struct spr_judged spr_judge(const struct spr_explanation *e)
+struct spr_gain spr_gain_of(const struct spr_measured *measured,
+                            const struct spr_time_errors *errors)
 {
-    struct spr_judged j = {
-        .measured = *e->measured,
-        .bound = {e->result->dense_time_s, e->result->time_s},
-        .expected = {e->result->expected.dense_time_s, e->result->expected.time_s}};
-    if (e->times) {
-        j.measured = e->sums.measured;
-        j.bound = e->sums.bound;
-        j.expected = e->sums.expected;
-    }
-    j.allowed = spr_speedup_allowed(&j.bound);
-    return j;
+    const double gain = measured->dense_s / measured->sparse_s;
+    return (struct spr_gain){gain, gain * (1 - errors->dense) / (1 + errors->sparse),
+                             gain * (1 + errors->dense) / (1 - errors->sparse)};
 }
 
-bool spr_beats_bound(const struct spr_measured *measured, const struct spr_measured *bound)
+double spr_gain_share(double speedup, double most)
 {
-    return measured->dense_s < bound->dense_s || measured->sparse_s < bound->sparse_s;
+    return (speedup - 1) / (most - 1);
+}
+
+double spr_speedup_allowed(const struct spr_measured *times)
+{
+    return times->sparse_s > 0 ? times->dense_s / times->sparse_s : 1;
+}
+
+double spr_speedup_possible(const struct spr_judged *j)
+{
+    const double allowed = spr_speedup_allowed(&j->bound);
+    const double expected = spr_speedup_allowed(&j->expected);
+    return isfinite(j->expected.sparse_s) ? fmin(allowed, expected) : allowed;
 }
 
 struct spr_measured spr_percent_reached(const struct spr_measured *of,
@@ -38,71 +39,119 @@ struct spr_measured spr_percent_reached(const struct spr_measured *of,
                                  100 * of->sparse_s / measured->sparse_s};
 }
 
-double spr_speedup_allowed(const struct spr_measured *times)
+double spr_error_needed(double most)
 {
-    return times->sparse_s > 0 ? times->dense_s / times->sparse_s : 1;
+    const double half = HALF * (most - 1);
+    return half / (2 + half);
 }
 
-bool spr_alike(double dense_s, double sparse_s)
+/* Shorter than the hardware allows, whatever the errors. */
+static bool beats_bound(const struct spr_judged *j)
 {
-    return fabs(sparse_s / dense_s - 1) <= ALIKE;
+    return j->measured.dense_s * (1 + j->errors.dense) < j->bound.dense_s ||
+           j->measured.sparse_s * (1 + j->errors.sparse) < j->bound.sparse_s;
 }
 
-bool spr_not_skipped(const struct spr_explanation *e, const struct spr_judged *j)
+static bool is_far(const struct spr_judged *j)
 {
-    return !spr_beats_bound(&j->measured, &j->bound) && e->result->density < 1 &&
-           spr_alike(j->measured.dense_s, j->measured.sparse_s);
+    return j->bound.dense_s < SPR_FAR * j->measured.dense_s &&
+           j->bound.sparse_s < SPR_FAR * j->measured.sparse_s;
 }
 
-void spr_verdict_text(const struct spr_explanation *e, const struct spr_judged *j, char *text,
-                      size_t size)
+/* Most of the sparse time is one more than dense, such as a set-up takes in every call. */
+static bool looks_like_set_up(const struct spr_judged *j)
 {
-    double speedup = j->measured.dense_s / j->measured.sparse_s;
-    const struct spr_measured reached = spr_percent_reached(&j->bound, &j->measured);
-    const double dense = reached.dense_s, sparse = reached.sparse_s;
-    if (!(e->result->density < 1)) {
-        snprintf(text, size,
-                 "Verdict: this variant has no zeros to skip; a difference of %.2fx is the "
-                 "runtime's own.",
-                 speedup);
-    } else if (spr_not_skipped(e, j)) {
-        snprintf(
-            text, size,
-            "Verdict: dense and sparse take the same time (%.2fx) although %.1f %% of the "
-            "prunable weights are zeros. That is consistent with zeros not being skipped: "
-            "the runtime multiplies them like any other weight. Check that it stores the "
-            "weights in a sparse format and has a kernel for this pattern; a mask alone "
-            "changes no time. %s %.2fx.",
-            speedup, 100 * (1 - e->result->density),
-            j->allowed > 1 + ALIKE ? "The hardware allows"
-                                   : "Skipping them would not help much here: the "
-                                     "hardware allows only",
-            j->allowed);
-    } else if (speedup < 1) {
-        snprintf(
-            text, size,
-            "Verdict: sparse is slower than dense (%.2fx): the sparse kernel costs more "
-            "than the zeros save. It reaches %.3g %% of its bound, the dense one %.3g %%; "
-            "the hardware allows %.2fx.",
-            speedup, sparse, dense, j->allowed);
-    } else if (sparse < MATCHED * dense) {
-        snprintf(
-            text, size,
-            "Verdict: zeros are skipped (%.2fx), but the sparse kernel reaches %.3g %% of "
-            "its bound and the dense one %.3g %%: a sparse kernel as good as the dense "
-            "one would bring %.2fx.",
-            speedup, sparse, dense, j->allowed);
-    } else if (dense < MATCHED * sparse) {
-        snprintf(
-            text, size,
-            "Verdict: %.2fx was measured against a dense kernel that reaches only %.3g %% "
-            "of its bound, while the sparse one reaches %.3g %%: part of the speedup is a "
-            "slow baseline.",
-            speedup, dense, sparse);
-    } else {
-        snprintf(text, size,
-                 "Verdict: %.2fx measured, %.2fx allowed: both kernels reach about the same "
-                 "share of their bounds, so the model's ratio holds.",
-                 speedup, j->allowed);
+    const double excess_s = j->measured.sparse_s - j->measured.dense_s;
+    return excess_s > j->measured.dense_s && excess_s >= SPR_SET_UP_LEAST_S * j->pruned &&
+           excess_s <= SPR_SET_UP_MOST_S * j->pruned;
+}
+
+/* Of times that are alike: what the times at another sparsity add. */
+static enum spr_finding verdict_of_two(const struct spr_judged *j, enum spr_finding alone)
+{
+    const struct spr_two_sparsities *t = &j->two;
+    if (!(t->fuller_s > 0) || !(t->emptier_s > 0)) {
+        return alone;
     }
+    const double low = (t->fuller_s - t->fuller_error_s) / (t->emptier_s + t->emptier_error_s);
+    const double high =
+        (t->fuller_s + t->fuller_error_s) / (t->emptier_s - t->emptier_error_s);
+    const double most = t->fuller_bound_s / t->emptier_bound_s;
+    return low > 1                        ? SPR_FINDING_SKIPPED_SLOWLY
+           : high - 1 < HALF * (most - 1) ? SPR_FINDING_NOT_SKIPPED
+                                          : alone;
+}
+
+static enum spr_finding alike(const struct spr_judged *j, const struct spr_gain *gain)
+{
+    const double possible = spr_speedup_possible(j);
+    const enum spr_finding alone = possible < SPR_PAYS ? SPR_FINDING_NOTHING_ALLOWED
+                                   : gain->high - 1 >= HALF * (possible - 1)
+                                       ? SPR_FINDING_CANNOT_TELL
+                                       : SPR_FINDING_SAME_TIME;
+    return spr_speedup_allowed(&j->bound) < SPR_PAYS ? alone : verdict_of_two(j, alone);
+}
+
+enum spr_finding spr_finding_of(const struct spr_judged *j)
+{
+    const struct spr_gain gain = spr_gain_of(&j->measured, &j->errors);
+    const double allowed = spr_speedup_allowed(&j->bound);
+    if (beats_bound(j)) {
+        const bool fits = j->fit.level && j->fit.bytes <= j->fit.cache_bytes;
+        return fits && !j->fit.asked ? SPR_FINDING_RESIDENT : SPR_FINDING_BELOW_BOUND;
+    }
+    if (!(j->density < 1)) {
+        return SPR_FINDING_NO_ZEROS;
+    }
+    if (j->same_excess) {
+        return SPR_FINDING_SET_UP;
+    }
+    if (is_far(j)) {
+        return SPR_FINDING_SOMETHING_ELSE;
+    }
+    if (gain.high < 1) {
+        return looks_like_set_up(j) ? SPR_FINDING_SET_UP : SPR_FINDING_SLOWER;
+    }
+    if (!(gain.low > 1)) {
+        return alike(j, &gain);
+    }
+    return gain.low > allowed    ? SPR_FINDING_SLOW_BASELINE
+           : gain.high < allowed ? SPR_FINDING_SKIPPED_IN_PART
+                                 : SPR_FINDING_AS_ALLOWED;
+}
+
+static const struct {
+    const char *name, *remark;
+    enum spr_fate fate;
+} rows[SPR_FINDING_COUNT] = {
+    [SPR_FINDING_BELOW_BOUND] = {"below_bound", "beats bound?", SPR_FATE_OPEN},
+    [SPR_FINDING_RESIDENT] = {"resident", "in the cache?", SPR_FATE_OPEN},
+    [SPR_FINDING_NO_ZEROS] = {"no_zeros", "", SPR_FATE_OPEN},
+    [SPR_FINDING_SOMETHING_ELSE] = {"something_else", "something else", SPR_FATE_OPEN},
+    [SPR_FINDING_SET_UP] = {"set_up", "set-up?", SPR_FATE_SLOWER},
+    [SPR_FINDING_SLOWER] = {"slower", "slower", SPR_FATE_SLOWER},
+    [SPR_FINDING_NOTHING_ALLOWED] = {"nothing_allowed", "no gain allowed", SPR_FATE_OPEN},
+    [SPR_FINDING_CANNOT_TELL] = {"cannot_tell", "cannot tell", SPR_FATE_OPEN},
+    [SPR_FINDING_SAME_TIME] = {"same_time", "same time", SPR_FATE_SAME},
+    [SPR_FINDING_NOT_SKIPPED] = {"not_skipped", "not skipped", SPR_FATE_SAME},
+    [SPR_FINDING_SKIPPED_SLOWLY] = {"skipped_slowly", "slow kernel", SPR_FATE_SAME},
+    [SPR_FINDING_SKIPPED_IN_PART] = {"skipped_in_part", "", SPR_FATE_FASTER},
+    [SPR_FINDING_SLOW_BASELINE] = {"slow_baseline", "slow dense", SPR_FATE_FASTER},
+    [SPR_FINDING_AS_ALLOWED] = {"as_allowed", "", SPR_FATE_FASTER},
+    [SPR_FINDING_LAYERS_DIFFER] = {"layers_differ", "", SPR_FATE_OPEN},
+};
+
+enum spr_fate spr_finding_fate(enum spr_finding finding)
+{
+    return rows[finding].fate;
+}
+
+const char *spr_finding_name(enum spr_finding finding)
+{
+    return rows[finding].name;
+}
+
+const char *spr_finding_remark(enum spr_finding finding)
+{
+    return rows[finding].remark;
 }

@@ -66,10 +66,10 @@ bool spr_measured_network(const struct spr_validation *validation,
         double count = (double)layer->count;
         /* A product of activations runs once per sequence. */
         double times = layer->op == SPR_OP_ATTENTION ? count * result->batch : count;
-        bool pruned = !spr_pattern_is_dense(&at->choice.pattern);
+        bool pruned = !spr_choice_unchanged(&at->choice);
         const struct spr_validation_case *c =
             spr_measured_case(validation, analysis, result, i);
-        if (!c && pruned) {
+        if (at->choice.smaller || (!c && pruned)) {
             return false;
         }
         if (!c) {

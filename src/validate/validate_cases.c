@@ -218,12 +218,13 @@ static enum spr_status add_variants(struct listing *list, size_t index, size_t *
         struct spr_planned planned = plan(list, layer);
         struct spr_choice choice =
             spr_variant_choice(network, variant, index, &hints[v], &misfit);
-        if (!spr_pattern_is_dense(&choice.pattern)) {
+        if (!choice.smaller && !spr_pattern_is_dense(&choice.pattern)) {
             planned.pattern = choice.pattern;
             planned.sparsity = choice.sparsity;
             planned.variant = variant->name;
             planned.variant_index = v;
         }
+        misfit = choice.smaller ? "smaller than the network's" : misfit;
         if (misfit) {
             char what[160];
             snprintf(what, sizeof what, "%.100s %.50s", layer->name, variant->name);

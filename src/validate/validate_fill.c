@@ -31,6 +31,7 @@ static struct spr_layer layer_of(const struct spr_planned *planned)
                               .k = planned->k,
                               .n = planned->n,
                               .count = 1,
+                              .calls = 1,
                               .groups = 1,
                               .x_elements = (double)planned->k * (double)planned->n};
 }

@@ -16,10 +16,14 @@ static double pass_bytes(const struct spr_validate_run *run, const struct spr_ne
         const struct spr_layer *layer = &network->layers[i];
         struct spr_prediction run_of;
         const char *misfit = NULL;
+        struct spr_choice choice = {.layer = i, .pattern = spr_pattern_dense()};
+        if (variant) {
+            choice = spr_variant_choice(network, variant, i, &hint, &misfit);
+            layer = spr_choice_layer(network, &choice);
+        }
         struct spr_shape shape = spr_layer_shape(layer);
         spr_model_dense(&run->model, layer, batch, &run_of);
         if (variant) {
-            struct spr_choice choice = spr_variant_choice(network, variant, i, &hint, &misfit);
             if (!spr_pattern_is_dense(&choice.pattern)) {
                 double kept = spr_pattern_kept(&choice.pattern, &shape, choice.sparsity);
                 (void)spr_model_sparse(&run->model, layer, batch, &choice.pattern, kept,

@@ -15,6 +15,7 @@ static void fill(const struct spr_weight *w, struct spr_layer *layer)
                                 .k = w->k,
                                 .n = w->n,
                                 .count = w->count,
+                                .calls = w->count,
                                 .groups = w->groups,
                                 .x_elements = w->x_elements,
                                 .other_flops = w->other_flops,

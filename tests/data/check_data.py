@@ -7,6 +7,8 @@
     check_data.py machines --sproof PATH --source DIR   every machine loads; every number says
                                                         its kind and source
     check_data.py accuracy --sproof PATH --source DIR   every accuracy table joins a network
+    check_data.py runtimes --sproof PATH --source DIR   every runtime is known to explain, with
+                                                        its source
 Exit status: 0 all right, 1 a difference.
 """
 import argparse
@@ -118,13 +120,48 @@ def check_accuracy(sproof, source):
     return count
 
 
+def explain(sproof, directory, row):
+    """What explain says of a runtime and a pattern, or None after saying what went wrong."""
+    pattern = "4x4" if row["pattern"] == "any" else row["pattern"]
+    sparsity = {"2:4": "0.5", "1:4": "0.75"}.get(pattern, "0.9")
+    command = [str(sproof), "explain", pattern + "@" + sparsity, "--runtime", row["runtime"],
+               "-q", "--format", "json"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        problem("%s: exit %d: %s" % (" ".join(command[1:]), done.returncode, done.stderr.strip()))
+        return None
+    return json.loads(done.stdout)["runtime"]
+
+
+def check_runtimes(sproof, source):
+    with open(source / "data" / "runtimes.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    with tempfile.TemporaryDirectory() as directory:
+        (pathlib.Path(directory) / "model.csv").write_text("layer,m,k,n\nfc,768,768,64\n",
+                                                            encoding="utf-8")
+        subprocess.run([str(sproof), "analyze", "model.csv", "-m", "a100-sxm-40gb", "-q"],
+                       cwd=directory, capture_output=True, check=True)
+        for row in rows:
+            name = row["runtime"] + " " + row["pattern"]
+            known = explain(sproof, directory, row)
+            told = {key: row[key] for key in ("zeros", "condition", "source", "looked_up")}
+            if known is not None and known != dict(told, name=row["runtime"]):
+                problem("%s: explain says %s" % (name, known))
+            if not row["source"].startswith("https://"):
+                problem("%s: no source" % name)
+    if len({row["runtime"] for row in rows}) < 10:
+        problem("fewer than 10 runtimes")
+    return len(rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Checks data/ through the program.")
-    parser.add_argument("what", choices=["models", "machines", "accuracy"])
+    parser.add_argument("what", choices=["models", "machines", "accuracy", "runtimes"])
     parser.add_argument("--sproof", type=pathlib.Path, required=True)
     parser.add_argument("--source", type=pathlib.Path, required=True)
     opt = parser.parse_args()
-    check = {"models": check_models, "machines": check_machines, "accuracy": check_accuracy}
+    check = {"models": check_models, "machines": check_machines, "accuracy": check_accuracy,
+             "runtimes": check_runtimes}
     count = check[opt.what](opt.sproof.resolve(), opt.source.resolve())
     print("%d files, %d problems" % (count, len(problems)))
     return 1 if problems or count == 0 else 0

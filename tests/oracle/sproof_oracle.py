@@ -15,7 +15,7 @@ distinct input elements x become x*b.
 
     F_dense = 2 m k n                       Q_dense = m k v + x v + m n v
     F_issued(pattern), Q_w(pattern)         Q       = Q_w + tau x v + m n v
-    T = max(F_issued / P_engine, Q / B_last) + overhead_s
+    T = max(F_issued / P_engine, Q / B_last) + overhead_s * calls / count
 
 A pruned layer is executed in the fastest of three ways.  Native: its format on an
 engine whose `accepts` takes it.  Expanded: the bytes of its format, the FLOPs of
@@ -28,6 +28,7 @@ Keys of the result that start with "_" are for the comparison only (what else
 would be right within rounding) and are not part of a record.
 """
 import argparse
+import copy
 import csv
 import io
 import json
@@ -518,6 +519,9 @@ class Layer:
                           "conv": self.groups * self.k * self.n,
                           "depthwise": self.m * self.n,
                           "attention": self.k * self.n}[self.op]
+        self.calls = int(row["calls"]) if row.get("calls") else self.count
+        self.epilogue = (row.get("epilogue") or "0") in ("1", "yes")
+        self.y_elements = 0.0             # of an epilogue: see fuse_into
         if self.prunable and not self.has_weights:
             raise OracleError("layer %s: no weights to prune" % self.name)
 
@@ -529,11 +533,50 @@ class Layer:
     def weights(self):
         return self.m * self.k
 
-    def dense_bytes(self, batch, types):
+    def default_x(self):
+        return {"linear": self.k * self.n, "conv": self.groups * self.k * self.n,
+                "depthwise": self.m * self.n, "attention": self.k * self.n}[self.op]
+
+    def fuse_into(self, product):
+        """An epilogue call reads and writes the Y of one call of the product above it."""
+        y_of_call = product.count * product.m * product.n / product.calls if product.calls else 0
+        self.y_elements = 2 * y_of_call * self.calls / self.count
+
+    def shrunk(self, row):
+        """The layer as a variant's row leaves it; self when the row lowers nothing."""
+        new = copy.copy(self)
+        for key in ("m", "k", "n", "count", "groups"):
+            if row.get(key):
+                setattr(new, key, int(row[key]))
+        new.calls = int(row["calls"]) if row.get("calls") else min(self.calls, new.count)
+        if self.op == "other":
+            if row.get("flops"):
+                new.flops = float(row["flops"])
+            if row.get("bytes"):
+                new.bytes = float(row["bytes"])
+            if row.get("x_elements"):
+                new.x = int(row["x_elements"])
+            before, after = (self.x, new.x) if self.bytes_from_x else (self.bytes, new.bytes)
+            if before != after:
+                new.y_elements = self.y_elements * after / before
+        else:
+            if self.op == "depthwise" and self.groups == self.m:
+                new.groups = new.m
+            if row.get("x_elements"):
+                new.x = int(row["x_elements"])
+            elif self.x == self.default_x():
+                new.x = new.default_x()
+            else:
+                new.x = self.x * new.default_x() / self.default_x()
+        return self if vars(new) == vars(self) else new
+
+    def dense_bytes(self, batch, types, fuse=False):
         """(Q_w, bytes_x, bytes_y, Q) of the dense operator."""
         if self.op == "other":
-            return 0, None, None, batch * (self.x * types.x if self.bytes_from_x
-                                               else self.bytes)
+            q = self.x * types.x if self.bytes_from_x else self.bytes
+            if fuse and self.epilogue:
+                q = max(0.0, q - self.y_elements * types.x)
+            return 0, None, None, batch * q
         if self.op == "attention":
             qx = batch * (self.m * self.k + self.k * self.n) * types.x
             qy = batch * self.m * self.n * types.y
@@ -548,10 +591,18 @@ class Layer:
         return 2 * self.m * self.k * self.n * batch
 
 
+def change_name(pattern, smaller):
+    """A pattern, "smaller", or "smaller+csr"."""
+    if not smaller:
+        return pattern
+    return "smaller" if pattern == "dense" else "smaller+" + pattern
+
+
 class Choice:
     """How one layer is pruned: pattern, sparsity, and what a mask counted."""
 
-    def __init__(self, pattern, sparsity, nnz=None, touched=None, longest=None):
+    def __init__(self, pattern, sparsity, nnz=None, touched=None, longest=None, layer=None):
+        self.layer = layer                # smaller than the network's; None: as it is
         self.pattern, self.sparsity = pattern, sparsity
         self.nnz, self.touched, self.longest = nnz, touched, longest
 
@@ -562,6 +613,11 @@ class Variant:
         self.accuracy = self.source = self.dense_accuracy = None
         self.better = "higher"
         self.counts_for_pareto = True
+        self.smaller = False
+
+    @property
+    def change(self):
+        return change_name(self.pattern, self.smaller)
 
 
 def variant_from_rows(name, rows, layers):
@@ -571,9 +627,13 @@ def variant_from_rows(name, rows, layers):
         if row.get("accuracy"):
             accuracy = float(row["accuracy"])
         p = parse_pattern(row.get("pattern") or "dense")
+        base = next(l for l in layers if l.name == row["layer"])
+        layer = base.shrunk(row)
+        smaller = None if layer is base else layer
         if p.kind == "dense":
+            if smaller:
+                choices[layer.name] = Choice(p, 0.0, layer=smaller)
             continue
-        layer = next(l for l in layers if l.name == row["layer"])
         if not layer.prunable:
             raise OracleError("layer %s is not prunable" % layer.name)
         if p.kind in ("comp", "csr16") and p.too_small(layer):
@@ -585,19 +645,22 @@ def variant_from_rows(name, rows, layers):
             raise OracleError("sparsity of %s" % p.name)
         number = lambda key: int(row[key]) if row.get(key) else None
         choices[layer.name] = Choice(p, s, number("nnz"), number("touched_columns"),
-                                     number("longest_row"))
+                                     number("longest_row"), smaller)
     names = []
     for c in choices.values():
-        if c.pattern.name not in names:
+        if c.pattern.kind != "dense" and c.pattern.name not in names:
             names.append(c.pattern.name)
     pattern = "dense" if not names else names[0] if len(names) == 1 else "mixed"
     top = bottom = 0.0
     for layer in layers:
         if layer.prunable:
             c = choices.get(layer.name)
-            top += layer.count * layer.weights * (c.sparsity if c else 0.0)
+            left = c.layer or layer if c else layer
+            kept = left.count * left.weights * (1.0 - c.sparsity if c else 1.0)
+            top += layer.count * layer.weights - kept
             bottom += layer.count * layer.weights
     v = Variant(name, pattern, round12(top / bottom) if bottom else 0.0, choices)
+    v.smaller = any(c.layer for c in choices.values())
     if accuracy is not None:
         v.accuracy, v.source = accuracy, "model"
     return v
@@ -611,6 +674,16 @@ def read_model(path):
         if row["layer"] not in layers:
             layers[row["layer"]] = Layer(row)
     layers = list(layers.values())
+    product = None
+    for layer in layers:
+        if layer.op != "other":
+            product = layer
+        elif not layer.epilogue:
+            product = None
+        elif product is None:
+            raise OracleError("layer %s: an epilogue without a product" % layer.name)
+        else:
+            layer.fuse_into(product)
     columns = rows[0].keys()
     if "variant" in columns:
         groups = {}
@@ -735,7 +808,7 @@ def table_variants(variants, opt, points):
             p = named[0]
             set_accuracy(v, (p.accuracy, "table", p.layerwise, p.better, p.dense),
                          opt.assume_uniform, False)
-        else:
+        elif not v.smaller:
             found = values_by_method([p for p in points if not p.variant], v.pattern, v.sparsity)
             if found:
                 set_accuracy(v, found[0][1], opt.assume_uniform, False)
@@ -776,7 +849,8 @@ def least(results):
 
 class Model:
     def __init__(self, machine, layers, types, residency="dram", ideal_tiles=False,
-                 execution="best", against=None):
+                 execution="best", fuse=False, against=None):
+        self.fuse = fuse
         self.machine, self.layers = machine, layers
         self.types = Types(types, types, types) if isinstance(types, str) else types
         self.dtype = dtype = self.types.engine
@@ -790,14 +864,14 @@ class Model:
         self.dense_cache = {}
         self.against = against            # types of the dense side; None: the same
         self.rival = self if against is None else Model(machine, layers, against, residency,
-                                                        ideal_tiles, execution)
+                                                        ideal_tiles, execution, fuse)
 
     # ---- time ------------------------------------------------------------
 
     def network_bytes(self, batch):
         """U: all bytes of one pass of the dense network."""
         if batch not in self.pass_bytes:
-            self.pass_bytes[batch] = sum(l.count * l.dense_bytes(batch, self.types)[3]
+            self.pass_bytes[batch] = sum(l.count * l.dense_bytes(batch, self.types, self.fuse)[3]
                                          for l in self.layers)
         return self.pass_bytes[batch]
 
@@ -829,8 +903,16 @@ class Model:
             capacity += level.capacity.value or 0.0
         return terms
 
-    def finish(self, r, engine, batch, corner):
-        """T = max(compute, memory terms) + overhead_s, and what bounds it."""
+    def call_s(self, layer):
+        """Calls of one occurrence; an epilogue inside its product needs none."""
+        if layer.count == 0 or (self.fuse and layer.epilogue and layer.y_elements > 0):
+            return 0.0
+        if self.execution == "native":            # as before there was a column for calls
+            return self.machine.overhead_s
+        return self.machine.overhead_s * layer.calls / layer.count
+
+    def finish(self, r, engine, batch, corner, layer):
+        """T = max(compute, memory terms) + calls, and what bounds it."""
         r.engine = engine.name
         compute = r.flops_issued / engine.rate.at(corner)
         terms = self.memory_terms(r.qw, r.q, batch, corner)
@@ -838,7 +920,7 @@ class Model:
         for level, t in terms:
             if name is None or t > memory:
                 name, memory = level, t
-        overhead = self.machine.overhead_s
+        overhead = self.call_s(layer)
         r.time = max(compute, memory) + overhead
         r.bound = "compute" if compute >= memory else name
         if overhead > max(compute, memory):
@@ -869,18 +951,29 @@ class Model:
         return best
 
     def dense(self, layer, batch, corner="value"):
-        key = (layer.name, batch, corner)
+        key = (layer, batch, corner)
         if key not in self.dense_cache:
             r = Result()
-            r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types)
+            r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types, self.fuse)
             r.values, r.index = r.qw, 0
             r.flops_useful = r.flops_issued = layer.dense_flops(batch)
             r.tau = 1.0 if layer.has_weights else None
             r.nnz = layer.weights if layer.has_weights else None
             u, self.variant_bytes = self.variant_bytes, None    # in the dense network's pass
-            self.dense_cache[key] = self.finish(r, self.dense_engine(corner), batch, corner)
+            self.dense_cache[key] = self.finish(r, self.dense_engine(corner), batch, corner,
+                                                layer)
             self.variant_bytes = u
         return self.dense_cache[key]
+
+    def dense_now(self, layer, batch, corner="value"):
+        """The same in the pass at hand, which need not be that of the dense network."""
+        r = Result()
+        r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types, self.fuse)
+        r.values, r.index = r.qw, 0
+        r.flops_useful = r.flops_issued = layer.dense_flops(batch)
+        r.tau = 1.0 if layer.has_weights else None
+        r.nnz = layer.weights if layer.has_weights else None
+        return self.finish(r, self.dense_engine(corner), batch, corner, layer)
 
     def pruned(self, layer, st, elements, nnz, engine, batch, corner):
         """Stored as st, multiplied with so many elements on the engine."""
@@ -893,7 +986,7 @@ class Model:
         r.q = r.qw + r.qx + r.qy
         r.flops_issued = 2 * elements * nb
         r.flops_useful = None if nnz is None else 2 * nnz * nb
-        return self.finish(r, engine, batch, corner)
+        return self.finish(r, engine, batch, corner, layer)
 
     def stored(self, layer, p, units, touched, tile_rows=1):
         """The format itself, with tau as counted where it was."""
@@ -942,7 +1035,7 @@ class Model:
         r = Result()
         r.__dict__.update(self.dense(layer, batch, corner).__dict__)
         if self.variant_bytes is not None:        # in the variant's own pass
-            self.finish(r, self.dense_engine(corner), batch, corner)
+            self.finish(r, self.dense_engine(corner), batch, corner, layer)
         r.executed_as, r.nnz = "dense", nnz
         r.flops_useful = 2 * nnz * layer.n * batch
         return r
@@ -976,8 +1069,8 @@ class Model:
         total = 0.0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
-            r = self.sparse(layer, c, batch) if c else self.dense(layer, batch)
-            total += layer.count * r.fewest_bytes
+            r = self.sparse(c.layer or layer, c, batch) if c else self.dense(layer, batch)
+            total += (c.layer or layer if c else layer).count * r.fewest_bytes
         return total
 
     def sparse_in_pass(self, layer, c, batch, u):
@@ -991,6 +1084,8 @@ class Model:
     def sparse(self, layer, c, batch, corner="value"):
         """The layer pruned as chosen, with counted values where there are any."""
         p = c.pattern
+        if p.kind == "dense":                  # a smaller layer
+            return self.dense_now(layer, batch, corner)
         units = units_from_sparsity(p, layer, c.sparsity)
         if c.nnz is not None and p.kind in ("csr", "csr16", "bitmask"):
             units = c.nnz
@@ -1001,9 +1096,9 @@ class Model:
 
     def without_weights(self, layer, r, batch):
         """Activation ceiling of a pruned layer: Q = tau x v + m n v, overhead kept."""
-        q = r.qx + r.qy
+        q = r.q if r.qx is None else r.qx + r.qy
         terms = self.memory_terms(0, q, batch, "value")
-        return max([0.0] + [t for _, t in terms]) + self.machine.overhead_s
+        return max([0.0] + [t for _, t in terms]) + self.call_s(layer)
 
     # ---- break-even ------------------------------------------------------
 
@@ -1025,7 +1120,7 @@ class Model:
         T does not decrease with c."""
         if p.fixed_sparsity is not None:
             return None, None
-        key = (layer.name, p.name, batch)
+        key = (layer, p.name, batch)
         if key not in self.break_even_cache:
             total = cells(p, layer)
             limit = self.rival.dense(layer, batch).time
@@ -1049,7 +1144,8 @@ class Model:
             c = variant.choices.get(layer.name)
             d = self.dense(layer, batch, corner).time
             before += layer.count * self.rival.dense(layer, batch, corner).time
-            after += layer.count * (self.sparse_in_pass(layer, c, batch, u).time if c else d)
+            left = c.layer or layer if c else layer
+            after += left.count * (self.sparse_in_pass(left, c, batch, u).time if c else d)
         return ratio(before, after)
 
     def evaluate(self, variant, batch):
@@ -1062,27 +1158,30 @@ class Model:
         for layer in self.layers:
             c = variant.choices.get(layer.name)
             d, rival = self.dense(layer, batch), self.rival.dense(layer, batch)
-            r = self.sparse_in_pass(layer, c, batch, u) if c else d
-            be, detail = self.break_even(layer, c.pattern, batch) if c else (None, None)
-            n = layer.count
+            left = c.layer or layer if c else layer
+            r = self.sparse_in_pass(left, c, batch, u) if c else d
+            be, detail = self.break_even(left, c.pattern, batch) if c else (None, None)
+            n, k = layer.count, left.count
             total["before"] += n * rival.time
-            total["after"] += n * r.time
-            total["mixed"] += n * (min(r.time, d.time) if self.execution == "native" else r.time)
-            if c and (r.time > d.time if self.execution == "native" else r.execution == "dense"):
+            total["after"] += k * r.time
+            total["mixed"] += (min(k * r.time, n * d.time) if self.execution == "native"
+                               else k * r.time)
+            if c and c.pattern.kind != "dense" and (
+                    r.time > d.time if self.execution == "native" else r.execution == "dense"):
                 slower += n
-            total["ceiling"] += n * (self.without_weights(layer, r, batch) if c else d.time)
-            total["wb"] += n * r.qw
+            total["ceiling"] += k * self.without_weights(left, r, batch) if c else n * d.time
+            total["wb"] += k * r.qw
             total["dense_wb"] += n * rival.qw
             if layer.prunable:
                 total["prunable_before"] += n * rival.time
-                total["prunable_after"] += n * r.time
-                total["nnz"] += n * r.nnz
+                total["prunable_after"] += k * r.time
+                total["nnz"] += k * r.nnz
                 total["weights"] += n * layer.weights
             else:
-                total["rest"] += n * d.time
+                total["rest"] += k * r.time
             entries.append({
                 "layer": layer.name,
-                "pattern": c.pattern.name if c else "dense",
+                "pattern": change_name(c.pattern.name, c.layer is not None) if c else "dense",
                 "sparsity": c.sparsity if c else 0.0,
                 "nnz": r.nnz, "tau": r.tau,
                 "flops_useful": r.flops_useful, "flops_issued": r.flops_issued,
@@ -1092,7 +1191,7 @@ class Model:
                 "dense_oi_flop_per_byte": rival.flops_useful / rival.q if rival.q else None,
                 "engine": r.engine, "dense_engine": rival.engine, "bound": r.bound,
                 "time_s": r.time, "dense_time_s": rival.time,
-                "speedup": ratio(rival.time, r.time),
+                "speedup": ratio(n * rival.time, k * r.time),
                 "break_even_sparsity": be,
                 "expected_time_s": None, "expected_dense_time_s": None,
                 "expected_speedup": None, "expected_bound": None,
@@ -1114,7 +1213,7 @@ class Model:
         prunable = (ratio(total["prunable_before"], total["prunable_after"])
                     if total["weights"] else None)
         return {
-            "variant": variant.name, "pattern": variant.pattern, "sparsity": variant.sparsity,
+            "variant": variant.name, "pattern": variant.change, "sparsity": variant.sparsity,
             "batch": batch, "accuracy": variant.accuracy, "accuracy_source": variant.source,
             "speedup": nominal,
             "speedup_low": min(corners) if corners else None,
@@ -1139,20 +1238,21 @@ class Model:
         machine.overhead_s = self.machine.overhead_s
         machine.engines, machine.memory = [], []
         for e in self.machine.engines:
-            copy = Engine.__new__(Engine)
-            copy.__dict__.update(e.__dict__)
-            copy.rate = Rate(e.rate.at(engine_corner))
-            machine.engines.append(copy)
+            twin = Engine.__new__(Engine)
+            twin.__dict__.update(e.__dict__)
+            twin.rate = Rate(e.rate.at(engine_corner))
+            machine.engines.append(twin)
         for l in self.machine.memory:
-            copy = Level.__new__(Level)
-            copy.__dict__.update(l.__dict__)
-            copy.rate = Rate(l.rate.at(memory_corner))
-            machine.memory.append(copy)
+            twin = Level.__new__(Level)
+            twin.__dict__.update(l.__dict__)
+            twin.rate = Rate(l.rate.at(memory_corner))
+            machine.memory.append(twin)
         key = (engine_corner, memory_corner)
         models = self.__dict__.setdefault("corner_models", {})
         if key not in models:
             models[key] = Model(machine, self.layers, self.types, self.residency,
-                                self.ideal_tiles, self.execution, self.against)
+                                self.ideal_tiles, self.execution, self.fuse,
+                                self.against)
         return models[key].speedup(variant, batch, "value", u)
 
 
@@ -1206,6 +1306,7 @@ def parser():
     a.add_argument("--residency", default="dram", choices=["dram", "warm", "cold", "network"])
     a.add_argument("--execution", default="best", choices=["best", "native"])
     a.add_argument("--ideal-tiles", action="store_true")
+    a.add_argument("--fusion", default="none", choices=["none", "epilogue"])
     a.add_argument("--assume-uniform", action="store_true")
     a.add_argument("--format", default="json")
     a.add_argument("--no-save", action="store_true")
@@ -1228,7 +1329,8 @@ def run(argv):
     usual = machine.default_dtype
     types = parse_types(opt.dtype or usual, usual)
     against = parse_types(opt.against, usual) if opt.against else None
-    model = Model(machine, layers, types, opt.residency, opt.ideal_tiles, opt.execution, against)
+    model = Model(machine, layers, types, opt.residency, opt.ideal_tiles, opt.execution,
+                  opt.fusion == "epilogue", against)
     batches = [int(x) for x in parse_number_list(opt.batch, int)]
     entries = [model.evaluate(v, b) for v in variants for b in batches]
     mark_pareto(entries)

@@ -109,10 +109,21 @@ def random_sparsity(rng):
     return round(1 - log_uniform(rng, 1e-5, 1), 6)
 
 
+def add_to_y(rng, row, rows):
+    """An epilogue that reads and writes about as much as its product has in Y."""
+    above = next(r for r in reversed(rows) if r["op"] != "other")
+    y = int(above["m"]) * int(above["n"])
+    if row["bytes"] == "0":
+        row["flops"] = row["flops"] or "5"
+    if row["x_elements"] and rng.random() < 0.8:
+        row["x_elements"] = str(max(1, int(y * rng.choice((1, 2, 3, 3.5, 100)))))
+
+
 def random_layers(rng):
     """Rows of the base network, as text cells."""
     scale = rng.choice((24, 300, 5000, 5000, 40000))
     awkward = rng.random() < 0.15
+    below_product = False
     rows = []
     for i in range(rng.choice((1, 1, 2, 3, 4, 5, 6, 8))):
         op = rng.choices(("linear", "conv", "depthwise", "attention", "other"),
@@ -123,11 +134,15 @@ def random_layers(rng):
         if awkward:
             name += rng.choice((", second", ' "quoted"', " \u00e9t\u00e9", " a b"))
         row = {"layer": name, "op": op, "m": "", "k": "", "n": "", "count": "", "groups": "",
-               "prunable": "", "x_elements": "", "flops": "", "bytes": ""}
+               "prunable": "", "x_elements": "", "flops": "", "bytes": "", "calls": "",
+               "epilogue": ""}
         if op == "linear" and rng.random() < 0.5:
             row["op"] = ""
         if rng.random() < 0.4:
             row["count"] = str(some(rng, 1, 60))
+        if rng.random() < 0.3:
+            row["calls"] = str(rng.choice((0, 1, rng.randint(0, int(row["count"] or 1)),
+                                           int(row["count"] or 1))))
         m, k, n = some(rng, 1, scale), some(rng, 1, scale), some(rng, 1, 4000)
         if rng.random() < 0.3:
             m, k = 2 ** rng.randint(0, 12), 2 ** rng.randint(0, 12)
@@ -169,7 +184,14 @@ def random_layers(rng):
                 row["flops"], row["bytes"] = str(flops), "0"
             else:
                 row["flops"], row["bytes"] = str(flops), str(nbytes)
+            if below_product and rng.random() < 0.6:
+                row["epilogue"] = rng.choice(("1", "yes"))
+                add_to_y(rng, row, rows)
+            elif rng.random() < 0.3:
+                row["epilogue"] = rng.choice(("0", "no"))
+            below_product = row["epilogue"] in ("1", "yes")
         else:
+            below_product = True
             row["m"], row["k"], row["n"] = str(m), str(k), str(n)
         rows.append(row)
     return rows
@@ -181,7 +203,7 @@ def used_columns(rng, rows):
     more = [c for c in rows[0] if c not in needed
             and (any(r.get(c) for r in rows) or rng.random() < 0.15)]
     return needed + [c for c in more if c in ("op", "count", "groups", "prunable", "x_elements",
-                                              "flops", "bytes")]
+                                              "flops", "bytes", "calls", "epilogue")]
 
 
 def number(rng, value):
@@ -354,6 +376,38 @@ def counted_cells(rng, p, layer, s):
     return nnz, touched, longest
 
 
+def shrink(rng, row, layer, gone):
+    """Lowers some sizes of a variant's row, in place; the others are left empty or as they are."""
+    def lower(key, least, value):
+        if rng.random() < 0.4:
+            row[key] = str(rng.choice((value, max(least, value // 2),
+                                       rng.randint(least, max(least, value)))))
+        elif rng.random() < 0.5:
+            row[key] = ""
+    lower("count", 0 if gone else 1, layer.count)
+    if not (row["count"] or str(layer.count)).isdigit():
+        row["count"] = ""
+    count = int(row["count"] or layer.count)
+    if row["calls"] and int(row["calls"]) > min(count, layer.calls) or rng.random() < 0.5:
+        row["calls"] = ""
+    if layer.op == "other":
+        if not layer.bytes_from_x and layer.bytes >= 1:
+            lower("bytes", 1, int(layer.bytes))
+        if layer.bytes_from_x:
+            lower("x_elements", 1, layer.x)
+        if layer.flops >= 1:
+            lower("flops", 1, int(layer.flops))
+        return
+    for key in ("m", "k", "n"):
+        lower(key, 1, getattr(layer, key))
+    if layer.op == "conv" and row["m"] and int(row["m"]) < layer.groups:
+        row["m"] = ""
+    if layer.op != "attention" and rng.random() < 0.3:
+        row["x_elements"] = str(rng.randint(1, max(1, int(layer.x))))
+    else:
+        row["x_elements"] = ""
+
+
 def random_variant_rows(rng, base, usable):
     """(rows, variants as {name: [(layer, pattern, sparsity)]}, single)"""
     layers = {r["layer"]: oracle.Layer(r) for r in base}
@@ -362,6 +416,9 @@ def random_variant_rows(rng, base, usable):
     names = ["only"] if single else rng.sample(
         ["pruned", "run 7", "a@b", "half", "V2"], rng.randint(1, 4))
     counted = rng.random() < 0.6
+    shrinks = with_base and rng.random() < 0.5
+    if not with_base:                            # rows of variants come in any order
+        base = [dict(r, epilogue="") for r in base]
     rows = [dict(r, variant="") for r in base] if with_base else []
     variants = {}
     for name in names:
@@ -379,6 +436,9 @@ def random_variant_rows(rng, base, usable):
         for r in subset:
             layer = layers[r["layer"]]
             row = dict(r, variant=name, pattern="", sparsity="")
+            if shrinks and rng.random() < 0.6:
+                shrink(rng, row, layer, r is not base[0] and rng.random() < 0.5)
+                layer = layer.shrunk(row)
             if layer.prunable and rng.random() < 0.85:
                 t = rng.choice(patterns)
                 p = parse_pattern(t)
@@ -576,6 +636,8 @@ def make_case(rng):
         argv += ["--residency", rng.choice(("dram", "warm", "cold", "network"))]
     if rng.random() < 0.15:
         argv += ["--ideal-tiles"]
+    if rng.random() < 0.3:
+        argv += ["--fusion", rng.choice(("epilogue", "epilogue", "none"))]
     if rng.random() < 0.25:
         for item in random_sets(rng, machine):
             argv += ["--set", item]
@@ -764,7 +826,7 @@ def properties(record, machine, options):
              "low <= speedup <= high", [v["speedup_low"], v["speedup_high"]], v["speedup"])
         need(near(v["speedup"], v["dense_time_s"] / v["time_s"]), name, "",
              "speedup = dense_time_s / time_s", v["dense_time_s"] / v["time_s"], v["speedup"])
-        if v["density"] is not None:
+        if v["density"] is not None and v["speedup_prunable"] is not None:
             need(near(v["efficiency_kept"], v["speedup_prunable"] * v["density"]), name, "",
                  "efficiency_kept = speedup_prunable x density",
                  v["speedup_prunable"] * v["density"], v["efficiency_kept"])
@@ -866,12 +928,13 @@ def run_oracle(argv, directory):
 
 
 def settled(argv, directory):
-    """Drop --residency where it leaves a layer no time at all (a near level
-    without a rate, nothing beyond it): no ratio is defined there."""
-    if "--residency" in argv and any(
-            0 in (x["time_s"], x["dense_time_s"])
-            for v in run_oracle(argv, directory)["variants"] for x in v["layers"]):
-        return without(argv, "--residency")
+    """Drop --residency or --fusion where it leaves a layer no time at all (a near level
+    without a rate, nothing beyond it; nothing but Y): no ratio is defined there."""
+    for option in ("--residency", "--fusion"):
+        if option in argv and any(
+                0 in (x["time_s"], x["dense_time_s"])
+                for v in run_oracle(argv, directory)["variants"] for x in v["layers"]):
+            argv = without(argv, option)
     return argv
 
 

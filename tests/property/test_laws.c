@@ -40,6 +40,7 @@ static struct spr_layer random_layer(unsigned long long *state, const char *name
     struct spr_layer layer = {.name = name, .groups = 1};
     layer.op = (enum spr_op)test_between(state, SPR_OP_LINEAR, SPR_OP_OTHER);
     layer.count = test_between(state, 1, 4);
+    layer.calls = test_between(state, 0, layer.count);
     if (layer.op == SPR_OP_OTHER) {
         layer.other_flops = (double)test_between(state, 0, 100000);
         layer.other_bytes = (double)test_between(state, 1, 100000);
@@ -136,6 +137,9 @@ static void layer_laws(const struct world *w, const struct spr_analysis *a,
     const struct spr_layer_result *r = &result->layers[index];
     const struct spr_prediction *run = &r->run;
     double overhead = isnan(w->machine.overhead_s.value) ? 0 : w->machine.overhead_s.value;
+    if (!w->options.native) {
+        overhead *= (double)w->layers[index].calls / (double)w->layers[index].count;
+    }
     double rate_flops = w->machine.engines[run->engine].flops_per_s.value;
     double dram = w->machine.memory[1].bytes_per_s.value;
     /* Time is above each roof. */
@@ -209,6 +213,57 @@ static void every_result(void)
         spr_analysis_free(&a);
         end_world(&w);
     }
+}
+
+static const struct spr_step *step_of(const struct spr_waterfall *w, enum spr_step_kind kind)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->steps[i].kind == kind) {
+            return &w->steps[i];
+        }
+    }
+    return NULL;
+}
+
+/* Steps before the one of calls are those of a machine whose calls are free; that step has the
+ * calls of all operators, pruned or not, and no other. */
+static void calls_stand_in_one_step(void)
+{
+    size_t seen = 0;
+    for (unsigned long long seed = 1; seed <= ROUNDS; seed++) {
+        struct world w;
+        struct spr_analysis a, free_calls;
+        struct spr_waterfall with, without;
+        random_world(&w, seed);
+        struct spr_machine machine = w.machine;
+        machine.overhead_s.value = (double)NAN;
+        CHECK_INT(SPR_OK, spr_analyze(&w.network, &w.machine, &w.options, &a, NULL));
+        CHECK_INT(SPR_OK, spr_analyze(&w.network, &machine, &w.options, &free_calls, NULL));
+        for (size_t i = 0; i < a.result_count; i++) {
+            spr_explain_waterfall(&a, &a.results[i], NULL, &with);
+            spr_explain_waterfall(&free_calls, &free_calls.results[i], NULL, &without);
+            CHECK(step_of(&without, SPR_STEP_CALLS) == NULL);
+            for (size_t s = 0; s <= SPR_STEP_TRAFFIC; s++) {
+                CHECK_NEAR(without.steps[s].speedup, with.steps[s].speedup, 1e-12);
+            }
+            const struct spr_step *calls = step_of(&with, SPR_STEP_CALLS);
+            double call_s = 0, dense_s = free_calls.results[i].dense_time_s;
+            for (size_t l = 0; l < w.network.layer_count; l++) {
+                const int64_t calls_of_all =
+                    w.options.native ? w.layers[l].count : w.layers[l].calls;
+                call_s += (double)calls_of_all * w.machine.overhead_s.value;
+            }
+            double traffic_s = dense_s / with.steps[SPR_STEP_TRAFFIC].speedup;
+            if (calls) {
+                CHECK_NEAR((dense_s + call_s) / (traffic_s + call_s), calls->speedup, 1e-9);
+                seen += fabs(calls->factor - 1) > 1e-5;
+            }
+        }
+        spr_analysis_free(&a);
+        spr_analysis_free(&free_calls);
+        end_world(&w);
+    }
+    CHECK(seen > 100); /* else the rounds prove nothing */
 }
 
 static void scale(struct spr_number *number, double factor)
@@ -350,6 +405,7 @@ int main(void)
     patterns_all = test_patterns_of(is_sparse, sizes_too);
     patterns_free = test_patterns_of(is_free, sizes_too);
     every_result();
+    calls_stand_in_one_step();
     doubled_rates();
     density_one();
     break_even_is_the_last();

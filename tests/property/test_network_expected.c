@@ -31,6 +31,7 @@ static struct spr_layer random_layer(unsigned long long *state, const char *name
     struct spr_layer layer = {.name = name, .groups = 1};
     layer.op = (enum spr_op)test_between(state, SPR_OP_LINEAR, SPR_OP_OTHER);
     layer.count = test_between(state, 1, 4);
+    layer.calls = test_between(state, 0, layer.count);
     if (layer.op == SPR_OP_OTHER) {
         layer.other_bytes = (double)test_between(state, 1, 100000);
         return layer;

@@ -163,6 +163,60 @@ static void filter(void)
     spr_network_free(&net);
 }
 
+static const struct spr_layer *layer_in(const struct spr_network *net, size_t variant,
+                                        size_t index)
+{
+    size_t hint = 0;
+    struct spr_choice choice =
+        spr_variant_choice(net, &net->variants[variant], index, &hint, NULL);
+    return spr_choice_layer(net, &choice);
+}
+
+/* Sizes that a row lowers; those it does not give stay, and X shrinks with what reads it. */
+static void smaller(void)
+{
+    struct spr_network net = good(
+        "layer,op,m,k,n,count,groups,x_elements,calls,variant,pattern,sparsity\n"
+        "fc,,8,6,5,4,,,,,,\nc,conv,8,18,16,,,48,,,,\nd,depthwise,6,9,16,,6,,,,,\n"
+        "qk,attention,4,4,4,12,,,3,,,\n"
+        "fc,,4,3,,,,,,v,,\nc,,,9,,,,,,v,,\nd,,3,,,,,,,v,,\nqk,,,,,8,,,,v,,\n"
+        "fc,,,,,0,,,,w,,\nc,,4,,,,,40,,w,csr,0.5\nqk,,,,,2,,,,w,,\nfc,,8,6,5,4,,,,same,,\n");
+    const struct spr_layer *fc = layer_in(&net, 0, 0), *c = layer_in(&net, 0, 1);
+    CHECK(net.variants[0].smaller && net.variants[1].smaller && !net.variants[2].smaller);
+    CHECK(layer_in(&net, 2, 0) == &net.layers[0]);
+    CHECK_INT(4, fc->m);
+    CHECK_INT(5, fc->n);
+    CHECK_EXACT(15, fc->x_elements);
+    CHECK_INT(8, c->m);
+    CHECK_EXACT(24, c->x_elements); /* in proportion: half the channels */
+    CHECK_INT(3, layer_in(&net, 0, 2)->groups);
+    CHECK_EXACT(48, layer_in(&net, 0, 2)->x_elements);
+    CHECK_INT(3, layer_in(&net, 0, 3)->calls); /* heads share calls, fewer heads too */
+    CHECK_INT(0, layer_in(&net, 1, 0)->calls);
+    CHECK_INT(2, layer_in(&net, 1, 3)->calls);
+    CHECK_EXACT(40, layer_in(&net, 1, 1)->x_elements);
+    /* Zeros are of the base: fc 4*48, c 144 prunable weights. */
+    CHECK_NEAR(1 - (4 * 12.0 + 72) / 336, net.variants[0].sparsity, 1e-12);
+    CHECK_NEAR(1 - (0 + 72 * 0.5) / 336, net.variants[1].sparsity, 1e-12);
+    spr_network_free(&net);
+}
+
+/* The product's Y, read and written, of one call. */
+static void epilogues(void)
+{
+    struct spr_network net = good(
+        "layer,op,m,k,n,count,calls,bytes,x_elements,epilogue,variant\n"
+        "qk,attention,4,4,5,12,3,,,,\nadd,other,,,,3,,,999,1,\ngelu,other,,,,6,3,999,,1,\n"
+        "norm,other,,,,,,,9,0,\nfc,,7,1,2,,,,,,\nmul,other,,,,,,,60,1,\n"
+        "mul,,,,,,,,20,,v\n");
+    CHECK_EXACT(2 * 4 * 20, net.layers[1].y_elements);
+    CHECK_EXACT(2 * 4 * 20 * 0.5, net.layers[2].y_elements);
+    CHECK_EXACT(0, net.layers[3].y_elements);
+    CHECK_EXACT(28, net.layers[5].y_elements);
+    CHECK_NEAR(28.0 / 3, layer_in(&net, 0, 5)->y_elements, 1e-15); /* the share stays */
+    spr_network_free(&net);
+}
+
 static const struct {
     const char *text, *message;
 } refusals[] = {
@@ -229,7 +283,47 @@ static const struct {
     {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,csr,0.5\n",
      "t.csv:2: column 'variant': '': expected a variant name beside a pattern"},
     {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,,,\na,8,9,1,v,csr,0.5\n",
-     "t.csv:3: column 'k': '9': expected 8, as in the first row of this layer"},
+     "t.csv:3: column 'k': '9': expected at most 8, the base row's k: a "
+     "variant can only shrink a layer"},
+    {"layer,m,k,n,variant,pattern,sparsity\na,8,8,1,v,csr,0.5\na,8,9,1,w,csr,0.5\n",
+     "t.csv:3: column 'k': '9': expected at most 8, the first row's k: a variant can only "
+     "shrink a layer"},
+    {"layer,m,k,n,count,variant\na,8,8,1,2,\na,,,,3,v\n",
+     "t.csv:3: column 'count': '3': expected at most 2, the base row's count: a variant can "
+     "only shrink a layer"},
+    {"layer,m,k,n,x_elements,variant\na,8,8,4,16,\na,,4,,9,v\na,,,,17,w\n",
+     "t.csv:4: column 'x_elements': '17': expected at most 16, the base row's x_elements: a "
+     "variant can only shrink a layer"},
+    {"layer,m,k,n,op,flops,bytes,x_elements,variant\no,,,,other,3,,7,\no,,,,,4,,,v\n",
+     "t.csv:3: column 'flops': '4': expected at most 3, the base row's flops: a variant can "
+     "only shrink a layer"},
+    {"layer,m,k,n,op,flops,bytes,x_elements,variant\no,,,,other,3,,7,\no,,,,,,5,,v\n",
+     "t.csv:3: column 'bytes': '5': expected nothing: the layer's first row gives "
+     "x_elements"},
+    {"layer,m,k,n,op,flops,bytes,x_elements,variant\no,,,,other,3,,7,\no,,,,,0.5,,,v\n",
+     "t.csv:3: column 'flops': '0.5': expected 0, or a number 1..1e300"},
+    {"layer,m,k,n,variant,pattern,nnz\na,8,8,1,,,\na,4,,,v,csr,33\n",
+     "t.csv:3: column 'nnz': '33': expected a count 0..m*k"},
+    {"layer,m,k,n,count,calls\na,8,8,1,2,3\n",
+     "t.csv:2: column 'calls': '3': expected an integer 0..2"},
+    {"layer,m,k,n,count,calls\na,8,8,1,2,some\n",
+     "t.csv:2: column 'calls': 'some': expected an integer 0..2"},
+    {"layer,m,k,n,count,calls,variant\na,8,8,1,4,2,\na,,,,3,3,v\n",
+     "t.csv:3: column 'calls': '3': expected at most 2, the base row's calls: a variant can "
+     "only shrink a layer"},
+    {"layer,m,k,n,epilogue\na,8,8,1,maybe\n",
+     "t.csv:2: column 'epilogue': 'maybe': expected 1, 0, yes or no"},
+    {"layer,m,k,n,epilogue\na,8,8,1,1\n",
+     "t.csv:2: column 'epilogue': '1': expected 0 for a product: only op=other runs inside "
+     "one"},
+    {"layer,m,k,n,op,bytes,epilogue\no,,,,other,5,1\n",
+     "t.csv:2: column 'epilogue': '1': expected 0, or 1 in a row below a product or its "
+     "epilogues"},
+    {"layer,m,k,n,op,bytes,epilogue\na,8,8,1,,,\nnorm,,,,other,5,0\nadd,,,,other,5,1\n",
+     "t.csv:4: column 'epilogue': '1': expected 0, or 1 in a row below a product or its "
+     "epilogues: 'norm' is none"},
+    {"layer,m,k,n,op,bytes,epilogue,variant\na,8,8,1,,,,\no,,,,other,5,1,\no,,,,,,0,v\n",
+     "t.csv:4: column 'epilogue': '0': expected 1, as in the first row of this layer"},
     {"layer,m,k,n,op,variant,pattern,sparsity\na,8,8,1,conv,,,\na,8,8,1,linear,v,csr,0."
      "5\n",
      "t.csv:3: column 'op': 'linear': expected conv, as in the first row of this layer"},
@@ -281,6 +375,8 @@ int main(void)
     one_variant();
     grid();
     filter();
+    smaller();
+    epilogues();
     refused();
     warnings();
     return test_end();

@@ -13,6 +13,7 @@ static struct spr_layer linear(int64_t m, int64_t k, int64_t n)
                               .k = k,
                               .n = n,
                               .count = 1,
+                              .calls = 1,
                               .groups = 1,
                               .x_elements = (double)k * (double)n};
 }
@@ -282,6 +283,43 @@ static void overhead(void)
     CHECK_NEAR(5e-6 + out.bytes / 1555e9, out.time_s, 1e-15);
     CHECK_TEXT("overhead", spr_bound_name(&machine, out.bound));
     CHECK_TEXT("compute", spr_bound_name(&machine, SPR_BOUND_COMPUTE));
+    /* Twelve heads in one call. */
+    layer.count = 12;
+    spr_model_dense(&model, &layer, 1, &out);
+    CHECK_NEAR(5e-6 / 12 + out.bytes / 1555e9, out.time_s, 1e-15);
+    layer.count = 0;
+    CHECK_EXACT(0, spr_model_call_s(&model, &layer));
+    spr_machine_free(&machine);
+}
+
+/* A residual sum reads two and writes one of 1000 elements; 2 * 1000 are its product's Y. */
+static void epilogue(void)
+{
+    struct spr_machine machine = test_machine();
+    machine.overhead_s.value = 5e-6;
+    struct spr_model model = model_of(&machine, SPR_F16);
+    struct spr_layer layer = {.op = SPR_OP_OTHER,
+                              .count = 1,
+                              .calls = 1,
+                              .groups = 1,
+                              .x_elements = 3000,
+                              .other_flops = 1000,
+                              .other_bytes = (double)NAN,
+                              .epilogue = true,
+                              .y_elements = 2000};
+    struct spr_prediction out;
+    spr_model_dense(&model, &layer, 2, &out);
+    CHECK_EXACT(2 * 6000, out.bytes);
+    model.fuse = true;
+    spr_model_dense(&model, &layer, 2, &out);
+    CHECK_EXACT(2 * 2000, out.bytes);
+    CHECK_EXACT(2 * 1000, out.flops_issued);
+    CHECK_NEAR(4000 / 1555e9, out.time_s, 1e-15);
+    CHECK_EXACT(0, spr_model_call_s(&model, &layer));
+    /* Fewer bytes than the product's Y: nothing is left, not less. */
+    layer.x_elements = 1500;
+    spr_model_dense(&model, &layer, 1, &out);
+    CHECK_EXACT(0, out.bytes);
     spr_machine_free(&machine);
 }
 
@@ -381,6 +419,7 @@ int main(void)
     executed_as();
     residencies();
     overhead();
+    epilogue();
     no_dense_engine();
     break_even();
     return test_end();

@@ -124,7 +124,7 @@ static void explains_what_is_drawn(struct fixture *f)
 static void explains_bare_circles(struct fixture *f)
 {
     char *script = drawn(f, SPR_PLOT_ROOFLINE, NULL);
-    CHECK(strstr(script, "set label '1:  100 %  10x linear 4096x4096, n 8'") != NULL);
+    CHECK(strstr(script, "set label '1:  100 %  10x a 4096x4096, n 8'") != NULL);
     CHECK(strstr(script, "set label '2:") == NULL);
     CHECK(strstr(script, "set label 'no number:  0.0047 %  all others'") != NULL);
     free(script);

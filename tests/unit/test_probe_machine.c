@@ -201,10 +201,26 @@ static void test_team_start(void)
     }
 }
 
+/* A kernel's call that was measured shorter: the bound counts no more than the expected time. */
+static void test_call_of_a_kernel(void)
+{
+    struct spr_error err = {0};
+    struct spr_probe probe = made_probe();
+    struct spr_machine machine;
+    probe.kernels.parallel_s = 1e-6;
+    probe.kernels.parallel_threads = 2;
+    CHECK_STATUS(SPR_OK, spr_machine_from_probe(&probe, SPR_ISA_AVX2, 2, &machine, &err),
+                 &err);
+    CHECK_EXACT(1e-6, machine.overhead_s.value);
+    CHECK_EXACT(1e-6, machine.overhead_s.low);
+    spr_machine_free(&machine);
+}
+
 int main(void)
 {
     test_machine();
     test_near_rates();
+    test_call_of_a_kernel();
     test_team_start();
     test_crowded();
     test_due();

@@ -164,7 +164,7 @@ static void explanations(void)
                                         "sparse",
                                         "of it reached",
                                         "of the bound reached",
-                                        "Of sproof's own kernels ",
+                                        "expected of sproof's kernels",
                                         NULL};
     static const char *const json[] = {"\"expected_speedup\":0.",
                                        "\"expected_dense_time_s\":",
@@ -194,9 +194,12 @@ static void explanations(void)
 /* Times of some layers: the others as expected, and both shares of both kernels. */
 static void own_times(void)
 {
-    static const char *const fragments[] = {
-        "with your layers, the others as expected",    "expected", "dense at", "not skipped?",
-        "percent of the expected time / of the bound", NULL};
+    static const char *const fragments[] = {"with your layers, the others as expected",
+                                            "expected",
+                                            "dense at",
+                                            "something else",
+                                            "percent of the expected time / of the bound",
+                                            NULL};
     struct setup s;
     struct spr_times times;
     start(&s, true, false);

@@ -1,0 +1,2 @@
+# A variant's rows can only shrink a layer; what is wrong is said for each.
+sproof analyze model.csv --machine machine.json
