@@ -22,7 +22,9 @@ extern "C" {
 
 /* What was asked. Zeroed plus dtype and one batch is a valid default. */
 struct spr_options {
-    enum spr_dtype dtype;
+    enum spr_dtype dtype;     /* in which engines multiply */
+    struct spr_types types;   /* of the operands; zeroed: all of them are dtype */
+    struct spr_types against; /* of the dense side; zeroed: the same */
     bool ideal_tiles;
     bool native; /* --execution native: only what engines accept */
     bool fuse; /* epilogues run inside their products */
@@ -40,6 +42,21 @@ struct spr_options {
     struct spr_machine_change changes[SPR_CHANGES_MAX]; /* --set, already applied */
     size_t change_count;
 };
+
+/* The types of the pruned network, and those of the dense one. */
+struct spr_types spr_options_types(const struct spr_options *options);
+struct spr_types spr_options_against(const struct spr_options *options);
+
+/* The pruned network's in words, and in dense[SPR_TYPES_TEXT] those of the dense side, " (i8)", or
+ * nothing where they are the same; returns text. */
+const char *spr_options_words(const struct spr_options *options, char text[SPR_TYPES_TEXT],
+                              char dense[SPR_TYPES_TEXT]);
+
+/* The dense side has other types. */
+static inline bool spr_options_differ(const struct spr_options *options)
+{
+    return options->against.w.name != NULL;
+}
 
 /* What sproof's own kernel should take for one operator, one occurrence. */
 struct spr_layer_expected {
@@ -102,10 +119,12 @@ struct spr_analysis {
     struct spr_network *network;       /* borrowed */
     const struct spr_machine *machine; /* borrowed */
     struct spr_options options;
-    struct spr_model model;       /* nominal rates */
-    struct spr_prediction *dense; /* [batch][layer] */
-    double *dense_time_s;         /* [batch], whole network */
-    struct spr_result *results;   /* variants outer, batches inner */
+    struct spr_model model;          /* nominal rates */
+    struct spr_model dense_model;    /* the same for the types of the dense side */
+    struct spr_prediction *dense;    /* [batch][layer], in the types of the dense side */
+    struct spr_prediction *unpruned; /* the same in those of the pruned network */
+    double *dense_time_s;            /* [batch], whole network */
+    struct spr_result *results;      /* variants outer, batches inner */
     size_t result_count;
     bool other_counted; /* the network carries op=other rows */
     bool has_attention;
@@ -133,6 +152,13 @@ static inline const struct spr_prediction *
 spr_analysis_dense(const struct spr_analysis *analysis, size_t batch_index, size_t layer)
 {
     return &analysis->dense[batch_index * analysis->network->layer_count + layer];
+}
+
+/* The same in the types of the pruned network: what it is where it is not pruned. */
+static inline const struct spr_prediction *
+spr_analysis_unpruned(const struct spr_analysis *analysis, size_t batch_index, size_t layer)
+{
+    return &analysis->unpruned[batch_index * analysis->network->layer_count + layer];
 }
 
 /* The expected time of a dense layer at a result's batch. */

@@ -23,10 +23,11 @@ enum spr_step_kind {
     SPR_STEP_TRAFFIC,   /* X, Y and index traffic */
     SPR_STEP_CALLS,     /* calls of all operators, where a call is known */
     SPR_STEP_ENGINE,    /* engine and tile */
+    SPR_STEP_TYPES,     /* the dense side has other number types */
     SPR_STEP_KERNEL,    /* sproof's own kernels: expected against bound */
     SPR_STEP_RUNTIME,   /* the user's runtime against what stands before it */
 };
-#define SPR_STEPS_MAX 8
+#define SPR_STEPS_MAX 9
 
 /* One step of the waterfall. */
 struct spr_step {

@@ -6,6 +6,7 @@
 #include "sproof/layer.h"
 #include "sproof/machine.h"
 #include "sproof/residency.h"
+#include "sproof/types.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,9 +29,9 @@ const char *spr_execution_name(enum spr_execution execution);
 /* A machine prepared for one dtype: plain numbers the inner loop reads. */
 struct spr_model {
     const struct spr_machine *machine;
-    enum spr_dtype dtype;
-    double value_bytes;
-    bool ideal_tiles; /* ignore tile_rows */
+    enum spr_dtype dtype;             /* in which engines multiply */
+    double w_bytes, x_bytes, y_bytes; /* of one value of each operand */
+    bool ideal_tiles;                 /* ignore tile_rows */
     bool native_only; /* what engines accept alone: no expanded and no dense execution */
     bool fuse;        /* epilogues run inside their products */
     enum spr_residency residency;
@@ -49,6 +50,9 @@ struct spr_model {
 enum spr_status spr_model_prepare(struct spr_model *model, const struct spr_machine *machine,
                                   enum spr_dtype dtype, enum spr_corner engines,
                                   enum spr_corner memory, struct spr_error *err);
+
+/* W, X and Y are stored in these types, not all in the dtype. */
+void spr_model_set_types(struct spr_model *model, const struct spr_types *types);
 
 /* Sets residency and the capacities of `threads` cores. */
 void spr_model_set_residency(struct spr_model *model, enum spr_residency residency,

@@ -8,6 +8,7 @@
 
 #include "analysis/analyze_expected.h"
 #include "analysis/choose.h"
+#include "analysis/sides.h"
 #include "base/mem.h"
 
 /* Sums over the operators of one variant. */
@@ -30,9 +31,10 @@ struct evaluation {
     struct spr_analysis *analysis;
     struct spr_model corners[4]; /* engine low/high x memory low/high */
     size_t corner_count;
-    double *corner_dense_s;        /* [corner][batch] */
-    struct break_even *break_even; /* [batch][layer] */
-    struct spr_ways ways;          /* of the pattern that was evaluated last */
+    struct spr_model dense_corners[4]; /* in the types of the dense side */
+    double *corner_dense_s;            /* [corner][batch] */
+    struct break_even *break_even;     /* [batch][layer] */
+    struct spr_ways ways;              /* of the pattern that was evaluated last */
     struct spr_error *err;
 };
 
@@ -59,6 +61,11 @@ static enum spr_status no_engine(const struct evaluation *e, const struct spr_pa
                     "machine %s has no engine that takes %s in %s: there is %s",
                     model->machine->name, spr_pattern_text(pattern, text),
                     spr_dtype_name(model->dtype), list);
+}
+
+static double ratio(double above, double below)
+{
+    return below > 0 ? above / below : 1;
 }
 
 /* How often an operator runs in a variant. */
@@ -100,7 +107,7 @@ static double break_even_smaller(struct evaluation *e, double batch,
 {
     const struct spr_model *model = &e->analysis->model;
     struct spr_prediction dense;
-    spr_model_dense(model, choice->smaller, batch, &dense);
+    spr_model_dense(&e->analysis->dense_model, choice->smaller, batch, &dense);
     return spr_model_break_even(model, choice->smaller, batch, ways_of(e, &choice->pattern),
                                 dense.time_s);
 }
@@ -135,8 +142,8 @@ static enum spr_status evaluate_layer(struct evaluation *e, const struct spr_mod
     out->choice = *choice;
     out->break_even_sparsity = (double)NAN;
     if (spr_choice_unchanged(choice)) {
-        out->run = *dense;
-        out->speedup = 1;
+        out->run = *spr_analysis_unpruned(a, batch_index, choice->layer);
+        out->speedup = ratio(dense->time_s, out->run.time_s);
         return SPR_OK;
     }
     if (spr_pattern_is_dense(&choice->pattern)) {
@@ -182,15 +189,16 @@ static enum spr_status evaluate_layers(struct evaluation *e, struct spr_result *
 
 /* runs: how often it runs in the variant. */
 static void add_layer(const struct spr_layer *layer, const struct spr_prediction *dense,
+                      const struct spr_prediction *unpruned,
                       const struct spr_layer_result *result, double runs, struct sums *sums)
 {
-    double count = (double)layer->count;
+    double count = (double)layer->count, unpruned_s = count * unpruned->time_s;
     double dense_s = count * dense->time_s, sparse_s = runs * result->run.time_s;
     sums->dense_s += dense_s;
     sums->sparse_s += sparse_s;
-    sums->mixed_s += fmin(sparse_s, dense_s);
+    sums->mixed_s += fmin(sparse_s, unpruned_s);
     sums->ceiling_s +=
-        spr_choice_unchanged(&result->choice) ? dense_s : runs * result->run.ceiling_time_s;
+        spr_choice_unchanged(&result->choice) ? unpruned_s : runs * result->run.ceiling_time_s;
     if (layer->prunable) {
         sums->dense_prunable_s += dense_s;
         sums->sparse_prunable_s += sparse_s;
@@ -242,11 +250,6 @@ static double corner_time(struct evaluation *e, const struct spr_model *dense_pa
     return sum;
 }
 
-static double ratio(double above, double below)
-{
-    return below > 0 ? above / below : 1;
-}
-
 static void set_interval(struct evaluation *e, struct spr_result *result)
 {
     size_t batches = e->analysis->options.batch_count;
@@ -280,12 +283,14 @@ static void set_result(const struct sums *sums, struct spr_result *result)
     result->dense_weight_bytes = sums->dense_weight_bytes;
 }
 
-/* Natively slower than dense; where any execution will do: best dense. */
-static bool loses(const struct spr_analysis *a, const struct spr_layer_result *layer)
+/* Natively slower than dense in the same types; where any execution will do: best dense. */
+static bool loses(const struct spr_analysis *a, const struct spr_layer_result *layer,
+                  const struct spr_prediction *unpruned)
 {
-    return a->options.native ? layer->speedup < 1
-                             : !spr_pattern_is_dense(&layer->choice.pattern) &&
-                                   layer->run.execution == SPR_EXECUTION_DENSE;
+    return a->options.native
+               ? layer_speedup(a, &layer->choice, unpruned->time_s, layer->run.time_s) < 1
+               : !spr_pattern_is_dense(&layer->choice.pattern) &&
+                     layer->run.execution == SPR_EXECUTION_DENSE;
 }
 
 /* The execution in which the pruned operators spend most of their time. */
@@ -314,12 +319,14 @@ static enum spr_status evaluate_variant(struct evaluation *e, struct spr_result 
     for (size_t i = 0; i < a->network->layer_count; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         const struct spr_layer_result *out = &result->layers[i];
-        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), out,
+        const struct spr_prediction *unpruned =
+            spr_analysis_unpruned(a, result->batch_index, i);
+        add_layer(layer, spr_analysis_dense(a, result->batch_index, i), unpruned, out,
                   count_of(a, &out->choice), &sums);
         a->shortest_layer_s = fmin(a->shortest_layer_s, out->run.time_s);
         if (!spr_choice_unchanged(&out->choice)) {
             result->layers_pruned += (size_t)layer->count;
-            result->layers_slower += loses(a, out) ? (size_t)layer->count : 0;
+            result->layers_slower += loses(a, out, unpruned) ? (size_t)layer->count : 0;
         }
     }
     set_result(&sums, result);
@@ -342,22 +349,6 @@ static bool has_intervals(const struct spr_machine *machine)
         found = found || rate->low < rate->high;
     }
     return found;
-}
-
-static enum spr_status prepare_model(struct spr_analysis *a, enum spr_corner engines,
-                                     enum spr_corner memory, struct spr_model *model,
-                                     struct spr_error *err)
-{
-    enum spr_status status =
-        spr_model_prepare(model, a->machine, a->options.dtype, engines, memory, err);
-    if (status == SPR_OK) {
-        model->ideal_tiles = a->options.ideal_tiles;
-        model->native_only = a->options.native;
-        model->fuse = a->options.fuse;
-        spr_model_set_residency(model, a->options.residency,
-                                a->options.threads > 0 ? a->options.threads : 1);
-    }
-    return status;
 }
 
 /* Dense network time at a batch; fills dense[layer] when it is not NULL. */
@@ -383,22 +374,25 @@ static double dense_pass(const struct spr_analysis *a, struct spr_model *model, 
 
 static enum spr_status prepare(struct evaluation *e)
 {
+    static const enum spr_corner nominal[2] = {SPR_NOMINAL, SPR_NOMINAL};
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
-    SPR_TRY(prepare_model(a, SPR_NOMINAL, SPR_NOMINAL, &a->model, e->err));
+    SPR_TRY(spr_sides_prepare(a, nominal, &a->model, &a->dense_model, e->err));
     a->result_count = a->network->variant_count * batches;
     a->dense = spr_calloc(batches * layers, sizeof *a->dense);
+    a->unpruned = spr_calloc(batches * layers, sizeof *a->unpruned);
     a->dense_time_s = spr_calloc(batches, sizeof *a->dense_time_s);
     a->results = spr_calloc(a->result_count, sizeof *a->results);
     e->corner_dense_s = spr_calloc(4 * batches, sizeof *e->corner_dense_s);
     e->break_even = spr_calloc(batches * layers, sizeof *e->break_even);
-    if (!a->dense || !a->dense_time_s || !a->results || !e->corner_dense_s || !e->break_even) {
+    if (!a->dense || !a->unpruned || !a->dense_time_s || !a->results || !e->corner_dense_s ||
+        !e->break_even) {
         return spr_no_memory(e->err);
     }
     e->corner_count = has_intervals(a->machine) ? 4 : 0;
     for (size_t c = 0; c < e->corner_count; c++) {
-        SPR_TRY(prepare_model(a, c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW,
-                              &e->corners[c], e->err));
+        const enum spr_corner at[2] = {c & 1 ? SPR_HIGH : SPR_LOW, c & 2 ? SPR_HIGH : SPR_LOW};
+        SPR_TRY(spr_sides_prepare(a, at, &e->corners[c], &e->dense_corners[c], e->err));
     }
     return SPR_OK;
 }
@@ -439,12 +433,14 @@ static enum spr_status evaluate_batch(struct evaluation *e, size_t batch_index)
     struct spr_analysis *a = e->analysis;
     size_t batches = a->options.batch_count, layers = a->network->layer_count;
     double batch = a->options.batches[batch_index];
+    (void)dense_pass(a, &a->model, batch, &a->unpruned[batch_index * layers]);
     a->dense_time_s[batch_index] =
-        dense_pass(a, &a->model, batch, &a->dense[batch_index * layers]);
+        dense_pass(a, &a->dense_model, batch, &a->dense[batch_index * layers]);
     spr_expected_batch(a, batch_index);
     for (size_t c = 0; c < e->corner_count; c++) {
+        (void)dense_pass(a, &e->corners[c], batch, NULL);
         e->corner_dense_s[c * batches + batch_index] =
-            dense_pass(a, &e->corners[c], batch, NULL);
+            dense_pass(a, &e->dense_corners[c], batch, NULL);
     }
     for (size_t v = 0; v < a->network->variant_count; v++) {
         struct spr_result *result = &a->results[v * batches + batch_index];
@@ -499,6 +495,7 @@ void spr_analysis_free(struct spr_analysis *analysis)
     }
     spr_free(analysis->results);
     spr_free(analysis->dense);
+    spr_free(analysis->unpruned);
     spr_free(analysis->dense_time_s);
     spr_expected_free(analysis);
     *analysis = (struct spr_analysis){0};

@@ -44,7 +44,10 @@ static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
 void spr_expected_begin(struct spr_analysis *a)
 {
     const struct spr_kernel_rates *kernels = a->machine->kernels;
-    a->has_expected = kernels && kernels->count > 0 && a->options.dtype == SPR_F32;
+    const struct spr_types types = spr_options_types(&a->options);
+    const struct spr_types f32 = spr_types_of(SPR_F32);
+    a->has_expected = kernels && kernels->count > 0 && spr_types_equal(&types, &f32) &&
+                      !spr_options_differ(&a->options);
     if (!a->options.has_residency) {
         /* Native figures are those of versions whose bound had no residency but dram. */
         a->options.residency =

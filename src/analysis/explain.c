@@ -24,10 +24,15 @@ static double engine_rate(const struct spr_analysis *a, int engine)
     return a->model.flops_per_s[engine];
 }
 
+static double dense_rate(const struct spr_analysis *a)
+{
+    return a->dense_model.flops_per_s[a->dense_model.dense_engine];
+}
+
 /* "1/16 of" for a slower engine. */
 static void engine_fraction(const struct spr_analysis *a, int engine, char *text, size_t size)
 {
-    double times = engine_rate(a, a->model.dense_engine) / engine_rate(a, engine);
+    double times = dense_rate(a) / engine_rate(a, engine);
     if (times >= 1.95) {
         snprintf(text, size, "1/%.3g of", times);
     } else {
@@ -147,8 +152,7 @@ static const char *slower_reason(const struct why *w, char *text)
     char even[64], fraction[32], cause[SPR_REASON_TEXT];
     const struct spr_prediction *run = &w->r->run;
     even_text(w, even, sizeof even);
-    if (run->bound == SPR_BOUND_COMPUTE &&
-        engine_rate(w->a, run->engine) < engine_rate(w->a, w->a->model.dense_engine)) {
+    if (run->bound == SPR_BOUND_COMPUTE && engine_rate(w->a, run->engine) < dense_rate(w->a)) {
         engine_fraction(w->a, run->engine, fraction, sizeof fraction);
         snprintf(text, SPR_REASON_TEXT,
                  "%s: the engine that takes %s (%.40s) has %s the dense peak", even,
@@ -170,7 +174,28 @@ static const char *dense_reason(const struct why *w, char *text)
 {
     char even[64];
     even_text(w, even, sizeof even);
+    if (spr_options_differ(&w->a->options)) {
+        /* break-even is with the types of the dense side */
+        snprintf(even, sizeof even, "no faster than dense in the same types");
+    }
     snprintf(text, SPR_REASON_TEXT, "stays dense: %s is %s", w->pattern, even);
+    return text;
+}
+
+/* Only the types of the dense side make it slower. */
+static bool slower_by_types(const struct why *w, size_t layer)
+{
+    return spr_options_differ(&w->a->options) &&
+           w->r->run.time_s <=
+               spr_analysis_unpruned(w->a, w->result->batch_index, layer)->time_s;
+}
+
+static const char *types_reason(const struct why *w, char *text)
+{
+    const struct spr_types types = spr_options_types(&w->a->options);
+    char here[SPR_TYPES_TEXT], there[SPR_TYPES_TEXT];
+    snprintf(text, SPR_REASON_TEXT, "slower than dense in %s, no slower than dense in %s",
+             spr_types_text(&w->a->options.against, there), spr_types_text(&types, here));
     return text;
 }
 
@@ -178,7 +203,7 @@ static const char *compute_reason(const struct why *w, char *text)
 {
     const struct spr_prediction *run = &w->r->run;
     char fraction[32], cause[SPR_REASON_TEXT];
-    if (engine_rate(w->a, run->engine) < engine_rate(w->a, w->a->model.dense_engine)) {
+    if (engine_rate(w->a, run->engine) < dense_rate(w->a)) {
         engine_fraction(w->a, run->engine, fraction, sizeof fraction);
         snprintf(text, SPR_REASON_TEXT,
                  "FLOPs bind: the engine that takes %s (%.40s) has %s the dense peak",
@@ -247,7 +272,7 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
         return dense_reason(&w, text);
     }
     if (r->speedup < 1) {
-        return slower_reason(&w, text);
+        return slower_by_types(&w, layer) ? types_reason(&w, text) : slower_reason(&w, text);
     }
     return r->run.bound == SPR_BOUND_COMPUTE ? compute_reason(&w, text)
                                              : memory_reason(&w, text);

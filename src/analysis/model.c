@@ -35,7 +35,9 @@ enum spr_status spr_model_prepare(struct spr_model *model, const struct spr_mach
 {
     *model = (struct spr_model){.machine = machine,
                                 .dtype = dtype,
-                                .value_bytes = spr_dtype_bytes(dtype),
+                                .w_bytes = spr_dtype_bytes(dtype),
+                                .x_bytes = spr_dtype_bytes(dtype),
+                                .y_bytes = spr_dtype_bytes(dtype),
                                 .level_count = machine->memory_count};
     unsigned dtypes = 0;
     for (size_t i = 0; i < machine->engine_count; i++) {
@@ -65,6 +67,13 @@ enum spr_status spr_model_prepare(struct spr_model *model, const struct spr_mach
     }
     spr_model_set_residency(model, SPR_RESIDENCY_DRAM, 1);
     return SPR_OK;
+}
+
+void spr_model_set_types(struct spr_model *model, const struct spr_types *types)
+{
+    model->w_bytes = types->w.bytes;
+    model->x_bytes = types->x.bytes;
+    model->y_bytes = types->y.bytes;
 }
 
 void spr_model_set_residency(struct spr_model *model, enum spr_residency residency,
@@ -170,13 +179,13 @@ static void no_times(struct spr_prediction *out)
 static void predict_other(const struct spr_model *model, const struct spr_layer *layer,
                           double batch, struct spr_prediction *out)
 {
-    double bytes = isnan(layer->other_bytes) ? layer->x_elements * model->value_bytes
-                                             : layer->other_bytes;
+    double bytes =
+        isnan(layer->other_bytes) ? layer->x_elements * model->x_bytes : layer->other_bytes;
     out->nnz = out->tau = (double)NAN;
     out->flops_useful = out->flops_issued = batch * layer->other_flops;
     out->bytes_x = out->bytes_y = (double)NAN;
     /* What is left in registers is neither written by the product nor read again. */
-    double kept = is_fused(model, layer) ? layer->y_elements * model->value_bytes : 0;
+    double kept = is_fused(model, layer) ? layer->y_elements * model->x_bytes : 0;
     out->bytes = batch * fmax(0, bytes - kept);
 }
 
@@ -186,8 +195,8 @@ static void predict_attention(const struct spr_model *model, const struct spr_la
     double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n;
     out->nnz = out->tau = (double)NAN;
     out->flops_useful = out->flops_issued = 2 * m * k * n * batch;
-    out->bytes_x = batch * (m * k + k * n) * model->value_bytes;
-    out->bytes_y = batch * m * n * model->value_bytes;
+    out->bytes_x = batch * (m * k + k * n) * model->x_bytes;
+    out->bytes_y = batch * m * n * model->y_bytes;
     out->bytes = out->bytes_x + out->bytes_y;
 }
 
@@ -203,13 +212,13 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         predict_attention(model, layer, batch, out);
     } else {
         double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n * batch;
-        weights = m * k * model->value_bytes;
+        weights = m * k * model->w_bytes;
         out->nnz = m * k;
         out->tau = 1;
         out->flops_useful = out->flops_issued = 2 * m * k * n;
         out->bytes_weight_values = weights;
-        out->bytes_x = layer->x_elements * batch * model->value_bytes;
-        out->bytes_y = m * n * model->value_bytes;
+        out->bytes_x = layer->x_elements * batch * model->x_bytes;
+        out->bytes_y = m * n * model->y_bytes;
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }
     spr_model_set_times(model, model->flops_per_s[out->engine], weights,

@@ -16,7 +16,7 @@ static struct spr_weight_cost weight_cost(const struct spr_model *model,
 {
     struct spr_shape shape = spr_layer_shape(layer);
     struct spr_weight_cost cost =
-        pattern->kind->cost(pattern, &shape, kept, counted, model->value_bytes);
+        pattern->kind->cost(pattern, &shape, kept, counted, model->w_bytes);
     if (layer->op == SPR_OP_DEPTHWISE) {
         cost.tau = 1; /* every output row has its own input channel */
     }
@@ -67,8 +67,8 @@ static void set_sparse(const struct spr_model *model, const struct spr_layer *la
     out->flops_issued = 2 * stored->issued * n;
     out->bytes_weight_values = stored->value_bytes;
     out->bytes_weight_index = stored->index_bytes;
-    out->bytes_x = stored->tau * (layer->x_elements * batch * model->value_bytes);
-    out->bytes_y = (double)layer->m * n * model->value_bytes;
+    out->bytes_x = stored->tau * (layer->x_elements * batch * model->x_bytes);
+    out->bytes_y = (double)layer->m * n * model->y_bytes;
     out->bytes = stored->value_bytes + stored->index_bytes + out->bytes_x + out->bytes_y;
     out->least_bytes = out->bytes;
 }

@@ -27,11 +27,12 @@ static void chain_init(struct chain *c, const struct spr_analysis *a,
     c->model.overhead_s = 0;
 }
 
-/* Time of a dense operator without its calls, of all occurrences. */
+/* Time of a dense operator without its calls, of all occurrences, in the types of the pruned
+ * network. */
 static double dense_work_s(const struct chain *c, size_t index)
 {
     return (double)c->a->network->layers[index].count *
-           spr_work_s(spr_analysis_dense(c->a, c->result->batch_index, index));
+           spr_work_s(spr_analysis_unpruned(c->a, c->result->batch_index, index));
 }
 
 /* The operator on the dense engine, of the weights that are left. */
@@ -66,8 +67,10 @@ static void chain_times(const struct chain *c, size_t index, double *times)
     times[AFTER_ENGINE] = count * r->run.time_s;
 }
 
-/* The step from bound to expected has no time of its own in the chain. */
-#define TO_KERNEL AFTER_COUNT
+/* Steps without a time of their own in the chain: to other types of the dense side, and from
+ * bound to expected. */
+#define TO_TYPES AFTER_COUNT
+#define TO_KERNEL (AFTER_COUNT + 1)
 
 /* Share of the dense network's time one operator takes more of than its bounds say. */
 static double lost_in_kernel(const struct chain *c, size_t index)
@@ -79,6 +82,15 @@ static double lost_in_kernel(const struct chain *c, size_t index)
                     r->run.time_s / result->dense_time_s);
 }
 
+/* What one operator takes less in the types of the dense side. */
+static double lost_to_types(const struct chain *c, size_t index)
+{
+    const size_t batch = c->result->batch_index;
+    return (double)c->a->network->layers[index].count *
+           (spr_analysis_unpruned(c->a, batch, index)->time_s -
+            spr_analysis_dense(c->a, batch, index)->time_s);
+}
+
 /* Time one operator loses in the step that leads to `after`; for AFTER_UNPRUNED the time of
  * an operator that is not pruned. */
 static double lost_time(const struct chain *c, size_t index, int after)
@@ -87,6 +99,9 @@ static double lost_time(const struct chain *c, size_t index, int after)
     const struct spr_layer *layer = &c->a->network->layers[index];
     if (after == TO_KERNEL) {
         return lost_in_kernel(c, index);
+    }
+    if (after == TO_TYPES) {
+        return lost_to_types(c, index);
     }
     chain_times(c, index, times);
     if (after == AFTER_UNPRUNED) {
@@ -170,7 +185,8 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
         double count = (double)layer->count, times[AFTER_COUNT];
         double work_s = dense_work_s(c, i);
         chain_times(c, i, times);
-        sums->dense_s += count * spr_analysis_dense(c->a, c->result->batch_index, i)->time_s;
+        sums->dense_s +=
+            count * spr_analysis_unpruned(c->a, c->result->batch_index, i)->time_s;
         sums->dense_work_s += work_s;
         for (int s = 0; s < AFTER_COUNT; s++) {
             sums->after[s] += times[s];
@@ -215,8 +231,15 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
         add_step(w, SPR_STEP_CALLS, speedup_of(&sums, AFTER_CALLS, placed));
         find_worst(&c, AFTER_CALLS, &w->steps[w->count - 1]);
     }
-    add_step(w, SPR_STEP_ENGINE, result->speedup);
+    /* Up to here dense is in the types of the pruned network. */
+    add_step(w, SPR_STEP_ENGINE,
+             spr_options_differ(&a->options) ? speedup_of(&sums, AFTER_ENGINE, placed)
+                                             : result->speedup);
     find_worst(&c, AFTER_ENGINE, &w->steps[w->count - 1]);
+    if (spr_options_differ(&a->options)) {
+        add_step(w, SPR_STEP_TYPES, result->speedup);
+        find_worst(&c, TO_TYPES, &w->steps[w->count - 1]);
+    }
     if (isfinite(result->expected.speedup)) {
         add_step(w, SPR_STEP_KERNEL, result->expected.speedup);
         find_worst(&c, TO_KERNEL, &w->steps[w->count - 1]);
@@ -236,6 +259,7 @@ const char *spr_step_name(enum spr_step_kind kind)
         "X, Y and index traffic",
         "calls",
         "engine and tile",
+        "number types",
         "kernel against bound",
         "your runtime",
     };
@@ -310,6 +334,15 @@ static const char *traffic_remedy(const struct spr_analysis *a,
     return text;
 }
 
+static const char *types_remedy(const struct spr_analysis *a, char *text)
+{
+    const struct spr_types types = spr_options_types(&a->options);
+    char here[SPR_TYPES_TEXT], there[SPR_TYPES_TEXT];
+    snprintf(text, SPR_REASON_TEXT, "dense is in %s, this variant in %s",
+             spr_types_text(&a->options.against, there), spr_types_text(&types, here));
+    return text;
+}
+
 /* How far from their bounds the kernels are expected to stay, and what holds them there. */
 static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_result *result,
                                  const struct spr_step *step, char *text)
@@ -361,6 +394,8 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
         break;
     case SPR_STEP_ENGINE:
         return engine_remedy(a, result, step, text);
+    case SPR_STEP_TYPES:
+        return types_remedy(a, text);
     case SPR_STEP_KERNEL:
         return kernel_remedy(a, result, step, text);
     case SPR_STEP_RUNTIME:

@@ -15,6 +15,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_AGAINST,
     OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
     OPT_BATCH,
@@ -292,6 +293,10 @@ enum spr_status cli_fusion(const char *text, bool *fuse, struct spr_error *err);
 enum spr_status cli_layout(const char *text, enum spr_layout *layout, struct spr_error *err);
 enum spr_status cli_residency(const char *text, enum spr_residency *residency,
                               struct spr_error *err);
+/* --dtype and --against, NULL where not given, into options, whose dtype is the machine's. Types
+ * of the dense side that are those of the other are left away. */
+enum spr_status cli_types(const char *own, const char *against, struct spr_options *options,
+                          struct spr_error *err);
 
 /* The program in one line. */
 #define CLI_SUMMARY "how fast a pruned network can run, which limit binds, and why"

@@ -119,9 +119,7 @@ static enum spr_status read_options(struct work *w)
             cli_word("execution", value[OPT_EXECUTION], cli_executions, &execution, w->err));
         w->options.native = execution > 0;
     }
-    if (value[OPT_DTYPE]) {
-        SPR_TRY(spr_dtype_parse(value[OPT_DTYPE], &w->options.dtype, w->err));
-    }
+    SPR_TRY(cli_types(value[OPT_DTYPE], value[OPT_AGAINST], &w->options, w->err));
     if (value[OPT_BATCH]) {
         SPR_TRY(cli_batches(value[OPT_BATCH], &w->options, w->err));
     }
@@ -363,11 +361,11 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_ACCURACY,  OPT_MAX_DROP,    OPT_MACHINE,        OPT_SET,
-    OPT_PATTERN,   OPT_SPARSITY,    OPT_BATCH,          OPT_DTYPE,
-    OPT_THREADS,   OPT_RESIDENCY,   OPT_LAYOUT,         OPT_FUSION,
-    OPT_LAYERS,    OPT_NO_SAVE,     OPT_OUTPUT,         OPT_FORMAT,
-    OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM, OPT_COUNT};
+    OPT_ACCURACY,  OPT_MAX_DROP, OPT_MACHINE,   OPT_SET,         OPT_PATTERN,
+    OPT_SPARSITY,  OPT_BATCH,    OPT_DTYPE,     OPT_AGAINST,     OPT_THREADS,
+    OPT_RESIDENCY, OPT_LAYOUT,   OPT_FUSION,    OPT_LAYERS,      OPT_NO_SAVE,
+    OPT_OUTPUT,    OPT_FORMAT,   OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM,
+    OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",
@@ -377,7 +375,9 @@ const struct verb verb_analyze = {
                  "sproof analyze model.csv --accuracy accuracy.csv --max-drop 1.0"},
     .notes =
         "MODEL is a layer table (layer,m,k,n,...). The record goes to sproof.json, which\n"
-        "explain and plot read; --layers keeps every layer of every variant in it.",
+        "explain and plot read; --layers keeps every layer of every variant in it.\n"
+        "Types of weights alone (w:) hold their scales: i4 i3 i2 fp4 fp6 nvfp4 nf4 q4_0\n"
+        "q4_1 q5_0 q5_1 q8_0 q2_K q3_K q4_K q5_K q6_K; i4/64: one scale for 64 weights.",
     .positionals_max = 1,
     .options = options,
     .formats = &spr_analysis_formats,

@@ -45,7 +45,12 @@ static void add_names(struct words *words, const struct verb *verb, int option)
         spr_format_names(verb->formats, formats);
         add_all(words, formats);
     }
-    for (int i = 0; option == OPT_DTYPE && i < SPR_DTYPE_COUNT; i++) {
+    const bool types = verb == &verb_analyze && (option == OPT_DTYPE || option == OPT_AGAINST);
+    for (size_t i = 0; types && spr_stored_weights(i); i++) {
+        add(words, spr_stored_weights(i));
+    }
+    for (int i = 0; (option == OPT_DTYPE || option == OPT_AGAINST) && i < SPR_DTYPE_COUNT;
+         i++) {
         add(words, spr_dtype_name((enum spr_dtype)i));
     }
     for (int i = 0; option == OPT_ISA && i < SPR_ISA_COUNT; i++) {

@@ -294,3 +294,21 @@ enum spr_status cli_residency(const char *text, enum spr_residency *residency,
     *residency = (enum spr_residency)index;
     return SPR_OK;
 }
+
+enum spr_status cli_types(const char *own, const char *against, struct spr_options *options,
+                          struct spr_error *err)
+{
+    const enum spr_dtype usual = options->dtype;
+    if (own) {
+        SPR_TRY(spr_types_parse(own, usual, &options->types, err));
+        options->dtype = spr_types_engine(&options->types);
+    }
+    if (against) {
+        const struct spr_types types = spr_options_types(options);
+        SPR_TRY(spr_types_parse(against, usual, &options->against, err));
+        if (spr_types_equal(&options->against, &types)) {
+            options->against = (struct spr_types){0};
+        }
+    }
+    return SPR_OK;
+}

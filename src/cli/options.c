@@ -7,6 +7,8 @@
 static const struct option_row rows[OPT_COUNT] = {
     [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE",
                       "accuracy table: pattern,sparsity,accuracy"},
+    [OPT_AGAINST] = {"against", 0, VALUE, "LIST",
+                     "types of the dense side, such as i8 (default\nthose of --dtype)"},
     [OPT_ALLOW_MISMATCH] = {"allow-mismatch", 0, FLAG, "",
                             "compare records of different inputs"},
     [OPT_ASSUME_UNIFORM] = {"assume-uniform", 0, FLAG, "",
@@ -20,8 +22,10 @@ static const struct option_row rows[OPT_COUNT] = {
                     "order until it is spent"},
     [OPT_COMPLETION] = {"completion", 0, VALUE, "SHELL", "completion script for bash"},
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
-    [OPT_DTYPE] = {"dtype", 'd', VALUE, "D",
-                   "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)"},
+    [OPT_DTYPE] = {"dtype", 'd', VALUE, "LIST",
+                   "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)\n"
+                   "analyze: or of each operand, w:i4,x:f16,y:f16\n"
+                   "(left out: the machine's, y as x)"},
     [OPT_END_TO_END] = {"end-to-end", 0, FLAG, "",
                         "a whole encoder: MODEL is a layer table or\nweights"},
     [OPT_EXECUTION] = {"execution", 0, VALUE, "E",

@@ -235,6 +235,18 @@ static enum spr_status read_states(struct validate_work *w)
     return SPR_OK;
 }
 
+/* Kernels have one dtype for all operands, and so has their dense side. */
+static void measure_one_dtype(struct validate_work *w, struct spr_options *options)
+{
+    const struct spr_types types = spr_options_types(options);
+    char text[SPR_TYPES_TEXT];
+    if (strcmp(spr_types_text(&types, text), spr_dtype_name(SPR_F32)) != 0 &&
+        !w->args->value[OPT_DEVICE]) {
+        spr_note(&w->cli->notes, "the record is of %s: f32 is measured in its place", text);
+    }
+    options->types = options->against = (struct spr_types){0};
+}
+
 static enum spr_status read_network(struct validate_work *w)
 {
     const char *path = w->args->positional_count ? w->args->positional[0] : CLI_DEFAULT_RECORD;
@@ -265,10 +277,7 @@ static enum spr_status read_network(struct validate_work *w)
     if (!w->args->value[OPT_LAYOUT]) {
         w->options.layout = record->options.layout;
     }
-    if (record->options.dtype != SPR_F32 && !w->args->value[OPT_DEVICE]) {
-        spr_note(&w->cli->notes, "the record is of %s: f32 is measured in its place",
-                 spr_dtype_name(record->options.dtype));
-    }
+    measure_one_dtype(w, &record->options);
     return SPR_OK;
 }
 

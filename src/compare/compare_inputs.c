@@ -52,13 +52,23 @@ static void files(struct spr_comparison *c, const char *what,
     differ(c, what, left, right);
 }
 
+static void types(struct spr_comparison *c, const char *what, struct spr_types base,
+                  struct spr_types next)
+{
+    char left[SPR_TYPES_TEXT], right[SPR_TYPES_TEXT];
+    texts(c, what, spr_types_text(&base, left), spr_types_text(&next, right));
+}
+
 static void options(struct spr_comparison *c, const struct spr_options *base,
                     const struct spr_options *next)
 {
     if (base->batch_count == 0 || next->batch_count == 0) {
         return;
     }
-    texts(c, "dtype", spr_dtype_name(base->dtype), spr_dtype_name(next->dtype));
+    types(c, "dtype", spr_options_types(base), spr_options_types(next));
+    if (spr_options_differ(base) || spr_options_differ(next)) {
+        types(c, "dtype of dense", spr_options_against(base), spr_options_against(next));
+    }
     texts(c, "residency", spr_residency_name(base->residency),
           spr_residency_name(next->residency));
     numbers(c, "threads", (double)base->threads, (double)next->threads);

@@ -31,20 +31,22 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
                       const struct spr_plot_request *request, const char *question)
 {
     char network[SPR_CLEAN_TEXT], machine[SPR_CLEAN_TEXT], engine[SPR_CLEAN_TEXT];
-    const struct spr_model *model = &analysis->model;
+    char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT];
+    const struct spr_model *model = &analysis->dense_model;
+    spr_options_words(&analysis->options, types, dense);
     spr_text_clean(analysis->network->name, 40, network);
     spr_text_clean(model->machine->name, 30, machine);
     spr_text_clean(model->machine->engines[model->dense_engine].name, 30, engine);
     if (figure->dumb) {
         spr_text_add(&figure->title, "%s: %s", network, question);
-        spr_text_add(&figure->facts, "%s, %s, batch %g; %s, not measured", machine,
-                     spr_dtype_name(model->dtype), batch_of(analysis, request),
+        spr_text_add(&figure->facts, "%s, %s, batch %g%s%s; %s, not measured", machine, types,
+                     batch_of(analysis, request), dense[0] ? ", dense" : "", dense,
                      figure->expected ? "expected" : "bound");
         return;
     }
     spr_text_add(&figure->title, "%s on %s: %s", network, machine, question);
-    spr_text_add(&figure->facts, "%s, %s, batch %g, dense on engine %s", machine,
-                 spr_dtype_name(model->dtype), batch_of(analysis, request), engine);
+    spr_text_add(&figure->facts, "%s, %s, batch %g, dense%s on engine %s", machine, types,
+                 batch_of(analysis, request), dense, engine);
     if (analysis->options.native) {
         spr_text_add(&figure->facts, ", execution native");
     }

@@ -72,9 +72,18 @@ static void widen(const struct spr_dots *dots, struct spr_box *range)
     }
 }
 
-static void set_axes(struct scene *scene)
+/* An engine has one rate for all of its types: the roofs are those of both sides. */
+static struct spr_model both_sides(const struct spr_analysis *a)
 {
-    const struct spr_model *model = &scene->analysis->model;
+    struct spr_model model = a->model;
+    for (size_t i = 0; i < a->machine->engine_count; i++) {
+        model.flops_per_s[i] = fmax(model.flops_per_s[i], a->dense_model.flops_per_s[i]);
+    }
+    return model;
+}
+
+static void set_axes(struct scene *scene, const struct spr_model *model)
+{
     double peak = spr_roofs_peak(model), ridge = spr_roofs_ridge(model);
     struct spr_box range = {ridge, peak, ridge, peak};
     widen(&scene->dense, &range);
@@ -336,18 +345,19 @@ static void write_texts(struct scene *scene)
 
 static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
 {
+    const struct spr_model model = both_sides(scene->analysis);
     write_texts(scene);
     spr_figure_frame(scene->figure, scene->figure->dumb ? 16 : PANEL,
                      scene->figure->dumb ? 8 : 96);
-    set_axes(scene);
-    spr_roofs_draw(scene->figure, &scene->analysis->model);
+    set_axes(scene, &model);
+    spr_roofs_draw(scene->figure, &model);
     for (size_t r = 0; r < scene->result_count; r++) {
         SPR_TRY(draw_result(scene, r, err));
     }
     if (!draw_dense(scene)) {
         return spr_no_memory(err);
     }
-    spr_roofs_name(scene->figure, &scene->analysis->model);
+    spr_roofs_name(scene->figure, &model);
     name_biggest(scene);
     return SPR_OK;
 }

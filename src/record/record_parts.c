@@ -44,11 +44,35 @@ void spr_record_put_head(struct spr_emit *out, const struct spr_record_kind *kin
     spr_machine_to_json(out, "machine", machine);
 }
 
+static void put_types(struct spr_emit *out, const struct spr_types *types)
+{
+    char text[SPR_TYPES_TEXT];
+    spr_emit_text(out, "weights_dtype", spr_stored_text(&types->w, text));
+    spr_emit_text(out, "x_dtype", spr_stored_text(&types->x, text));
+    spr_emit_text(out, "y_dtype", spr_stored_text(&types->y, text));
+}
+
+/* What dtype does not say. */
+static void put_all_types(struct spr_emit *out, const struct spr_options *options)
+{
+    const struct spr_types types = spr_options_types(options);
+    const struct spr_types one = spr_types_of(options->dtype);
+    if (!spr_types_equal(&types, &one)) {
+        put_types(out, &types);
+    }
+    if (spr_options_differ(options)) {
+        spr_emit_open(out, "against", '{');
+        put_types(out, &options->against);
+        spr_emit_close(out, '}');
+    }
+}
+
 void spr_record_put_options(struct spr_emit *out, const struct spr_options *options,
                             const enum spr_residency *expected)
 {
     spr_emit_open(out, "options", '{');
     spr_emit_text(out, "dtype", spr_dtype_name(options->dtype));
+    put_all_types(out, options);
     spr_emit_open(out, "batches", '[');
     for (size_t i = 0; i < options->batch_count; i++) {
         spr_emit_number(out, NULL, options->batches[i]);
@@ -130,6 +154,23 @@ static void read_changes(struct spr_options *out, const spr_json *options)
     }
 }
 
+/* Leaves *types as they are where a record has none. */
+static void read_types(struct spr_reader *r, const spr_json *item, struct spr_types *types)
+{
+    const char *w = spr_json_get_text(item, "weights_dtype");
+    const char *x = spr_json_get_text(item, "x_dtype");
+    const char *y = spr_json_get_text(item, "y_dtype");
+    char text[SPR_TYPES_TEXT];
+    struct spr_error err = {0};
+    if (!w && !x && !y) {
+        return;
+    }
+    snprintf(text, sizeof text, "w:%.20s,x:%.20s,y:%.20s", w ? w : "", x ? x : "", y ? y : "");
+    if (spr_types_parse(text, SPR_F32, types, &err) != SPR_OK) {
+        spr_reader_fail(r, "weights_dtype, x_dtype, y_dtype", "%s", err.text);
+    }
+}
+
 void spr_record_read_options(struct spr_reader *r, const spr_json *root,
                              struct spr_options *out)
 {
@@ -140,6 +181,11 @@ void spr_record_read_options(struct spr_reader *r, const spr_json *root,
     const double threads = spr_reader_count(r, options, "threads", &range);
     if (!dtype || spr_dtype_parse(dtype, &out->dtype, NULL) != SPR_OK) {
         spr_reader_fail(r, "dtype", "expected f64, f32, tf32, f16, bf16, fp8 or i8");
+    }
+    read_types(r, options, &out->types);
+    read_types(r, spr_json_get(options, "against"), &out->against);
+    if (out->types.w.name && r->status == SPR_OK) {
+        out->dtype = spr_types_engine(&out->types);
     }
     (void)spr_residency_find(spr_json_get_text(options, "residency"), &out->residency);
     out->threads = threads >= 1 ? (int64_t)threads : 0;

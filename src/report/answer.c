@@ -27,7 +27,7 @@ static void list_batches(const struct spr_options *options, char *text, size_t s
 
 static const char *dense_engine_name(const struct spr_analysis *a)
 {
-    return a->machine->engines[a->model.dense_engine].name;
+    return a->machine->engines[a->dense_model.dense_engine].name;
 }
 
 /* Cache levels whose bandwidth nobody stated: what stays in them moves for free. */
@@ -65,14 +65,16 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
                         const struct spr_result *result)
 {
     char name[SPR_TABLE_CELL], line[1600], batches[800];
+    char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT];
     /* The next line says it, or the last one of the answer. */
     const bool told = (a->has_expected && a->expected_residency == a->options.residency) ||
                       a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
-    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense on %.60s%s%s%s%s%s",
+    snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s%s",
              spr_text_short(a->network->name, 40, name), a->machine->name,
-             spr_dtype_name(a->options.dtype), batches, dense_engine_name(a),
-             told ? "" : ", residency ", told ? "" : spr_residency_name(a->options.residency),
+             spr_options_words(&a->options, types, dense), batches, dense,
+             dense_engine_name(a), told ? "" : ", residency ",
+             told ? "" : spr_residency_name(a->options.residency),
              a->options.native ? ", execution native" : "",
              a->options.ideal_tiles ? ", ideal tiles" : "",
              a->options.fuse ? ", fusion epilogue" : "");

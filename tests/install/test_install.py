@@ -74,6 +74,10 @@ def in_page(text):
     return sorted(found)
 
 
+def offered_types(script):
+    return complete(script, ("sproof", "analyze", "--dtype", ""))
+
+
 def check_words(sproof, script):
     """A word that is none makes the program name those there are."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -91,8 +95,13 @@ def check_words(sproof, script):
                 _, _, err = run(sproof, *line, option, "nonsense")
                 named = re.search(r"expected (.*?)(?:;|\n)", err)
                 named = re.split(r", | or ", named[1]) if named else err
-                expect(f"{line[0]} {option}", complete(script, ("sproof", line[0], option, "")),
+                offered = complete(script, ("sproof", line[0], option, ""))
+                expect(f"{line[0]} {option}", [x for x in offered if not x.startswith("w:")],
                        named)
+        weights = [x for x in offered_types(script) if x.startswith("w:")]
+        expect("types of weights", len(weights) > 9, True)
+        for word in weights:
+            output(sproof, *analyze, "--dtype", word)
 
 
 def check_hostile(sproof, script):

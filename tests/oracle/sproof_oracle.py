@@ -21,6 +21,9 @@ A pruned layer is executed in the fastest of three ways.  Native: its format on 
 engine whose `accepts` takes it.  Expanded: the bytes of its format, the FLOPs of
 another pattern that it satisfies.  Dense: stored and multiplied dense.
 
+Each operand may have a type of its own: then v is that of W, X or Y.  The dense side may
+have other types (--against): of it are all dense times, and only those.
+
 Keys of the result that start with "_" are for the comparison only (what else
 would be right within rounding) and are not part of a record.
 """
@@ -33,6 +36,13 @@ import math
 import sys
 
 VALUE_BYTES = {"f64": 8, "f32": 4, "tf32": 4, "f16": 2, "bf16": 2, "fp8": 1, "i8": 1}
+# weights only: bits, bytes of the scale, weights that share it
+SCALED = {"i4": (4, 2, 128), "i3": (3, 2, 128), "i2": (2, 2, 128), "fp4": (4, 1, 32),
+          "fp6": (6, 1, 32), "nvfp4": (4, 1, 16), "nf4": (4, 4, 64)}
+# weights only: bytes of a block, its weights
+BLOCKS = {"q4_0": (18, 32), "q4_1": (20, 32), "q5_0": (22, 32), "q5_1": (24, 32),
+          "q8_0": (34, 32), "q2_K": (84, 256), "q3_K": (110, 256), "q4_K": (144, 256),
+          "q5_K": (176, 256), "q6_K": (210, 256)}
 POINTER = 4                       # bytes of a row pointer
 CSR_KINDS = ("csr", "csr16", "bitmask", "ell")
 CLASSES = ("dense", "csr", "block", "nm", "comp")
@@ -63,6 +73,48 @@ def round12(x):
 def ratio(a, b):
     """a / b; None when b is zero (a record has no Infinity)."""
     return a / b if b else None
+
+
+# --------------------------------------------------------------------------
+# Number types
+# --------------------------------------------------------------------------
+
+def bytes_of(name, operand):
+    """Bytes of one value of W, X or Y."""
+    if name in VALUE_BYTES:
+        return VALUE_BYTES[name]
+    if operand == "y" and name == "i32":
+        return 4
+    if operand == "w" and name in BLOCKS:
+        return BLOCKS[name][0] / BLOCKS[name][1]
+    kind, _, group = name.partition("/")
+    if operand == "w" and kind in SCALED:
+        bits, scale, usual = SCALED[kind]
+        return bits / 8 + scale / (int(group) if group else usual)
+    raise OracleError("no type of %s: %s" % (operand, name))
+
+
+class Types:
+    """Names of the types of W, X and Y, and the bytes of their values."""
+
+    def __init__(self, w, x, y):
+        self.names = {"w": w, "x": x, "y": y}
+        self.w, self.x, self.y = (bytes_of(n, o) for o, n in self.names.items())
+        # the wider of the two multiplies; what only stores is expanded to X's
+        self.engine = w if w in VALUE_BYTES and self.w > self.x else x
+
+
+def parse_types(text, usual):
+    """f16; w:i4,x:f16,y:f16; i8,y:i32. What is not given: usual, of Y as X."""
+    given = {}
+    for item in text.split(","):
+        if ":" in item:
+            operand, name = item.split(":")
+            given[operand] = name
+        else:
+            given = {"w": item, "x": item, "y": item}
+    x = given.get("x", usual)
+    return Types(given.get("w", usual), x, given.get("y", x))
 
 
 # --------------------------------------------------------------------------
@@ -518,18 +570,19 @@ class Layer:
                 new.x = self.x * new.default_x() / self.default_x()
         return self if vars(new) == vars(self) else new
 
-    def dense_bytes(self, batch, v, fuse=False):
+    def dense_bytes(self, batch, types, fuse=False):
         """(Q_w, bytes_x, bytes_y, Q) of the dense operator."""
         if self.op == "other":
-            q = self.x * v if self.bytes_from_x else self.bytes
+            q = self.x * types.x if self.bytes_from_x else self.bytes
             if fuse and self.epilogue:
-                q = max(0.0, q - self.y_elements * v)
+                q = max(0.0, q - self.y_elements * types.x)
             return 0, None, None, batch * q
         if self.op == "attention":
-            qx = batch * (self.m * self.k + self.k * self.n) * v
-            qy = batch * self.m * self.n * v
+            qx = batch * (self.m * self.k + self.k * self.n) * types.x
+            qy = batch * self.m * self.n * types.y
             return 0, qx, qy, qx + qy
-        qw, qx, qy = self.m * self.k * v, self.x * batch * v, self.m * self.n * batch * v
+        qw, qx = self.m * self.k * types.w, self.x * batch * types.x
+        qy = self.m * self.n * batch * types.y
         return qw, qx, qy, qw + qx + qy
 
     def dense_flops(self, batch):
@@ -795,11 +848,12 @@ def least(results):
 
 
 class Model:
-    def __init__(self, machine, layers, dtype, residency="dram", ideal_tiles=False,
-                 execution="best", fuse=False):
+    def __init__(self, machine, layers, types, residency="dram", ideal_tiles=False,
+                 execution="best", fuse=False, against=None):
         self.fuse = fuse
         self.machine, self.layers = machine, layers
-        self.dtype, self.v = dtype, VALUE_BYTES[dtype]
+        self.types = Types(types, types, types) if isinstance(types, str) else types
+        self.dtype = dtype = self.types.engine
         self.residency, self.ideal_tiles = residency, ideal_tiles
         self.execution = execution
         self.engines = [e for e in machine.engines
@@ -808,13 +862,16 @@ class Model:
         self.variant_bytes = None         # U of the variant at hand
         self.break_even_cache = {}
         self.dense_cache = {}
+        self.against = against            # types of the dense side; None: the same
+        self.rival = self if against is None else Model(machine, layers, against, residency,
+                                                        ideal_tiles, execution, fuse)
 
     # ---- time ------------------------------------------------------------
 
     def network_bytes(self, batch):
         """U: all bytes of one pass of the dense network."""
         if batch not in self.pass_bytes:
-            self.pass_bytes[batch] = sum(l.count * l.dense_bytes(batch, self.v, self.fuse)[3]
+            self.pass_bytes[batch] = sum(l.count * l.dense_bytes(batch, self.types, self.fuse)[3]
                                          for l in self.layers)
         return self.pass_bytes[batch]
 
@@ -897,7 +954,7 @@ class Model:
         key = (layer, batch, corner)
         if key not in self.dense_cache:
             r = Result()
-            r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.v, self.fuse)
+            r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types, self.fuse)
             r.values, r.index = r.qw, 0
             r.flops_useful = r.flops_issued = layer.dense_flops(batch)
             r.tau = 1.0 if layer.has_weights else None
@@ -911,7 +968,7 @@ class Model:
     def dense_now(self, layer, batch, corner="value"):
         """The same in the pass at hand, which need not be that of the dense network."""
         r = Result()
-        r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.v, self.fuse)
+        r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types, self.fuse)
         r.values, r.index = r.qw, 0
         r.flops_useful = r.flops_issued = layer.dense_flops(batch)
         r.tau = 1.0 if layer.has_weights else None
@@ -924,8 +981,8 @@ class Model:
         nb = layer.n * batch
         r.nnz, r.tau = nnz, st.tau
         r.values, r.index, r.qw = st.values, st.index, st.values + st.index
-        r.qx = st.tau * (layer.x * batch) * self.v
-        r.qy = layer.m * nb * self.v
+        r.qx = st.tau * (layer.x * batch) * self.types.x
+        r.qy = layer.m * nb * self.types.y
         r.q = r.qw + r.qx + r.qy
         r.flops_issued = 2 * elements * nb
         r.flops_useful = None if nnz is None else 2 * nnz * nb
@@ -933,7 +990,7 @@ class Model:
 
     def stored(self, layer, p, units, touched, tile_rows=1):
         """The format itself, with tau as counted where it was."""
-        st = storage(p, layer, units, self.v, tile_rows)
+        st = storage(p, layer, units, self.types.w, tile_rows)
         if touched is not None and layer.op != "depthwise":
             st.tau = touched / layer.k
         return st
@@ -948,7 +1005,7 @@ class Model:
                 continue
             if entry.as_pattern is not None:
                 # stored and executed as another pattern; its estimated tau
-                st = storage(entry.as_pattern, layer, None, self.v)
+                st = storage(entry.as_pattern, layer, None, self.types.w)
             else:
                 tile = 1 if self.ideal_tiles else engine.tile_rows
                 st = self.stored(layer, p, units, touched, tile)
@@ -1066,7 +1123,7 @@ class Model:
         key = (layer, p.name, batch)
         if key not in self.break_even_cache:
             total = cells(p, layer)
-            limit = self.dense(layer, batch).time
+            limit = self.rival.dense(layer, batch).time
             time = lambda c: self.time_at_cells(layer, p, c, batch)
             lo, hi = -1, total + 1                 # lo pays or is none; hi is too many
             while hi - lo > 1:
@@ -1086,7 +1143,7 @@ class Model:
         for layer in self.layers:
             c = variant.choices.get(layer.name)
             d = self.dense(layer, batch, corner).time
-            before += layer.count * d
+            before += layer.count * self.rival.dense(layer, batch, corner).time
             left = c.layer or layer if c else layer
             after += left.count * (self.sparse_in_pass(left, c, batch, u).time if c else d)
         return ratio(before, after)
@@ -1100,12 +1157,12 @@ class Model:
         slower = 0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
-            d = self.dense(layer, batch)
+            d, rival = self.dense(layer, batch), self.rival.dense(layer, batch)
             left = c.layer or layer if c else layer
             r = self.sparse_in_pass(left, c, batch, u) if c else d
             be, detail = self.break_even(left, c.pattern, batch) if c else (None, None)
             n, k = layer.count, left.count
-            total["before"] += n * d.time
+            total["before"] += n * rival.time
             total["after"] += k * r.time
             total["mixed"] += (min(k * r.time, n * d.time) if self.execution == "native"
                                else k * r.time)
@@ -1114,9 +1171,9 @@ class Model:
                 slower += n
             total["ceiling"] += k * self.without_weights(left, r, batch) if c else n * d.time
             total["wb"] += k * r.qw
-            total["dense_wb"] += n * d.qw
+            total["dense_wb"] += n * rival.qw
             if layer.prunable:
-                total["prunable_before"] += n * d.time
+                total["prunable_before"] += n * rival.time
                 total["prunable_after"] += k * r.time
                 total["nnz"] += k * r.nnz
                 total["weights"] += n * layer.weights
@@ -1131,9 +1188,10 @@ class Model:
                 "bytes_weight_values": r.values, "bytes_weight_index": r.index,
                 "bytes_x": r.qx, "bytes_y": r.qy, "bytes": r.q,
                 "oi_flop_per_byte": r.flops_useful / r.q if r.q else None,
-                "dense_oi_flop_per_byte": d.flops_useful / d.q if d.q else None,
-                "engine": r.engine, "dense_engine": d.engine, "bound": r.bound,
-                "time_s": r.time, "dense_time_s": d.time, "speedup": ratio(n * d.time, k * r.time),
+                "dense_oi_flop_per_byte": rival.flops_useful / rival.q if rival.q else None,
+                "engine": r.engine, "dense_engine": rival.engine, "bound": r.bound,
+                "time_s": r.time, "dense_time_s": rival.time,
+                "speedup": ratio(n * rival.time, k * r.time),
                 "break_even_sparsity": be,
                 "expected_time_s": None, "expected_dense_time_s": None,
                 "expected_speedup": None, "expected_bound": None,
@@ -1179,7 +1237,7 @@ class Model:
         machine = Machine.__new__(Machine)
         machine.overhead_s = self.machine.overhead_s
         machine.engines, machine.memory = [], []
-        for e in self.engines:
+        for e in self.machine.engines:
             twin = Engine.__new__(Engine)
             twin.__dict__.update(e.__dict__)
             twin.rate = Rate(e.rate.at(engine_corner))
@@ -1192,8 +1250,9 @@ class Model:
         key = (engine_corner, memory_corner)
         models = self.__dict__.setdefault("corner_models", {})
         if key not in models:
-            models[key] = Model(machine, self.layers, self.dtype, self.residency,
-                                self.ideal_tiles, self.execution, self.fuse)
+            models[key] = Model(machine, self.layers, self.types, self.residency,
+                                self.ideal_tiles, self.execution, self.fuse,
+                                self.against)
         return models[key].speedup(variant, batch, "value", u)
 
 
@@ -1243,6 +1302,7 @@ def parser():
     a.add_argument("--sparsity")
     a.add_argument("--batch", default="1")
     a.add_argument("--dtype")
+    a.add_argument("--against")
     a.add_argument("--residency", default="dram", choices=["dram", "warm", "cold", "network"])
     a.add_argument("--execution", default="best", choices=["best", "native"])
     a.add_argument("--ideal-tiles", action="store_true")
@@ -1266,9 +1326,11 @@ def run(argv):
         variants = grid_variants(layers, opt, points)
     else:
         variants = table_variants(table, opt, points)
-    dtype = opt.dtype or machine.default_dtype
-    model = Model(machine, layers, dtype, opt.residency, opt.ideal_tiles, opt.execution,
-                  opt.fusion == "epilogue")
+    usual = machine.default_dtype
+    types = parse_types(opt.dtype or usual, usual)
+    against = parse_types(opt.against, usual) if opt.against else None
+    model = Model(machine, layers, types, opt.residency, opt.ideal_tiles, opt.execution,
+                  opt.fusion == "epilogue", against)
     batches = [int(x) for x in parse_number_list(opt.batch, int)]
     entries = [model.evaluate(v, b) for v in variants for b in batches]
     mark_pareto(entries)
@@ -1346,6 +1408,33 @@ def check_a100(layer):
     expect(busy, "64:3:8", None, "1.00", "dense", "dense")
     expect(busy, "csr", 0.8, "1.00", "dense", "dense")
     expect(busy, "16x16", 0.5, "2.00", "native", None)
+
+
+def check_types(check, layer):
+    """Bytes of a value, engines, and figures that are known by hand."""
+    sizes = [(t, bytes_of(t, "w") * 256) for t in ("i4", "i4/64", "i8", "q4_K", "q8_0", "fp4",
+                                                   "nvfp4", "nf4")]
+    check("sizes", sizes, [("i4", 132), ("i4/64", 136), ("i8", 256), ("q4_K", 144),
+                           ("q8_0", 272), ("fp4", 136), ("nvfp4", 144), ("nf4", 144)])
+    for text, names, engine in (("w:i4", "i4 f16 f16", "f16"), ("i8,y:i32", "i8 i8 i32", "i8"),
+                                ("w:i8,x:f32", "i8 f32 f32", "f32"),
+                                ("x:i8,y:bf16", "f16 i8 bf16", "f16"),
+                                ("w:bf16,x:f16", "bf16 f16 f16", "f16")):
+        t = parse_types(text, "f16")
+        check(text, (" ".join(t.names.values()), t.engine), (names, engine))
+    # 3072x768, 98304 tokens, 2:4 in i8 on an A100 PCIe of 80 GB
+    machine = Machine({"engines": [
+        {"name": "i8", "dtypes": ["i8"], "flops_per_s": 624e12, "accepts": ["dense", "2:4"]}],
+        "memory": [{"level": "DRAM", "bytes_per_s": 1.935e12}], "overhead_s": None})
+    wide = layer(3072, 768, 98304)
+    for text, speedup, microseconds in (("i8", "2.00", "372"), ("i8,y:i32", "1.12", "664")):
+        model = Model(machine, [wide], parse_types(text, "i8"))
+        r = model.sparse(wide, Choice(P24, 0.5), 1)
+        check(text, ("%.2f" % (model.dense(wide, 1).time / r.time), "%.0f" % (r.time * 1e6)),
+              (speedup, microseconds))
+
+
+P24 = Pattern("nm", 2, 4)
 
 
 def self_test():
@@ -1438,6 +1527,7 @@ def self_test():
                 check("monotone", good, list(range(len(good))))
                 tried += 1
     check_a100(layer)
+    check_types(check, layer)
 
     # residency, by hand: Q_w = 400, Q = 1000, U = 2000, C_1 = 300
     model = Model(machine, [], "f32", "warm")

@@ -7,7 +7,8 @@
 Case I of seed S is always the same case: `--seed S --case I --keep DIR` runs
 that one alone and leaves its files in DIR.  Besides the comparison, bounds
 that hold for any record are checked on what the program printed, and on some
-cases the program runs a second time with all rates doubled.
+cases the program runs a second time with all rates doubled, or with a number type for
+each operand and for the dense side.
 
 Exit status: 0 all equal, 1 differences, 2 no program or wrong usage.
 """
@@ -645,6 +646,46 @@ def make_case(rng):
     return Case(files, head + argv)
 
 
+def without(argv, option):
+    """argv without an option that has a value."""
+    if option not in argv:
+        return argv
+    at = argv.index(option)
+    return argv[:at] + argv[at + 2:]
+
+
+def random_types(rng, engine):
+    """Text of types that this engine type multiplies."""
+    weights = list(oracle.SCALED) + list(oracle.BLOCKS)
+    weights += ["%s/%d" % (t, some(rng, 1, 1000)) for t in oracle.SCALED]
+    narrower = [d for d in DTYPES if oracle.VALUE_BYTES[d] < oracle.VALUE_BYTES[engine]]
+    w, x = rng.choice(weights), engine
+    if narrower and rng.random() < 0.4:
+        w, x = rng.choice(((rng.choice(narrower), engine), (engine, rng.choice(narrower))))
+    elif rng.random() < 0.2:
+        w = engine
+    parts = [engine] if rng.random() < 0.2 else []
+    parts += ["w:" + w, "x:" + x]
+    if rng.random() < 0.6:
+        parts.append("y:" + rng.choice(DTYPES + ("i32",)))
+    return ",".join(parts)
+
+
+def typed(rng, case):
+    """The case's command with types of its own for each operand, for the dense side, or both."""
+    machine = json.loads(case.files["machine.json"].decode("utf-8"))
+    usual = machine.get("default_dtype", "f32")
+    engine = case.argv[case.argv.index("--dtype") + 1] if "--dtype" in case.argv else usual
+    argv, which = case.argv, rng.random()
+    if which < 0.75:
+        argv = without(argv, "--dtype") + ["--dtype", random_types(rng, engine)]
+    if which > 0.4:
+        other = rng.choice([d for d in DTYPES if takes(machine, "dense", d)])
+        argv = argv + ["--against",
+                       other if rng.random() < 0.6 else random_types(rng, other)]
+    return argv
+
+
 # --------------------------------------------------------------------------
 # Comparing
 # --------------------------------------------------------------------------
@@ -760,8 +801,10 @@ def compare(want, got):
     return out
 
 
-def properties(record, machine, residency, execution):
+def properties(record, machine, options):
     """What holds for any record, on the program's own figures."""
+    residency, execution = options.residency, options.execution
+    same_types = options.against is None
     out = []
 
     def need(truth, variant, layer, what, bound, value):
@@ -775,8 +818,8 @@ def properties(record, machine, residency, execution):
             if v[key] is not None:
                 need(v["speedup"] <= v[key] * (1 + 1e-9), name, "", "speedup <= " + key,
                      v[key], v["speedup"])
-        need(v["speedup_mixed"] >= 1 - 1e-12, name, "", "speedup_mixed >= 1", 1,
-             v["speedup_mixed"])
+        need(not same_types or v["speedup_mixed"] >= 1 - 1e-12, name, "", "speedup_mixed >= 1",
+             1, v["speedup_mixed"])
         need(v["speedup_mixed"] >= v["speedup"] * (1 - 1e-12), name, "",
              "speedup_mixed >= speedup", v["speedup"], v["speedup_mixed"])
         need(v["speedup_low"] <= v["speedup"] <= v["speedup_high"], name, "",
@@ -788,11 +831,12 @@ def properties(record, machine, residency, execution):
                  "efficiency_kept = speedup_prunable x density",
                  v["speedup_prunable"] * v["density"], v["efficiency_kept"])
         if execution == "best":
-            need(v["speedup"] >= 1 - 1e-12, name, "", "speedup >= 1", 1, v["speedup"])
+            need(not same_types or v["speedup"] >= 1 - 1e-12, name, "", "speedup >= 1", 1,
+                 v["speedup"])
             need(v["speedup_mixed"] == v["speedup"], name, "", "speedup_mixed = speedup",
                  v["speedup"], v["speedup_mixed"])
         for x in v["layers"]:
-            for key in ("native_s", "expanded_s", "dense_time_s"):
+            for key in ("native_s", "expanded_s") + ("dense_time_s",) * same_types:
                 if x[key] is not None and (execution == "best" or key == "native_s"):
                     need(x["time_s"] <= x[key] * (1 + 1e-11), name, x["layer"],
                          "time_s <= " + key, x[key], x["time_s"])
@@ -883,17 +927,15 @@ def run_oracle(argv, directory):
         os.chdir(before)
 
 
-def settle(case, directory):
+def settled(argv, directory):
     """Drop --residency or --fusion where it leaves a layer no time at all (a near level
     without a rate, nothing beyond it; nothing but Y): no ratio is defined there."""
     for option in ("--residency", "--fusion"):
-        if option not in case.argv:
-            continue
-        record = run_oracle(case.argv, directory)
-        if any(0 in (x["time_s"], x["dense_time_s"])
-               for v in record["variants"] for x in v["layers"]):
-            at = case.argv.index(option)
-            case.argv = case.argv[:at] + case.argv[at + 2:]
+        if option in argv and any(
+                0 in (x["time_s"], x["dense_time_s"])
+                for v in run_oracle(argv, directory)["variants"] for x in v["layers"]):
+            argv = without(argv, option)
+    return argv
 
 
 def check_run(program, argv, files, directory):
@@ -911,7 +953,7 @@ def check_run(program, argv, files, directory):
             return got, [("", "", "files written with --no-save", "none", extra)]
     differences = compare(want, got)
     try:
-        differences += properties(got, want["_machine"], options.residency, options.execution)
+        differences += properties(got, want["_machine"], options)
     except (KeyError, TypeError, ZeroDivisionError) as e:
         differences.append(("", "", "properties", "a complete record",
                             "%s: %s" % (type(e).__name__, e)))
@@ -943,7 +985,7 @@ def main():
             print("no program at %s; build it or give --sproof" % program, file=sys.stderr)
             return 2
 
-    failures = figures = variants = doubled = 0
+    failures = figures = variants = doubled = with_types = 0
     cases = [opt.case] if opt.case is not None else range(opt.cases)
     done = 0
     for i in cases:
@@ -953,7 +995,7 @@ def main():
         directory = tempfile.mkdtemp(prefix="sproof-random-")
         try:
             case.write(directory)
-            settle(case, directory)
+            case.argv = settled(case.argv, directory)
             argv = case.argv
             record, differences = check_run(program, argv, case.files, directory)
             if record is not None:
@@ -966,6 +1008,11 @@ def main():
                 if not differences:
                     differences = compare_doubled(record, twice)
                 doubled += 1
+            types = random.Random("types %d %d" % (opt.seed, i))
+            if types.random() < 0.5 and not differences:
+                argv = settled(typed(types, case), directory)
+                differences = check_run(program, argv, case.files, directory)[1]
+                with_types += 1
             done += 1
             if differences:
                 failures += 1
@@ -992,7 +1039,7 @@ def main():
         if failures >= opt.max_failures:
             break
     print("random cases: %d run (seed %d), %d variants, %d figures, %d run again with doubled "
-          "rates; %s" % (done, opt.seed, variants, figures, doubled,
+          "rates, %d with other types; %s" % (done, opt.seed, variants, figures, doubled, with_types,
                          "%d cases differ" % failures if failures else "all equal"))
     return 1 if failures else 0
 

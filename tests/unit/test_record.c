@@ -92,6 +92,29 @@ static void same_files(const char *one, const char *other)
 }
 
 /* Whichever of the two forms is read, either can be written from it again. */
+static void same_forms(const char *table, const struct spr_options *options,
+                       const char *pattern)
+{
+    size_t short_size, full_size;
+    analyze_into("first.json", table, options, pattern);
+    char *first = test_read("first.json", &short_size);
+    char *full = test_read("full.json", &full_size);
+    CHECK(short_size > 2000 && full_size > short_size + 2000);
+    CHECK(strstr(first, "\"reason\"") == NULL && strstr(full, "\"pruned\"") == NULL);
+    CHECK((strstr(first, "\"pruned\"") != NULL) == !pattern);
+    free(first);
+    free(full);
+    write_again("first.json", "second.json", &short_form);
+    same_files("first.json", "second.json");
+    write_again("first.json", "second.json", &full_form);
+    same_files("full.json", "second.json");
+    write_again("full.json", "second.json", &full_form);
+    same_files("full.json", "second.json");
+    write_again("full.json", "second.json", &short_form);
+    same_files("first.json", "second.json");
+}
+
+/* That of several options. */
 static void same_bytes(void)
 {
     static const struct {
@@ -128,26 +151,30 @@ static void same_bytes(void)
           .change_count = 1}},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        size_t short_size, full_size;
         test_row = rows[i].name;
-        analyze_into("first.json", rows[i].table, &rows[i].options, rows[i].pattern);
-        char *first = test_read("first.json", &short_size);
-        char *full = test_read("full.json", &full_size);
-        CHECK(short_size > 2000 && full_size > short_size + 2000);
-        CHECK(strstr(first, "\"reason\"") == NULL && strstr(full, "\"pruned\"") == NULL);
-        CHECK((strstr(first, "\"pruned\"") != NULL) == !rows[i].pattern);
-        free(first);
-        free(full);
-        write_again("first.json", "second.json", &short_form);
-        same_files("first.json", "second.json");
-        write_again("first.json", "second.json", &full_form);
-        same_files("full.json", "second.json");
-        write_again("full.json", "second.json", &full_form);
-        same_files("full.json", "second.json");
-        write_again("full.json", "second.json", &short_form);
-        same_files("first.json", "second.json");
+        same_forms(rows[i].table, &rows[i].options, rows[i].pattern);
     }
     test_row = "";
+}
+
+/* With types for each operand, and for the dense side. */
+static void same_types(void)
+{
+    struct spr_options options = {.dtype = SPR_F16, .batches = {1}, .batch_count = 1};
+    char *text;
+    CHECK_INT(SPR_OK, spr_types_parse("w:i4/64,y:f32", SPR_F16, &options.types, NULL));
+    same_forms(TABLE VARIANTS, &options, NULL);
+    text = test_read("first.json", NULL);
+    CHECK(strstr(text, "\"dtype\":\"f16\",\n  \"weights_dtype\":\"i4/64\",\n  "
+                       "\"x_dtype\":\"f16\",\n  \"y_dtype\":\"f32\",\n"));
+    free(text);
+    options.types = (struct spr_types){0};
+    CHECK_INT(SPR_OK, spr_types_parse("w:q4_K", SPR_F16, &options.against, NULL));
+    same_forms(TABLE VARIANTS, &options, NULL);
+    text = test_read("first.json", NULL);
+    CHECK(strstr(text, "\"dtype\":\"f16\",\n  \"against\":{\n   "
+                       "\"weights_dtype\":\"q4_K\",\n   \"x_dtype\":\"f16\",\n"));
+    free(text);
 }
 
 /* A byte more than may be, and it is no record; no more is written than that takes. */
@@ -220,6 +247,13 @@ static void refused(void)
          "r.json: variants[0].pruned: expected each layer once, in the order of the network"},
         {"\"dtype\":\"f16\"", "\"dtype\":\"f15\"",
          "r.json: options.dtype: expected f64, f32, tf32, f16, bf16, fp8 or i8"},
+        {"\"batches\":[", "\"weights_dtype\":\"f16\",\"x_dtype\":\"i4\",\"batches\":[",
+         "r.json: options.weights_dtype, x_dtype, y_dtype: dtype 'x:i4': only weights are "
+         "stored as i4: expected w:i4"},
+        {"\"batches\":[", "\"against\":{\"y_dtype\":\"i4\"},\"batches\":[",
+         "r.json: options.weights_dtype, x_dtype, y_dtype: unknown dtype '': expected f64, "
+         "f32, tf32, f16, bf16, fp8, i8, i4, i3, i2, fp4, fp6, nvfp4, nf4, q4_0, q4_1, q5_0, "
+         "q5_1, q8_0, q2_K, q3_K, q4_K, q5_K or q6_K"},
         {"\"batches\":[", "\"batches\":[0,",
          "r.json: options.batches: expected at most 64 integers 1..2^40"},
         {"\"op\":\"linear\"", "\"op\":\"lin\"",
@@ -289,6 +323,7 @@ static void build_facts(void)
 int main(void)
 {
     same_bytes();
+    same_types();
     not_written();
     refused();
     unknown_keys();
