@@ -192,8 +192,8 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
 const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
-        "ideal, 1/density",       "where the zeros sit", "operators not pruned",
-        "X, Y and index traffic", "call overhead",       "engine and tile",
+        "ideal, 1/density",       "uneven zeros",  "operators not pruned",
+        "X, Y and index traffic", "call overhead", "engine and padding",
         "kernel against bound",   "your runtime",
     };
     return names[kind];
