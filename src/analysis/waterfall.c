@@ -192,11 +192,18 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
 const char *spr_step_name(enum spr_step_kind kind)
 {
     static const char *const names[] = {
-        "ideal, 1/density",       "uneven zeros",  "operators not pruned",
-        "X, Y and index traffic", "call overhead", "engine and padding",
+        "ideal, 1/density",       "where the zeros sit", "operators not pruned",
+        "X, Y and index traffic", "call overhead",       "engine and tile",
         "kernel against bound",   "your runtime",
     };
     return names[kind];
+}
+
+const char *spr_step_words(enum spr_step_kind kind)
+{
+    return kind == SPR_STEP_PLACEMENT ? "uneven zeros"
+           : kind == SPR_STEP_ENGINE  ? "engine and padding"
+                                      : spr_step_name(kind);
 }
 
 /* The engine that takes most of the pruned operators' time. */
