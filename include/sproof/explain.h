@@ -66,8 +66,11 @@ void spr_explain_waterfall(const struct spr_analysis *analysis,
                            const struct spr_measured *measured,
                            struct spr_waterfall *waterfall);
 
-/* Short name of a step ("X, Y and index traffic"). */
+/* What records call a step ("where the zeros sit"): it never changes. */
 const char *spr_step_name(enum spr_step_kind kind);
+
+/* What people read ("uneven zeros"). */
+const char *spr_step_words(enum spr_step_kind kind);
 
 /* What would change this step, in plain words; returns text[SPR_REASON_TEXT]. */
 const char *spr_step_remedy(const struct spr_analysis *analysis,

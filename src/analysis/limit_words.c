@@ -11,14 +11,13 @@ static const struct {
                        "fewer stored weights, as blocks without padding"},
     [SPR_LIMIT_LATENCY] = {"the wait for sums", "FMA wait",
                            "more tokens, or blocks of more rows"},
-    [SPR_LIMIT_LOADS] = {"load ports", "load ports",
+    [SPR_LIMIT_LOADS] = {"loads", "loads",
                          "blocks of more rows use each load of X more often"},
     [SPR_LIMIT_X] = {"rows of X from L2", "X from L2",
                      "blocks of more rows, which share their rows of X"},
     [SPR_LIMIT_W] = {"stream of weights", "W stream",
                      "fewer stored weights, or more tokens to a pass"},
-    [SPR_LIMIT_SEGMENTS] = {"short row groups", "row groups",
-                            "blocks of more rows, or longer rows"},
+    [SPR_LIMIT_SEGMENTS] = {"short rows", "short rows", "blocks of more rows, or longer rows"},
     [SPR_LIMIT_CALL] = {"call overhead", "calls", "larger batches or fused calls"},
 };
 

@@ -266,6 +266,13 @@ const char *spr_step_name(enum spr_step_kind kind)
     return names[kind];
 }
 
+const char *spr_step_words(enum spr_step_kind kind)
+{
+    return kind == SPR_STEP_PLACEMENT ? "uneven zeros"
+           : kind == SPR_STEP_ENGINE  ? "engine and padding"
+                                      : spr_step_name(kind);
+}
+
 /* The engine that takes most of the pruned operators' time. */
 static int busiest_engine(const struct spr_analysis *a, const struct spr_result *result)
 {

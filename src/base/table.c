@@ -32,11 +32,23 @@ void spr_table_cell(struct spr_table *table, size_t column, const char *format, 
     va_end(arguments);
 }
 
+void spr_table_head(struct spr_table *table, size_t column, const char *head)
+{
+    const char *cut = table->markdown ? strchr(head, '\n') : NULL;
+    const bool hyphen = cut && cut > head && cut[-1] == '-';
+    if (cut) {
+        spr_table_cell(table, column, "%.*s%s%s", (int)(cut - head - hyphen), head,
+                       hyphen ? "" : " ", cut + 1);
+    } else {
+        spr_table_cell(table, column, "%s", head);
+    }
+}
+
 void spr_table_heads(struct spr_table *table, const char *const *heads, size_t count)
 {
     spr_table_row(table);
     for (size_t c = 0; c < count; c++) {
-        spr_table_cell(table, c, "%s", heads[c]);
+        spr_table_head(table, c, heads[c]);
     }
 }
 
@@ -93,6 +105,40 @@ static bool escapes(const struct spr_table *table, size_t column)
     return table->markdown && table->left[column];
 }
 
+/* Splits headings of two lines: the upper lines become a row above. */
+static void split_heads(struct spr_table *table)
+{
+    char(*cells)[SPR_TABLE_CELL] = NULL;
+    for (size_t c = 0; table->row_count > 0 && c < table->column_count; c++) {
+        if (strchr(table->cells[0][c], '\n') && !cells) {
+            spr_table_row(table);
+            if (table->lost) {
+                return;
+            }
+            memmove(table->cells + 1, table->cells,
+                    (table->row_count - 1) * sizeof *table->cells);
+            cells = table->cells[0];
+            memset(cells, 0, sizeof *table->cells);
+        }
+    }
+    for (size_t c = 0; cells && c < table->column_count; c++) {
+        char *head = table->cells[1][c], *cut = strchr(head, '\n');
+        if (cut) {
+            memcpy(cells[c], head, (size_t)(cut - head));
+            memmove(head, cut + 1, strlen(cut + 1) + 1);
+        }
+    }
+}
+
+static size_t cells_used(const struct spr_table *table, size_t row)
+{
+    size_t used = table->column_count;
+    while (used > 0 && !*table->cells[row][used - 1]) {
+        used--;
+    }
+    return used;
+}
+
 static size_t cell_width(const struct spr_table *table, size_t row, size_t column)
 {
     const char *text = table->cells[row][column];
@@ -104,7 +150,7 @@ static void write_cell(const struct spr_table *table, FILE *file, size_t row, si
 {
     const char *text = table->cells[row][column];
     size_t pad = width - cell_width(table, row, column);
-    bool last = column + 1 == table->column_count && !table->markdown;
+    bool last = !table->markdown && column + 1 == cells_used(table, row);
     if (!table->left[column]) {
         fprintf(file, "%*s", (int)pad, "");
     }
@@ -153,17 +199,16 @@ size_t spr_table_fit(struct spr_table *table, size_t least)
     return table->column_count;
 }
 
-void spr_table_write(const struct spr_table *table, FILE *file, int indent)
+void spr_table_write(struct spr_table *table, FILE *file, int indent)
 {
     size_t widths[SPR_TABLE_COLUMNS] = {0};
+    split_heads(table);
     find_widths(table, widths);
     for (size_t r = 0; r < table->row_count; r++) {
         fprintf(file, "%*s%s", table->markdown ? 0 : indent, "", table->markdown ? "| " : "");
-        for (size_t c = 0; c < table->column_count; c++) {
-            bool blank = c + 1 == table->column_count && !*table->cells[r][c];
-            if (blank && !table->markdown) {
-                continue; /* no trailing blanks */
-            }
+        /* no trailing blanks on a terminal */
+        const size_t shown = table->markdown ? table->column_count : cells_used(table, r);
+        for (size_t c = 0; c < shown; c++) {
             fputs(c == 0 ? "" : table->markdown ? " | " : "  ", file);
             write_cell(table, file, r, c, widths[c]);
         }

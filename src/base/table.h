@@ -13,7 +13,8 @@
 #define SPR_TABLE_COLUMNS 12
 #define SPR_TABLE_CELL 72
 
-/* Rows are kept until the widths are known. Zeroed plus column_count is empty. */
+/* Rows are kept until the widths are known. Zeroed plus column_count is empty. A heading may have
+ * two lines ("breaks\neven at"; "accu-\nracy"), which in Markdown become one. */
 struct spr_table {
     size_t column_count;
     bool left[SPR_TABLE_COLUMNS]; /* left-aligned, else right-aligned */
@@ -26,8 +27,11 @@ struct spr_table {
 /* Starts a new row; its cells are empty until set. */
 void spr_table_row(struct spr_table *table);
 
-/* A new row whose first cells are these headings. */
+/* A new row whose first cells are these headings: in Markdown two lines become one. */
 void spr_table_heads(struct spr_table *table, const char *const *heads, size_t count);
+
+/* Sets a heading of the last row. */
+void spr_table_head(struct spr_table *table, size_t column, const char *head);
 
 /* Sets a cell of the last row. */
 void spr_table_cell(struct spr_table *table, size_t column, const char *format, ...)
@@ -38,7 +42,7 @@ void spr_table_cell(struct spr_table *table, size_t column, const char *format, 
 size_t spr_table_fit(struct spr_table *table, size_t least);
 
 /* Writes the table with `indent` spaces before each line. */
-void spr_table_write(const struct spr_table *table, FILE *file, int indent);
+void spr_table_write(struct spr_table *table, FILE *file, int indent);
 
 void spr_table_free(struct spr_table *table);
 

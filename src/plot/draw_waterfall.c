@@ -78,7 +78,7 @@ static void describe(const struct scene *scene, const struct spr_step *step,
         spr_step_remedy(scene->analysis, scene->result, step, remedy);
     }
     snprintf(text, sizeof text, "%s: x%.4g, then %.4gx | %zu operators lose time here | %s",
-             spr_step_name(step->kind), step->factor, step->speedup, step->layers,
+             spr_step_words(step->kind), step->factor, step->speedup, step->layers,
              spr_text_clean(remedy, 300, clean));
     spr_figure_hover(scene->figure, at, 14, text);
 }
@@ -117,8 +117,8 @@ static void draw_steps(struct scene *scene, struct spr_text *names)
         step_text(scene, step, i == 0, text, sizeof text);
         draw_row(scene, &bar, i == 0 ? &ideal : step->factor < 1 ? &loss : &gain, text);
         describe(scene, step, &bar);
-        write_row(scene, spr_step_name(step->kind), step->factor, before, step->speedup);
-        spr_bars_name(names, (bar.bottom + bar.top) / 2, spr_step_name(step->kind));
+        write_row(scene, spr_step_words(step->kind), step->factor, before, step->speedup);
+        spr_bars_name(names, (bar.bottom + bar.top) / 2, spr_step_words(step->kind));
         before = step->speedup;
     }
     size_t last = scene->waterfall.count;

@@ -227,7 +227,7 @@ void spr_report_waterfall(FILE *file, const struct spr_analysis *a,
         }
         put_shape(a, step, shape, sizeof shape);
         fprintf(file, "  %s%-8.3g %-25s -> %8.3gx", i ? "x" : " ", step->factor,
-                spr_step_name(step->kind), step->speedup);
+                spr_step_words(step->kind), step->speedup);
         fprintf(file, shape[0] ? "  %s\n" : "%s\n", shape);
         if (!brief && (i == 0 || fabs(step->factor - 1) >= NEGLIGIBLE)) {
             spr_step_remedy(a, result, step, remedy);

@@ -53,7 +53,7 @@ static void put_layer(FILE *file, const struct spr_analysis *a,
                  (long long)layer->k, (long long)layer->n);
     }
     if (!isnan(r->break_even_sparsity)) {
-        snprintf(even, sizeof even, ", even at %.1f%%", 100 * r->break_even_sparsity);
+        snprintf(even, sizeof even, ", breaks even at %.1f%%", 100 * r->break_even_sparsity);
     }
     spr_text_short(layer->name, markdown ? 70 : 44, name);
     spr_format_seconds(spr_analysis_dense(a, result->batch_index, index)->time_s, dense);

@@ -103,8 +103,8 @@ static bool any_smaller(const struct spr_analysis *a)
 static void start_table(struct answer_table *t, const struct spr_analysis *a, bool markdown)
 {
     static const char *const heads[COLUMN_COUNT] = {
-        "variant", "zeros",   "accuracy", "expected",  "speedup",   "mixed",
-        "dense",   "pattern", "even at",  "execution", "limited by"};
+        "variant",     "zeros",   "accu-\nracy",     "expected",  "speedup",   "best of\nboth",
+        "stay\ndense", "pattern", "breaks\neven at", "execution", "limited by"};
     size_t count = 0;
     *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
@@ -126,7 +126,7 @@ static void start_table(struct answer_table *t, const struct spr_analysis *a, bo
     spr_table_row(&t->table);
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         if (t->shown[c]) {
-            spr_table_cell(&t->table, t->column[c], "%s",
+            spr_table_head(&t->table, t->column[c],
                            c == SPEEDUP && a->has_expected ? "bound" : heads[c]);
         }
     }
@@ -223,22 +223,22 @@ static size_t pick_rows(const struct spr_analysis *a, size_t batch_index, size_t
 static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, bool pareto)
 {
     static const char *const native =
-        "zeros: share of W; mixed: speedup if layers where the pattern loses stay dense;\n"
-        "dense: how many prunable operators those are; even at: sparsity where it breaks\n"
-        "even with dense, over the layers";
+        "zeros: share of W; best of both: speedup if layers where the pattern loses stay\n"
+        "dense; stay dense: how many prunable operators those are; breaks even at:\n"
+        "sparsity from which the pattern is no slower than dense, over the layers";
     static const char *const bound =
-        "zeros: share of W; dense: prunable operators that are fastest dense; even at:\n"
-        "sparsity from which native or expanded is faster than dense, over the layers;\n"
-        "execution: native: the format, on an engine that takes it; expanded: stored in\n"
-        "it, multiplied as 2:4 or dense";
+        "zeros: share of W; stay dense: prunable operators that are fastest dense; breaks\n"
+        "even at: sparsity from which native or expanded is faster than dense, over the\n"
+        "layers; execution: native: the format, on an engine that takes it; expanded:\n"
+        "stored in it, multiplied as 2:4 or dense";
     static const char *const smaller =
-        "zeros: share of W; dense: prunable operators that are as they were; smaller: a\n"
-        "dense product of what is left of a layer";
+        "zeros: share of W; stay dense: prunable operators that are as they were;\n"
+        "smaller: a dense product of what is left of a layer";
     static const char *const expected =
         "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
-        "hardware potential; mixed: expected if layers where the pattern loses stay\n"
-        "dense; dense: how many prunable operators those are; limited by: share of the\n"
-        "expected time";
+        "hardware potential; best of both: expected if layers where the pattern loses\n"
+        "stay dense; stay dense: how many prunable operators those are; limited by:\n"
+        "share of the expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
             a->has_expected     ? expected
             : any_smaller(a)    ? smaller
@@ -369,7 +369,7 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     spr_table_free(&table);
 }
 
-/* The batches at which a variant pays: "from 8", "1-64", "1, 64" or "never". */
+/* The batches at which a variant pays: "from 8", "8-64", "only 1" or "never". */
 static void put_pays(struct spr_table *table, size_t column, const struct spr_analysis *a,
                      size_t variant)
 {
@@ -389,6 +389,8 @@ static void put_pays(struct spr_table *table, size_t column, const struct spr_an
         spr_table_cell(table, column, "some %.0f-%.0f", low, high);
     } else if (last + 1 == batches) {
         spr_table_cell(table, column, "from %.0f", low);
+    } else if (count == 1) {
+        spr_table_cell(table, column, "only %.0f", low);
     } else if (first == 0) {
         spr_table_cell(table, column, "up to %.0f", high);
     } else {

@@ -8,7 +8,7 @@ printf '{"schema":"sproof/probe","rates":[' >cache/sproof/host.json
 for run in first second; do
     echo "$run"
     sproof analyze model.csv --no-save -p csr -s 0.9 --format csv 2>&1 >out.csv |
-        sed -e '/disturbed the measurement/d' -e '/together are slower than one/d'
+        sed -e '/disturbed the measurement/d' -e '/measuring this machine again/d' -e '/together are slower than one/d'
     wc -l <out.csv
 done
 ls cache/sproof
