@@ -99,7 +99,7 @@ static void answers(void)
         "bound ",
         " over the rates' range",
         "kernel against bound",
-        "expected  bound  mixed",
+        "expected  bound     both",
         "limited by",
         "expected at batch",
         "bound, not expected",
