@@ -27,7 +27,7 @@ struct spr_options {
     struct spr_types against; /* of the dense side; zeroed: the same */
     bool ideal_tiles;
     bool native; /* --execution native: only what engines accept */
-    bool fuse; /* epilogues run inside their products */
+    bool fuse;   /* epilogues run inside their products */
     enum spr_residency residency;
     bool has_residency; /* asked for; else network where there are expected times, else dram */
     enum spr_layout layout; /* of X and Y, which the expected times are for */

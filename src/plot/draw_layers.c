@@ -188,8 +188,7 @@ static void name_row(const struct scene *scene, const struct spr_row *row, char 
     } else {
         snprintf(shape, sizeof shape, "%gx ", row->occurrences);
         size_t used = strlen(shape);
-        spr_draw_shape(&scene->analysis->network->layers[row->layer], row->layers == 1,
-                       clean);
+        spr_draw_shape(&scene->analysis->network->layers[row->layer], row->layers == 1, clean);
         snprintf(shape + used, sizeof shape - used, "%.400s", clean);
         snprintf(text, size, "%s",
                  spr_text_clean(shape, scene->figure->dumb ? 29 : 36, clean));

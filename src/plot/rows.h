@@ -18,7 +18,7 @@
 
 /* Operators that are the same work and have one fate. */
 struct spr_row {
-    size_t layer; /* the first of them; layer_count: the rest of the network */
+    size_t layer;  /* the first of them; layer_count: the rest of the network */
     size_t layers; /* how many of the table */
     double occurrences;
     bool pruned;

@@ -175,7 +175,8 @@ static enum spr_status make_canaries(struct parts *p, const struct spr_probe *pr
                                      struct spr_error *err)
 {
     const enum spr_isa isa = p->sets->isas[p->sets->count - 1];
-    for (int all = 0; all <= (probe->threads > 1); all++) {
+    const int last = probe->threads > 1 ? 1 : 0;
+    for (int all = 0; all <= last; all++) {
         const int threads = all ? probe->threads : 1;
         double known_s[SPR_CANARIES];
         spr_probe_canaries(probe, isa, threads, known_s);
