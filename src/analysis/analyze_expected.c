@@ -169,7 +169,8 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     out->expected = nothing;
     if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
-    } else if (has_kernel(layer)) {
+    } else if (has_kernel(layer) && (a->options.native || !(out->run.nnz < 1))) {
+        /* Without a single weight there is no product, and no kernel was measured for that. */
         const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
         out->expected = expect(a, layer, result->batch, &out->choice,
                                warm ? out->run.format_bytes : result->format_bytes);

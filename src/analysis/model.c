@@ -200,6 +200,18 @@ static void predict_attention(const struct spr_model *model, const struct spr_la
     out->bytes = out->bytes_x + out->bytes_y;
 }
 
+double spr_model_dense_time(const struct spr_model *model, const struct spr_layer *layer,
+                            double batch, double *bytes)
+{
+    const double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n * batch;
+    const double weights = m * k * model->w_bytes;
+    int level;
+    *bytes = weights + layer->x_elements * batch * model->x_bytes + m * n * model->y_bytes;
+    const double compute_s = 2 * m * k * n / model->flops_per_s[model->dense_engine];
+    const double memory_s = spr_model_memory_time(model, weights, *bytes, &level);
+    return (compute_s >= memory_s ? compute_s : memory_s) + spr_model_call_s(model, layer);
+}
+
 void spr_model_dense(const struct spr_model *model, const struct spr_layer *layer,
                      double batch, struct spr_prediction *out)
 {

@@ -9,6 +9,10 @@
 double spr_model_memory_time(const struct spr_model *model, double weights, double bytes,
                              int *level);
 
+/* Seconds and bytes of the dense operator, which has weights, as spr_model_dense has them. */
+double spr_model_dense_time(const struct spr_model *model, const struct spr_layer *layer,
+                            double batch, double *bytes);
+
 /* Fills the times of *out from its FLOPs and bytes, on an engine of this rate; call_s: of its
  * calls. */
 void spr_model_set_times(const struct spr_model *model, double rate, double weights,

@@ -113,6 +113,9 @@ static int engine_of(const struct pruned *of, const struct spr_way *way)
 /* The elements that a way makes the engine multiply. */
 static double issued_by(const struct pruned *of, const struct spr_way *way)
 {
+    if (way->engine == SPR_DENSE_ENGINE) {
+        return (double)of->layer->m * (double)of->layer->k;
+    }
     if (way->slots.kind) {
         struct spr_shape shape = spr_layer_shape(of->layer);
         return spr_pattern_kept(&way->slots, &shape, 0);
@@ -230,12 +233,11 @@ bool spr_model_pruned(const struct spr_model *model, const struct spr_layer *lay
 {
     struct pruned of = pruned_of(model, layer, batch, ways);
     struct execution found[SPR_EXECUTIONS];
-    struct spr_prediction dense;
     set_kept(&of, kept, counted);
     try_ways(&of, found);
     if (!model->native_only) {
-        spr_model_dense(model, layer, batch, &dense);
-        found[SPR_EXECUTION_DENSE] = (struct execution){NULL, 0, dense.bytes, dense.time_s};
+        struct execution *dense = &found[SPR_EXECUTION_DENSE];
+        dense->time_s = spr_model_dense_time(model, layer, batch, &dense->bytes);
     }
     const int best = fastest(found);
     if (best == SPR_EXECUTIONS) {
@@ -243,7 +245,7 @@ bool spr_model_pruned(const struct spr_model *model, const struct spr_layer *lay
     }
     if (best == SPR_EXECUTION_DENSE) {
         /* Of what is multiplied the pruned weights are all that is useful. */
-        *out = dense;
+        spr_model_dense(model, layer, batch, out);
         out->nnz = of.own.nnz;
         out->flops_useful = 2 * of.own.nnz * (double)layer->n * batch;
         out->executed_as = ways->dense;

@@ -68,11 +68,8 @@ static void compare_all(struct tally *tally, const struct spr_analysis *a)
     for (size_t r = 0; r < a->result_count; r++) {
         const struct spr_result *result = &a->results[r];
         for (size_t i = 0; i < layers; i++) {
-            /* Without a single weight there is no product, and nothing was calibrated for it. */
-            if (!(result->layers[i].run.nnz < 1)) {
-                compare(tally, a, i, result->variant->name, result->layers[i].run.time_s,
-                        &result->layers[i].expected);
-            }
+            compare(tally, a, i, result->variant->name, result->layers[i].run.time_s,
+                    &result->layers[i].expected);
         }
     }
 }
