@@ -99,7 +99,8 @@ static void list_parts(struct parts *p, int threads)
     const struct spr_probe_sets *sets = p->sets;
     for (int i = sets->count - 1; i >= 0; i--) {
         bool quick = p->options->quick || i < sets->count - 1;
-        for (int all = 0; all <= (threads > 1); all++) {
+        const int last = threads > 1 ? 1 : 0;
+        for (int all = 0; all <= last; all++) {
             p->at[p->count++] =
                 (struct part){.isa = sets->isas[i],
                               .threads = all ? threads : 1,
