@@ -35,6 +35,7 @@ struct spr_layer {
     double other_bytes; /* op=other: bytes; NAN: x_elements times the value bytes */
     double activation_sparsity; /* zero fraction of X */
     bool epilogue;              /* other: may run inside the product above it */
+    size_t product;             /* of an epilogue: the index of that product; else unused */
     double y_elements; /* an epilogue's elements, read and written, that are that product's Y;
                           of one occurrence, else 0 */
 };

@@ -33,6 +33,7 @@ struct spr_model {
     double w_bytes, x_bytes, y_bytes; /* of one value of each operand */
     bool ideal_tiles;                 /* ignore tile_rows */
     bool native_only; /* what engines accept alone: no expanded and no dense execution */
+    bool packed;      /* the format counts no more than sproof's kernels store of it */
     bool fuse;        /* epilogues run inside their products */
     enum spr_residency residency;
     double network_bytes;                /* U of residency network: bytes of one pass */

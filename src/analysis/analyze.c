@@ -289,7 +289,7 @@ static bool loses(const struct spr_analysis *a, const struct spr_layer_result *l
 {
     return a->options.native
                ? layer_speedup(a, &layer->choice, unpruned->time_s, layer->run.time_s) < 1
-               : !spr_pattern_is_dense(&layer->choice.pattern) &&
+               : !layer->choice.smaller && !spr_pattern_is_dense(&layer->choice.pattern) &&
                      layer->run.execution == SPR_EXECUTION_DENSE;
 }
 

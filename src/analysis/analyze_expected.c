@@ -41,13 +41,38 @@ static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
     return highest;
 }
 
+/* The kernels were measured on the machine as it is: of other rates nothing is known of them. */
+static bool as_measured(const struct spr_options *options)
+{
+    for (size_t i = 0; i < options->change_count; i++) {
+        if (strcmp(options->changes[i].path, "overhead_s") != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What --set adds to a call, beyond that of the machine, which kernels have in their times. */
+static double added_call_s(const struct spr_options *options)
+{
+    double added = 0;
+    for (size_t i = 0; i < options->change_count; i++) {
+        const struct spr_machine_change *change = &options->changes[i];
+        if (strcmp(change->path, "overhead_s") == 0) {
+            added += change->after - (isnan(change->before) ? 0 : change->before);
+        }
+    }
+    return fmax(0, added);
+}
+
 void spr_expected_begin(struct spr_analysis *a)
 {
     const struct spr_kernel_rates *kernels = a->machine->kernels;
     const struct spr_types types = spr_options_types(&a->options);
     const struct spr_types f32 = spr_types_of(SPR_F32);
     a->has_expected = kernels && kernels->count > 0 && spr_types_equal(&types, &f32) &&
-                      !spr_options_differ(&a->options);
+                      !spr_options_differ(&a->options) &&
+                      (a->options.native || as_measured(&a->options));
     if (!a->options.has_residency) {
         /* Native figures are those of versions whose bound had no residency but dram. */
         a->options.residency =
@@ -126,7 +151,10 @@ static struct spr_layer_expected expect(const struct spr_analysis *a,
     }
     of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
     if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
-        return (struct spr_layer_expected){calls * one.time_s, one.limit,
+        const double called =
+            layer->count > 0 ? (double)layer->calls / (double)layer->count : 0;
+        const double added_s = a->options.native ? 0 : called * added_call_s(&a->options);
+        return (struct spr_layer_expected){calls * one.time_s + added_s, one.limit,
                                            keep_name(a->names, one.kernel)};
     }
     return nothing;

@@ -268,7 +268,7 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
             percent(spr_model_call_s(&a->model, w.layer) / r->run.time_s));
         return text;
     }
-    if (r->run.execution == SPR_EXECUTION_DENSE) {
+    if (r->run.execution == SPR_EXECUTION_DENSE && !r->choice.smaller) {
         return dense_reason(&w, text);
     }
     if (r->speedup < 1) {

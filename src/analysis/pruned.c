@@ -32,7 +32,7 @@ static struct spr_weight_cost format_cost(const struct spr_model *model,
                                           const struct spr_counted *counted)
 {
     struct spr_weight_cost cost = weight_cost(model, layer, pattern, kept, counted);
-    if (model->machine->kernels && !model->native_only && pattern->kind->pack) {
+    if (model->packed && pattern->kind->pack) {
         const struct spr_shape shape = spr_layer_shape(layer);
         pattern->kind->pack(pattern, &shape, &cost);
     }

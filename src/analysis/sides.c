@@ -33,6 +33,7 @@ static enum spr_status prepare(const struct spr_analysis *a, const struct spr_ty
     spr_model_set_types(model, types);
     model->ideal_tiles = a->options.ideal_tiles;
     model->native_only = a->options.native;
+    model->packed = a->machine->kernels && !a->options.native;
     model->fuse = a->options.fuse;
     spr_model_set_residency(model, a->options.residency,
                             a->options.threads > 0 ? a->options.threads : 1);

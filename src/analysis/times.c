@@ -291,7 +291,7 @@ static double bound_at(const struct spr_analysis *a, const struct spr_result *re
                        size_t layer, double sparsity)
 {
     const struct spr_pattern *pattern = &result->layers[layer].choice.pattern;
-    const struct spr_layer *l = &a->network->layers[layer];
+    const struct spr_layer *l = spr_choice_layer(a->network, &result->layers[layer].choice);
     struct spr_shape shape = spr_layer_shape(l);
     struct spr_prediction run;
     struct spr_model model = a->model;

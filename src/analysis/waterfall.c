@@ -59,7 +59,10 @@ static void chain_times(const struct chain *c, size_t index, double *times)
     if (base->prunable && !spr_choice_unchanged(&r->choice)) {
         double weights = (double)base->count * ((double)base->m * (double)base->k);
         times[AFTER_UNPRUNED] = dense_work_s(c, index) * (count * r->run.nnz / weights);
-        one_s = traffic_s(c, layer, r);
+        /* What stays dense moves what dense moves. */
+        one_s = !c->a->options.native && r->run.execution == SPR_EXECUTION_DENSE
+                    ? spr_work_s(&r->run)
+                    : traffic_s(c, layer, r);
     }
     times[AFTER_TRAFFIC] = count * one_s;
     /* Summed as the bound is: equal times stay equal to the last digit. */

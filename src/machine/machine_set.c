@@ -80,7 +80,13 @@ enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignm
         value[last - 1] = '\0';
     }
     double number;
-    bool time = strcmp(path, "overhead_s") == 0;
+    bool time = strcmp(path, "overhead_s") == 0, known = false;
+    for (size_t i = 0; i < count; i++) {
+        known = known || strcmp(targets[i].path, path) == 0;
+    }
+    if (!known) {
+        return unknown_target(machine, path, targets, count, err);
+    }
     if (!read_value(value, time && !factor, &number) ||
         (number < 1e-30 && !(number == 0 && time))) {
         return spr_fail(

@@ -133,13 +133,14 @@ size_t spr_network_set_epilogue(struct spr_network *network, size_t index)
     if (!layer->epilogue) {
         return SIZE_MAX;
     }
-    while (above > 0 && network->layers[above - 1].epilogue) {
-        above--;
+    if (above > 0 && network->layers[above - 1].epilogue) {
+        above = network->layers[above - 1].product + 1;
     }
     if (above == 0 || network->layers[above - 1].op == SPR_OP_OTHER) {
         return above > 0 ? above - 1 : index;
     }
     const struct spr_layer *product = &network->layers[above - 1];
+    layer->product = above - 1;
     if (product->calls > 0) {
         /* Of one call of each: heads share one, layers have their own. */
         double of_call = (double)product->count / (double)product->calls *

@@ -53,6 +53,9 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     if (analysis->options.ideal_tiles) {
         spr_text_add(&figure->facts, ", ideal tiles");
     }
+    if (analysis->options.fuse) {
+        spr_text_add(&figure->facts, ", fusion epilogue");
+    }
     add_changes(figure, &analysis->options);
     if (figure->expected) {
         spr_text_add(&figure->facts,

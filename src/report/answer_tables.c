@@ -180,8 +180,7 @@ static void add_row(struct answer_table *t, const struct spr_analysis *a,
     spr_table_cell(table, t->column[LEFT_DENSE], "%zu/%zu", dense, prunable);
     if (t->shown[CHANGE]) {
         spr_table_cell(table, t->column[CHANGE], "%s",
-                       variant->smaller ? "smaller"
-                                        : spr_change_text(&variant->pattern, false, text));
+                       spr_change_text(&variant->pattern, variant->smaller, text));
     }
     if (t->shown[BREAK_EVEN]) {
         put_break_even(table, t->column[BREAK_EVEN], a, result);
@@ -225,7 +224,7 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
     static const char *const native =
         "zeros: share of W; best of both: speedup if layers where the pattern loses stay\n"
         "dense; stay dense: how many prunable operators those are; breaks even at:\n"
-        "sparsity from which the pattern is no slower than dense, over the layers";
+        "sparsity from which the pattern is no slower than dense, over\nthe layers";
     static const char *const bound =
         "zeros: share of W; stay dense: prunable operators that are fastest dense; breaks\n"
         "even at: sparsity from which native or expanded is faster than dense, over the\n"
@@ -233,7 +232,8 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "stored in it, multiplied as 2:4 or dense";
     static const char *const smaller =
         "zeros: share of W; stay dense: prunable operators that are as they were;\n"
-        "smaller: a dense product of what is left of a layer";
+        "smaller: a dense product of what is left of a layer; smaller+2:4: a pattern of\n"
+        "that";
     static const char *const expected =
         "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
         "hardware potential; best of both: expected if layers where the pattern loses\n"

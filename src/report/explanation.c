@@ -75,7 +75,7 @@ static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,
 static void put_mixed(FILE *file, const struct spr_result *result)
 {
     struct spr_answer answer = spr_result_answer(result, true);
-    if (answer.layers_slower > 0) {
+    if (answer.layers_slower > 0 && answer.speedup_mixed > 1.0005 * answer.speedup) {
         fprintf(file,
                 "\nLayers better left dense: %zu of %zu; %.2fx instead of %.2fx if they are\n",
                 answer.layers_slower, result->layers_pruned, answer.speedup_mixed,

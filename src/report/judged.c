@@ -102,13 +102,19 @@ static bool same_excess(const struct spr_analysis *a, const struct spr_explanati
 static void count_operators(const struct spr_analysis *a, const struct spr_explanation *e,
                             struct spr_judged *j)
 {
+    bool pattern = false;
     for (size_t i = 0; i < a->network->layer_count; i++) {
-        const double count = (double)a->network->layers[i].count;
+        const struct spr_choice *choice = &e->result->layers[i].choice;
+        const double calls = (double)spr_choice_layer(a->network, choice)->calls;
         if (e->times && !has_times(e, i)) {
             continue;
         }
-        j->operators += count;
-        j->pruned += spr_choice_unchanged(&e->result->layers[i].choice) ? 0 : count;
+        j->operators += calls;
+        j->pruned += spr_choice_unchanged(choice) ? 0 : calls;
+        pattern = pattern || !spr_pattern_is_dense(&choice->pattern);
+    }
+    if (!pattern && j->density < 1) {
+        j->density = 1; /* smaller layers, whose weights are all there: no zeros to skip */
     }
 }
 
@@ -142,10 +148,12 @@ static void add_layer(const struct spr_analysis *a, const struct spr_explanation
     const struct spr_judged j = spr_judge_layer(a, e, layer);
     const enum spr_finding finding = spr_finding_of(&j);
     const enum spr_fate fate = spr_finding_fate(finding);
-    const double count = (double)a->network->layers[layer].count;
-    fates->dense_s += count * j.measured.dense_s;
-    fates->best_s +=
-        count * (fate == SPR_FATE_SLOWER ? j.measured.dense_s : j.measured.sparse_s);
+    const double dense_s = (double)a->network->layers[layer].count * j.measured.dense_s;
+    const double sparse_s =
+        (double)spr_choice_layer(a->network, &e->result->layers[layer].choice)->count *
+        j.measured.sparse_s;
+    fates->dense_s += dense_s;
+    fates->best_s += fate == SPR_FATE_SLOWER ? dense_s : sparse_s;
     if (finding == SPR_FINDING_BELOW_BOUND || finding == SPR_FINDING_RESIDENT) {
         fates->below++;
         fates->fit = j.fit.bytes > fates->fit.bytes ? j.fit : fates->fit;

@@ -116,12 +116,16 @@ const char *spr_validity_text(const struct spr_validity *v, char *text)
     const char *answer = v->speedup_p90 <= TRUE_P90         ? "Yes"
                          : v->speedup_median <= TRUE_MEDIAN ? "Mostly"
                                                             : "No";
-    snprintf(
+    int used = snprintf(
         text, SPR_REASON_TEXT,
         "Is the prediction true here? %s: over %zu conclusive cases half of the speedups "
         "are within %.2g %% and 90 %% of them within %.2g %%; the worst limit is %s, with "
         "a median error of %.2g %%.",
         answer, v->judged, 100 * v->speedup_median, 100 * v->speedup_p90,
         spr_limit_name(v->worst), 100 * v->worst_median);
+    if (v->inconclusive > 0 && used > 0 && used < SPR_REASON_TEXT) {
+        snprintf(text + used, SPR_REASON_TEXT - (size_t)used,
+                 " %zu of %zu cases were too noisy to tell.", v->inconclusive, v->cases);
+    }
     return text;
 }

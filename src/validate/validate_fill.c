@@ -18,6 +18,7 @@ enum spr_status spr_validate_models(struct spr_validate_run *run, enum spr_dtype
     SPR_TRY(spr_model_prepare(&run->model_high, run->machine, dtype, SPR_HIGH, SPR_HIGH, err));
     /* What is measured is the kernel of the format. */
     run->model.native_only = run->model_high.native_only = true;
+    run->model.packed = run->model_high.packed = run->machine->kernels != NULL;
     spr_model_set_residency(&run->model, residency, run->threads);
     spr_model_set_residency(&run->model_high, residency, run->threads);
     return SPR_OK;

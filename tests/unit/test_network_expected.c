@@ -184,6 +184,35 @@ static void no_kernel(void)
     stop(&s);
 }
 
+/* A call that --set makes dearer is dearer for kernels too; of other rates they know nothing. */
+static void changed_machine(void)
+{
+    struct setup s;
+    start(&s, NET "a,,,,,,,,,x,4x4,0.75,\n");
+    analyze(&s);
+    const double before_s = s.analysis.results[0].layers[0].expected.time_s;
+    const double dense_s = spr_analysis_expected_dense(&s.analysis, 0, 0)->time_s;
+    const struct spr_layer *layer = &s.network.layers[0];
+    const double calls = (double)layer->calls / (double)layer->count;
+    spr_analysis_free(&s.analysis);
+    s.options.changes[0] = (struct spr_machine_change){"overhead_s", 1e-6, 6e-6};
+    s.options.change_count = 1;
+    analyze(&s);
+    CHECK_NEAR(before_s + 5e-6 * calls, s.analysis.results[0].layers[0].expected.time_s,
+               1e-12);
+    CHECK_NEAR(dense_s + 5e-6 * calls, spr_analysis_expected_dense(&s.analysis, 0, 0)->time_s,
+               1e-12);
+    spr_analysis_free(&s.analysis);
+    s.options.changes[0].after = 0.5e-6; /* no kernel gets quicker by it */
+    analyze(&s);
+    CHECK_EXACT(before_s, s.analysis.results[0].layers[0].expected.time_s);
+    spr_analysis_free(&s.analysis);
+    s.options.changes[0] = (struct spr_machine_change){"memory.DRAM.bytes_per_s", 1e9, 2e9};
+    analyze(&s);
+    CHECK(!s.analysis.has_expected);
+    stop(&s);
+}
+
 /* By default the layers in order; bound and expected time have the same. */
 static void residency(void)
 {
@@ -320,6 +349,7 @@ int main(void)
     nothing_known();
     no_kernel();
     residency();
+    changed_machine();
     warm_calls();
     ranks();
     recorded();
