@@ -52,6 +52,15 @@ static bool as_measured(const struct spr_options *options)
     return true;
 }
 
+/* Residency dram has X and Y come from memory, too. Kernels were timed with these near: what memory
+ * takes for them is added, as if nothing hid it. */
+static double activations_s(const struct spr_analysis *a, const struct spr_prediction *run)
+{
+    const size_t last = a->model.level_count - 1;
+    const bool near = a->expected_residency != SPR_RESIDENCY_DRAM || a->options.native;
+    return near ? 0 : (run->bytes_x + run->bytes_y) / a->model.bytes_per_s[last];
+}
+
 /* What --set adds to a call, beyond that of the machine, which kernels have in their times. */
 static double added_call_s(const struct spr_options *options)
 {
@@ -176,6 +185,7 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
         if (a->has_expected && has_kernel(layer)) {
             out[i] = expect(a, layer, a->options.batches[batch_index], NULL,
                             warm ? spr_analysis_dense(a, batch_index, i)->bytes : bytes);
+            out[i].time_s += activations_s(a, spr_analysis_dense(a, batch_index, i));
         } else if (a->has_expected) {
             out[i].time_s = spr_analysis_dense(a, batch_index, i)->time_s;
         }
@@ -202,6 +212,7 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
         const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
         out->expected = expect(a, layer, result->batch, &out->choice,
                                warm ? out->run.format_bytes : result->format_bytes);
+        out->expected.time_s += activations_s(a, &out->run);
     } else {
         out->expected.time_s = out->run.time_s;
     }

@@ -163,6 +163,8 @@ int main(void)
         for (int threads = 1; threads <= 2; threads++) {
             hold(recorded_probes[p], threads, SPR_RESIDENCY_NETWORK);
             hold(recorded_probes[p], threads, SPR_RESIDENCY_WARM);
+            hold(recorded_probes[p], threads, SPR_RESIDENCY_DRAM);
+            hold(recorded_probes[p], threads, SPR_RESIDENCY_COLD);
         }
         changed_rate(recorded_probes[p], "f32_fma", NULL);
     }
