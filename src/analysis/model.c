@@ -144,12 +144,13 @@ const char *spr_fusion_name(bool fuse)
 
 double spr_model_call_s(const struct spr_model *model, const struct spr_layer *layer)
 {
-    if (model->native_only && !is_fused(model, layer)) {
-        return model->overhead_s; /* as before there was a column for calls */
+    if (layer->count == 0 || is_fused(model, layer)) {
+        return 0;
     }
-    return layer->count > 0 && !is_fused(model, layer)
-               ? model->overhead_s * ((double)layer->calls / (double)layer->count)
-               : 0;
+    /* native: as before there was a column for calls */
+    return model->native_only
+               ? model->overhead_s
+               : model->overhead_s * ((double)layer->calls / (double)layer->count);
 }
 
 void spr_model_set_times(const struct spr_model *model, double rate, double weights,
