@@ -48,6 +48,12 @@ double spr_counted_or(double counted, double estimate);
 /* Cells of the patterns whose cell is one weight: m*k. */
 double spr_cells_weights(const struct spr_pattern *pattern, const struct spr_shape *shape);
 
+/* Of N (a) kept of every M (b) consecutive weights: the sparsity, and the kept ones of a shape, of
+ * which what is left of a row behind its last whole group keeps N at most. */
+double spr_nm_sparsity(const struct spr_pattern *pattern);
+double spr_nm_kept(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                   double sparsity);
+
 /* Cells of one weight, anywhere. */
 void spr_cell_single(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
                      struct spr_cell_shape *cell);

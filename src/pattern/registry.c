@@ -211,6 +211,21 @@ double spr_cells_weights(const struct spr_pattern *pattern, const struct spr_sha
     return (double)shape->m * (double)shape->k;
 }
 
+double spr_nm_sparsity(const struct spr_pattern *pattern)
+{
+    return 1 - (double)pattern->a / (double)pattern->b;
+}
+
+double spr_nm_kept(const struct spr_pattern *pattern, const struct spr_shape *shape,
+                   double sparsity)
+{
+    (void)sparsity;
+    const int64_t rest = shape->k % pattern->b;
+    const double per_row = (double)(shape->k / pattern->b) * (double)pattern->a +
+                           (double)(rest < pattern->a ? rest : pattern->a);
+    return (double)shape->m * per_row;
+}
+
 void spr_cell_single(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept,
                      struct spr_cell_shape *cell)
 {

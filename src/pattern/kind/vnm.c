@@ -20,21 +20,6 @@ static void format(const struct spr_pattern *pattern, char *text, size_t size)
              (long long)pattern->b);
 }
 
-static double fixed_sparsity(const struct spr_pattern *pattern)
-{
-    return 1 - (double)pattern->a / (double)pattern->b;
-}
-
-static double kept(const struct spr_pattern *pattern, const struct spr_shape *shape,
-                   double sparsity)
-{
-    (void)sparsity;
-    const int64_t rest = shape->k % pattern->b;
-    const double per_row = (double)(shape->k / pattern->b) * (double)pattern->a +
-                           (double)(rest < pattern->a ? rest : pattern->a);
-    return (double)shape->m * per_row;
-}
-
 static struct spr_weight_cost cost(const struct spr_pattern *pattern,
                                    const struct spr_shape *shape, double kept_weights,
                                    const struct spr_counted *counted, double value_bytes)
@@ -80,9 +65,9 @@ SPR_DEFINE_PATTERN(vnm) = {
      .pattern_class = SPR_CLASS_NM,
      .parse = parse,
      .format = format,
-     .fixed_sparsity = fixed_sparsity,
+     .fixed_sparsity = spr_nm_sparsity,
      .cells = spr_cells_weights,
-     .kept = kept,
+     .kept = spr_nm_kept,
      .cost = cost,
      .misfit = misfit,
      .spread = spread},
