@@ -3,6 +3,7 @@
 #ifndef SPROOF_FAMILY_TIME_H
 #define SPROOF_FAMILY_TIME_H
 
+#include "sproof/expected.h"
 #include "sproof/family.h"
 #include "sproof/machine.h"
 
@@ -39,16 +40,23 @@ struct spr_family_case {
 void spr_family_case_of(const struct spr_pattern *pattern, const double mkn[3], double kept,
                         const double bytes[3], struct spr_family_case *of);
 
-/* Seconds of the call, above 0. */
+/* Seconds of the call, above 0; limit, unless NULL: what most of them are spent on. */
 double spr_family_time(const struct spr_family *family, const struct spr_family_view *view,
-                       const struct spr_family_case *of);
+                       const struct spr_family_case *of, enum spr_limit *limit);
 
-/* Of the families of a pattern in a dtype: the one that is expected to take least, and its time in
- * *time_s. NULL: nobody measured such a kernel. */
+struct spr_family_expected {
+    double time_s;
+    enum spr_limit limit;
+};
+
+/* Of the families of a pattern in a dtype that were measured in a residency like this the one that
+ * is expected to take least; of none such one of another residency. NULL: nobody measured such a
+ * kernel, and *expected is untouched. */
 const struct spr_family *spr_family_best(const struct spr_machine *machine,
-                                         const struct spr_pattern *pattern,
                                          enum spr_dtype dtype,
-                                         const struct spr_family_case *of, double *time_s);
+                                         const struct spr_pattern *pattern,
+                                         const struct spr_family_case *of,
+                                         struct spr_family_expected *expected);
 
 #ifdef __cplusplus
 }

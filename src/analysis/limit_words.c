@@ -19,6 +19,13 @@ static const struct {
                      "fewer stored weights, or more tokens to a pass"},
     [SPR_LIMIT_SEGMENTS] = {"short rows", "short rows", "blocks of more rows, or longer rows"},
     [SPR_LIMIT_CALL] = {"call overhead", "calls", "larger batches or fused calls"},
+    [SPR_LIMIT_PEAK] = {"the engine's reached peak", "peak", "fewer weights multiplied"},
+    [SPR_LIMIT_CACHE] = {"bytes out of the last cache", "L2 bytes",
+                         "larger blocks, which use each row of X more often"},
+    [SPR_LIMIT_MEMORY] = {"bytes from memory", "memory",
+                          "fewer bytes: narrower types, a lighter format"},
+    [SPR_LIMIT_UNITS] = {"few tiles for the machine's units", "few tiles",
+                         "more tokens, or larger layers"},
 };
 
 const char *spr_limit_words(enum spr_limit limit)

@@ -172,7 +172,7 @@ static enum spr_status hold_out(struct calibrating *c, struct group *g,
         SPR_TRY(fit(c, g, family));
         for (size_t i = 0; i < g->count; i++) {
             if (!g->used[i]) {
-                g->held_out_s[i] = spr_family_time(family, &g->view, &g->cases[i]);
+                g->held_out_s[i] = spr_family_time(family, &g->view, &g->cases[i], NULL);
             }
         }
     }
@@ -291,7 +291,7 @@ static enum spr_status fit_group(struct calibrating *c, struct group *g,
     }
     SPR_TRY(fit(c, g, family));
     for (size_t i = 0; i < g->count; i++) {
-        g->rows[i]->fitted_s = spr_family_time(family, &g->view, &g->cases[i]);
+        g->rows[i]->fitted_s = spr_family_time(family, &g->view, &g->cases[i], NULL);
     }
     return SPR_OK;
 }

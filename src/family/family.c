@@ -94,18 +94,44 @@ void spr_family_case_of(const struct spr_pattern *pattern, const double mkn[3], 
     }
 }
 
-/* Seconds of the bytes: some of them come from memory, the others out of the last cache. */
-static double memory_s(const double *constant, const struct spr_family_view *view,
-                       const struct spr_family_case *of, double bytes)
+/* Seconds, and what they are spent on. */
+struct spent {
+    double s;
+    enum spr_limit limit;
+};
+
+static struct spent longer(struct spent a, struct spent b)
 {
-    const double stays = constant[SPR_RESIDENT] * view->cache_bytes;
-    double passed = of->residency == SPR_RESIDENCY_NETWORK ? of->pass_bytes : bytes;
+    return a.s > b.s ? a : b;
+}
+
+static struct spent shorter(struct spent a, struct spent b)
+{
+    return a.s <= b.s ? a : b;
+}
+
+/* What the equations of all forms are given. */
+struct given {
+    const double *constant;
+    const struct spr_family_view *view;
+    const struct spr_family_case *of;
+};
+
+/* The bytes of all products: some of them come from memory, the others out of the last cache. */
+static struct spent memory_of(const struct given *g, double bytes)
+{
+    const struct spr_family_case *of = g->of;
+    const double all = of->products * bytes;
+    const double stays = g->constant[SPR_RESIDENT] * g->view->cache_bytes;
+    const double passed = of->residency == SPR_RESIDENCY_NETWORK ? of->pass_bytes : all;
     double far = stays > 0 ? least(1, largest(0, (passed - stays) / stays)) : 1;
     if (of->residency == SPR_RESIDENCY_DRAM || of->residency == SPR_RESIDENCY_COLD) {
         far = 1;
     }
-    return far * bytes / (constant[SPR_MEMORY] * view->bytes_per_s) +
-           (1 - far) * bytes / constant[SPR_CACHE_RATE];
+    const double memory_s = far * all / (g->constant[SPR_MEMORY] * g->view->bytes_per_s);
+    const double cache_s = (1 - far) * all / g->constant[SPR_CACHE_RATE];
+    return (struct spent){memory_s + cache_s,
+                          memory_s >= cache_s ? SPR_LIMIT_MEMORY : SPR_LIMIT_CACHE};
 }
 
 /* How often the units are filled, of so many tiles for each. */
@@ -117,66 +143,80 @@ static double waves(double tiles_each, double whole)
 /* What a tile of one unit does in a step of k. */
 struct step {
     double flops, bytes;
+    double peak; /* share of the engine's rate */
 };
 
-/* Seconds of it while all units are busy. */
-static double step_s(const struct spr_family_view *view, const struct step *step, double peak,
-                     double bytes_per_s)
+/* So many steps of every unit at once, of so many tiles for each. */
+static struct spent work_of(const struct given *g, const struct step *step, double steps,
+                            double tiles_each)
 {
-    return view->units *
-           largest(step->flops / (peak * view->flops_per_s), step->bytes / bytes_per_s);
+    const double units = g->view->units;
+    const double flops_s = step->flops * units / (step->peak * g->view->flops_per_s);
+    const double bytes_s = step->bytes * units / g->constant[SPR_CACHE_RATE];
+    const enum spr_limit limit = tiles_each < 0.5     ? SPR_LIMIT_UNITS
+                                 : flops_s >= bytes_s ? SPR_LIMIT_PEAK
+                                                      : SPR_LIMIT_CACHE;
+    return (struct spent){steps * largest(flops_s, bytes_s), limit};
 }
 
-static double roofline_s(const double *constant, const struct spr_family_view *view,
-                         const struct spr_family_case *of)
+static struct spent roofline(const struct given *g)
 {
+    const struct spr_family_case *of = g->of;
     const double bytes =
         of->weight_bytes + of->x_bytes * of->k * of->n + of->y_bytes * of->m * of->n;
-    const double flops = 2 * of->issued * of->n;
-    return constant[SPR_CALL_S] +
-           of->products * largest(flops / (constant[SPR_PEAK] * view->flops_per_s),
-                                  bytes / (constant[SPR_MEMORY] * view->bytes_per_s));
+    const struct spent compute = {2 * of->products * of->issued * of->n /
+                                      (g->constant[SPR_PEAK] * g->view->flops_per_s),
+                                  SPR_LIMIT_PEAK};
+    const struct spent memory = {of->products * bytes /
+                                     (g->constant[SPR_MEMORY] * g->view->bytes_per_s),
+                                 SPR_LIMIT_MEMORY};
+    return longer(compute, memory);
 }
 
 /* The best number of parts for one tile. */
-static double split_s(const double *constant, const struct spr_family_view *view,
-                      const struct spr_family_case *of, const double tile[2], double bytes_s)
+static struct spent split(const struct given *g, const double tile[2], struct spent memory)
 {
+    const struct spr_family_case *of = g->of;
     const double weights = of->m * of->k;
-    const struct step one = {2 * tile[0] * tile[1] * of->issued / weights,
-                             tile[0] * of->weight_bytes / weights + tile[1] * of->x_bytes};
-    const double step = step_s(view, &one, constant[SPR_PEAK], constant[SPR_CACHE_RATE]);
+    const struct step step = {2 * tile[0] * tile[1] * of->issued / weights,
+                              tile[0] * of->weight_bytes / weights + tile[1] * of->x_bytes,
+                              g->constant[SPR_PEAK]};
     const double count = of->products * ceil(of->m / tile[0]) * ceil(of->n / tile[1]);
-    double best = HUGE_VAL;
+    struct spent best = {HUGE_VAL, SPR_LIMIT_PEAK};
     for (size_t i = 0; i < SPLITS; i++) {
-        const double parts = splits[i], k = of->k / parts, each = count * parts / view->units;
+        const double parts = splits[i], k = of->k / parts,
+                     each = count * parts / g->view->units;
         if (i > 0 && (k < SPLIT_K || each > SPLIT_WAVES)) {
             break;
         }
-        const double work_s =
-            waves(each, TILES_WHOLE_WAVES) * step * (k + constant[SPR_TILE_K]);
-        const double sums_s = 2 * parts * of->products * of->m * of->n * PARTIAL_BYTES /
-                              constant[SPR_CACHE_RATE];
-        const double longest = largest(bytes_s, largest(work_s, constant[SPR_STEP_S] * k));
-        best = least(best, longest + (i > 0 ? SPLIT_S + sums_s : 0));
+        const double steps = waves(each, TILES_WHOLE_WAVES) * (k + g->constant[SPR_TILE_K]);
+        const struct spent chain = {g->constant[SPR_STEP_S] * k, SPR_LIMIT_UNITS};
+        struct spent one = longer(memory, longer(work_of(g, &step, steps, each), chain));
+        if (i > 0) {
+            one.s += SPLIT_S + 2 * parts * of->products * of->m * of->n * PARTIAL_BYTES /
+                                   g->constant[SPR_CACHE_RATE];
+        }
+        best = shorter(best, one);
     }
     return best;
 }
 
-static double tiles_s(const double *constant, const struct spr_family_view *view,
-                      const struct spr_family_case *of)
+static struct spent product_tiles(const struct given *g)
 {
+    const struct spr_family_case *of = g->of;
     const double bytes =
         of->weight_bytes + of->x_bytes * of->k * of->n + of->y_bytes * of->m * of->n;
-    const double bytes_s = memory_s(constant, view, of, of->products * bytes);
+    const struct spent memory = memory_of(g, bytes);
     const size_t count = of->n < NARROW_COLUMNS ? TILES : WIDE_TILES;
-    double best = HUGE_VAL;
+    struct spent best = {HUGE_VAL, SPR_LIMIT_PEAK};
     for (size_t i = 0; i < count; i++) {
-        best = least(best, split_s(constant, view, of, tiles[i], bytes_s));
+        best = shorter(best, split(g, tiles[i], memory));
     }
-    const double time_s = constant[SPR_CALL_S] + best;
-    const double slow = log10(time_s / SHORT_RUN_S) / LONG_RUN_DECADES;
-    return time_s * (1 + (1 / constant[SPR_LONG_RUN] - 1) * least(1, largest(0, slow)));
+    const double time_s = g->constant[SPR_CALL_S] + best.s;
+    const double slow = least(1, largest(0, log10(time_s / SHORT_RUN_S) / LONG_RUN_DECADES));
+    best.s =
+        time_s * (1 + (1 / g->constant[SPR_LONG_RUN] - 1) * slow) - g->constant[SPR_CALL_S];
+    return best;
 }
 
 /* A block kernel on a tile of Y: k steps for each, of the blocks of a mean block row. */
@@ -186,57 +226,59 @@ struct block_rows {
     double uneven; /* how much longer the longest is than their mean */
 };
 
-static double block_tile_s(const double *constant, const struct spr_family_view *view,
-                           const struct spr_family_case *of, const struct block_rows *blocks,
-                           const double tile[2])
+static struct spent block_tile(const struct given *g, const struct block_rows *blocks,
+                               const double tile[2])
 {
-    const struct step one = {2 * tile[0] * tile[1],
-                             tile[0] * of->w_bytes + tile[1] * of->x_bytes};
-    const double step = step_s(view, &one, BLOCK_PEAK, constant[SPR_CACHE_RATE]);
+    const struct spr_family_case *of = g->of;
+    const struct step step = {2 * tile[0] * tile[1],
+                              tile[0] * of->w_bytes + tile[1] * of->x_bytes, BLOCK_PEAK};
     const double each = of->products * blocks->rows * ceil(of->cell_rows / tile[0]) *
-                        ceil(of->n / tile[1]) / view->units;
+                        ceil(of->n / tile[1]) / g->view->units;
     /* A unit that takes many tiles takes long and short ones. */
     const double longest = 1 + blocks->uneven / sqrt(largest(each, 1));
-    return largest(waves(each, constant[SPR_WHOLE_WAVES]) * step *
-                       (blocks->k * longest + constant[SPR_TILE_K]),
-                   constant[SPR_STEP_S] * blocks->k * (1 + blocks->uneven));
+    const double steps = waves(each, g->constant[SPR_WHOLE_WAVES]) *
+                         (blocks->k * longest + g->constant[SPR_TILE_K]);
+    const struct spent chain = {g->constant[SPR_STEP_S] * blocks->k * (1 + blocks->uneven),
+                                SPR_LIMIT_UNITS};
+    return longer(work_of(g, &step, steps, each), chain);
 }
 
-static double blocks_s(const double *constant, const struct spr_family_view *view,
-                       const struct spr_family_case *of)
+static struct spent block_tiles(const struct given *g)
 {
+    const struct spr_family_case *of = g->of;
     const double rows = ceil(of->m / of->cell_rows), columns = ceil(of->k / of->cell_columns);
     const double density = least(1, of->kept / (rows * columns));
     /* Rows of X that no block touches are not read. */
     const double x = of->x_bytes * of->k * of->n * spr_expected_touched(density, rows);
-    const double bytes = of->weight_bytes + x + of->y_bytes * of->m * of->n;
-    const double bytes_s = memory_s(constant, view, of, of->products * bytes);
+    const struct spent memory =
+        memory_of(g, of->weight_bytes + x + of->y_bytes * of->m * of->n);
     /* In standard deviations of a random block row's length, as a share of the mean. */
     const double deviation = density > 0 ? sqrt((1 - density) / (density * columns)) : 0;
     const struct block_rows blocks = {rows, density * columns * of->cell_columns,
-                                      constant[SPR_IMBALANCE] * deviation};
-    double best = HUGE_VAL;
+                                      g->constant[SPR_IMBALANCE] * deviation};
+    struct spent best = {HUGE_VAL, SPR_LIMIT_PEAK};
     for (double height = least(of->cell_rows, BLOCK_ROWS); height <= of->cell_rows;
          height *= 2) {
         for (size_t i = 0; i < BLOCK_COLUMNS && (i == 0 || block_columns[i - 1] < of->n);
              i++) {
             const double tile[2] = {height, block_columns[i]};
-            best =
-                least(best, largest(bytes_s, block_tile_s(constant, view, of, &blocks, tile)));
+            best = shorter(best, longer(memory, block_tile(g, &blocks, tile)));
         }
     }
-    return constant[SPR_CALL_S] + best;
+    return best;
 }
 
-static double rows_s(const double *constant, const struct spr_family_view *view,
-                     const struct spr_family_case *of)
+static struct spent weight_rows(const struct given *g)
 {
-    const bool far = of->x_bytes * of->k * of->n > view->cache_bytes;
-    const double work_s =
-        of->m * of->n * constant[SPR_OUTPUT_S] +
-        of->kept * of->n * constant[SPR_WEIGHT_S] * (far ? 1 + constant[SPR_FAR_X] : 1);
-    return constant[SPR_CALL_S] +
-           of->products * largest(work_s, constant[SPR_ROW_S] * of->kept / of->m);
+    const struct spr_family_case *of = g->of;
+    const bool far = of->x_bytes * of->k * of->n > g->view->cache_bytes;
+    const double weights_s =
+        of->kept * of->n * g->constant[SPR_WEIGHT_S] * (far ? 1 + g->constant[SPR_FAR_X] : 1);
+    const double outputs_s = of->m * of->n * g->constant[SPR_OUTPUT_S];
+    const struct spent work = {of->products * (weights_s + outputs_s), SPR_LIMIT_CACHE};
+    const struct spent chain = {of->products * g->constant[SPR_ROW_S] * of->kept / of->m,
+                                SPR_LIMIT_UNITS};
+    return longer(work, chain);
 }
 
 /* The same product with all weights. */
@@ -254,20 +296,30 @@ static struct spr_family_case whole(const struct spr_family_case *of)
 }
 
 double spr_family_time(const struct spr_family *family, const struct spr_family_view *view,
-                       const struct spr_family_case *given)
+                       const struct spr_family_case *of, enum spr_limit *limit)
 {
-    const struct spr_family_case all = family->as_dense ? whole(given) : *given, *of = &all;
+    const struct spr_family_case all = family->as_dense ? whole(of) : *of;
+    const struct given g = {family->constant, view, &all};
+    struct spent spent = {0, SPR_LIMIT_CALL};
     switch (family->form) {
     case SPR_FORM_TILES:
-        return tiles_s(family->constant, view, of);
+        spent = product_tiles(&g);
+        break;
     case SPR_FORM_BLOCKS:
-        return blocks_s(family->constant, view, of);
+        spent = block_tiles(&g);
+        break;
     case SPR_FORM_ROWS:
-        return rows_s(family->constant, view, of);
+        spent = weight_rows(&g);
+        break;
     case SPR_FORM_ROOFLINE:
+        spent = roofline(&g);
         break;
     }
-    return roofline_s(family->constant, view, of);
+    const double call_s = family->constant[SPR_CALL_S];
+    if (limit) {
+        *limit = call_s > spent.s ? SPR_LIMIT_CALL : spent.limit;
+    }
+    return call_s + spent.s;
 }
 
 /* How near the calls that a family was fitted to are to the residency asked for. */
@@ -278,25 +330,28 @@ static bool fits(const struct spr_family *family, enum spr_residency residency)
 }
 
 const struct spr_family *spr_family_best(const struct spr_machine *machine,
-                                         const struct spr_pattern *pattern,
                                          enum spr_dtype dtype,
-                                         const struct spr_family_case *of, double *time_s)
+                                         const struct spr_pattern *pattern,
+                                         const struct spr_family_case *of,
+                                         struct spr_family_expected *expected)
 {
     const struct spr_family *best = NULL;
     const struct spr_family_view view = spr_family_view_of(machine, pattern, dtype);
     bool best_fits = false;
     for (size_t i = 0; i < machine->family_count; i++) {
         const struct spr_family *family = &machine->families[i];
+        struct spr_family_expected one;
         if (!(family->dtypes & (1u << dtype)) ||
             !spr_pattern_equal(&family->pattern, pattern)) {
             continue;
         }
         const bool suits = fits(family, of->residency);
-        const double seconds = spr_family_time(family, &view, of);
-        if (!best || (suits && !best_fits) || (suits == best_fits && seconds < *time_s)) {
+        one.time_s = spr_family_time(family, &view, of, &one.limit);
+        if (!best || (suits && !best_fits) ||
+            (suits == best_fits && one.time_s < expected->time_s)) {
             best = family;
             best_fits = suits;
-            *time_s = seconds;
+            *expected = one;
         }
     }
     return best;

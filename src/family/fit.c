@@ -58,7 +58,8 @@ static double look(struct fit *f, const struct point *point, double *residual, d
         if (!f->used[i]) {
             continue;
         }
-        const double time_s = spr_family_time(f->family, f->data->view, &f->data->cases[i]);
+        const double time_s =
+            spr_family_time(f->family, f->data->view, &f->data->cases[i], NULL);
         const double error = log(time_s / f->data->time_s[i]) / USUAL_ERROR;
         const double root = sqrt(1 + error * error);
         residual[i] = error;
