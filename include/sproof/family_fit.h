@@ -44,6 +44,10 @@ enum spr_status spr_products_read(const char *path, struct spr_products *product
 /* Whether two rows are of one family: kernel, pattern, dtype and residency. */
 bool spr_products_same_family(const struct spr_product *a, const struct spr_product *b);
 
+/* The least dense time of the same product, dtype and residency; NULL: nobody measured it. */
+const struct spr_product *spr_products_dense(const struct spr_products *products,
+                                             const struct spr_product *row);
+
 void spr_products_free(struct spr_products *products);
 
 /* A family and what its rows say of it. */

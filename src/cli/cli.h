@@ -127,7 +127,7 @@ struct cli {
 };
 
 extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
-    verb_compare, verb_inspect, verb_list, verb_help;
+    verb_calibrate, verb_compare, verb_inspect, verb_list, verb_help;
 
 /* options.c */
 enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
@@ -274,6 +274,9 @@ enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *
  * named in errors. */
 enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
                             struct spr_error *err);
+
+/* --threads, an integer 1..65536. */
+enum spr_status cli_threads(const char *text, int64_t *threads, struct spr_error *err);
 
 /* An integer of at least 1, such as a number of tokens. */
 enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err);

@@ -208,9 +208,8 @@ static enum spr_form form_of(const struct spr_family *family)
     return SPR_FORM_TILES;
 }
 
-/* The least dense time of the same product; NULL: nobody measured it. */
-static const struct spr_product *dense_of(const struct spr_products *products,
-                                          const struct spr_product *row)
+const struct spr_product *spr_products_dense(const struct spr_products *products,
+                                             const struct spr_product *row)
 {
     const struct spr_product *best = NULL;
     for (size_t i = 0; i < products->count; i++) {
@@ -230,7 +229,7 @@ static bool multiplies_zeros(const struct spr_products *products, const struct g
 {
     double least = 1, most = 0;
     for (size_t i = 0; i < g->count; i++) {
-        const struct spr_product *dense = dense_of(products, g->rows[i]);
+        const struct spr_product *dense = spr_products_dense(products, g->rows[i]);
         if (!dense || fabs(g->rows[i]->time_s / dense->time_s - 1) > ALIKE) {
             return false;
         }
@@ -330,7 +329,7 @@ static void judge_speedups(const struct spr_products *products, struct spr_fitte
     for (size_t i = 0; i < products->count; i++) {
         const struct spr_product *row = &products->rows[i];
         const struct spr_product *dense =
-            spr_products_same_family(row, first) ? dense_of(products, row) : NULL;
+            spr_products_same_family(row, first) ? spr_products_dense(products, row) : NULL;
         if (!dense || isnan(row->held_out_s) || isnan(dense->held_out_s)) {
             continue;
         }
