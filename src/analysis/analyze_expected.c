@@ -3,6 +3,7 @@
 #include "analysis/analyze_expected.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -110,6 +111,30 @@ void spr_expected_begin(struct spr_analysis *a)
     }
     a->expected_residency =
         a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
+}
+
+const char *spr_expected_kernels(const struct spr_analysis *a, char text[SPR_KERNELS_TEXT])
+{
+    const char *residency = spr_residency_name(a->expected_residency);
+    size_t used = 0;
+    if (a->machine->kernels) {
+        snprintf(text, SPR_KERNELS_TEXT,
+                 "sproof's own kernels, %s, %d thread%s, residency %s%s",
+                 spr_isa_name(a->expected_isa), a->expected_threads,
+                 a->expected_threads == 1 ? "" : "s", residency,
+                 a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
+        return text;
+    }
+    text[0] = '\0';
+    for (size_t i = 0; i < a->names->count && used + 200 < SPR_KERNELS_TEXT; i++) {
+        used += (size_t)snprintf(text + used, SPR_KERNELS_TEXT - used, "%s%.40s",
+                                 i ? ", " : "", a->names->name[i]);
+    }
+    snprintf(text + used, SPR_KERNELS_TEXT - used, " as timed on %s%.60s%s, residency %s",
+             a->machine->families_from ? "" : "this machine",
+             a->machine->families_from ? a->machine->families_from : "",
+             a->machine->families_from ? " (transferred)" : "", residency);
+    return text;
 }
 
 enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)

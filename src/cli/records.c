@@ -219,6 +219,7 @@ enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, siz
     const struct spr_analysis *a = &e->analysis;
     if (!name) {
         size_t best = spr_analysis_recommend(a, batch);
+        best = best < a->result_count ? best : spr_analysis_potential(a, batch);
         size_t first = batch < a->result_count ? batch : a->result_count;
         best = best < a->result_count ? best : first;
         if (best == a->result_count) {

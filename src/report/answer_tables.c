@@ -235,8 +235,9 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "smaller: a dense product of what is left of a layer; smaller+2:4: a pattern of\n"
         "that";
     static const char *const expected =
-        "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
-        "hardware potential; best of both: expected if layers where the pattern loses\n"
+        "zeros: share of W; expected: speedup of kernels that were timed; bound: of the\n"
+        "bounds, hardware potential; best of both: expected if layers where the pattern "
+        "loses\n"
         "stay dense; stay dense: how many prunable operators those are; limited by:\n"
         "share of the expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
@@ -360,8 +361,8 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
         for (size_t s = 0; s < columns; s++) {
             const struct spr_result *result =
                 at_point(a, batch_index, &variant->pattern, sparsities[s]);
-            spr_table_cell(&table, s + 1, result ? "%.2fx" : "-",
-                           result ? spr_analysis_speedup(a, result) : 0);
+            const double speedup = result ? spr_analysis_speedup(a, result) : (double)NAN;
+            spr_table_cell(&table, s + 1, isnan(speedup) ? "-" : "%.2fx", speedup);
         }
     }
     fputs("\n", file);
@@ -418,8 +419,8 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
         spr_table_cell(&table, 0, "%s",
                        spr_text_short(a->results[indices[i]].variant->name, 20, text));
         for (size_t b = 0; b < shown; b++) {
-            spr_table_cell(&table, b + 1, "%.2fx",
-                           spr_analysis_speedup(a, &a->results[variant * batches + b]));
+            const double speedup = spr_analysis_speedup(a, &a->results[variant * batches + b]);
+            spr_table_cell(&table, b + 1, isnan(speedup) ? "-" : "%.2fx", speedup);
         }
         put_pays(&table, shown + 1, a, variant);
     }
