@@ -58,11 +58,12 @@ static inline bool spr_options_differ(const struct spr_options *options)
     return options->against.w.name != NULL;
 }
 
-/* What sproof's own kernel should take for one operator, one occurrence. */
+/* What a kernel should take for one operator, one occurrence. */
 struct spr_layer_expected {
     double time_s;        /* NAN: nothing is expected */
     enum spr_limit limit; /* of a kernel's time */
     const char *kernel;   /* its name; NULL: none runs it, and time_s is its bound */
+    const struct spr_family *family; /* that it is of; NULL: sproof's own */
 };
 
 /* The same of a network; all NAN when one operator has nothing expected. */

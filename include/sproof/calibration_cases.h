@@ -13,10 +13,9 @@ extern "C" {
 
 /* A case of each pruned product whose dense one was measured, too; there may be none. The machine's
  * and products' texts are borrowed and must outlive *validation. Errors: SPR_ENOMEM. */
-enum spr_status spr_calibration_cases(const struct spr_machine *machine,
-                                      const struct spr_products *products,
-                                      struct spr_validation *validation,
-                                      struct spr_error *err);
+enum spr_status spr_fit_cases(const struct spr_machine *machine,
+                              const struct spr_products *products,
+                              struct spr_validation *validation, struct spr_error *err);
 
 #ifdef __cplusplus
 }

@@ -10,18 +10,18 @@
 extern "C" {
 #endif
 
-extern const struct spr_formats spr_calibration_formats;
+extern const struct spr_formats spr_fits_formats;
 
-struct spr_calibration_report {
+struct spr_fits_report {
     const struct spr_machine *machine;
     const struct spr_products *products;
-    const struct spr_calibration *calibration;
+    const struct spr_family_fits *calibration;
 };
 
 /* The families with their errors; as csv and jsonl the times, measured, fitted and held out.
  * Errors: SPR_ENOMEM, SPR_EINPUT (another format). */
-enum spr_status spr_report_calibration(FILE *file, const struct spr_calibration_report *of,
-                                       const struct spr_report *report, struct spr_error *err);
+enum spr_status spr_report_fits(FILE *file, const struct spr_fits_report *of,
+                                const struct spr_report *report, struct spr_error *err);
 
 #ifdef __cplusplus
 }

@@ -60,7 +60,7 @@ struct spr_fitted {
     double roofline_p90;         /* of the simpler form, held out; NAN: not tried */
 };
 
-struct spr_calibration {
+struct spr_family_fits {
     struct spr_fitted *fitted;
     size_t count;
     struct spr_arena arena; /* owns names and the list */
@@ -69,15 +69,16 @@ struct spr_calibration {
 /* Fits a family to the rows of each kernel, pattern, dtype and residency, and sets fitted_s and
  * held_out_s of all rows. Folds leave out whole m x k with all their n and types, the same ones
  * for all families. Errors: SPR_EINPUT (an engine or rate that the machine lacks), SPR_ENOMEM. */
-enum spr_status spr_calibrate(const struct spr_machine *machine, struct spr_products *products,
-                              struct spr_calibration *out, struct spr_error *err);
+enum spr_status spr_fit_families(const struct spr_machine *machine,
+                                 struct spr_products *products, struct spr_family_fits *out,
+                                 struct spr_error *err);
 
-void spr_calibration_free(struct spr_calibration *calibration);
+void spr_family_fits_free(struct spr_family_fits *calibration);
 
 /* Writes the machine with these families in place of its own, and of sproof's kernels.
  * Errors stay in ferror(file); SPR_ENOMEM. */
-enum spr_status spr_calibration_write(FILE *file, const struct spr_machine *machine,
-                                      const struct spr_calibration *calibration,
+enum spr_status spr_family_fits_write(FILE *file, const struct spr_machine *machine,
+                                      const struct spr_family_fits *calibration,
                                       struct spr_error *err);
 
 /* Products worth measuring, most telling first: a call, a long product, ... NULL past the last. */

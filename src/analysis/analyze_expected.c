@@ -6,33 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "analysis/expect_layer.h"
 #include "base/mem.h"
-#include "sproof/family_time.h"
-
-/* Up to this a double counts tokens times batch exactly, and no product overflows. */
-#define COLUMNS_MAX 9007199254740992.0
-
-/* A kernel per pattern kind and instruction set has a name; results share them. */
-#define NAMES_MAX 64
-struct spr_expected_names {
-    char name[NAMES_MAX][sizeof((struct spr_expected *)0)->kernel];
-    size_t count;
-};
-
-static const char *keep_name(struct spr_expected_names *names, const char *name)
-{
-    size_t i = 0;
-    while (i < names->count && strcmp(names->name[i], name) != 0) {
-        i++;
-    }
-    if (i == NAMES_MAX) {
-        return "";
-    }
-    if (i == names->count) {
-        memcpy(names->name[names->count++], name, strlen(name) + 1);
-    }
-    return names->name[i];
-}
 
 static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
 {
@@ -54,35 +29,6 @@ static bool as_measured(const struct spr_options *options)
     return true;
 }
 
-/* Residency dram has X and Y come from memory, too. Kernels were timed with these near: what memory
- * takes for them is added, as if nothing hid it. */
-static double activations_s(const struct spr_analysis *a, const struct spr_prediction *run)
-{
-    const size_t last = a->model.level_count - 1;
-    const bool near = a->expected_residency != SPR_RESIDENCY_DRAM || a->options.native;
-    return near ? 0 : (run->bytes_x + run->bytes_y) / a->model.bytes_per_s[last];
-}
-
-/* What --set adds to a call, beyond that of the machine, which kernels have in their times. */
-static double added_call_s(const struct spr_options *options)
-{
-    double added = 0;
-    for (size_t i = 0; i < options->change_count; i++) {
-        const struct spr_machine_change *change = &options->changes[i];
-        if (strcmp(change->path, "overhead_s") == 0) {
-            added += change->after - (isnan(change->before) ? 0 : change->before);
-        }
-    }
-    return fmax(0, added);
-}
-
-/* The dtype that W and X are stored in, which families are of; SPR_DTYPE_COUNT: none. */
-static int plain_dtype(const struct spr_types *types)
-{
-    return types->w.dtype >= 0 && types->w.dtype == types->x.dtype ? types->w.dtype
-                                                                   : SPR_DTYPE_COUNT;
-}
-
 /* Whether somebody measured dense products on the machine, in a type. */
 static bool has_dense_family(const struct spr_machine *machine, int dtype)
 {
@@ -101,7 +47,7 @@ void spr_expected_begin(struct spr_analysis *a)
     const struct spr_types types = spr_options_types(&a->options);
     const struct spr_types f32 = spr_types_of(SPR_F32);
     const bool own = kernels && kernels->count > 0 && spr_types_equal(&types, &f32);
-    a->has_expected = (own || has_dense_family(a->machine, plain_dtype(&types))) &&
+    a->has_expected = (own || has_dense_family(a->machine, spr_plain_dtype(&types))) &&
                       !spr_options_differ(&a->options) &&
                       (a->options.native || as_measured(&a->options));
     if (!a->options.has_residency) {
@@ -153,145 +99,10 @@ enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *e
     return SPR_OK;
 }
 
-/* The matrix product a kernel is called for, and how often per occurrence: once, once a
- * group of a convolution, or once a batch entry of an attention product. */
-static double calls_of(const struct spr_layer *layer, double batch,
-                       struct spr_expected_case *of)
-{
-    int64_t groups = layer->op == SPR_OP_ATTENTION ? 1 : layer->groups;
-    double columns = (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : batch);
-    of->m = (layer->m + groups - 1) / groups;
-    of->k = layer->k;
-    of->n = columns <= COLUMNS_MAX ? (int64_t)columns : 0;
-    return layer->op == SPR_OP_ATTENTION ? batch : (double)groups;
-}
-
-/* Stored cells of all groups: counted where a real mask was. */
-static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
-{
-    struct spr_shape shape = spr_layer_shape(layer);
-    bool counted =
-        choice->pattern.kind->pattern_class == SPR_CLASS_CSR && !isnan(choice->counted.nnz);
-    return counted ? choice->counted.nnz
-                   : spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
-}
-
 static bool has_kernel(const struct spr_layer *layer)
 {
     return layer->op == SPR_OP_LINEAR || layer->op == SPR_OP_CONV ||
            layer->op == SPR_OP_ATTENTION;
-}
-
-static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
-
-/* What an operator is expected to take; choice NULL: dense. */
-struct asked {
-    const struct spr_layer *layer;
-    const struct spr_choice *choice;
-    const struct spr_prediction *bound;
-    double batch;
-    double
-        pass_bytes; /* what is passed before it runs again: the network, or with residency warm
-                          the operator itself */
-};
-
-/* Calls of one occurrence: some share one. */
-static double calls_each(const struct spr_layer *layer)
-{
-    return layer->count > 0 ? (double)layer->calls / (double)layer->count : 0;
-}
-
-/* By sproof's own kernels. */
-static struct spr_layer_expected expect_own(const struct spr_analysis *a,
-                                            const struct asked *asked)
-{
-    const struct spr_layer *layer = asked->layer;
-    const struct spr_choice *choice = asked->choice;
-    struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
-                                   .threads = a->expected_threads,
-                                   .isa = a->expected_isa,
-                                   .layout = a->options.layout,
-                                   .residency = a->expected_residency,
-                                   .tuned = a->options.tuned};
-    double calls = calls_of(layer, asked->batch, &of),
-           groups = (double)layer->m / (double)of.m;
-    struct spr_expected one;
-    if (of.residency == SPR_RESIDENCY_WARM && calls > 1) {
-        of.residency = SPR_RESIDENCY_NETWORK; /* each call has operands of its own */
-    }
-    if (of.residency == SPR_RESIDENCY_NETWORK) {
-        of.network_bytes = asked->pass_bytes;
-    }
-    of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
-    if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
-        const double added_s =
-            a->options.native ? 0 : calls_each(layer) * added_call_s(&a->options);
-        return (struct spr_layer_expected){calls * one.time_s + added_s +
-                                               activations_s(a, asked->bound),
-                                           one.limit, keep_name(a->names, one.kernel)};
-    }
-    return nothing;
-}
-
-/* By the fastest family of kernels that somebody measured; never below the bound, which no kernel
- * beats. A grouped convolution is no product that anybody timed: it has its bound. */
-static struct spr_layer_expected expect_family(const struct spr_analysis *a,
-                                               const struct asked *asked)
-{
-    const struct spr_layer *layer = asked->layer;
-    const struct spr_types types = spr_options_types(&a->options);
-    const struct spr_pattern pattern =
-        asked->choice ? asked->choice->pattern : spr_pattern_dense();
-    const bool attention = layer->op == SPR_OP_ATTENTION;
-    const double mkn[3] = {(double)layer->m, (double)layer->k,
-                           (double)layer->n * (attention ? 1 : asked->batch)};
-    const double bytes[3] = {types.w.bytes, types.x.bytes, types.y.bytes};
-    struct spr_family_case of;
-    struct spr_family_expected one;
-    spr_family_case_of(&pattern, mkn,
-                       asked->choice ? kept_cells(layer, asked->choice) : mkn[0] * mkn[1],
-                       bytes, &of);
-    of.products = attention ? asked->batch : 1;
-    of.residency = a->expected_residency;
-    of.pass_bytes = asked->pass_bytes;
-    const struct spr_family *family =
-        spr_family_best(a->machine, (enum spr_dtype)plain_dtype(&types), &pattern, &of, &one);
-    if (!family) {
-        return nothing;
-    }
-    if (layer->groups > 1) {
-        return (struct spr_layer_expected){.time_s = asked->bound->time_s};
-    }
-    const double other_calls = calls_each(layer) - 1;
-    one.time_s += other_calls * family->constant[SPR_CALL_S] +
-                  calls_each(layer) * added_call_s(&a->options);
-    return (struct spr_layer_expected){fmax(one.time_s, asked->bound->time_s), one.limit,
-                                       keep_name(a->names, family->name)};
-}
-
-static struct spr_layer_expected expect(const struct spr_analysis *a,
-                                        const struct asked *asked)
-{
-    return a->machine->kernels ? expect_own(a, asked) : expect_family(a, asked);
-}
-
-/* An operator that is no product: its bound, and where families tell what a call takes here, the
- * calls that the bound does not have. */
-static double expect_other(const struct spr_analysis *a, const struct spr_layer *layer,
-                           const struct spr_prediction *bound)
-{
-    if (a->machine->family_count == 0 || spr_model_call_s(&a->model, layer) > 0) {
-        return bound->time_s;
-    }
-    double call_s = HUGE_VAL;
-    for (size_t i = 0; i < a->machine->family_count; i++) {
-        const struct spr_family *family = &a->machine->families[i];
-        if (spr_pattern_is_dense(&family->pattern)) {
-            call_s = fmin(call_s, family->constant[SPR_CALL_S]);
-        }
-    }
-    const bool inside = a->options.fuse && layer->epilogue;
-    return bound->time_s + (inside || call_s == HUGE_VAL ? 0 : calls_each(layer) * call_s);
 }
 
 void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
@@ -307,15 +118,15 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
     for (size_t i = 0; i < layers; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
         const struct spr_prediction *bound = spr_analysis_dense(a, batch_index, i);
-        const struct asked asked = {.layer = layer,
-                                    .bound = bound,
-                                    .batch = a->options.batches[batch_index],
-                                    .pass_bytes = warm ? bound->bytes : bytes};
-        out[i] = nothing;
+        const struct spr_asked asked = {.layer = layer,
+                                        .bound = bound,
+                                        .batch = a->options.batches[batch_index],
+                                        .pass_bytes = warm ? bound->bytes : bytes};
+        out[i] = (struct spr_layer_expected){.time_s = (double)NAN};
         if (a->has_expected && has_kernel(layer)) {
-            out[i] = expect(a, &asked);
+            out[i] = spr_expect_product(a, &asked);
         } else if (a->has_expected) {
-            out[i].time_s = expect_other(a, layer, bound);
+            out[i].time_s = spr_expect_other(a, layer, bound);
         }
     }
 }
@@ -332,21 +143,21 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     const struct spr_layer_expected *dense =
         spr_analysis_expected_dense(a, result->batch_index, index);
     double less = (double)layer->count / (double)a->network->layers[index].count;
-    out->expected = nothing;
+    out->expected = (struct spr_layer_expected){.time_s = (double)NAN};
     if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
     } else if (has_kernel(layer) && (a->options.native || !(out->run.nnz < 1))) {
         /* Without a single weight there is no product, and no kernel was measured for that. */
         const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
-        const struct asked asked = {.layer = layer,
-                                    .choice = &out->choice,
-                                    .bound = &out->run,
-                                    .batch = result->batch,
-                                    .pass_bytes =
-                                        warm ? out->run.format_bytes : result->format_bytes};
-        out->expected = expect(a, &asked);
+        const struct spr_asked asked = {.layer = layer,
+                                        .choice = &out->choice,
+                                        .bound = &out->run,
+                                        .batch = result->batch,
+                                        .pass_bytes = warm ? out->run.format_bytes
+                                                           : result->format_bytes};
+        out->expected = spr_expect_product(a, &asked);
     } else {
-        out->expected.time_s = expect_other(a, layer, &out->run);
+        out->expected.time_s = spr_expect_other(a, layer, &out->run);
     }
     out->expected_speedup = a->has_expected && layer->count == 0
                                 ? (double)INFINITY

@@ -284,7 +284,8 @@ static void warn_about(struct work *w, const struct spr_analysis *a)
             "layouts",
             w->machine.name);
     }
-    if (isnan(w->machine.overhead_s.value) && a->shortest_layer_s < SHORT_CALL_S) {
+    if (isnan(w->machine.overhead_s.value) && !a->expected_leads &&
+        a->shortest_layer_s < SHORT_CALL_S) {
         spr_note(&w->cli->notes,
                  "the call overhead of %s is unknown and counts 0, yet layers take as little "
                  "as %s: --set overhead_s=SECONDS",

@@ -15,7 +15,7 @@ struct work {
     const struct args *args;
     struct spr_machine machine;
     struct spr_products products;
-    struct spr_calibration calibration;
+    struct spr_family_fits calibration;
     char name[64];
     struct spr_error *err;
 };
@@ -78,7 +78,7 @@ static enum spr_status save(struct work *w, const char *path)
     SPR_TRY(set_sources(w));
     SPR_TRY(spr_output_open(&output, path, w->err));
     enum spr_status status =
-        spr_calibration_write(output.file, &w->machine, &w->calibration, w->err);
+        spr_family_fits_write(output.file, &w->machine, &w->calibration, w->err);
     return spr_output_close(&output, status, w->err);
 }
 
@@ -87,7 +87,7 @@ static enum spr_status save_cases(struct work *w, bool *saved)
 {
     struct spr_validation validation;
     struct spr_output output;
-    SPR_TRY(spr_calibration_cases(&w->machine, &w->products, &validation, w->err));
+    SPR_TRY(spr_fit_cases(&w->machine, &w->products, &validation, w->err));
     validation.head.command = w->cli->command;
     validation.head.created = w->cli->created;
     validation.head.model.path = w->products.path;
@@ -111,10 +111,10 @@ static enum spr_status calibrate(struct work *w, const struct spr_report *report
     bool cases = false;
     SPR_TRY(spr_products_read(w->args->positional[0], &w->products, &w->cli->notes, w->err));
     SPR_TRY(find_machine(w));
-    SPR_TRY(spr_calibrate(&w->machine, &w->products, &w->calibration, w->err));
-    const struct spr_calibration_report of = {&w->machine, &w->products, &w->calibration};
+    SPR_TRY(spr_fit_families(&w->machine, &w->products, &w->calibration, w->err));
+    const struct spr_fits_report of = {&w->machine, &w->products, &w->calibration};
     cli_flush_notes(w->cli);
-    SPR_TRY(spr_report_calibration(w->cli->out, &of, report, w->err));
+    SPR_TRY(spr_report_fits(w->cli->out, &of, report, w->err));
     if (!path) {
         return SPR_OK;
     }
@@ -139,10 +139,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
         return spr_fail(err, SPR_EINPUT,
                         "calibrate: expected one table of times: see sproof help calibrate");
     }
-    SPR_TRY(spr_format_parse(&spr_calibration_formats, args->value[OPT_FORMAT], &report.format,
-                             err));
+    SPR_TRY(spr_format_parse(&spr_fits_formats, args->value[OPT_FORMAT], &report.format, err));
     enum spr_status status = calibrate(&w, &report);
-    spr_calibration_free(&w.calibration);
+    spr_family_fits_free(&w.calibration);
     spr_products_free(&w.products);
     spr_machine_free(&w.machine);
     return status;
@@ -166,6 +165,6 @@ const struct verb verb_calibrate = {
         "residency, and sproof-validation.json for sproof plot --kind error.",
     .positionals_max = 1,
     .options = options,
-    .formats = &spr_calibration_formats,
+    .formats = &spr_fits_formats,
     .run = run,
 };

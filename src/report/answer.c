@@ -43,7 +43,7 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
     }
     if (a->options.residency != SPR_RESIDENCY_DRAM && used > 0) {
         snprintf(line, sizeof line,
-                 "The bandwidth of %s is unknown: what stays there moves for free, and times "
+                 "The bandwidth of %s is unknown: what stays there moves for free, and bounds "
                  "are too short. Give it with --set memory.LEVEL.bytes_per_s=VALUE.",
                  list);
         spr_text_wrapped(file, line, 0);

@@ -236,10 +236,9 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "that";
     static const char *const expected =
         "zeros: share of W; expected: speedup of kernels that were timed; bound: of the\n"
-        "bounds, hardware potential; best of both: expected if layers where the pattern "
-        "loses\n"
-        "stay dense; stay dense: how many prunable operators those are; limited by:\n"
-        "share of the expected time";
+        "bounds, hardware potential; best of both: expected if layers where the pattern\n"
+        "loses stay dense; stay dense: how many prunable operators those are; limited\n"
+        "by: share of the expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
             a->has_expected     ? expected
             : any_smaller(a)    ? smaller
@@ -353,7 +352,8 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
         const struct spr_variant *variant = a->results[indices[i]].variant;
         char text[SPR_PATTERN_TEXT];
-        if (!isnan(spr_pattern_fixed_sparsity(&variant->pattern))) {
+        if (!isnan(spr_pattern_fixed_sparsity(&variant->pattern)) ||
+            isnan(spr_analysis_speedup(a, &a->results[indices[i]]))) {
             continue;
         }
         spr_table_row(&table);
@@ -365,8 +365,10 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
             spr_table_cell(&table, s + 1, isnan(speedup) ? "-" : "%.2fx", speedup);
         }
     }
-    fputs("\n", file);
-    spr_table_write(&table, file, 0);
+    if (table.row_count > 1) {
+        fputs("\n", file);
+        spr_table_write(&table, file, 0);
+    }
     spr_table_free(&table);
 }
 

@@ -98,7 +98,7 @@ static bool measured(const struct spr_products *products, const int64_t *mkn)
 }
 
 /* Products that would tell most, where few were measured. */
-static void put_next(FILE *file, const struct spr_calibration *calibration,
+static void put_next(FILE *file, const struct spr_family_fits *calibration,
                      const struct spr_products *products)
 {
     char line[400];
@@ -131,7 +131,7 @@ static enum spr_status write_table(FILE *file, const void *subject,
     static const char *const heads[] = {
         "kernel",       "pattern",     "dtype",        "resi-\ndency",  "calls/\nm x k",
         "error\n50/90", "within\n15%", "gain in\n15%", "faster\nfound", "form"};
-    const struct spr_calibration_report *r = subject;
+    const struct spr_fits_report *r = subject;
     struct spr_table table = {.column_count = sizeof heads / sizeof *heads};
     char line[400];
     (void)report, (void)err;
@@ -159,7 +159,7 @@ static enum spr_status write_table(FILE *file, const void *subject,
 
 static void put_row(struct spr_emit *out, const void *subject, size_t index)
 {
-    const struct spr_calibration_report *r = subject;
+    const struct spr_fits_report *r = subject;
     const struct spr_product *row = &r->products->rows[index];
     char text[SPR_PATTERN_TEXT];
     spr_emit_open(out, NULL, '{');
@@ -180,18 +180,18 @@ static void put_row(struct spr_emit *out, const void *subject, size_t index)
 static enum spr_status write_csv(FILE *file, const void *subject,
                                  const struct spr_report *report, struct spr_error *err)
 {
-    const struct spr_calibration_report *r = subject;
+    const struct spr_fits_report *r = subject;
     const struct spr_report_rows rows = {r, r->products->count, put_row};
     return spr_report_lines(file, &rows, report->format, err);
 }
 
-const struct spr_formats spr_calibration_formats = {{{SPR_FORMAT_TABLE, write_table},
-                                                     {SPR_FORMAT_CSV, write_csv},
-                                                     {SPR_FORMAT_JSONL, write_csv},
-                                                     {SPR_FORMAT_TABLE, NULL}}};
+const struct spr_formats spr_fits_formats = {{{SPR_FORMAT_TABLE, write_table},
+                                              {SPR_FORMAT_CSV, write_csv},
+                                              {SPR_FORMAT_JSONL, write_csv},
+                                              {SPR_FORMAT_TABLE, NULL}}};
 
-enum spr_status spr_report_calibration(FILE *file, const struct spr_calibration_report *of,
-                                       const struct spr_report *report, struct spr_error *err)
+enum spr_status spr_report_fits(FILE *file, const struct spr_fits_report *of,
+                                const struct spr_report *report, struct spr_error *err)
 {
-    return spr_report_as(&spr_calibration_formats, file, of, report, err);
+    return spr_report_as(&spr_fits_formats, file, of, report, err);
 }

@@ -74,9 +74,9 @@ static bool set_case(struct spr_validation *v, const struct spr_product *row,
     return layer && variant;
 }
 
-enum spr_status spr_calibration_cases(const struct spr_machine *machine,
-                                      const struct spr_products *products,
-                                      struct spr_validation *validation, struct spr_error *err)
+enum spr_status spr_fit_cases(const struct spr_machine *machine,
+                              const struct spr_products *products,
+                              struct spr_validation *validation, struct spr_error *err)
 {
     *validation = (struct spr_validation){.machine = *machine,
                                           .drift = (double)NAN,

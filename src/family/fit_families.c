@@ -24,7 +24,7 @@
 struct calibrating {
     const struct spr_machine *machine;
     struct spr_products *products;
-    struct spr_calibration *out;
+    struct spr_family_fits *out;
     size_t *fold; /* [row] */
     size_t folds;
     struct spr_error *err;
@@ -359,7 +359,7 @@ static bool is_first(const struct spr_products *products, size_t index)
 
 /* f16 and bf16 products of a kernel take the same time within a few per cent: either stands for the
  * other where that was not measured. */
-static void lend_to_sibling(struct spr_calibration *out)
+static void lend_to_sibling(struct spr_family_fits *out)
 {
     const unsigned both = 1u << SPR_F16 | 1u << SPR_BF16;
     for (size_t i = 0; i < out->count; i++) {
@@ -401,10 +401,11 @@ static enum spr_status fit_families(struct calibrating *c)
     return SPR_OK;
 }
 
-enum spr_status spr_calibrate(const struct spr_machine *machine, struct spr_products *products,
-                              struct spr_calibration *out, struct spr_error *err)
+enum spr_status spr_fit_families(const struct spr_machine *machine,
+                                 struct spr_products *products, struct spr_family_fits *out,
+                                 struct spr_error *err)
 {
-    *out = (struct spr_calibration){0};
+    *out = (struct spr_family_fits){0};
     struct calibrating c = {.machine = machine,
                             .products = products,
                             .out = out,
@@ -414,19 +415,19 @@ enum spr_status spr_calibrate(const struct spr_machine *machine, struct spr_prod
     enum spr_status status = c.fold && out->fitted ? fit_families(&c) : spr_no_memory(err);
     spr_free(c.fold);
     if (status != SPR_OK) {
-        spr_calibration_free(out);
+        spr_family_fits_free(out);
     }
     return status;
 }
 
-void spr_calibration_free(struct spr_calibration *calibration)
+void spr_family_fits_free(struct spr_family_fits *calibration)
 {
     spr_arena_free(&calibration->arena);
-    *calibration = (struct spr_calibration){0};
+    *calibration = (struct spr_family_fits){0};
 }
 
-enum spr_status spr_calibration_write(FILE *file, const struct spr_machine *machine,
-                                      const struct spr_calibration *calibration,
+enum spr_status spr_family_fits_write(FILE *file, const struct spr_machine *machine,
+                                      const struct spr_family_fits *calibration,
                                       struct spr_error *err)
 {
     struct spr_family families[SPR_FAMILIES_MAX];
