@@ -50,13 +50,19 @@ void spr_expected_begin(struct spr_analysis *a)
     a->has_expected = (own || has_dense_family(a->machine, spr_plain_dtype(&types))) &&
                       !spr_options_differ(&a->options) &&
                       (a->options.native || as_measured(&a->options));
+    /* Where the rate of a cache is unknown, what stays in it would move for free. */
+    bool known = true;
+    for (size_t i = 0; i < a->machine->memory_count; i++) {
+        known = known && (own || !isnan(a->machine->memory[i].bytes_per_s.value));
+    }
     if (!a->options.has_residency) {
         /* Native figures are those of versions whose bound had no residency but dram. */
-        a->options.residency =
-            a->has_expected && !a->options.native ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
+        a->options.residency = a->has_expected && known && !a->options.native
+                                   ? SPR_RESIDENCY_NETWORK
+                                   : SPR_RESIDENCY_DRAM;
     }
     a->expected_residency =
-        a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
+        a->options.has_residency || !known ? a->options.residency : SPR_RESIDENCY_NETWORK;
 }
 
 const char *spr_expected_kernels(const struct spr_analysis *a, char text[SPR_KERNELS_TEXT])
