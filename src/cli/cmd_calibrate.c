@@ -91,7 +91,9 @@ static enum spr_status save_cases(struct work *w, bool *saved)
     validation.head.command = w->cli->command;
     validation.head.created = w->cli->created;
     validation.head.model.path = w->products.path;
-    validation.options.dtype = w->machine.default_dtype;
+    validation.options.dtype = w->products.rows[0].dtype;
+    validation.options.batches[0] = 1;
+    validation.options.batch_count = 1;
     *saved = validation.case_count > 0;
     enum spr_status status = SPR_OK;
     if (*saved) {

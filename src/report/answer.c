@@ -54,7 +54,7 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
 static void put_kernels(FILE *file, const struct spr_analysis *a)
 {
     char kernels[SPR_KERNELS_TEXT], line[SPR_KERNELS_TEXT + 16];
-    if (a->has_expected) {
+    if (a->expected_leads) {
         snprintf(line, sizeof line, "expected: %s", spr_expected_kernels(a, kernels));
         spr_text_wrapped(file, line, 0);
     }
@@ -66,7 +66,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT];
     /* The next line says it, or the last one of the answer. */
-    const bool told = (a->has_expected && a->expected_residency == a->options.residency) ||
+    const bool told = (a->expected_leads && a->expected_residency == a->options.residency) ||
                       a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
     snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s%s",
@@ -294,7 +294,7 @@ static void put_why(FILE *file, const struct spr_analysis *a, const struct spr_r
 /* What kind of figure follows. */
 static void put_headline(FILE *file, const struct spr_analysis *a)
 {
-    if (!a->has_expected) {
+    if (!a->expected_leads) {
         fprintf(file, "Hardware potential: the roofline's limit, not a measurement.\n\n");
         return;
     }

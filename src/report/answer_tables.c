@@ -109,11 +109,11 @@ static void start_table(struct answer_table *t, const struct spr_analysis *a, bo
     *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         t->shown[c] = c == ACCURACY     ? any_accuracy(a)
-                      : c == EXPECTED   ? a->has_expected
-                      : c == MIXED      ? a->has_expected || a->options.native
+                      : c == EXPECTED   ? a->expected_leads
+                      : c == MIXED      ? a->expected_leads || a->options.native
                       : c == CHANGE     ? any_smaller(a)
-                      : c == BREAK_EVEN ? !a->has_expected && !any_smaller(a)
-                      : c == EXECUTION  ? !a->has_expected && !a->options.native
+                      : c == BREAK_EVEN ? !a->expected_leads && !any_smaller(a)
+                      : c == EXECUTION  ? !a->expected_leads && !a->options.native
                                         : true;
         t->column[c] = count;
         count += t->shown[c];
@@ -127,7 +127,7 @@ static void start_table(struct answer_table *t, const struct spr_analysis *a, bo
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         if (t->shown[c]) {
             spr_table_head(&t->table, t->column[c],
-                           c == SPEEDUP && a->has_expected ? "bound" : heads[c]);
+                           c == SPEEDUP && a->expected_leads ? "bound" : heads[c]);
         }
     }
 }
@@ -240,7 +240,7 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "loses stay dense; stay dense: how many prunable operators those are; limited\n"
         "by: share of the expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
-            a->has_expected     ? expected
+            a->expected_leads   ? expected
             : any_smaller(a)    ? smaller
             : a->options.native ? native
                                 : bound,
@@ -283,7 +283,7 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
 
 static const char *what_ranks(const struct spr_analysis *a)
 {
-    return a->expected_leads ? "expected" : a->has_expected ? "bound" : "speedup";
+    return a->expected_leads ? "expected" : a->expected_leads ? "bound" : "speedup";
 }
 
 /* Results at one pattern and a few sparsities of the grid side by side. */
