@@ -75,7 +75,7 @@ def plain(weight: Tensor) -> Tensor:
 def layer_of(parameter: str) -> str:
     """0.weight_orig, 0.weight_v and 0.parametrizations.weight.original0 are layer 0."""
     name = re.sub(r"(?:^|\.)parametrizations\.(\w+)\.original\d*$", r".\1", parameter)
-    name = re.sub(r"(weight)_(?:orig|v|g)$", r"\1", name).lstrip(".")
+    name = re.sub(r"_orig$|(?<=weight)_[vg]$|(?<=_l\d)_[vg]$", "", name).lstrip(".")
     return re.sub(r"[._]?weight$", "", name) or name
 
 
@@ -84,6 +84,7 @@ class Weights:
         self.found: dict[int, list[tuple[int, Known]]] = {}
         self.sizes: dict[str, int] = {}    # of parameters with rows and columns
         self.parameters: set[int] = set()
+        self.absorbed: set[str] = set()    # parameters that became part of another's weight
         for name, parameter in model.named_parameters():
             self.add_weight(name, parameter)
         for name, buffer in model.named_buffers():
@@ -142,6 +143,8 @@ class Weights:
         firm = [(k, t) for k, t in named if not k.product]
         product = self.is_product(name, named, firm, results) and not prepares
         best = max(firm or named, key=lambda pair: pair[1].numel())[0]
+        if not product:
+            self.absorbed.update(k.name for k, _ in named if k.name != best.name)
         for result in results:
             if self.find(result) is None or product or not self.is_parameter(result):
                 self.note(result, Known(best.name, result, product))

@@ -39,6 +39,7 @@ PRODUCTS = {"mm": 0, "bmm": 0, "mv": 0, "_int_mm": 0, "_scaled_mm": 0, "_sparse_
             "_sparse_addmm": 1, "_sparse_semi_structured_addmm": 1}
 GROUPED = {"_grouped_mm", "_scaled_grouped_mm"}
 RECURRENT = {"mkldnn_rnn_layer", "_cudnn_rnn", "miopen_rnn"}
+LOOKED_UP = "looked up"
 # Weights packed as their kernels want them.
 PACKED = {"_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu", "_weight_int8pack_mm"}
 
@@ -166,6 +167,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             old.known.name == row.known.name)
         return stack or bool(row.places & old.places)
 
+    def consume(self, tensors: Sequence[Tensor], why: str) -> bool:
+        """Whether weights are among what no product takes as its W; for that reason."""
+        names = [known.name for t in tensors if (known := self.weights.weight(t))]
+        for name in names:
+            self.consumed.setdefault(name, why)
+        return bool(names)
+
     def leave_out(self, what: str, arguments: Any) -> None:
         names = {known.name for tensor in tensors_in(arguments)
                  if (known := self.weights.weight(tensor)) and tensor.dim() > 1}
@@ -181,6 +189,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             known = self.weights.weight(weight)
             if known is not None:
                 self.linear(known, weight, other, weight is b)
+                self.consume((other,), "inputs of products")
                 return
         count = a.shape[0] if a.dim() == 3 else 1
         scope = self.scope[-1] if self.scope else ""
@@ -335,10 +344,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not out.is_floating_point() or not read:
             return
         both = name.startswith(("add", "mul")) and len(read) == 2
-        taken = [known for a in read if (known := self.weights.weight(a))]
-        for known in taken:
-            self.consumed.setdefault(known.name, {"lookup": "looked up"}.get(
-                word, "added to, or a scale of, activations"))
+        taken = self.consume(read, LOOKED_UP if word == "lookup" else
+                             "added to, or a scale of, activations")
         if name.startswith(("add", "mul")) and (not both or taken):
             self.follow_y(args, out)
             return    # a bias, or a scale: part of the product beside it
@@ -411,8 +418,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         packed = any(isinstance(a, torch.ScriptObject) for a in args)
         matrices = any(t.dim() > 1 and self.weights.weight(t) for t in tensors_in((args, kwargs)))
         if packed:
-            self.leave_out(f"operator {func.namespace}::{name}, whose weights are packed (layer "
-                           f"{self.scope[-1] if self.scope else ''})", ())
+            self.left_out.setdefault(f"operator {func.namespace}::{name}, whose weights are "
+                                     "packed", set()).add(self.scope[-1] if self.scope else "")
         elif matrices:
             self.leave_out(f"operator {name}, which takes weights", (args, kwargs))
 
@@ -439,6 +446,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         handles: list[Any] = []
         for module in self.by_module:
+            if isinstance(module, torch.jit.ScriptModule):    # takes no hooks
+                continue
             handles += [module.register_forward_pre_hook(enter, prepend=True),
                         module.register_forward_hook(leave, always_call=True)]
         try:

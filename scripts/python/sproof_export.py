@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from known_weights import plain
 from operator_times import Watch, lines, timed_call
-from operators import Recorder, Row, just_call, rename_attention
+from operators import LOOKED_UP, Recorder, Row, just_call, rename_attention
 
 BASE = ("layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
         "calls", "epilogue")
@@ -79,20 +79,22 @@ def say_left_out(recorder: Recorder) -> None:
     """What has no row, with its share of the weights."""
     sizes = recorder.weights.sizes
     total = sum(sizes.values())
-    reasons = {what: sorted(names & set(sizes)) for what, names in recorder.left_out.items()}
+    reasons = {what: sorted(names) for what, names in recorder.left_out.items()}
     named = {name for names in reasons.values() for name in names}
     for name, size in sizes.items():
-        if name not in named and recorder.covered[name] < size:
-            why = recorder.consumed.get(name)
-            if why == "looked up":
-                continue    # its row is a lookup
-            if recorder.covered[name]:
-                why = "matrices of a stack that got no input"
-            reasons.setdefault(why or "weights that did not run", []).append(name)
+        why = recorder.consumed.get(name)
+        if (name in named or recorder.covered[name] >= size or why == LOOKED_UP
+                or name in recorder.weights.absorbed):
+            continue
+        if recorder.covered[name]:
+            why = "matrices of a stack that got no input"
+        reasons.setdefault(why or "weights that did not run", []).append(name)
     for what, names in sorted(reasons.items()):
-        missing = sum(max(0, sizes[name] - recorder.covered[name]) for name in names)
-        share = f": {100 * missing / total:.3g} % of the weights: {some(names)}" if names else ""
-        print(f"sproof_export: left out: {what}{share}", file=sys.stderr)
+        missing = sum(max(0, sizes.get(name, 0) - recorder.covered[name]) for name in names)
+        share = f"{100 * missing / total:.3g} % of the weights: " if missing else ""
+        if missing or not set(names) & set(sizes):
+            print(f"sproof_export: left out: {what}{': ' if names else ''}{share}{some(names)}",
+                  file=sys.stderr)
     if recorder.preparing:
         print(f"sproof_export: left out: {recorder.preparing:,} multiply-adds of "
               "parametrizations, which make weights and are gone once these are removed",
