@@ -269,9 +269,14 @@ def main() -> int:
     parser.add_argument("--profile", metavar="TIMES.csv",
                         help="also time the operators, for sproof explain --times, and count the "
                         "zeros of inputs")
+    parser.add_argument("--threads", type=int, metavar="N", help="of PyTorch, for --profile")
     parser.add_argument("-o", "--output", default="model.csv")
     arguments = parser.parse_args()
     sys.path.insert(0, os.getcwd())
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            parser.error(f"--threads {arguments.threads}: expected 1 or more")
+        torch.set_num_threads(arguments.threads)
     try:
         rows = export(load(arguments.model), [example(x) for x in arguments.input],
                       arguments.output, arguments.variant, arguments.pattern,
