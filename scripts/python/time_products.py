@@ -17,8 +17,6 @@ Exit status: 0 done, 2 usage, 3 nothing could be timed, 4 no PyTorch, no such de
 from __future__ import annotations
 
 import argparse
-import contextlib
-import csv
 import os
 import random
 import re
@@ -26,9 +24,10 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, NoReturn, TextIO
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
+from layer_table import UsageError, base_rows, sizes_of, write
 from visits import LeftOut, Visit, doubt, judge, measure, visit_of
 
 HEADER = ("m", "k", "n", "pattern", "sparsity", "dtype", "time", "kernel", "residency")
@@ -49,10 +48,6 @@ CPU_SHAPES = (
 
 # A sample: calls until the clock's own steps, or those of a GPU's events, are nothing.
 SAMPLE_CPU_S, SAMPLE_GPU_S = 50e-6, 5e-3
-
-
-class UsageError(Exception):
-    """Said in one line."""
 
 
 class Case(NamedTuple):
@@ -109,38 +104,12 @@ def dtype_of(text: str) -> str:
     return text
 
 
-def whole(path: str, line: int, column: str, text: str) -> int:
-    try:
-        value = float(text)
-        if value < 1 or value > 2**40 or value != int(value):
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise UsageError(f"{path}:{line}: column '{column}': '{text}': expected an integer "
-                         "1..2^40") from None
-    return int(value)
-
-
 def shapes_of_table(path: str) -> list[tuple[int, int, int]]:
     """Of the dense network's linear rows, each once."""
-    shapes: dict[tuple[int, int, int], None] = {}
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            # An empty line in the place of a comment keeps the numbers of lines.
-            reader = csv.reader("\n" if line.startswith("#") else line for line in file)
-            header = next(filter(None, reader), [])
-            missing = [c for c in ("m", "k", "n") if c not in header]
-            if missing:
-                raise UsageError(f"{path}: no column '{missing[0]}': expected a layer table")
-            for cells in filter(None, reader):
-                row = dict(zip(header, cells))
-                if not row.get("variant") and (row.get("op") or "linear") == "linear":
-                    m, k, n = (whole(path, reader.line_num, c, row.get(c, ""))
-                               for c in ("m", "k", "n"))
-                    shapes[m, k, n] = None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"--model: {path}: {getattr(error, 'strerror', None) or error}") from None
+    shapes = dict.fromkeys(sizes_of(where, row) for where, row in base_rows(path)
+                           if (row.get("op") or "linear") == "linear")
     if not shapes:
-        raise UsageError(f"--model: {path}: no linear layer")
+        raise UsageError(f"{path}: no linear layer")
     return list(shapes)
 
 
@@ -295,22 +264,6 @@ def report(visits: dict[Case, list[Visit]], failed: dict[Case, str]) -> None:
           f"inconclusive, {len(failed)} not run", file=sys.stderr)
 
 
-def write(rows: Iterable[list[str]], path: str | None) -> None:
-    def to(file: TextIO) -> None:
-        csv.writer(file, lineterminator="\n").writerows([HEADER, *rows])
-    if path is None:
-        to(sys.stdout)
-        return
-    partial = f"{path}.partial"
-    try:
-        with open(partial, "w", encoding="utf-8", newline="") as file:
-            to(file)
-        os.replace(partial, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(partial)
-
-
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"time_products: {message}\n")
@@ -369,7 +322,7 @@ def main() -> int:
         rows = rows_of(visits, products.zeros)
         if not rows:
             return 3
-        write(rows, options.output)
+        write(options.output, [HEADER, *rows])
     except UsageError as error:
         print(f"time_products: {error}", file=sys.stderr)
         return 2

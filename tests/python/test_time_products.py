@@ -17,6 +17,7 @@ SCRIPTS = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "python"
 PROGRAM = SCRIPTS / "time_products.py"
 sys.path.insert(0, str(SCRIPTS))
 
+import layer_table  # noqa: E402
 import time_products  # noqa: E402
 import visits  # noqa: E402
 from visits import LeftOut, Visit  # noqa: E402
@@ -139,18 +140,18 @@ def written():
         "time_products: 1 timed, 2 inconclusive, 1 not run"])
     rows = time_products.rows_of(seen, {case: .875})
     with redirect_stdout(io.StringIO()) as printed:
-        time_products.write(rows, None)
+        layer_table.write(None, [time_products.HEADER, *rows])
     wanted = ("m,k,n,pattern,sparsity,dtype,time,kernel,residency\n"
               "64,128,16,16x16,0.875,f16,1.000000e-06,torch-bsr,warm\n")
     expect("printed", printed.getvalue(), wanted)
-    time_products.write(rows, "times.csv")
+    layer_table.write("times.csv", [time_products.HEADER, *rows])
     expect("written", pathlib.Path("times.csv").read_text("utf-8"), wanted)
 
     def torn():
         yield ["1"]
         raise OSError(28, "No space left on device")
     try:
-        time_products.write(torn(), "times.csv")
+        layer_table.write("times.csv", torn())
     except OSError:
         pass
     expect("kept", pathlib.Path("times.csv").read_text("utf-8"), wanted)
@@ -178,8 +179,8 @@ def refused():
             (["--threads", "0"], "argument --threads: '0': expected a number above 0", 2),
             (["--budget", "nan"], "argument --budget: 'nan': expected a number above 0", 2),
             (["--model", "bad.csv"], "bad.csv:2: column 'n': 'x': expected an integer 1..2^40", 2),
-            (["--model", "none.csv"], "--model: none.csv: no linear layer", 2),
-            (["--model", "."], "--model: .: Is a directory", 2),
+            (["--model", "none.csv"], "none.csv: no linear layer", 2),
+            (["--model", "."], ".: Is a directory", 2),
             (["-o", "no/times.csv"], "--output: no: no folder that can be written", 4),
             ([], "No module named 'torch': expected PyTorch (scripts/python/README.md)", 4)):
         done = run(*arguments, path="fake")
