@@ -66,7 +66,8 @@ class Row:
     x_seen: int = 0
     seconds: float = 0.0            # of all calls
     spread: float = 0.0             # of the least calls, as a share
-    sparse_s: float | None = None   # of all calls, by PyTorch's sparse kernel
+    sparse_s: float | None = None   # of all calls, by PyTorch's sparse kernel, of a dense weight
+    dense_s: float | None = None    # and by the dense one, of a sparse weight
 
     @property
     def weight(self) -> Tensor | None:
