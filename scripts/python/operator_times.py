@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from known_weights import plain
-from operators import Row
+from layer_row import Row
 
 HEADER = ("layer", "dense_s", "sparse_s", "pattern", "sparsity", "dtype", "threads", "kernel")
 DTYPES = {torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16",

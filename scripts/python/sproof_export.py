@@ -30,8 +30,9 @@ import torch
 from torch import Tensor, nn
 
 from known_weights import plain
+from layer_row import Row, rename_attention
 from operator_times import Watch, lines, timed_call
-from operators import LOOKED_UP, Recorder, Row, just_call, rename_attention
+from operators import LOOKED_UP, Recorder, just_call
 
 BASE = ("layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
         "calls", "epilogue")
