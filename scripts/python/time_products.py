@@ -252,14 +252,13 @@ def rows_of(visits: dict[Case, list[Visit]], zeros: dict[Case, float]) -> list[l
 def report(visits: dict[Case, list[Visit]], failed: dict[Case, str]) -> None:
     """What was left out, alike reasons together."""
     reasons: dict[str, list[str]] = {}
-    for case, why in sorted(failed.items(), key=lambda item: list(visits).index(item[0])):
-        reasons.setdefault(f"{case.kind()}, {case.kernel()}: {why}", []).append(case.shape())
-    for text, shapes in reasons.items():
-        print(f"time_products: left out: {text} ({', '.join(shapes)})", file=sys.stderr)
     open_ = [case for case in visits if case not in failed and judge(visits[case]) is None]
-    for case in open_:
-        print(f"time_products: inconclusive, left out: {case}: "
-              f"{doubt(visits[case])}", file=sys.stderr)
+    for case in [*(case for case in visits if case in failed), *open_]:
+        text = (f"left out: {case.kind()}, {case.kernel()}: {failed[case]}" if case in failed else
+                f"inconclusive, left out: {case.kind()}: {doubt(visits[case])}")
+        reasons.setdefault(text, []).append(case.shape())
+    for text, shapes in reasons.items():
+        print(f"time_products: {text} ({', '.join(shapes)})", file=sys.stderr)
     print(f"time_products: {len(visits) - len(failed) - len(open_)} timed, {len(open_)} "
           f"inconclusive, {len(failed)} not run", file=sys.stderr)
 

@@ -39,7 +39,9 @@ def judge(visits: list[Visit]) -> float | None:
 
 def doubt(visits: list[Visit]) -> str:
     if not visits:
-        return "never undisturbed for three calls, or --budget was spent before"
+        return "no visit that counts: --budget was spent, or cores were taken away meanwhile"
+    if len(visits) == 1:
+        return f"one visit found {visits[0].least:.4g} s: two must agree within 2 %"
     times = ", ".join(f"{visit.least:.4g}" for visit in visits)
     return f"visits found {times} s: no two agree within 2 %"
 
