@@ -65,13 +65,24 @@ refuse("none.npy", b"", "none.npy: empty file: expected a file of weights")
 refuse("text", b"layer,m,k\n", "text: unknown kind of file: expected safetensors, ONNX, .npy, .npz, Matrix Market or .smtx")
 CASES.append(({}, "missing.npy", "missing.npy: No such file or directory"))
 CASES.append(({"d/readme.md": b"x"}, "d", "d: no weights: expected files .safetensors, .onnx, .npy, .npz, .mtx, .mtx.gz or .smtx"))
-PICKLE = (": a pickle can run any program when it is read: refused. Convert it: python3 -c \"import torch; from "
-          "safetensors.torch import save_file; save_file({k: v.clone().contiguous() for k, v in torch.load('%s', "
-          "map_location='cpu', weights_only=True).items()}, 'model.safetensors')\"")
-refuse("a.pt", b"\x80\x02\x8a\nl\xfc", "a.pt" + PICKLE % "a.pt")
+PICKLE = ": a pickle can run any program when it is read: refused. "
+IMPORT = "python3 -c \"import torch; from safetensors.torch import save_file; d = "
+SAVE = ("save_file({k: v.to_dense().clone().contiguous() for k, v in %s.items() if isinstance(v, torch.Tensor)}, "
+        "'model.safetensors')\"")
+CONVERT = ("Convert it: " + IMPORT + "torch.load('%s', map_location='cpu', weights_only=True); d = next((d[k] for k in "
+           "('state_dict', 'model_state_dict', 'model', 'module') if isinstance(d.get(k), dict)), d); " + SAVE % "d")
+MODULES = ("It holds whole modules: only where their code is, and if you trust the file: " + IMPORT + "torch.load('%s', "
+           "map_location='cpu', weights_only=False); d = next(v for v in (d, *(d.values() if isinstance(d, dict) else "
+           "())) if hasattr(v, 'named_parameters')); " + SAVE % "d.state_dict()")
+SCRIPT = ("Convert this TorchScript: " + IMPORT + "torch.jit.load('%s', map_location='cpu'); " + SAVE % "d.state_dict()")
+refuse("a.pt", b"\x80\x02\x8a\nl\xfc", "a.pt" + PICKLE + CONVERT % "a.pt")
 refuse("pytorch_model.bin", archive({"archive/data.pkl": b"x", "archive/data/0": b"1234"}),
-       "pytorch_model.bin" + PICKLE % "pytorch_model.bin")
-refuse("$x.pt", b"\x80\x04.", "$x.pt" + PICKLE % "FILE")
+       "pytorch_model.bin" + PICKLE + CONVERT % "pytorch_model.bin")
+refuse("whole.pt", archive({"archive/data.pkl": b"x_parametersx_modulesx"}), "whole.pt" + PICKLE + MODULES % "whole.pt")
+refuse("some.pt", archive({"archive/data.pkl": b"x_parametersx_module"}), "some.pt" + PICKLE + CONVERT % "some.pt")
+refuse("script.pt", archive({"s/data.pkl": b"_parameters _modules", "s/constants.pkl": b"x"}),
+       "script.pt" + PICKLE + SCRIPT % "script.pt")
+refuse("$x.pt", b"\x80\x04.", "$x.pt" + PICKLE + CONVERT % "FILE")
 
 # safetensors --------------------------------------------------------------------------
 F = tensor("F32", [2, 2], 0, 16)
@@ -163,7 +174,7 @@ refuse(INDEX, b'{"weight_map": {"a": "1.safetensors", "b": "1.safetensors"}}',
 refuse(INDEX, b'{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}',
        "2.safetensors: tensor 'a': there is one of this name already",
        {"1.safetensors": SHARD, "2.safetensors": safetensors({"a": F, "b": tensor("F32", [1], 16, 20)}, bytes(20))})
-refuse(INDEX, b'{"weight_map": {"a": "1.bin"}}', "1.bin" + PICKLE % "1.bin", {"1.bin": b"\x80\x02."})
+refuse(INDEX, b'{"weight_map": {"a": "1.bin"}}', "1.bin" + PICKLE + CONVERT % "1.bin", {"1.bin": b"\x80\x02."})
 
 # NumPy --------------------------------------------------------------------------------
 refuse("a.npy", b"\x93NUMPX\1\0", "a.npy: not a NumPy array: expected \\x93NUMPY at 0")
