@@ -23,6 +23,15 @@ enum spr_element {
 
 #define SPR_RANK_MAX 8
 
+/* What becomes of a tensor. */
+enum spr_use {
+    SPR_USE_UNKNOWN,  /* nothing knows it: a vector counts as aside, all else as left out */
+    SPR_USE_LAYER,    /* weights of a layer, or what says where they lie */
+    SPR_USE_ASIDE,    /* of no product: tables of which rows are fetched, biases, norms */
+    SPR_USE_SCALE,    /* scales and zero points of quantised weights */
+    SPR_USE_LEFT_OUT, /* of a product that is not listed; named in left_out */
+};
+
 /* One tensor of a file, whether or not it belongs to a layer. */
 struct spr_tensor {
     const char *name;
@@ -36,6 +45,10 @@ struct spr_tensor {
     const unsigned char
         *data; /* row-major, little-endian, not aligned; NULL: sparse, packed */
     struct spr_packed *packed; /* compressed in the file: spr_weights_hold; NULL: not so */
+    /* Weights it holds: its elements, more where they are packed, 0 of indices and flags. 0 when
+     * it is added: its elements, but for SPR_ELEMENT_OTHER */
+    double parameters;
+    enum spr_use use;
 };
 
 /* How a weight matrix is stored. */
@@ -55,6 +68,7 @@ struct spr_weight {
     double x_elements;  /* distinct input elements; NAN: the default of the table */
     double other_flops; /* op=other; else 0 */
     bool prunable;
+    bool left_out; /* of the table, for its n is not known */
     size_t tensor; /* index of the tensor it comes from; SIZE_MAX: none */
 
     enum spr_storage storage;
@@ -70,12 +84,22 @@ struct spr_weight {
     uint64_t *keep;
 };
 
+/* An operator or a tensor that belongs among the layers and is not there. */
+struct spr_left_out {
+    const char *name;
+    const char *reason; /* what it is, or why it is not read: "LSTM", "dtype F4 is not read" */
+    double weights;     /* that it holds */
+    double multiply_adds; /* of a run of the network; NAN: not known */
+};
+
 /* Zeroed means empty. */
 struct spr_weights {
     struct spr_weight *weight;
     size_t weight_count, weight_capacity;
     struct spr_tensor *tensor; /* of all files, in file order */
     size_t tensor_count, tensor_capacity;
+    struct spr_left_out *left_out; /* all of it, once spr_weights_read is done */
+    size_t left_out_count, left_out_capacity;
     const char *origin; /* what told the kinds of layers: "names", "config.json (bert)" */
     struct spr_mapping *mapping; /* mapped files */
     size_t mapping_count, mapping_capacity;
@@ -111,8 +135,35 @@ void spr_weights_free(struct spr_weights *weights);
 enum spr_status spr_weights_hold(struct spr_weights *weights, size_t index,
                                  struct spr_error *err);
 
-/* Elements of all tensors of a number format (not SPR_ELEMENT_OTHER): the parameters. */
-double spr_weights_parameters(const struct spr_weights *weights);
+/* Where the parameters of the files are: the parts add up to all. A tensor of several layers
+ * counts once. */
+struct spr_account {
+    double parameters;
+    double listed;        /* in layers */
+    double aside;         /* tables of which rows are fetched, biases, norms */
+    double scales;        /* and zero points */
+    double left_out;      /* those of spr_left_out and of layers that are left out */
+    double multiply_adds; /* of the layers whose n is known */
+};
+
+struct spr_account spr_weights_account(const struct spr_weights *weights);
+
+/* Share of the weights, layers and what is left out together, above which a table is said to
+ * lack something. */
+#define SPR_LEFT_OUT_SHARE 0.01
+
+/* left_out over listed and left_out; 0 where there are none. */
+double spr_left_out_share(const struct spr_account *account);
+
+/* Leaves out of the table, and adds to left_out, the convolutions whose n is not known, unless
+ * nothing would be left. Errors: SPR_ENOMEM. */
+enum spr_status spr_weights_leave_out_unknown(struct spr_weights *weights,
+                                              struct spr_error *err);
+
+/* "12.3 % of the weights: lstm (LSTM, 32768 weights), c1 (...), and 3 more" for one line;
+ * returns text. */
+#define SPR_LEFT_OUT_TEXT 512
+const char *spr_left_out_text(const struct spr_weights *weights, char text[SPR_LEFT_OUT_TEXT]);
 
 /* Which elements of rows [row, row + count) are not zero (a NaN is not, -0.0 is): bit j % 64
  * of word j / 64 of each row, ceil(k / 64) words a row, unused bits 0. */
@@ -128,7 +179,7 @@ int64_t spr_weight_words(const struct spr_weight *weight, int64_t row, uint64_t 
 void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t count,
                        float *values);
 
-/* Is every layer's n known, as a layer table needs it? Errors: SPR_EINPUT, naming the first that
+/* Is every listed layer's n known, as a layer table needs it? Errors: SPR_EINPUT, naming the first that
  * is not. */
 enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err);
 

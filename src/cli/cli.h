@@ -61,6 +61,7 @@ enum option {
     OPT_SET,
     OPT_SPARSITY,
     OPT_STATES,
+    OPT_STRICT,
     OPT_TERMINAL,
     OPT_THREADS,
     OPT_TIMES,

@@ -304,6 +304,22 @@ static enum spr_status write_weights(struct work *w)
     return SPR_OK;
 }
 
+/* Every figure that follows lacks what is left out. */
+static enum spr_status check_left_out(struct work *w)
+{
+    const struct spr_account account = spr_weights_account(&w->weights);
+    char text[SPR_LEFT_OUT_TEXT];
+    if (w->weights.left_out_count == 0) {
+        return SPR_OK;
+    }
+    spr_left_out_text(&w->weights, text);
+    if (w->args->value[OPT_STRICT] && spr_left_out_share(&account) > SPR_LEFT_OUT_SHARE) {
+        return spr_fail(w->err, SPR_EINPUT, "--strict: left out: %s", text);
+    }
+    spr_note(&w->cli->notes, "%s: left out: %s", w->args->positional[0], text);
+    return SPR_OK;
+}
+
 static enum spr_status inspect(struct work *w)
 {
     struct spr_report report = {.layers = w->args->value[OPT_LAYERS] != NULL,
@@ -313,8 +329,10 @@ static enum spr_status inspect(struct work *w)
     SPR_TRY(read_options(w));
     SPR_TRY(read_weights(w));
     if (w->args->value[OPT_OUTPUT]) {
+        SPR_TRY(spr_weights_leave_out_unknown(&w->weights, w->err));
         SPR_TRY(spr_weights_check_n(&w->weights, w->err)); /* before GBs are counted */
     }
+    SPR_TRY(check_left_out(w));
     SPR_TRY(work_through(w));
     SPR_TRY(write_model(w));
     SPR_TRY(write_weights(w));
@@ -337,9 +355,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     return status;
 }
 
-static const enum option options[] = {OPT_PATTERN, OPT_TOKENS, OPT_MAX_INFLATED, OPT_PRUNE,
-                                      OPT_SCOPE,   OPT_SCORE,  OPT_WRITE,        OPT_MASKS,
-                                      OPT_OUTPUT,  OPT_LAYERS, OPT_FORMAT,       OPT_COUNT};
+static const enum option options[] = {
+    OPT_PATTERN, OPT_TOKENS, OPT_MAX_INFLATED, OPT_PRUNE,  OPT_SCOPE,  OPT_SCORE, OPT_WRITE,
+    OPT_MASKS,   OPT_OUTPUT, OPT_STRICT,       OPT_LAYERS, OPT_FORMAT, OPT_COUNT};
 
 const struct verb verb_inspect = {
     .name = "inspect",

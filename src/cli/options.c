@@ -94,6 +94,7 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_SPARSITY] = {"sparsity", 's', VALUE, "LIST", "such as 0.8,0.9 or 0.5:0.95:0.05"},
     [OPT_STATES] = {"states", 0, VALUE, "FILE",
                     "tokens x hidden after the embeddings, .npy\n(default random)"},
+    [OPT_STRICT] = {"strict", 0, FLAG, "", "exit 2 when over 1 % of the weights are left out"},
     [OPT_TERMINAL] = {"terminal", 't', VALUE, "T", "dumb: draw in the terminal"},
     [OPT_THREADS] = {"threads", 0, VALUE, "T", "cores used, on host (default: the fastest)"},
     [OPT_TIMES] = {"times", 0, VALUE, "FILE",

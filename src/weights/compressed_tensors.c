@@ -138,5 +138,7 @@ enum spr_status spr_add_bitmask(const struct spr_source *source,
         return spr_no_memory(err);
     }
     candidate->mask = parts.mask->data;
+    source->weights->tensor[compressed].parameters =
+        (double)candidate->m * (double)candidate->k;
     return count_rows(&parts, &source->weights->arena, candidate, err);
 }

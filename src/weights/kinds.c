@@ -17,12 +17,12 @@ static const struct {
     enum spr_kind kind;
 } rules[] = {
     /* scales of quantised weights, states of recurrences */
-    {"weight_scale", LAST, SPR_KIND_NONE},
-    {"weight_zero_point", LAST, SPR_KIND_NONE},
-    {"input_scale", LAST, SPR_KIND_NONE},
-    {"output_scale", LAST, SPR_KIND_NONE},
-    {"scales", LAST, SPR_KIND_NONE},
-    {"qzeros", LAST, SPR_KIND_NONE},
+    {"weight_scale", LAST, SPR_KIND_SCALE},
+    {"weight_zero_point", LAST, SPR_KIND_SCALE},
+    {"input_scale", LAST, SPR_KIND_SCALE},
+    {"output_scale", LAST, SPR_KIND_SCALE},
+    {"scales", LAST, SPR_KIND_SCALE},
+    {"qzeros", LAST, SPR_KIND_SCALE},
     {"A_log", LAST, SPR_KIND_NONE},
     {"bias", LAST, SPR_KIND_NONE},
     /* heads, before the embeddings that some share their names with */

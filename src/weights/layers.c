@@ -83,8 +83,12 @@ static enum spr_status take_tensor(const struct spr_source *source, struct gathe
                                (spr_kind_is_transposed(candidate.name, &all->config) ||
                                 bias_says_transposed(source, &all->tensors, &candidate));
     }
-    if (status != SPR_OK || candidate.kind == SPR_KIND_NONE ||
-        candidate.kind == SPR_KIND_LOOKUP) {
+    if (status != SPR_OK || candidate.kind <= SPR_KIND_LOOKUP) {
+        if (candidate.kind != SPR_KIND_NONE || (candidate.name && tensor->rank == 2)) {
+            (void)spr_set_use(source, index,
+                              candidate.kind == SPR_KIND_SCALE ? SPR_USE_SCALE
+                                                               : SPR_USE_ASIDE);
+        }
         return status;
     }
     if (!spr_grow(&found->item, &found->capacity, found->count + 1, sizeof *found->item)) {

@@ -26,7 +26,8 @@ int64_t spr_config_tokens(const struct spr_config *config,
                           const struct spr_weights_options *options);
 
 enum spr_kind {
-    SPR_KIND_NONE,   /* no weights of a product: norms, scales */
+    SPR_KIND_NONE,   /* no weights of a product: norms, states */
+    SPR_KIND_SCALE,  /* scales and zero points of quantised weights */
     SPR_KIND_LOOKUP, /* an embedding: rows are fetched, not multiplied */
     SPR_KIND_LINEAR, /* once for every token */
     SPR_KIND_ONCE,   /* once for a sequence or a picture: poolers, classifiers */

@@ -70,6 +70,20 @@ enum spr_status spr_add_tensor(const struct spr_source *source,
                                const struct spr_tensor *tensor, size_t *index,
                                struct spr_error *err);
 
+/* Says what a tensor is, unless it is of a layer already. Returns its weights where nothing had
+ * claimed them before, else 0. SIZE_MAX is no tensor. */
+double spr_set_use(const struct spr_source *source, size_t tensor, enum spr_use use);
+
+/* Names what is left out; the texts are copied. Its tensors are told by spr_set_use. Errors:
+ * SPR_ENOMEM. */
+enum spr_status spr_leave_out(const struct spr_source *source, const struct spr_left_out *what,
+                              struct spr_error *err);
+
+/* Says so of each tensor with weights that nothing has claimed; those before `first` were asked
+ * before. */
+enum spr_status spr_leave_out_unclaimed(const struct spr_source *source, size_t first,
+                                        struct spr_error *err);
+
 /* Appends an operator named text[0..length), with count and groups 1, x_elements NAN, no
  * tensor, no storage; *weight stays valid until the next one is added. Errors: SPR_EINPUT when
  * there is an operator of this name or the name is not printable UTF-8; SPR_ENOMEM. */

@@ -71,6 +71,11 @@ enum spr_status spr_add_tensor(const struct spr_source *source,
     added->name = name;
     added->dtype = dtype;
     added->file = tensor->file ? tensor->file : source->path;
+    int64_t elements;
+    if (!(added->parameters > 0) && added->element != SPR_ELEMENT_OTHER &&
+        spr_shape_elements(added->shape, added->rank, &elements)) {
+        added->parameters = (double)elements;
+    }
     return SPR_OK;
 }
 

@@ -40,7 +40,7 @@ enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct sp
 {
     for (size_t i = 0; i < weights->weight_count; i++) {
         const struct spr_weight *w = &weights->weight[i];
-        if (w->op != SPR_OP_OTHER && w->n < 1) {
+        if (w->op != SPR_OP_OTHER && w->n < 1 && !w->left_out) {
             const char *file = w->tensor < weights->tensor_count
                                    ? weights->tensor[w->tensor].file
                                    : "weights";

@@ -147,8 +147,8 @@ int main(int argc, char **argv)
     if (status != SPR_OK) {
         fprintf(stderr, "%s\n", err.text);
     } else {
-        printf("{\"parameters\":%.17g,\"origin\":\"%s\"}\n", spr_weights_parameters(&weights),
-               weights.origin ? weights.origin : "");
+        printf("{\"parameters\":%.17g,\"origin\":\"%s\"}\n",
+               spr_weights_account(&weights).parameters, weights.origin ? weights.origin : "");
     }
     for (size_t i = 0; i < weights.weight_count && status == SPR_OK; i++) {
         status = spr_weights_hold(&weights, weights.weight[i].tensor, &err);
