@@ -18,6 +18,14 @@ enum spr_element {
     SPR_ELEMENT_BF16,
     SPR_ELEMENT_I8,
     SPR_ELEMENT_U8,
+    SPR_ELEMENT_F8_E4M3, /* no infinity; a zero is 0x00 or 0x80 */
+    SPR_ELEMENT_F8_E5M2,
+    SPR_ELEMENT_I16,
+    SPR_ELEMENT_U16,
+    SPR_ELEMENT_I32,
+    SPR_ELEMENT_U32,
+    SPR_ELEMENT_I64,
+    SPR_ELEMENT_U64,
     SPR_ELEMENT_OTHER, /* indices, flags: never weights */
 };
 
@@ -53,10 +61,11 @@ struct spr_tensor {
 
 /* How a weight matrix is stored. */
 enum spr_storage {
-    SPR_STORAGE_NONE,    /* attention, other: no weights */
-    SPR_STORAGE_DENSE,   /* element (i, j) at data + (i row_stride + j column_stride) size */
-    SPR_STORAGE_MATRIX,  /* compressed sparse rows; a stored 0.0 is a zero */
-    SPR_STORAGE_BITMASK, /* a bit per element; each set one has the next value of data */
+    SPR_STORAGE_NONE,      /* attention, other: no weights */
+    SPR_STORAGE_DENSE,     /* element (i, j) at data + (i row_stride + j column_stride) size */
+    SPR_STORAGE_MATRIX,    /* compressed sparse rows; a stored 0.0 is a zero */
+    SPR_STORAGE_BITMASK,   /* a bit per element; each set one has the next value of data */
+    SPR_STORAGE_QUANTIZED, /* codes with scales, which `quantized` expands */
 };
 
 /* One operator of the network and its weights, as a GEMM Y[m x n] = W[m x k] X[k x n]. */
@@ -69,16 +78,20 @@ struct spr_weight {
     double other_flops; /* op=other; else 0 */
     bool prunable;
     bool left_out; /* of the table, for its n is not known */
+    bool idle;     /* an expert that none of the tokens meets: not in the table */
     size_t tensor; /* index of the tensor it comes from; SIZE_MAX: none */
 
     enum spr_storage storage;
     enum spr_element element;
     const unsigned char *data;         /* dense: element (0, 0); bitmask: the kept values */
     int64_t row_stride, column_stride; /* dense, in elements */
-    struct spr_matrix matrix;          /* storage matrix; owned */
-    const unsigned char *mask;         /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
-    int64_t mask_stride;               /* bytes */
-    const int64_t *row_offset;         /* bitmask: first value of each row; m entries */
+    const unsigned char *factor; /* dense: laid out as data, 0 where a mask cuts; or NULL */
+    enum spr_element factor_element;
+    const struct spr_quantized *quantized; /* storage quantized */
+    struct spr_matrix matrix;              /* storage matrix; owned */
+    const unsigned char *mask; /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
+    int64_t mask_stride;       /* bytes */
+    const int64_t *row_offset; /* bitmask: first value of each row; m entries */
     /* pruned: bits of what stays, m x ceil(k/64) words; of a matrix a bit for each entry.
      * NULL: all. Owned */
     uint64_t *keep;

@@ -53,11 +53,9 @@ static bool left_out_alike(const struct spr_left_out *a, const struct spr_left_o
 }
 
 static void put_left_out_row(struct spr_table *table, const struct spr_weights *weights,
-                             size_t first, double count)
+                             size_t first, double count, double all)
 {
     const struct spr_left_out *l = &weights->left_out[first];
-    const struct spr_account account = spr_weights_account(weights);
-    const double all = account.listed + account.left_out;
     char name[SPR_TABLE_CELL], number[32], prefix[24] = "";
     if (count > 1) {
         snprintf(prefix, sizeof prefix, "%.0f x ", count);
@@ -77,6 +75,7 @@ void spr_report_left_out(FILE *file, const struct spr_weights *weights, bool lay
 {
     static const char *const heads[] = {"left out", "what it is", "weights", "share",
                                         "multiply-adds"};
+    const struct spr_account account = spr_weights_account(weights);
     const struct spr_left_out *l = weights->left_out;
     const size_t count = weights->left_out_count;
     struct spr_table table = {.column_count = 5};
@@ -92,7 +91,8 @@ void spr_report_left_out(FILE *file, const struct spr_weights *weights, bool lay
             i++;
         }
         if (layers || rows++ < LEFT_OUT_SHOWN) {
-            put_left_out_row(&table, weights, first, same);
+            put_left_out_row(&table, weights, first, same,
+                             account.listed + account.left_out);
         } else {
             more += (size_t)same;
         }

@@ -9,12 +9,6 @@
 #include "base/mem.h"
 #include "weights/reader.h"
 
-size_t spr_element_bytes(enum spr_element element)
-{
-    static const unsigned char bytes[] = {8, 4, 2, 2, 1, 1, 0};
-    return bytes[element];
-}
-
 bool spr_shape_elements(const int64_t *shape, int rank, int64_t *count)
 {
     *count = 1;
