@@ -77,9 +77,10 @@ struct spr_weight {
     double x_elements;  /* distinct input elements; NAN: the default of the table */
     double other_flops; /* op=other; else 0 */
     bool prunable;
-    bool left_out; /* of the table, for its n is not known */
-    bool idle;     /* an expert that none of the tokens meets: not in the table */
-    size_t tensor; /* index of the tensor it comes from; SIZE_MAX: none */
+    bool left_out;  /* of the table, for its n is not known */
+    int64_t expert; /* its number among those a token is routed to; -1: it is none */
+    bool idle;      /* an expert that none of the tokens meets: not in the table */
+    size_t tensor;  /* index of the tensor it comes from; SIZE_MAX: none */
 
     enum spr_storage storage;
     enum spr_element element;
@@ -124,7 +125,10 @@ struct spr_weights {
 };
 
 struct spr_weights_options {
-    int64_t tokens; /* n of layers whose file does not tell; 0: unknown */
+    int64_t tokens;         /* n of layers whose file does not tell; 0: unknown */
+    int64_t context;        /* keys that attention of a decoder sees; 0: the tokens */
+    int64_t image;          /* side of the picture that is cut into patches; 0: unknown */
+    int64_t experts_active; /* experts that a token is sent to; 0: config.json tells */
     /* Bytes that one compressed file may take when it is inflated; 0: 2^30, or 64 times the
      * size of the file where that is more. */
     double inflated_most;

@@ -63,7 +63,7 @@ static void put_left_out_row(struct spr_table *table, const struct spr_weights *
     spr_table_row(table);
     spr_table_cell(table, 0, "%s%s", prefix,
                    spr_text_short(l->name, NAME_WIDTH - strlen(prefix), name));
-    spr_table_cell(table, 1, "%s", spr_text_short(l->reason, 30, name));
+    spr_table_cell(table, 1, "%s", spr_text_short(l->reason, 38, name));
     spr_table_cell(table, 2, "%s", spr_grouped(count * l->weights, number));
     spr_table_cell(table, 3, "%.1f%%", all > 0 ? 100 * count * l->weights / all : 0);
     if (!isnan(l->multiply_adds)) {

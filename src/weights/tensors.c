@@ -104,8 +104,12 @@ enum spr_status spr_add_weight(const struct spr_source *source, const char *name
         return spr_no_memory(err);
     }
     *weight = &weights->weight[weights->weight_count++];
-    **weight = (struct spr_weight){
-        .layer = copy, .count = 1, .groups = 1, .x_elements = (double)NAN, .tensor = SIZE_MAX};
+    **weight = (struct spr_weight){.layer = copy,
+                                   .count = 1,
+                                   .groups = 1,
+                                   .x_elements = (double)NAN,
+                                   .tensor = SIZE_MAX,
+                                   .expert = -1};
     return SPR_OK;
 }
 
