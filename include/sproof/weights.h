@@ -53,6 +53,7 @@ struct spr_tensor {
     const unsigned char
         *data; /* row-major, little-endian, not aligned; NULL: sparse, packed */
     struct spr_packed *packed; /* compressed in the file: spr_weights_hold; NULL: not so */
+    const struct spr_quantized *quantized; /* its rows as codes with scales; NULL: not so */
     /* Weights it holds: its elements, more where they are packed, 0 of indices and flags. 0 when
      * it is added: its elements, but for SPR_ELEMENT_OTHER */
     double parameters;
@@ -89,6 +90,7 @@ struct spr_weight {
     const unsigned char *factor; /* dense: laid out as data, 0 where a mask cuts; or NULL */
     enum spr_element factor_element;
     const struct spr_quantized *quantized; /* storage quantized */
+    int64_t first_row;                     /* quantized: of the codes */
     struct spr_matrix matrix;              /* storage matrix; owned */
     const unsigned char *mask; /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
     int64_t mask_stride;       /* bytes */
@@ -135,7 +137,7 @@ struct spr_weights_options {
 };
 
 /* Reads one path: a file of any format below, or a directory of them. Formats are told by
- * their content, not by their name: safetensors, *.safetensors.index.json, ONNX, .npy, .npz,
+ * their content, not by their name: safetensors, *.safetensors.index.json, GGUF, ONNX, .npy, .npz,
  * Matrix Market (.gz too), DLMC .smtx. Appends to *weights, so several paths make one
  * network. Files are mapped: a checkpoint of many GB takes hardly any memory of its own.
  * Errors: SPR_EINPUT naming file, tensor and offset; SPR_ENOMEM. */

@@ -80,6 +80,7 @@ static void set_storage(const struct spr_source *source, const struct spr_candid
     } else if (candidate->quantized) {
         weight->storage = SPR_STORAGE_QUANTIZED;
         weight->quantized = candidate->quantized;
+        weight->first_row = candidate->slice * candidate->m;
     } else if (candidate->slice > 0) {
         weight->data += candidate->slice * candidate->m * candidate->k *
                         (int64_t)spr_element_bytes(tensor->element);

@@ -9,6 +9,7 @@
 static size_t prefix_of(const char *name)
 {
     const char *at = strstr(name, "experts");
+    at = at ? at : strstr(name, "_exps"); /* GGUF */
     return at ? (size_t)(at - name) : 0;
 }
 

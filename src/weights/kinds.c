@@ -46,6 +46,10 @@ static const struct {
     {"tok_embeddings", ANY, SPR_KIND_LOOKUP},
     {"token_embedding", ANY, SPR_KIND_LOOKUP},
     {"position_embedding", ANY, SPR_KIND_LOOKUP},
+    {"token_embd", ANY, SPR_KIND_LOOKUP}, /* GGUF */
+    {"position_embd", ANY, SPR_KIND_LOOKUP},
+    {"token_types", LAST, SPR_KIND_LOOKUP},
+    {"rope_freqs", LAST, SPR_KIND_NONE},
     {"wte", ANY, SPR_KIND_LOOKUP},
     {"wpe", ANY, SPR_KIND_LOOKUP},
     {"shared", LAST, SPR_KIND_LOOKUP},
@@ -167,7 +171,8 @@ static enum spr_kind kind_of_many(const struct spr_checkpoint *all,
         /* Scales of channels, tables of positions, tokens that are learnt. */
         return tensor->rank == 4 && shape[1] > 1 ? SPR_KIND_CONV : SPR_KIND_LOOKUP;
     }
-    if (tensor->rank == 3 && (spr_expert_of(name) >= 0 || strstr(name, "expert"))) {
+    if (tensor->rank == 3 &&
+        (spr_expert_of(name) >= 0 || strstr(name, "expert") || strstr(name, "_exps"))) {
         return SPR_KIND_STACK;
     }
     if (bias > 0 && bias == shape[1] && bias != shape[0]) {
@@ -195,7 +200,7 @@ enum spr_kind spr_kind_of(const struct spr_checkpoint *all, size_t tensor, const
     }
     if (kind == SPR_KIND_LINEAR && bias == 0 && all->config.vocabulary > 0 &&
         t->shape[0] == all->config.vocabulary && t->shape[1] == all->config.hidden &&
-        t->shape[0] > t->shape[1] && !is_numbered(name)) {
+        !is_numbered(name)) {
         return has_part(name, strlen(name), "output", LAST) ? SPR_KIND_HEAD : SPR_KIND_LOOKUP;
     }
     return kind;

@@ -134,7 +134,7 @@ static enum spr_status take_unread(struct spr_checkpoint *all, size_t index,
     const enum spr_kind kind = spr_kind_of_name(tensor->name, &all->config);
     char reason[80];
     int64_t elements;
-    if (tensor->dtype[0] != 'F' && tensor->dtype[0] != 'C') {
+    if (tensor->dtype[0] != 'F' && tensor->dtype[0] != 'C' && !(tensor->parameters > 0)) {
         return SPR_OK; /* indices */
     }
     if (spr_shape_elements(tensor->shape, tensor->rank, &elements)) {
@@ -195,20 +195,28 @@ static enum spr_status take_tensor(struct spr_checkpoint *all, size_t index,
         return SPR_OK; /* a stack */
     }
     tensor = &source->weights->tensor[index];
+    if (tensor->quantized && tensor->rank > 1 && candidate.kind >= SPR_KIND_LINEAR) {
+        candidate.quantized = tensor->quantized;
+    }
     const bool plain = !candidate.mask && !candidate.quantized;
     if (candidate.kind != SPR_KIND_PART && tensor->use != SPR_USE_UNKNOWN) {
         return SPR_OK; /* told with the tensor it is beside */
     }
-    if (candidate.kind != SPR_KIND_PART && plain && tensor->element == SPR_ELEMENT_OTHER) {
+    if (candidate.kind != SPR_KIND_PART && plain && tensor->element == SPR_ELEMENT_OTHER &&
+        !tensor->quantized) {
         return take_unread(all, index, err);
+    }
+    if (tensor->quantized && tensor->rank > 2 && candidate.kind >= SPR_KIND_LINEAR &&
+        candidate.kind != SPR_KIND_STACK) {
+        candidate.kind = SPR_KIND_UNKNOWN;
     }
     if (candidate.kind < SPR_KIND_LINEAR) {
         return set_aside(source, index, candidate.kind, err);
     }
-    if (plain && !spr_fits_a_layer(tensor)) {
+    if (plain ? !spr_fits_a_layer(tensor) : !(tensor->parameters > 0)) {
         return set_aside(source, index, SPR_KIND_NONE, err);
     }
-    if (candidate.kind == SPR_KIND_STACK && plain) {
+    if (candidate.kind == SPR_KIND_STACK) {
         return spr_take_stack(all, &candidate, err);
     }
     if (candidate.expert < 0) {
@@ -238,7 +246,6 @@ static enum spr_status index_candidates(struct spr_candidates *found, struct spr
 static enum spr_status gather(struct spr_checkpoint *all, size_t first, struct spr_error *err)
 {
     const struct spr_weights *weights = all->source->weights;
-    SPR_TRY(spr_config_read(all->source, &all->config, err));
     if (all->source->options->experts_active > 0) {
         all->config.routed = all->source->options->experts_active;
     }
@@ -278,8 +285,9 @@ static enum spr_status place_tied_head(struct spr_checkpoint *all, size_t first,
                                      .kind = SPR_KIND_HEAD,
                                      .factor = SIZE_MAX,
                                      .expert = -1};
-        if (!config->unties && t->use == SPR_USE_ASIDE && spr_fits_a_layer(t) &&
-            t->rank == 2 && t->shape[0] == config->vocabulary) {
+        head.quantized = t->quantized;
+        if (!config->unties && t->use == SPR_USE_ASIDE && t->rank == 2 &&
+            (t->quantized || spr_fits_a_layer(t)) && t->shape[0] == config->vocabulary) {
             return spr_place(all->source, config, &head, err);
         }
     }
@@ -291,7 +299,9 @@ static enum spr_status set_origin(const struct spr_source *source,
 {
     char text[80] = "names";
     if (config->found) {
-        snprintf(text, sizeof text, "config.json (%s)", config->model_type);
+        const bool json = spr_ends_with(config->path, ".json");
+        snprintf(text, sizeof text, "%s (%s)", json ? "config.json" : "metadata",
+                 config->model_type);
     }
     source->weights->origin = spr_arena_text(&source->weights->arena, text, strlen(text));
     return source->weights->origin ? SPR_OK : spr_no_memory(err);
@@ -317,7 +327,15 @@ static enum spr_status place_layers(const struct spr_source *source, size_t firs
 enum spr_status spr_layers_of_tensors(const struct spr_source *source, size_t first,
                                       struct spr_error *err)
 {
-    struct spr_checkpoint all = {.source = source};
+    struct spr_config config;
+    SPR_TRY(spr_config_read(source, &config, err));
+    return spr_layers_of_config(source, first, &config, err);
+}
+
+enum spr_status spr_layers_of_config(const struct spr_source *source, size_t first,
+                                     const struct spr_config *config, struct spr_error *err)
+{
+    struct spr_checkpoint all = {.source = source, .config = *config};
     enum spr_status status = place_layers(source, first, &all, err);
     spr_names_free(&all.tensors);
     spr_names_free(&all.candidates.names);

@@ -30,6 +30,11 @@ struct spr_config {
 enum spr_status spr_config_read(const struct spr_source *source, struct spr_config *config,
                                 struct spr_error *err);
 
+/* Makes layers of the tensors from `first` on as spr_layers_of_tensors does, with this in place of
+ * config.json. */
+enum spr_status spr_layers_of_config(const struct spr_source *source, size_t first,
+                                     const struct spr_config *config, struct spr_error *err);
+
 /* Tokens that a linear layer sees: those of the picture, or options->tokens; 0: unknown. */
 int64_t spr_config_tokens(const struct spr_config *config,
                           const struct spr_weights_options *options);

@@ -159,7 +159,7 @@ enum spr_status spr_take_stack(struct spr_checkpoint *all,
                                const struct spr_candidate *candidate, struct spr_error *err)
 {
     const struct spr_tensor *t = &all->source->weights->tensor[candidate->tensor];
-    const bool turned = stack_is_transposed(all, candidate);
+    const bool turned = !candidate->quantized && stack_is_transposed(all, candidate);
     for (int64_t e = 0; e < t->shape[0]; e++) {
         struct spr_candidate one = *candidate;
         char name[512];

@@ -50,6 +50,8 @@ bool spr_sniff_smtx(const struct spr_source *source);
 enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error *err);
 bool spr_sniff_onnx(const struct spr_source *source);
 enum spr_status spr_read_onnx(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_gguf(const struct spr_source *source);
+enum spr_status spr_read_gguf(const struct spr_source *source, struct spr_error *err);
 /* Refused, with the command that converts it. */
 bool spr_sniff_pickle(const struct spr_source *source);
 enum spr_status spr_read_pickle(const struct spr_source *source, struct spr_error *err);

@@ -89,7 +89,7 @@ static void bits_of_quantized(const struct spr_weight *weight, int64_t row, uint
     for (int64_t j = 0; j < weight->k; j += SPR_QUANTIZED_STEP) {
         int64_t count =
             weight->k - j < SPR_QUANTIZED_STEP ? weight->k - j : SPR_QUANTIZED_STEP;
-        weight->quantized->expand(weight->quantized, row, j, value);
+        weight->quantized->expand(weight->quantized, weight->first_row + row, j, value);
         for (int64_t c = 0; c < count; c++) {
             bits[(j + c) / 64] |= (uint64_t)(value[c] != 0) << (j + c) % 64;
         }
@@ -102,7 +102,7 @@ static void values_of_quantized(const struct spr_weight *weight, int64_t row, fl
     for (int64_t j = 0; j < weight->k; j += SPR_QUANTIZED_STEP) {
         int64_t count =
             weight->k - j < SPR_QUANTIZED_STEP ? weight->k - j : SPR_QUANTIZED_STEP;
-        weight->quantized->expand(weight->quantized, row, j, value);
+        weight->quantized->expand(weight->quantized, weight->first_row + row, j, value);
         memcpy(values + j, value, (size_t)count * sizeof *value);
     }
 }
