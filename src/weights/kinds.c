@@ -167,9 +167,14 @@ static enum spr_kind kind_of_many(const struct spr_checkpoint *all,
     if (kind == SPR_KIND_NONE || kind == SPR_KIND_SCALE) {
         return kind;
     }
-    if (!conv && ((is_vector(tensor) && bias != shape[0]) || (shape[0] == 1 && bias == 0))) {
-        /* Scales of channels, tables of positions, tokens that are learnt. */
-        return tensor->rank == 4 && shape[1] > 1 ? SPR_KIND_CONV : SPR_KIND_LOOKUP;
+    /* Scales of channels, tables of positions, tokens that are learnt. What is called .weight
+     * and has four dimensions is one only along the last. */
+    const bool one = shape[0] == 1 && shape[1] == 1;
+    const bool plain = tensor->rank == 4 && spr_ends_with(tensor->name, ".weight")
+                           ? one && is_vector(tensor)
+                           : is_vector(tensor) || shape[0] == 1;
+    if (!conv && plain && bias == 0) {
+        return SPR_KIND_LOOKUP;
     }
     if (tensor->rank == 3 &&
         (spr_expert_of(name) >= 0 || strstr(name, "expert") || strstr(name, "_exps"))) {

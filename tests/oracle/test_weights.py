@@ -164,7 +164,7 @@ def make_safetensors(rng, path):
         dtype = [np.dtype("f2"), np.dtype("f4"), np.dtype("f8"), np.dtype("i1"),
                  np.dtype(ml_dtypes.bfloat16)][rng.integers(5)]
         rank = 4 if rng.random() < 0.2 else 2
-        shape = tuple(int(x) for x in rng.integers(1, 7, 4)) if rank == 4 else None
+        shape = tuple(int(x) for x in rng.integers([2, 1, 1, 1], 7)) if rank == 4 else None
         source = "i1" if dtype == np.dtype("i1") else "f4"
         values = random_dense(rng, source, shape).astype(dtype)
         arrays[name + ".weight"] = values
