@@ -135,6 +135,9 @@ enum spr_kind spr_kind_of_name(const char *name, const struct spr_config *config
          (place == LAST && is_numbered(name)))) {
         return SPR_KIND_LINEAR;
     }
+    if (kind == SPR_KIND_HEAD && has_part(name, length, "dense", LAST)) {
+        return SPR_KIND_LINEAR; /* before the head */
+    }
     return kind == SPR_KIND_LINEAR && has_part(name, length, "weight_hh", HOLD) ? SPR_KIND_STEP
                                                                                 : kind;
 }
@@ -176,8 +179,8 @@ static enum spr_kind kind_of_many(const struct spr_checkpoint *all,
     if (!conv && plain && bias == 0) {
         return SPR_KIND_LOOKUP;
     }
-    if (tensor->rank == 3 &&
-        (spr_expert_of(name) >= 0 || strstr(name, "expert") || strstr(name, "_exps"))) {
+    if (tensor->rank == 3 && (spr_expert_of(name) >= 0 || strstr(name, "expert") ||
+                              strstr(name, "_exps") || strstr(name, "moe."))) {
         return SPR_KIND_STACK;
     }
     if (bias > 0 && bias == shape[1] && bias != shape[0]) {

@@ -267,18 +267,55 @@ static enum spr_status gather(struct spr_checkpoint *all, size_t first, struct s
     return index_candidates(&all->candidates, err);
 }
 
+/* What the class around a language model calls its embedding: without config.json they tell that
+ * there is a head. A part of a checkpoint may lack one that another part has. */
+static bool is_of_language_model(const struct spr_checkpoint *all, const char *name)
+{
+    static const char *const names[] = {"model.embed_tokens.weight",
+                                        "model.decoder.embed_tokens.weight",
+                                        "model.shared.weight",
+                                        "transformer.wte.weight",
+                                        "transformer.word_embeddings.weight",
+                                        "transformer.tokens_embed.weight",
+                                        "backbone.embeddings.weight"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        found = found || strcmp(name, names[i]) == 0;
+    }
+    return found && !all->config.found && !strstr(all->source->path, "-of-") &&
+           !spr_part(all, "score.weight", 12, "", NULL) &&
+           !spr_part(all, "classifier.weight", 17, "", NULL) &&
+           !spr_part(all, "qa_outputs.weight", 17, "", NULL);
+}
+
+/* Words that a head to the vocabulary tells of by its bias; 0: there is none. */
+static int64_t words_of_bias(const struct spr_checkpoint *all, size_t first)
+{
+    const struct spr_weights *weights = all->source->weights;
+    for (size_t i = first; i < weights->tensor_count && !all->config.found; i++) {
+        const struct spr_tensor *t = &weights->tensor[i];
+        if (t->rank == 1 && (spr_ends_with(t->name, "lm_head.bias") ||
+                             spr_ends_with(t->name, "predictions.bias") ||
+                             spr_ends_with(t->name, "vocab_projector.bias"))) {
+            return t->shape[0];
+        }
+    }
+    return 0;
+}
+
 /* The head that the file does not have is the embedding again. */
 static enum spr_status place_tied_head(struct spr_checkpoint *all, size_t first,
                                        struct spr_error *err)
 {
     const struct spr_weights *weights = all->source->weights;
     const struct spr_config *config = &all->config;
+    const int64_t words = words_of_bias(all, first);
     for (size_t i = 0; i < all->candidates.count; i++) {
         if (all->candidates.item[i].kind == SPR_KIND_HEAD) {
             return SPR_OK;
         }
     }
-    for (size_t i = first; i < weights->tensor_count && config->predicts_words; i++) {
+    for (size_t i = first; i < weights->tensor_count; i++) {
         const struct spr_tensor *t = &weights->tensor[i];
         struct spr_candidate head = {.name = "lm_head",
                                      .tensor = i,
@@ -287,7 +324,10 @@ static enum spr_status place_tied_head(struct spr_checkpoint *all, size_t first,
                                      .expert = -1};
         head.quantized = t->quantized;
         if (!config->unties && t->use == SPR_USE_ASIDE && t->rank == 2 &&
-            (t->quantized || spr_fits_a_layer(t)) && t->shape[0] == config->vocabulary) {
+            (t->quantized || spr_fits_a_layer(t)) &&
+            (config->predicts_words
+                 ? t->shape[0] == config->vocabulary
+                 : t->shape[0] == words || is_of_language_model(all, t->name))) {
             return spr_place(all->source, config, &head, err);
         }
     }
@@ -313,6 +353,9 @@ static enum spr_status place_layers(const struct spr_source *source, size_t firs
     SPR_TRY(gather(all, first, err));
     SPR_TRY(set_origin(source, &all->config, err));
     SPR_TRY(spr_place_family(source, &all->config, &all->candidates, err));
+    if (!spr_has_family(&all->config)) {
+        SPR_TRY(spr_place_decoder(all, first, err));
+    }
     for (size_t i = 0; i < all->candidates.count; i++) {
         struct spr_candidate *candidate = &all->candidates.item[i];
         if (!candidate->placed) {

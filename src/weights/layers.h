@@ -158,4 +158,16 @@ enum spr_status spr_place_family(const struct spr_source *source,
                                  const struct spr_config *config,
                                  struct spr_candidates *candidates, struct spr_error *err);
 
+/* spr_place_family knows it. */
+bool spr_has_family(const struct spr_config *config);
+
+/* FLOPs of an element of an activation that config.json names, and what its rows are called; 0: not
+ * known. */
+double spr_activation(const char *name, const char **row);
+
+/* For decoders of known families, the same with keys and values that are kept; a note where there is
+ * attention and the family is not known. */
+enum spr_status spr_place_decoder(struct spr_checkpoint *all, size_t first,
+                                  struct spr_error *err);
+
 #endif
