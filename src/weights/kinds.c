@@ -53,6 +53,8 @@ static const struct {
     {"wte", ANY, SPR_KIND_LOOKUP},
     {"wpe", ANY, SPR_KIND_LOOKUP},
     {"shared", LAST, SPR_KIND_LOOKUP},
+    {"text_projection", ANY, SPR_KIND_ONCE},
+    {"visual_projection", ANY, SPR_KIND_ONCE},
     {"project", HOLD, SPR_KIND_LINEAR}, /* embeddings_project */
     {"_proj", HOLD, SPR_KIND_LINEAR},
     {"mapping", HOLD, SPR_KIND_LINEAR},
@@ -64,8 +66,6 @@ static const struct {
     {"encoder", LAST, SPR_KIND_LOOKUP}, /* of language models of nn.LSTM */
     {"codebook", HOLD, SPR_KIND_LOOKUP},
     /* once for a sequence or a picture */
-    {"text_projection", ANY, SPR_KIND_ONCE},
-    {"visual_projection", ANY, SPR_KIND_ONCE},
     {"pooler", ANY, SPR_KIND_ONCE},
     {"classifier", ANY, SPR_KIND_ONCE},
     {"pre_classifier", ANY, SPR_KIND_ONCE},
