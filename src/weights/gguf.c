@@ -260,9 +260,13 @@ bool spr_sniff_gguf(const struct spr_source *source)
 
 enum spr_status spr_read_gguf(const struct spr_source *source, struct spr_error *err)
 {
-    struct scan scan = {.source = source, .at = 4, .alignment = 32};
+    struct scan scan = {.source = source, .alignment = 32};
+    const uint64_t magic = take(&scan, 4);
     const size_t first = source->weights->tensor_count;
     const uint64_t version = take(&scan, 4), tensors = take(&scan, 8), values = take(&scan, 8);
+    if (magic != 0x46554747 || scan.bad) {
+        return damaged(&scan, "GGUF and its counts", err);
+    }
     if (version < 2 || version > 3) {
         return spr_fail(err, SPR_EINPUT,
                         "%s: GGUF version %llu: expected 2 or 3, little-endian", source->path,

@@ -257,7 +257,9 @@ static void cut_by_factor(const struct spr_weight *weight, int64_t row, int64_t 
     for (int64_t i = 0; i < count; i++) {
         for (int64_t j = 0; j < weight->k; j++) {
             const unsigned char *at = element_at(&factor, row + i, j);
-            values[i * weight->k + j] *= (float)spr_element_value(at, factor.element);
+            if (spr_element_word(at, factor.element, 1) == 0) {
+                values[i * weight->k + j] = 0;
+            }
         }
     }
 }
