@@ -162,6 +162,7 @@ struct spr_account {
     double aside;         /* tables of which rows are fetched, biases, norms */
     double scales;        /* and zero points */
     double left_out;      /* those of spr_left_out and of layers that are left out */
+    double bytes;         /* that the tensors in layers take in their files */
     double multiply_adds; /* of the layers whose n is known */
 };
 
@@ -173,6 +174,9 @@ struct spr_account spr_weights_account(const struct spr_weights *weights);
 
 /* left_out over listed and left_out; 0 where there are none. */
 double spr_left_out_share(const struct spr_account *account);
+
+/* What most weights that can be pruned are stored as, as the file spells it; NULL: none are. */
+const char *spr_weights_dtype(const struct spr_weights *weights);
 
 /* Leaves out of the table, and adds to left_out, the convolutions whose n is not known, unless
  * nothing would be left. Errors: SPR_ENOMEM. */

@@ -36,14 +36,16 @@ void spr_report_account(FILE *file, const struct spr_account *account)
     if (!(account->listed < account->parameters)) {
         return;
     }
-    fprintf(file, "%s of them in layers", spr_grouped(account->listed, number));
+    char line[256];
+    size_t used = (size_t)snprintf(line, sizeof line, "%s of them in layers",
+                                   spr_grouped(account->listed, number));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].parameters > 0) {
-            fprintf(file, ", %s in %s", spr_grouped(parts[i].parameters, number),
-                    parts[i].where);
+            used += (size_t)snprintf(line + used, sizeof line - used, ", %s in %s",
+                                     spr_grouped(parts[i].parameters, number), parts[i].where);
         }
     }
-    fputc('\n', file);
+    spr_text_wrapped(file, line, 0);
 }
 
 static bool left_out_alike(const struct spr_left_out *a, const struct spr_left_out *b)
@@ -91,8 +93,7 @@ void spr_report_left_out(FILE *file, const struct spr_weights *weights, bool lay
             i++;
         }
         if (layers || rows++ < LEFT_OUT_SHOWN) {
-            put_left_out_row(&table, weights, first, same,
-                             account.listed + account.left_out);
+            put_left_out_row(&table, weights, first, same, account.listed + account.left_out);
         } else {
             more += (size_t)same;
         }
@@ -113,6 +114,8 @@ void spr_emit_account(struct spr_emit *out, const struct spr_weights *weights)
     spr_emit_number(out, "parameters_aside", account.aside);
     spr_emit_number(out, "parameters_scales", account.scales);
     spr_emit_number(out, "parameters_left_out", account.left_out);
+    spr_emit_number(out, "bytes_listed", account.bytes);
+    spr_emit_text(out, "stored_as", spr_weights_dtype(weights));
     spr_emit_number(out, "left_out_share", spr_left_out_share(&account));
     spr_emit_number(out, "multiply_adds", account.multiply_adds);
     spr_emit_open(out, "left_out", '[');

@@ -324,7 +324,7 @@ static enum spr_status place_tied_head(struct spr_checkpoint *all, size_t first,
                                      .expert = -1};
         head.quantized = t->quantized;
         if (!config->unties && t->use == SPR_USE_ASIDE && t->rank == 2 &&
-            (t->quantized || spr_fits_a_layer(t)) &&
+            (t->quantized ? t->parameters > 0 : spr_fits_a_layer(t)) &&
             (config->predicts_words
                  ? t->shape[0] == config->vocabulary
                  : t->shape[0] == words || is_of_language_model(all, t->name))) {
