@@ -384,8 +384,8 @@ const struct verb verb_inspect = {
         {"sproof inspect model.safetensors --tokens 128 -o model.csv",
          "sproof inspect model.safetensors --prune 32x1@0.9 --write pruned.safetensors"},
     .notes =
-        "WEIGHTS: safetensors, the index of a split checkpoint, ONNX, .npy, .npz (SciPy's\n"
-        "too), Matrix Market (.gz too), .smtx, or a directory of them. -o writes a layer\n"
+        "WEIGHTS: safetensors, the index of a split checkpoint, GGUF, ONNX, .npy, .npz\n"
+        "(SciPy's too), Matrix Market (.gz too), .smtx, or a directory. -o writes a layer\n"
         "table for analyze. --prune keeps the weights or blocks of the largest norm.",
     .positionals_max = POSITIONALS_MAX,
     .options = options,
