@@ -141,22 +141,6 @@ static bool read_shape(struct scan *scan, struct spr_tensor *tensor)
     return !scan->bad;
 }
 
-/* Codes of a matrix, or of several. */
-static enum spr_status set_rows(const struct spr_source *source,
-                                const struct spr_gguf_type *type, struct spr_tensor *tensor,
-                                struct spr_error *err)
-{
-    struct spr_gguf_rows *rows = spr_arena_alloc(&source->weights->arena, sizeof *rows);
-    if (!rows) {
-        return spr_no_memory(err);
-    }
-    *rows = (struct spr_gguf_rows){.quantized.expand = spr_expand_gguf,
-                                   .type = type,
-                                   .k = tensor->shape[tensor->rank - 1]};
-    tensor->quantized = &rows->quantized;
-    return SPR_OK;
-}
-
 static enum spr_status read_tensor(struct scan *scan, struct spr_error *err)
 {
     char name[NAME_MAX_BYTES], text[SPR_SHAPE_TEXT];
@@ -186,9 +170,6 @@ static enum spr_status read_tensor(struct scan *scan, struct spr_error *err)
     tensor.element = type->element;
     tensor.bytes = (uint64_t)(elements / type->weights) * type->bytes;
     tensor.parameters = type->indices ? 0 : (double)elements;
-    if (type->expand && tensor.rank > 0) {
-        SPR_TRY(set_rows(scan->source, type, &tensor, err));
-    }
     return spr_add_tensor(scan->source, &tensor, NULL, err);
 }
 
@@ -199,6 +180,26 @@ static int by_offset(const void *a, const void *b)
         return left->offset < right->offset ? -1 : 1;
     }
     return (left->bytes > right->bytes) - (left->bytes < right->bytes);
+}
+
+/* Codes of a matrix, or of several. */
+static enum spr_status set_rows(const struct spr_source *source, struct spr_tensor *tensor,
+                                struct spr_error *err)
+{
+    const struct spr_gguf_type *type = spr_gguf_type_of(tensor->dtype);
+    if (!type->expand || tensor->rank < 1) {
+        return SPR_OK;
+    }
+    struct spr_gguf_rows *rows = spr_arena_alloc(&source->weights->arena, sizeof *rows);
+    if (!rows) {
+        return spr_no_memory(err);
+    }
+    *rows = (struct spr_gguf_rows){.quantized.expand = spr_expand_gguf,
+                                   .type = type,
+                                   .data = tensor->data,
+                                   .k = tensor->shape[tensor->rank - 1]};
+    tensor->quantized = &rows->quantized;
+    return SPR_OK;
 }
 
 /* Tensors lie behind each other, within the file. */
@@ -227,9 +228,7 @@ static enum spr_status place_tensors(struct scan *scan, size_t first, struct spr
         }
         end = t->offset + t->bytes;
         t->data = source->bytes + t->offset;
-        if (t->quantized) {
-            ((struct spr_gguf_rows *)(uintptr_t)t->quantized)->data = t->data;
-        }
+        SPR_TRY(set_rows(source, t, err));
     }
     return SPR_OK;
 }

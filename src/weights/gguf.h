@@ -7,16 +7,19 @@
 
 /* A type of tensor. */
 struct spr_gguf_type {
-    unsigned number;          /* in the file */
-    const char *name;         /* as --dtype has it */
-    unsigned weights, bytes;  /* of a block */
-    enum spr_element element; /* of plain numbers; else SPR_ELEMENT_OTHER */
+    const char *name;                                         /* as --dtype has it */
     void (*expand)(const unsigned char *block, float *value); /* NULL: a block is not read */
-    bool indices;                                             /* no weights */
+    unsigned number;                                          /* in the file */
+    unsigned weights, bytes;                                  /* of a block */
+    enum spr_element element; /* of plain numbers; else SPR_ELEMENT_OTHER */
+    bool indices;             /* no weights */
 };
 
 /* NULL: there is none of this number. */
 const struct spr_gguf_type *spr_gguf_type(unsigned number);
+
+/* The one of a name there is. */
+const struct spr_gguf_type *spr_gguf_type_of(const char *name);
 
 /* The rows of a tensor that is made of blocks. */
 struct spr_gguf_rows {

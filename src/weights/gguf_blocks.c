@@ -158,38 +158,38 @@ static void expand_q6_k(const unsigned char *b, float *y)
 }
 
 static const struct spr_gguf_type types[] = {
-    {0, "f32", 1, 4, SPR_ELEMENT_F32, NULL, false},
-    {1, "f16", 1, 2, SPR_ELEMENT_F16, NULL, false},
-    {2, "q4_0", 32, 18, SPR_ELEMENT_OTHER, expand_q4_0, false},
-    {3, "q4_1", 32, 20, SPR_ELEMENT_OTHER, expand_q4_1, false},
-    {6, "q5_0", 32, 22, SPR_ELEMENT_OTHER, expand_q5_0, false},
-    {7, "q5_1", 32, 24, SPR_ELEMENT_OTHER, expand_q5_1, false},
-    {8, "q8_0", 32, 34, SPR_ELEMENT_OTHER, expand_q8_0, false},
-    {9, "q8_1", 32, 36, SPR_ELEMENT_OTHER, NULL, false},
-    {10, "q2_K", 256, 84, SPR_ELEMENT_OTHER, expand_q2_k, false},
-    {11, "q3_K", 256, 110, SPR_ELEMENT_OTHER, expand_q3_k, false},
-    {12, "q4_K", 256, 144, SPR_ELEMENT_OTHER, expand_q4_k, false},
-    {13, "q5_K", 256, 176, SPR_ELEMENT_OTHER, expand_q5_k, false},
-    {14, "q6_K", 256, 210, SPR_ELEMENT_OTHER, expand_q6_k, false},
-    {15, "q8_K", 256, 292, SPR_ELEMENT_OTHER, NULL, false},
-    {16, "iq2_xxs", 256, 66, SPR_ELEMENT_OTHER, NULL, false},
-    {17, "iq2_xs", 256, 74, SPR_ELEMENT_OTHER, NULL, false},
-    {18, "iq3_xxs", 256, 98, SPR_ELEMENT_OTHER, NULL, false},
-    {19, "iq1_s", 256, 50, SPR_ELEMENT_OTHER, NULL, false},
-    {20, "iq4_nl", 32, 18, SPR_ELEMENT_OTHER, NULL, false},
-    {21, "iq3_s", 256, 110, SPR_ELEMENT_OTHER, NULL, false},
-    {22, "iq2_s", 256, 82, SPR_ELEMENT_OTHER, NULL, false},
-    {23, "iq4_xs", 256, 136, SPR_ELEMENT_OTHER, NULL, false},
-    {24, "i8", 1, 1, SPR_ELEMENT_I8, NULL, false},
-    {25, "i16", 1, 2, SPR_ELEMENT_OTHER, NULL, true},
-    {26, "i32", 1, 4, SPR_ELEMENT_OTHER, NULL, true},
-    {27, "i64", 1, 8, SPR_ELEMENT_OTHER, NULL, true},
-    {28, "f64", 1, 8, SPR_ELEMENT_F64, NULL, false},
-    {29, "iq1_m", 256, 56, SPR_ELEMENT_OTHER, NULL, false},
-    {30, "bf16", 1, 2, SPR_ELEMENT_BF16, NULL, false},
-    {34, "tq1_0", 256, 54, SPR_ELEMENT_OTHER, NULL, false},
-    {35, "tq2_0", 256, 66, SPR_ELEMENT_OTHER, NULL, false},
-    {39, "mxfp4", 32, 17, SPR_ELEMENT_OTHER, expand_mxfp4, false},
+    {"f32", NULL, 0, 1, 4, SPR_ELEMENT_F32, false},
+    {"f16", NULL, 1, 1, 2, SPR_ELEMENT_F16, false},
+    {"q4_0", expand_q4_0, 2, 32, 18, SPR_ELEMENT_OTHER, false},
+    {"q4_1", expand_q4_1, 3, 32, 20, SPR_ELEMENT_OTHER, false},
+    {"q5_0", expand_q5_0, 6, 32, 22, SPR_ELEMENT_OTHER, false},
+    {"q5_1", expand_q5_1, 7, 32, 24, SPR_ELEMENT_OTHER, false},
+    {"q8_0", expand_q8_0, 8, 32, 34, SPR_ELEMENT_OTHER, false},
+    {"q8_1", NULL, 9, 32, 36, SPR_ELEMENT_OTHER, false},
+    {"q2_K", expand_q2_k, 10, 256, 84, SPR_ELEMENT_OTHER, false},
+    {"q3_K", expand_q3_k, 11, 256, 110, SPR_ELEMENT_OTHER, false},
+    {"q4_K", expand_q4_k, 12, 256, 144, SPR_ELEMENT_OTHER, false},
+    {"q5_K", expand_q5_k, 13, 256, 176, SPR_ELEMENT_OTHER, false},
+    {"q6_K", expand_q6_k, 14, 256, 210, SPR_ELEMENT_OTHER, false},
+    {"q8_K", NULL, 15, 256, 292, SPR_ELEMENT_OTHER, false},
+    {"iq2_xxs", NULL, 16, 256, 66, SPR_ELEMENT_OTHER, false},
+    {"iq2_xs", NULL, 17, 256, 74, SPR_ELEMENT_OTHER, false},
+    {"iq3_xxs", NULL, 18, 256, 98, SPR_ELEMENT_OTHER, false},
+    {"iq1_s", NULL, 19, 256, 50, SPR_ELEMENT_OTHER, false},
+    {"iq4_nl", NULL, 20, 32, 18, SPR_ELEMENT_OTHER, false},
+    {"iq3_s", NULL, 21, 256, 110, SPR_ELEMENT_OTHER, false},
+    {"iq2_s", NULL, 22, 256, 82, SPR_ELEMENT_OTHER, false},
+    {"iq4_xs", NULL, 23, 256, 136, SPR_ELEMENT_OTHER, false},
+    {"i8", NULL, 24, 1, 1, SPR_ELEMENT_I8, false},
+    {"i16", NULL, 25, 1, 2, SPR_ELEMENT_OTHER, true},
+    {"i32", NULL, 26, 1, 4, SPR_ELEMENT_OTHER, true},
+    {"i64", NULL, 27, 1, 8, SPR_ELEMENT_OTHER, true},
+    {"f64", NULL, 28, 1, 8, SPR_ELEMENT_F64, false},
+    {"iq1_m", NULL, 29, 256, 56, SPR_ELEMENT_OTHER, false},
+    {"bf16", NULL, 30, 1, 2, SPR_ELEMENT_BF16, false},
+    {"tq1_0", NULL, 34, 256, 54, SPR_ELEMENT_OTHER, false},
+    {"tq2_0", NULL, 35, 256, 66, SPR_ELEMENT_OTHER, false},
+    {"mxfp4", expand_mxfp4, 39, 32, 17, SPR_ELEMENT_OTHER, false},
 };
 
 const struct spr_gguf_type *spr_gguf_type(unsigned number)
@@ -200,6 +200,15 @@ const struct spr_gguf_type *spr_gguf_type(unsigned number)
         }
     }
     return NULL;
+}
+
+const struct spr_gguf_type *spr_gguf_type_of(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(types[i].name, name) != 0) {
+        i++;
+    }
+    return &types[i];
 }
 
 void spr_expand_gguf(const struct spr_quantized *quantized, int64_t row, int64_t column,

@@ -186,7 +186,6 @@ static enum spr_status take_tensor(struct spr_checkpoint *all, size_t index,
                                    struct spr_error *err)
 {
     const struct spr_source *source = all->source;
-    const struct spr_tensor *tensor = &source->weights->tensor[index];
     struct spr_candidate candidate = {
         .tensor = index, .factor = SIZE_MAX, .expert = -1, .kind = SPR_KIND_NONE};
     const size_t before = all->candidates.count;
@@ -194,7 +193,7 @@ static enum spr_status take_tensor(struct spr_checkpoint *all, size_t index,
     if (all->candidates.count > before) {
         return SPR_OK; /* a stack */
     }
-    tensor = &source->weights->tensor[index];
+    const struct spr_tensor *tensor = &source->weights->tensor[index];
     if (tensor->quantized && tensor->rank > 1 && candidate.kind >= SPR_KIND_LINEAR) {
         candidate.quantized = tensor->quantized;
     }

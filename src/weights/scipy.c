@@ -242,9 +242,9 @@ static enum spr_status check_parts(const struct spr_source *source,
     if (!is_number(&parts->data)) {
         return wrong(&parts->data, "real numbers", err);
     }
-    const struct spr_npy *const indices[] = {&parts->indptr, &parts->indices, &parts->row,
-                                             &parts->col, &parts->offsets};
-    for (size_t i = 0; i < sizeof indices / sizeof *indices; i++) {
+    const struct spr_npy *const indices[5] = {&parts->indptr, &parts->indices, &parts->row,
+                                              &parts->col, &parts->offsets};
+    for (int i = 0; i < 5; i++) {
         if (indices[i]->bytes && !is_integer(indices[i])) {
             return wrong(indices[i], "integers", err);
         }
