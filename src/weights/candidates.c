@@ -102,8 +102,9 @@ static void turn(struct spr_weight *weight)
 
 /* The side of the patches that a convolution of this name and shape cuts a picture into; n. */
 static int64_t pixels_of(const struct spr_config *config, const struct spr_tensor *tensor,
-                         const char *name, int64_t side)
+                         const char *name, const struct spr_weights_options *options)
 {
+    const int64_t side = options->image, tokens = options->tokens;
     const int64_t kernel = tensor->shape[tensor->rank - 1];
     const int64_t image = side > 0            ? side
                           : config->image > 0 ? config->image
@@ -117,6 +118,10 @@ static int64_t pixels_of(const struct spr_config *config, const struct spr_tenso
         return spr_name_has(name, "conv1", true)   ? 2 * config->positions
                : spr_name_has(name, "conv2", true) ? config->positions
                                                    : 0;
+    }
+    /* Mamba's runs along the tokens. */
+    if (tensor->rank == 3 && tensor->shape[1] == 1 && spr_name_has(name, "conv1d", true)) {
+        return tokens;
     }
     return 0;
 }
@@ -133,7 +138,7 @@ static void place_conv(const struct spr_source *source, const struct spr_config 
         return;
     }
     make_conv(tensor, weight);
-    weight->n = pixels_of(config, tensor, candidate->name, source->options->image);
+    weight->n = pixels_of(config, tensor, candidate->name, source->options);
     if (weight->n > 0 && strstr(candidate->name, "patch") && weight->op == SPR_OP_CONV) {
         weight->x_elements =
             (double)weight->k * (double)weight->n; /* no pixel is seen twice */

@@ -64,6 +64,8 @@ def conv(m, k, n=0, **more):
 # told by shape, use and neighbours ------------------------------------------------------
 case("conv of a sequence", {"0.weight": f32(8, 4, 3), "0.bias": f32(8), "3.weight": f32(4, 144), "3.bias": f32(4)},
      {"0": conv(8, 12), "3": lin(4, 144, 9)}, options="--tokens 9", parameters=96 + 8 + 576 + 4)
+case("conv of Mamba", {"layers.0.mixer.conv1d.weight": f32(8, 1, 4), "layers.0.mixer.conv1d.bias": f32(8)},
+     {"layers.0.mixer.conv1d": {"op": "depthwise", "m": 8, "k": 4, "n": 9}}, options="--tokens 9")
 case("transposed conv", {"up.weight": f32(8, 4, 2, 2), "up.bias": f32(4)}, {"up": conv(16, 8)})
 case("tables", {"positional_embedding": f32(77, 32), "text_projection": f32(32, 16), "tok_emb.weight": f32(60, 32),
                 "e.tokens_embed.weight": f32(9, 4), "x.rel_embeddings.weight": f32(64, 32), "pos_embed": f32(1, 5, 4),
