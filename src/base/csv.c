@@ -174,6 +174,16 @@ static void on_row(int terminator, void *context)
     r->used = 0;
 }
 
+/* The comment of a table that lacks a part of what it was made of. */
+static void tell_left_out(struct reader *r, const char *line, size_t size)
+{
+    static const char start[] = "# left out: ";
+    if (size > sizeof start && memcmp(line, start, sizeof start - 1) == 0) {
+        spr_note(r->table.notes, "%s:%zu: %.*s", r->table.path, r->physical_line,
+                 (int)strcspn(line + 2, "\r\n"), line + 2);
+    }
+}
+
 /* One physical line, its end included. `#` starts a comment only where a row starts. */
 static void feed_line(struct reader *r, char *line, size_t size)
 {
@@ -183,6 +193,7 @@ static void feed_line(struct reader *r, char *line, size_t size)
         size -= 3;
     }
     if (!r->row_open && size > 0 && line[0] == '#') {
+        tell_left_out(r, line, size);
         return;
     }
     if (!r->row_open) {

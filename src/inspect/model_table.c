@@ -60,7 +60,8 @@ static void put_choice(FILE *file, const struct spr_inspected *l, const char *va
 
 static bool has_zeros(const struct spr_inspected *l)
 {
-    return l->weight->prunable && l->nnz < (double)l->weight->m * (double)l->weight->k;
+    return l->weight->prunable && !l->weight->left_out && !l->weight->idle &&
+           l->nnz < (double)l->weight->m * (double)l->weight->k;
 }
 
 /* Whether a layer can stand under a pattern with the zeros it has: one with more zeros than
@@ -135,11 +136,18 @@ enum spr_status spr_inspection_write_model(FILE *file, const struct spr_inspecti
     if (status != SPR_OK) {
         return status;
     }
+    const struct spr_account account = spr_weights_account(in->weights);
+    char left_out[SPR_LEFT_OUT_TEXT];
+    if (spr_left_out_share(&account) > SPR_LEFT_OUT_SHARE) {
+        fprintf(file, "# left out: %s\n", spr_left_out_text(in->weights, left_out));
+    }
     fputs("layer,op,m,k,n,count,groups,prunable,x_elements,flops", file);
     fputs(variants ? ",variant,pattern,sparsity,nnz,touched_columns,longest_row\n" : "\n",
           file);
     for (size_t i = 0; i < in->weights->weight_count; i++) {
-        put_base(file, &in->weights->weight[i], variants);
+        if (!in->weights->weight[i].left_out && !in->weights->weight[i].idle) {
+            put_base(file, &in->weights->weight[i], variants);
+        }
     }
     if (variants && !table->variant && table->listed == 0) {
         put_detected(file, in);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "report/left_out.h"
 #include "report/report_format.h"
+#include "sproof/types.h"
 
 /* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5
@@ -44,21 +46,6 @@ static double index_share(const struct spr_inspected *l, const struct spr_patter
     return all > 0 ? cost.index_bytes / all : 0;
 }
 
-/* "1,234,567". */
-static const char *grouped(double value, char text[32])
-{
-    char digits[32];
-    int length = snprintf(digits, sizeof digits, "%.0f", value), used = 0;
-    for (int i = 0; i < length && used < 30; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            text[used++] = ',';
-        }
-        text[used++] = digits[i];
-    }
-    text[used] = '\0';
-    return text;
-}
-
 struct totals {
     double prunable, weights, nnz; /* layers; weights of prunable layers; their non-zeros */
     double energy;                 /* mean over pruned weights; NAN: nothing pruned */
@@ -88,15 +75,22 @@ static struct totals sum_up(const struct spr_inspection *in)
 static void put_totals(FILE *file, const struct spr_inspection *in)
 {
     const struct totals t = sum_up(in);
+    const struct spr_account account = spr_weights_account(in->weights);
+    const double share = spr_left_out_share(&account);
     char parameters[32], weights[32];
-    fprintf(file, "%s parameters in %zu tensor%s",
-            grouped(spr_weights_parameters(in->weights), parameters),
-            in->weights->tensor_count, in->weights->tensor_count == 1 ? "" : "s");
-    if (in->weights->origin) {
-        fprintf(file, "; layers told by %s", in->weights->origin);
+    char line[256], left_out[64] = "";
+    const char *origin = in->weights->origin;
+    if (share > SPR_LEFT_OUT_SHARE) {
+        snprintf(left_out, sizeof left_out, ", %.3g %% of the weights LEFT OUT", 100 * share);
     }
-    fprintf(file, "\n%.0f prunable layer%s, %s weights, %.4g %% of them zeros\n", t.prunable,
-            t.prunable == 1 ? "" : "s", grouped(t.weights, weights),
+    snprintf(line, sizeof line, "%s parameters in %zu tensor%s%s%s%s",
+             spr_grouped(account.parameters, parameters), in->weights->tensor_count,
+             in->weights->tensor_count == 1 ? "" : "s", left_out,
+             origin ? "; layers told by " : "", origin ? origin : "");
+    spr_text_wrapped(file, line, 0);
+    spr_report_account(file, &account);
+    fprintf(file, "%.0f prunable layer%s, %s weights, %.4g %% of them zeros\n", t.prunable,
+            t.prunable == 1 ? "" : "s", spr_grouped(t.weights, weights),
             t.weights > 0 ? 100 * (1 - t.nnz / t.weights) : 0);
     if (!isnan(t.energy)) {
         fprintf(file,
@@ -201,11 +195,27 @@ static size_t put_layers(FILE *file, const struct spr_inspection *in,
     return shown;
 }
 
+/* The option that says how the weights are stored, where analyze has a word for it. */
+static void put_dtype(FILE *file, const struct spr_weights *weights)
+{
+    const char *dtype = spr_weights_dtype(weights), *name = NULL;
+    for (size_t i = 0; dtype && (name = spr_stored_weights(i)) != NULL; i++) {
+        if (strcmp(name + 2, dtype) == 0) {
+            fprintf(file, " --dtype %s", name);
+            break;
+        }
+    }
+    fputc('\n', file);
+}
+
 static void put_answer(FILE *file, const struct spr_inspection *in,
                        const struct spr_report *report)
 {
     put_totals(file, in);
     fputc('\n', file);
+    if (in->weights->left_out_count > 0) {
+        spr_report_left_out(file, in->weights, report->layers);
+    }
     size_t shown = put_layers(file, in, report);
     char text[512];
     snprintf(text, sizeof text,
@@ -216,8 +226,8 @@ static void put_answer(FILE *file, const struct spr_inspection *in,
              shown < in->pattern_count ? " Patterns without a column: --format csv." : "");
     spr_text_wrapped(file, text, 0);
     if (report->saved) {
-        fprintf(file, "\nSaved %s. Next:\n  sproof analyze %s\n", report->saved,
-                report->saved);
+        fprintf(file, "\nSaved %s. Next:\n  sproof analyze %s", report->saved, report->saved);
+        put_dtype(file, in->weights);
     }
 }
 
@@ -274,7 +284,7 @@ static void put_document(struct spr_emit *out, const void *subject)
     const struct spr_inspection *in = subject;
     const struct totals t = sum_up(in);
     spr_emit_text(out, "origin", in->weights->origin);
-    spr_emit_number(out, "parameters", spr_weights_parameters(in->weights));
+    spr_emit_account(out, in->weights);
     spr_emit_number(out, "tensors", (double)in->weights->tensor_count);
     spr_emit_number(out, "prunable_layers", t.prunable);
     spr_emit_number(out, "prunable_weights", t.weights);

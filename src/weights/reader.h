@@ -5,6 +5,18 @@
 
 #include "sproof/weights.h"
 
+/* Columns that are expanded at once. */
+#define SPR_QUANTIZED_STEP 256
+
+/* How a matrix whose elements are codes with scales is expanded; readers put what they need
+ * behind it. Columns past the row may hold anything. */
+struct spr_quantized {
+    /* The values of columns [column, column + SPR_QUANTIZED_STEP) of a row; column is a multiple
+     * of the step. */
+    void (*expand)(const struct spr_quantized *quantized, int64_t row, int64_t column,
+                   float value[SPR_QUANTIZED_STEP]);
+};
+
 /* A file to read. Text that a reader keeps goes into weights->arena. */
 struct spr_source {
     const char *path;           /* as opened; owned by weights->arena */
@@ -38,6 +50,8 @@ bool spr_sniff_smtx(const struct spr_source *source);
 enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error *err);
 bool spr_sniff_onnx(const struct spr_source *source);
 enum spr_status spr_read_onnx(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_gguf(const struct spr_source *source);
+enum spr_status spr_read_gguf(const struct spr_source *source, struct spr_error *err);
 /* Refused, with the command that converts it. */
 bool spr_sniff_pickle(const struct spr_source *source);
 enum spr_status spr_read_pickle(const struct spr_source *source, struct spr_error *err);
@@ -70,6 +84,20 @@ enum spr_status spr_add_tensor(const struct spr_source *source,
                                const struct spr_tensor *tensor, size_t *index,
                                struct spr_error *err);
 
+/* Says what a tensor is, unless it is of a layer already. Returns its weights where nothing had
+ * claimed them before, else 0. SIZE_MAX is no tensor. */
+double spr_set_use(const struct spr_source *source, size_t tensor, enum spr_use use);
+
+/* Names what is left out; the texts are copied. Its tensors are told by spr_set_use. Errors:
+ * SPR_ENOMEM. */
+enum spr_status spr_leave_out(const struct spr_source *source, const struct spr_left_out *what,
+                              struct spr_error *err);
+
+/* Says so of each tensor with weights that nothing has claimed; those before `first` were asked
+ * before. */
+enum spr_status spr_leave_out_unclaimed(const struct spr_source *source, size_t first,
+                                        struct spr_error *err);
+
 /* Appends an operator named text[0..length), with count and groups 1, x_elements NAN, no
  * tensor, no storage; *weight stays valid until the next one is added. Errors: SPR_EINPUT when
  * there is an operator of this name or the name is not printable UTF-8; SPR_ENOMEM. */
@@ -97,6 +125,13 @@ enum spr_status spr_check_inflated(const struct spr_source *source, double bytes
 
 /* Bytes of an element; 0 for SPR_ELEMENT_OTHER. */
 size_t spr_element_bytes(enum spr_element element);
+
+/* Which of the first `left`, at most 64, adjacent elements are not zero: bit i. */
+uint64_t spr_element_word(const unsigned char *data, enum spr_element element, int64_t left);
+
+/* `count` adjacent elements as floats. */
+void spr_element_floats(const unsigned char *data, enum spr_element element, int64_t count,
+                        float *values);
 
 /* Whether an element of a weight that is no matrix of entries stays when it is pruned. */
 bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column);

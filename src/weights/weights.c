@@ -16,13 +16,14 @@ enum spr_status spr_weights_read(const char *path, const struct spr_weights_opti
     struct spr_source source = {
         .options = options ? options : &none, .weights = weights, .notes = notes};
     struct stat facts;
-    size_t before = weights->weight_count;
+    size_t before = weights->weight_count, tensors = weights->tensor_count;
     source.path = spr_arena_text(&weights->arena, path, strlen(path));
     if (!source.path) {
         return spr_no_memory(err);
     }
     bool directory = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
     SPR_TRY(directory ? spr_read_directory(&source, err) : spr_read_file(&source, err));
+    SPR_TRY(spr_leave_out_unclaimed(&source, tensors, err));
     if (weights->weight_count == before) {
         spr_note(notes, "%s: no matrices of layers in it", path);
     }
@@ -55,32 +56,9 @@ void spr_weights_free(struct spr_weights *weights)
     spr_free(weights->names);
     spr_free(weights->weight);
     spr_free(weights->tensor);
+    spr_free(weights->left_out);
     spr_archives_close(weights);
     spr_unmap_files(weights);
     spr_arena_free(&weights->arena);
     *weights = (struct spr_weights){0};
-}
-
-double spr_weights_parameters(const struct spr_weights *weights)
-{
-    double parameters = 0;
-    for (size_t i = 0; i < weights->tensor_count; i++) {
-        const struct spr_tensor *tensor = &weights->tensor[i];
-        int64_t count;
-        if (tensor->element != SPR_ELEMENT_OTHER &&
-            spr_shape_elements(tensor->shape, tensor->rank, &count)) {
-            parameters += (double)count;
-        }
-    }
-    /* Of a bitmask only the kept values are a tensor. */
-    for (size_t i = 0; i < weights->weight_count; i++) {
-        const struct spr_weight *weight = &weights->weight[i];
-        int64_t kept;
-        if (weight->storage == SPR_STORAGE_BITMASK) {
-            const struct spr_tensor *tensor = &weights->tensor[weight->tensor];
-            (void)spr_shape_elements(tensor->shape, tensor->rank, &kept);
-            parameters += (double)weight->m * (double)weight->k - (double)kept;
-        }
-    }
-    return parameters;
 }

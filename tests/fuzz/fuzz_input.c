@@ -2,6 +2,7 @@
 /* Inputs of several pieces, files in a folder, and the law of weights that were read. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,7 +170,10 @@ static void check_weight(const struct spr_weight *weight)
 void fuzz_check_weights(struct spr_weights *weights)
 {
     struct spr_error err = {0};
-    fuzz_require(spr_weights_parameters(weights) >= 0, "parameters are counted");
+    const struct spr_account a = spr_weights_account(weights);
+    fuzz_require(a.parameters >= 0 && fabs(a.listed + a.aside + a.scales + a.left_out -
+                                           a.parameters) <= 1e-9 * a.parameters,
+                 "the parts add up to the parameters");
     for (size_t i = 0; i < weights->weight_count; i++) {
         if (spr_weights_hold(weights, weights->weight[i].tensor, &err) == SPR_OK) {
             check_weight(&weights->weight[i]);

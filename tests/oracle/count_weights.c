@@ -115,6 +115,12 @@ static void take_option(struct request *request, const char *name, const char *v
 {
     if (strcmp(name, "--tokens") == 0) {
         request->options.tokens = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--context") == 0) {
+        request->options.context = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--image") == 0) {
+        request->options.image = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--experts-active") == 0) {
+        request->options.experts_active = strtoll(value, NULL, 10);
     } else if (request->block_count < BLOCKS_MAX) {
         char *end;
         request->block[request->block_count].rows = strtoll(value, &end, 10);
@@ -147,8 +153,8 @@ int main(int argc, char **argv)
     if (status != SPR_OK) {
         fprintf(stderr, "%s\n", err.text);
     } else {
-        printf("{\"parameters\":%.17g,\"origin\":\"%s\"}\n", spr_weights_parameters(&weights),
-               weights.origin ? weights.origin : "");
+        printf("{\"parameters\":%.17g,\"origin\":\"%s\"}\n",
+               spr_weights_account(&weights).parameters, weights.origin ? weights.origin : "");
     }
     for (size_t i = 0; i < weights.weight_count && status == SPR_OK; i++) {
         status = spr_weights_hold(&weights, weights.weight[i].tensor, &err);

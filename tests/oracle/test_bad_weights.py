@@ -62,9 +62,9 @@ def sparse(kind, shape=(2, 3), data=None, **arrays):
 
 # any format ---------------------------------------------------------------------------
 refuse("none.npy", b"", "none.npy: empty file: expected a file of weights")
-refuse("text", b"layer,m,k\n", "text: unknown kind of file: expected safetensors, ONNX, .npy, .npz, Matrix Market or .smtx")
+refuse("text", b"layer,m,k\n", "text: unknown kind of file: expected safetensors, GGUF, ONNX, .npy, .npz, Matrix Market or .smtx")
 CASES.append(({}, "missing.npy", "missing.npy: No such file or directory"))
-CASES.append(({"d/readme.md": b"x"}, "d", "d: no weights: expected files .safetensors, .onnx, .npy, .npz, .mtx, .mtx.gz or .smtx"))
+CASES.append(({"d/readme.md": b"x"}, "d", "d: no weights: expected files .safetensors, .gguf, .onnx, .npy, .npz, .mtx, .mtx.gz or .smtx"))
 PICKLE = ": a pickle can run any program when it is read: refused. "
 IMPORT = "python3 -c \"import torch; from safetensors.torch import save_file; d = "
 SAVE = ("save_file({k: v.to_dense().clone().contiguous() for k, v in %s.items() if isinstance(v, torch.Tensor)}, "
@@ -188,8 +188,8 @@ refuse("a.npy", npy("<f4", "(2, 2)", DATA, "Maybe"), "a.npy: offset 44: bad head
 refuse("a.npy", npy("<f4", "(2, -2)", DATA), "a.npy: offset 64: bad header: expected a tuple of at most 8 sizes as 'shape'")
 refuse("a.npy", b"\x93NUMPY\1\0\x13\0{'descr': '<f4', } ", "a.npy: offset 28: bad header: expected 'descr', 'fortran_order' and 'shape'")
 refuse("a.npy", npy("|O", "(2, 2)", DATA), "a.npy: dtype '|O': expected numbers, such as <f4, <f2 or |i1")
-refuse("a.npy", npy("<f16", "(1, 1)", DATA), "a.npy: dtype '<f16': expected f2, f4, f8, i1 or b1")
-refuse("a.npy", npy("<i8", "(1, 2)", DATA), "a.npy: dtype '<i8': expected f2, f4, f8, i1 or b1")
+refuse("a.npy", npy("<f16", "(1, 1)", DATA), "a.npy: dtype '<f16': expected f2, f4, f8, i1 to i8, u1 to u8 or b1")
+refuse("a.npy", npy("<c8", "(1, 2)", DATA), "a.npy: dtype '<c8': expected f2, f4, f8, i1 to i8, u1 to u8 or b1")
 refuse("a.npy", npy("<f4", "(2, 3)", DATA), "a.npy: offset 69: shape 2x3 of <f4: more than the 16 bytes that follow")
 refuse("a.npy", npy("<f4", "(1000000000, 1000000000)", DATA), "a.npy: offset 87: shape 1000000000x1000000000 of <f4: more than the 16 bytes that follow")
 refuse("a.npy", npy("<f4", "(4294967296, 4294967296)", DATA), "a.npy: offset 87: shape 4294967296x4294967296 of <f4: more than the 16 bytes that follow")
@@ -214,7 +214,9 @@ for where in (npy("<f4", "(2, 2)", DATA), npy(">f4", "(2, 2)", DATA), npy("<f4",
     BROKEN = bytearray(archive({"a.npy": where, "b.npy": npy("<f4", "(2, 2)", DATA)}, zipfile.ZIP_DEFLATED))
     BROKEN[BROKEN.index(b"PK\1\2") + 16] ^= 1  # its checksum
     refuse("a.npz", bytes(BROKEN), "a.npz: a.npy: *: expected a zip archive of arrays")
-refuse("a.npz", sparse("dia"), "a.npz: sparse format 'dia': expected csr, csc, bsr or coo")
+refuse("a.npz", sparse("lil"), "a.npz: sparse format 'lil': expected csr, csc, bsr, coo or dia: tocsr() makes the first of any")
+refuse("a.npz", sparse("dia"), "a.npz: a sparse matrix as dia: no entry 'offsets.npy'")
+refuse("a.npz", sparse("dia", offsets=[0]), "a.npz: entry 'data.npy': shape 2 of <f4: expected a row for each of offsets")
 refuse("a.npz", sparse("csr", indices=[0, 1]), "a.npz: a sparse matrix as csr: no entry 'indptr.npy'")
 refuse("a.npz", sparse("coo", row=[0, 1]), "a.npz: a sparse matrix as coo: no entry 'col.npy'")
 refuse("a.npz", sparse("csr", indptr=[0, 1], indices=[0, 1]),
