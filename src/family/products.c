@@ -146,6 +146,21 @@ void spr_products_free(struct spr_products *products)
     *products = (struct spr_products){0};
 }
 
+const struct spr_product *spr_products_dense(const struct spr_products *products,
+                                             const struct spr_product *row)
+{
+    const struct spr_product *best = NULL;
+    for (size_t i = 0; i < products->count; i++) {
+        const struct spr_product *other = &products->rows[i];
+        if (spr_pattern_is_dense(&other->pattern) && other->m == row->m &&
+            other->k == row->k && other->n == row->n && other->dtype == row->dtype &&
+            other->residency == row->residency && (!best || other->time_s < best->time_s)) {
+            best = other;
+        }
+    }
+    return best;
+}
+
 /* After src/family/README.md: a call, a long product, a stream of weights, few tiles, waves,
  * minutes of power; then what lies between them. */
 const int64_t *spr_products_worth(size_t index)
