@@ -163,7 +163,6 @@ static void put_row(struct spr_emit *out, const void *subject, size_t index)
     const struct spr_fits_report *r = subject;
     const struct spr_product *row = &r->products->rows[index];
     char text[SPR_PATTERN_TEXT];
-    spr_emit_open(out, NULL, '{');
     spr_emit_number(out, "m", (double)row->m);
     spr_emit_number(out, "k", (double)row->k);
     spr_emit_number(out, "n", (double)row->n);
@@ -175,7 +174,6 @@ static void put_row(struct spr_emit *out, const void *subject, size_t index)
     spr_emit_number(out, "time_s", row->time_s);
     spr_emit_number(out, "fitted_s", row->fitted_s);
     spr_emit_number(out, "held_out_s", row->held_out_s);
-    spr_emit_close(out, '}');
 }
 
 static enum spr_status write_csv(FILE *file, const void *subject,
