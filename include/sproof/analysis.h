@@ -218,6 +218,10 @@ size_t spr_analysis_recommend(const struct spr_analysis *analysis, size_t batch_
  * bound; result_count when it is no higher than what is recommended, or does not pay. */
 size_t spr_analysis_potential(const struct spr_analysis *analysis, size_t batch_index);
 
+/* The one that an answer is about where none is named: the recommended; else, where nothing is
+ * expected, the one of most potential; else the fastest. result_count without results. */
+size_t spr_analysis_shown(const struct spr_analysis *analysis, size_t batch_index);
+
 /* The result of a variant at a batch index; NULL when there is none of that name. */
 const struct spr_result *spr_analysis_find(const struct spr_analysis *analysis,
                                            const char *variant, size_t batch_index);

@@ -215,6 +215,15 @@ size_t spr_analysis_potential(const struct spr_analysis *a, size_t batch_index)
     return best < none && a->results[best].speedup >= least ? best : none;
 }
 
+size_t spr_analysis_shown(const struct spr_analysis *a, size_t batch_index)
+{
+    size_t shown = spr_analysis_recommend(a, batch_index);
+    if (shown == a->result_count && !a->expected_leads) {
+        shown = spr_analysis_potential(a, batch_index);
+    }
+    return shown < a->result_count ? shown : spr_analysis_fastest(a, batch_index);
+}
+
 const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,
                                            size_t batch_index)
 {

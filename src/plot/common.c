@@ -165,10 +165,7 @@ enum spr_status spr_draw_focus(const struct spr_analysis *analysis,
         }
     }
     if (request->pattern_count == 0) {
-        size_t recommended = spr_analysis_recommend(analysis, request->batch_index);
-        if (recommended == analysis->result_count) {
-            recommended = spr_analysis_potential(analysis, request->batch_index);
-        }
+        size_t recommended = spr_analysis_shown(analysis, request->batch_index);
         results[0] = recommended < analysis->result_count ? &analysis->results[recommended]
                                                           : fastest(analysis, request, NULL);
         *count = results[0] ? 1 : 0;

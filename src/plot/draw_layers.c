@@ -147,7 +147,10 @@ static void draw_limit(struct scene *scene, size_t limit)
 {
     size_t before = 0, after = 0, rows = scene->rows.count;
     struct spr_bar *bars = scene->bars;
-    if (scene->rows.expected && limit > SPR_PART_BOUND) {
+    const size_t parts = scene->rows.expected
+                             ? SPR_PART_BOUND + 1
+                             : SPR_PART_MEMORY + scene->analysis->machine->memory_count;
+    if (limit >= parts) {
         return;
     }
     char title[SPR_CLEAN_TEXT];
@@ -325,7 +328,10 @@ static void write_texts(struct scene *scene)
     spr_draw_heading(figure, scene->analysis, scene->request, question);
     spr_draw_note(figure, "%s Network: %s -> %s, %s.",
                   figure->dumb && answer.expected
-                      ? "Upper: dense, lower: pruned; f: FMA, x: X, w: W, o: calls."
+                      ? scene->analysis->machine->family_count > 0
+                            ? "Upper: dense, lower: pruned; p: peak, c: cache, m: memory, u: "
+                              "few tiles, o: calls, b: bound."
+                            : "Upper: dense, lower: pruned; f: FMA, x: X, w: W, o: calls."
                   : figure->dumb
                       ? "Upper: dense, lower: pruned; m: memory, c: FLOPs, o: overhead."
                       : "Upper, pale bar: dense; lower: pruned. Colour: what limits "

@@ -334,22 +334,12 @@ struct told {
     const struct spr_analysis *analysis;
     const struct spr_report *report;
     size_t best, potential, fastest; /* results; beyond the last: none */
+    size_t shown;                    /* that the lines below the first are about */
 };
-
-/* The result that the lines below the first are about. */
-static size_t shown_index(const struct told *told)
-{
-    const size_t none = told->analysis->result_count;
-    if (told->best < none) {
-        return told->best;
-    }
-    return !told->analysis->expected_leads && told->potential < none ? told->potential
-                                                                     : told->fastest;
-}
 
 static const struct spr_result *shown_of(const struct told *told)
 {
-    return &told->analysis->results[shown_index(told)];
+    return &told->analysis->results[told->shown];
 }
 
 /* What would make a "no" a "yes": less of what takes the time. */
@@ -389,7 +379,7 @@ static void put_advice(FILE *file, const void *subject)
     if (potential && a->expected_leads) {
         put_potential(file, a, told->potential);
     }
-    if (shown_index(told) < a->result_count) {
+    if (told->shown < a->result_count) {
         put_why(file, a, shown_of(told));
     }
 }
@@ -401,7 +391,7 @@ static void put_rest(FILE *file, const void *subject)
     spr_answer_notes(file, told->analysis, shown_of(told));
     const bool told_of = told->best < told->analysis->result_count ||
                          told->potential < told->analysis->result_count;
-    put_next(file, told->analysis, told_of ? shown_index(told) : told->analysis->result_count,
+    put_next(file, told->analysis, told_of ? told->shown : told->analysis->result_count,
              told->report);
 }
 
@@ -409,8 +399,12 @@ void spr_report_answer(FILE *file, const struct spr_analysis *a,
                        const struct spr_report *report)
 {
     bool markdown = report->format == SPR_FORMAT_MD;
-    const struct told told = {a, report, spr_analysis_recommend(a, 0),
-                              spr_analysis_potential(a, 0), spr_analysis_fastest(a, 0)};
+    const struct told told = {a,
+                              report,
+                              spr_analysis_recommend(a, 0),
+                              spr_analysis_potential(a, 0),
+                              spr_analysis_fastest(a, 0),
+                              spr_analysis_shown(a, 0)};
     spr_report_through(file, markdown ? spr_markdown_lines : NULL, put_advice, &told);
     spr_answer_table(file, a, 0, markdown);
     spr_answer_matrix(file, a, 0, markdown);
