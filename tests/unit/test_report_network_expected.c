@@ -166,7 +166,7 @@ static void explanations(void)
                                         "sparse",
                                         "of it reached",
                                         "of the bound reached",
-                                        "x expected: ",
+                                        "x expected\n",
                                         NULL};
     static const char *const json[] = {"\"expected_speedup\":0.",
                                        "\"expected_dense_time_s\":",
@@ -197,7 +197,7 @@ static void explanations(void)
 static void own_times(void)
 {
     static const char *const fragments[] = {"with your layers, the others as expected",
-                                            "x expected: ",
+                                            "expected",
                                             "dense at",
                                             "something else",
                                             "percent of the expected time / of the bound",
