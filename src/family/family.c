@@ -57,16 +57,8 @@ struct spr_family_view spr_family_view_of(const struct spr_machine *machine,
     const bool gpu = machine->kind && machine->kind[0] == 'g';
     struct spr_family_view view = {.units = gpu && machine->cores ? (double)machine->cores : 1,
                                    .clock_hz = machine->clock_hz.value,
+                                   .flops_per_s = spr_engines_rate(machine, pattern, dtype),
                                    .bytes_per_s = last->bytes_per_s.value};
-    for (size_t i = 0; i < machine->engine_count; i++) {
-        const struct spr_engine *engine = &machine->engines[i];
-        const bool takes = (engine->dtypes & (1u << dtype)) != 0 &&
-                           !isnan(engine->flops_per_s.value) &&
-                           spr_engine_accept(engine, pattern) != NULL;
-        if (takes) {
-            view.flops_per_s = largest(view.flops_per_s, engine->flops_per_s.value);
-        }
-    }
     if (machine->memory_count > 1) {
         const double bytes = machine->memory[machine->memory_count - 2].bytes.value;
         view.cache_bytes = isnan(bytes) ? 0 : bytes;
