@@ -16,6 +16,7 @@ struct spr_fits_report {
     const struct spr_machine *machine;
     const struct spr_products *products;
     const struct spr_family_fits *calibration;
+    int64_t threads; /* that the machine's rates are of; 0: all it has */
 };
 
 /* The families with their errors; as csv and jsonl the times, measured, fitted and held out.

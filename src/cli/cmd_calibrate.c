@@ -16,6 +16,7 @@ struct work {
     struct spr_machine machine;
     struct spr_products products;
     struct spr_family_fits calibration;
+    int64_t threads; /* of host, whose rates are theirs; 0: a named machine */
     char name[64];
     struct spr_error *err;
 };
@@ -23,22 +24,25 @@ struct work {
 static enum spr_status find_machine(struct work *w)
 {
     const char *name = w->args->value[OPT_MACHINE], *threads = w->args->value[OPT_THREADS];
-    int64_t count = 1;
+    const bool host = name && strcmp(name, "host") == 0;
     if (!name) {
         return spr_fail(
             w->err, SPR_EINPUT,
             "calibrate: expected --machine, whose times these are: see sproof list "
             "machines");
     }
-    if (threads && strcmp(name, "host") != 0) {
+    if (threads && !host) {
         return spr_fail(w->err, SPR_EINPUT, "--threads: expected only with --machine host");
     }
     if (threads) {
-        SPR_TRY(cli_threads(threads, &count, w->err));
+        SPR_TRY(cli_threads(threads, &w->threads, w->err));
     }
-    return strcmp(name, "host") == 0
-               ? cli_find_host(w->cli, w->args, count, &w->machine, w->err)
-               : spr_machine_find(name, &w->machine, w->err);
+    if (!host) {
+        return spr_machine_find(name, &w->machine, w->err);
+    }
+    SPR_TRY(cli_find_host(w->cli, w->args, w->threads, &w->machine, w->err));
+    w->threads = w->threads > 0 ? w->threads : w->machine.cores;
+    return SPR_OK;
 }
 
 /* A machine is called what its file is. */
@@ -114,7 +118,8 @@ static enum spr_status calibrate(struct work *w, const struct spr_report *report
     SPR_TRY(spr_products_read(w->args->positional[0], &w->products, &w->cli->notes, w->err));
     SPR_TRY(find_machine(w));
     SPR_TRY(spr_fit_families(&w->machine, &w->products, &w->calibration, w->err));
-    const struct spr_fits_report of = {&w->machine, &w->products, &w->calibration};
+    const struct spr_fits_report of = {&w->machine, &w->products, &w->calibration,
+                                       w->threads};
     cli_flush_notes(w->cli);
     SPR_TRY(spr_report_fits(w->cli->out, &of, report, w->err));
     if (!path) {

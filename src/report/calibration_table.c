@@ -133,11 +133,15 @@ static enum spr_status write_table(FILE *file, const void *subject,
         "error\n50/90", "in\n15%", "gain\n15%", "faster\nfound", "form"};
     const struct spr_fits_report *r = subject;
     struct spr_table table = {.column_count = sizeof heads / sizeof *heads};
-    char line[400];
+    char line[400], threads[40] = "";
     (void)report, (void)err;
     table.left[0] = table.left[1] = table.left[2] = table.left[3] = table.left[9] = true;
-    snprintf(line, sizeof line, "%.60s: %zu times of %zu families, from %.200s",
-             r->machine->name, r->products->count, r->calibration->count, r->products->path);
+    if (r->threads > 0) {
+        snprintf(threads, sizeof threads, ", %lld thread%s", (long long)r->threads,
+                 r->threads == 1 ? "" : "s");
+    }
+    snprintf(line, sizeof line, "%.60s%s: %zu times of %zu families, from %.200s",
+             r->machine->name, threads, r->products->count, r->calibration->count, r->products->path);
     spr_text_wrapped(file, line, 0);
     fputc('\n', file);
     spr_table_heads(&table, heads, table.column_count);

@@ -25,7 +25,7 @@ static void calibrate(const struct spr_machine *machine, struct spr_products *pr
     }
     sink = sink ? sink : fopen("/dev/null", "w");
     if (sink) {
-        const struct spr_fits_report of = {machine, products, &fits};
+        const struct spr_fits_report of = {machine, products, &fits, 0};
         const struct spr_report report = {.format = SPR_FORMAT_TABLE};
         (void)spr_report_fits(sink, &of, &report, NULL);
         (void)spr_family_fits_write(sink, machine, &fits, NULL);
