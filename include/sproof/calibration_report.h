@@ -24,6 +24,12 @@ struct spr_fits_report {
 enum spr_status spr_report_fits(FILE *file, const struct spr_fits_report *of,
                                 const struct spr_report *report, struct spr_error *err);
 
+/* Warns of times that are below the bound of their product (at the high ends of the machine's
+ * rates), and of times so long that their unit is likely another one: the first of each, with how
+ * many more there are. */
+void spr_fit_doubts(const struct spr_machine *machine, const struct spr_products *products,
+                    struct spr_notes *notes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,6 +23,7 @@ struct spr_product {
     const char *kernel;
     double time_s;
     size_t line;       /* of the table */
+    double usual_s;    /* what such a product usually takes, before any time is known */
     double fitted_s;   /* by the constants that all rows give; NAN: not fitted */
     double held_out_s; /* by those that the other folds give; NAN: too few products */
 };

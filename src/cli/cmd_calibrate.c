@@ -118,8 +118,8 @@ static enum spr_status calibrate(struct work *w, const struct spr_report *report
     SPR_TRY(spr_products_read(w->args->positional[0], &w->products, &w->cli->notes, w->err));
     SPR_TRY(find_machine(w));
     SPR_TRY(spr_fit_families(&w->machine, &w->products, &w->calibration, w->err));
-    const struct spr_fits_report of = {&w->machine, &w->products, &w->calibration,
-                                       w->threads};
+    const struct spr_fits_report of = {&w->machine, &w->products, &w->calibration, w->threads};
+    spr_fit_doubts(&w->machine, &w->products, &w->cli->notes);
     cli_flush_notes(w->cli);
     SPR_TRY(spr_report_fits(w->cli->out, &of, report, w->err));
     if (!path) {

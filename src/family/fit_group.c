@@ -82,6 +82,20 @@ enum spr_status spr_group_gather(struct spr_fitting *c, size_t first, struct spr
     return SPR_OK;
 }
 
+/* What calls take by what is usual alone. */
+static void set_usual(struct spr_group *g, const struct spr_family *family)
+{
+    struct spr_prior prior[SPR_CONSTANT_COUNT];
+    struct spr_family usual = *family;
+    spr_family_priors(family->form, &family->pattern, &g->view, prior);
+    for (int i = 0; i < SPR_CONSTANT_COUNT; i++) {
+        usual.constant[i] = prior[i].usual;
+    }
+    for (size_t i = 0; i < g->count; i++) {
+        g->rows[i]->usual_s = spr_family_time(&usual, &g->view, &g->cases[i], NULL);
+    }
+}
+
 static enum spr_status fit(struct spr_fitting *c, struct spr_group *g,
                            struct spr_family *family)
 {
@@ -198,6 +212,7 @@ enum spr_status spr_fit_group(struct spr_fitting *c, struct spr_group *g,
                         spr_pattern_text(&family->pattern, pattern),
                         spr_dtype_name(g->rows[0]->dtype));
     }
+    set_usual(g, family);
     if (g->pairs >= FOLD_PAIRS) {
         SPR_TRY(choose_form(c, g, fitted));
         family->median_error = error_at(g, 0.5);

@@ -11,6 +11,9 @@
 /* A family whose times are off by more at the median says little. */
 #define FITS 0.25
 
+/* No kernel reaches more of an engine's rate, as a data sheet gives it. */
+#define PEAK_MOST 1.2
+
 /* So many products of a family, and most of what can be told is told. */
 #define ENOUGH_PRODUCTS 6
 #define NEXT_MAX 3
@@ -55,6 +58,21 @@ static void put_family(struct spr_table *table, const struct spr_fitted *fitted)
     put_percent(table, 8, dense ? (double)NAN : fitted->faster);
     spr_table_cell(table, 9, "%s",
                    family->as_dense ? "as dense" : spr_form_name(family->form));
+}
+
+/* Constants that no machine has. */
+static void put_peak(FILE *file, const struct spr_family *family)
+{
+    char line[400], name[SPR_TABLE_CELL], pattern[SPR_PATTERN_TEXT];
+    const double peak = family->constant[SPR_PEAK];
+    if (spr_form_has(family->form, SPR_PEAK) && peak > PEAK_MOST) {
+        snprintf(line, sizeof line,
+                 "%s %s: its peak would be %.3g times the machine's rate, which no kernel "
+                 "exceeds: another unit, dtype or machine, or a rate that is too low.",
+                 spr_text_short(family->name, 40, name),
+                 spr_pattern_text(&family->pattern, pattern), peak);
+        spr_text_wrapped(file, line, 0);
+    }
 }
 
 static void put_doubt(FILE *file, const struct spr_fitted *fitted)
@@ -141,7 +159,8 @@ static enum spr_status write_table(FILE *file, const void *subject,
                  r->threads == 1 ? "" : "s");
     }
     snprintf(line, sizeof line, "%.60s%s: %zu times of %zu families, from %.200s",
-             r->machine->name, threads, r->products->count, r->calibration->count, r->products->path);
+             r->machine->name, threads, r->products->count, r->calibration->count,
+             r->products->path);
     spr_text_wrapped(file, line, 0);
     fputc('\n', file);
     spr_table_heads(&table, heads, table.column_count);
@@ -157,6 +176,7 @@ static enum spr_status write_table(FILE *file, const void *subject,
           file);
     for (size_t i = 0; i < r->calibration->count; i++) {
         put_doubt(file, &r->calibration->fitted[i]);
+        put_peak(file, &r->calibration->fitted[i].family);
     }
     put_next(file, r->calibration, r->products);
     return SPR_OK;
