@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* A case of each pruned product whose dense one was measured, too; there may be none. The machine's
+/* A case of each pruned product that was left out, and whose dense one was, too; there may be none. The machine's
  * and products' texts are borrowed and must outlive *validation. Errors: SPR_ENOMEM. */
 enum spr_status spr_fit_cases(const struct spr_machine *machine,
                               const struct spr_products *products,

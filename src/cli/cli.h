@@ -137,6 +137,10 @@ extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb
 enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
                           struct spr_error *err);
 const struct option_row *cli_option(int option);
+
+/* What help says of an option of a verb (of --format: which it has), in text; returns text. */
+#define CLI_HELP_TEXT 400
+const char *cli_option_help(const struct verb *verb, int option, char text[CLI_HELP_TEXT]);
 bool cli_allowed(const struct verb *verb, int option);
 extern const struct exit_row cli_exits[];
 void cli_print_help(FILE *file, const struct verb *verb);

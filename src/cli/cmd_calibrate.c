@@ -10,6 +10,8 @@
 #include "sproof/calibration_report.h"
 #include "sproof/family_fit.h"
 
+#define CASES_PATH 4096
+
 struct work {
     struct cli *cli;
     const struct args *args;
@@ -86,8 +88,17 @@ static enum spr_status save(struct work *w, const char *path)
     return spr_output_close(&output, status, w->err);
 }
 
+/* The record of what was left out lies beside the machine: mine.json, mine-validation.json. */
+static void name_cases(const char *path, char name[CASES_PATH])
+{
+    const size_t length = strlen(path);
+    const bool json = length > 5 && strcmp(path + length - 5, ".json") == 0;
+    snprintf(name, CASES_PATH, "%.*s-validation.json", (int)(json ? length - 5 : length),
+             path);
+}
+
 /* The cases that plot --kind error draws; *saved: there are some. */
-static enum spr_status save_cases(struct work *w, bool *saved)
+static enum spr_status save_cases(struct work *w, const char *path, bool *saved)
 {
     struct spr_validation validation;
     struct spr_output output;
@@ -101,7 +112,7 @@ static enum spr_status save_cases(struct work *w, bool *saved)
     *saved = validation.case_count > 0;
     enum spr_status status = SPR_OK;
     if (*saved) {
-        status = spr_output_open(&output, CLI_DEFAULT_VALIDATION, w->err);
+        status = spr_output_open(&output, path, w->err);
         if (status == SPR_OK) {
             status = spr_validation_write(output.file, &validation, w->err);
             status = spr_output_close(&output, status, w->err);
@@ -114,6 +125,7 @@ static enum spr_status save_cases(struct work *w, bool *saved)
 static enum spr_status calibrate(struct work *w, const struct spr_report *report)
 {
     const char *path = w->args->value[OPT_OUTPUT];
+    char beside[CASES_PATH];
     bool cases = false;
     SPR_TRY(spr_products_read(w->args->positional[0], &w->products, &w->cli->notes, w->err));
     SPR_TRY(find_machine(w));
@@ -126,14 +138,16 @@ static enum spr_status calibrate(struct work *w, const struct spr_report *report
         return SPR_OK;
     }
     SPR_TRY(save(w, path));
-    SPR_TRY(save_cases(w, &cases));
+    name_cases(path, beside);
+    SPR_TRY(save_cases(w, beside, &cases));
     if (report->format == SPR_FORMAT_TABLE) {
-        fprintf(w->cli->out, "\nSaved %s. Next:\n  sproof analyze MODEL --machine %s%s\n",
-                path, strchr(path, '/') ? "" : "./", path);
-        fputs(cases ? "  sproof plot --kind error   (what was left out, from "
-                      "sproof-validation.json)\n"
-                    : "",
-              w->cli->out);
+        fprintf(w->cli->out, "\nSaved %s%s%s. Next:\n  sproof analyze MODEL --machine %s%s\n",
+                path, cases ? " and " : "", cases ? beside : "", strchr(path, '/') ? "" : "./",
+                path);
+        if (cases) {
+            fprintf(w->cli->out, "  sproof plot %s --kind error   (of what was left out)\n",
+                    beside);
+        }
     }
     return SPR_OK;
 }
@@ -169,7 +183,8 @@ const struct verb verb_calibrate = {
         "times in seconds or with a unit. scripts/python/time_products.py makes one. Two\n"
         "products (64x64 n 64, 4096x4096 n 4096) give a first answer, six a good one.\n"
         "-o writes the machine with a family of kernels for each kernel, pattern, dtype and\n"
-        "residency, and sproof-validation.json for sproof plot --kind error.",
+        "residency, and beside it FILE-validation.json for sproof plot --kind error: the\n"
+        "products that were left out, where there are enough of them.",
     .positionals_max = 1,
     .options = options,
     .formats = &spr_fits_formats,

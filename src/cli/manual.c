@@ -198,8 +198,9 @@ static void put_verbs(FILE *file, const struct verb *const *verbs)
     fputs(".El\n", file);
 }
 
-static void put_option(FILE *file, int option)
+static void put_option(FILE *file, const struct verb *verb, int option)
 {
+    char text[CLI_HELP_TEXT];
     const struct option_row *row = cli_option(option);
     const char *space = *row->metavar ? " Ar " : "";
     fputs(".It ", file);
@@ -210,8 +211,8 @@ static void put_option(FILE *file, int option)
     put_literal(file, row->name);
     fprintf(file, "%s%s\n", space, row->metavar);
     /* "this text" is help's */
-    put_text(file,
-             option == OPT_HELP ? "options, examples and notes on one screen" : row->help);
+    put_text(file, option == OPT_HELP ? "options, examples and notes on one screen"
+                                      : cli_option_help(verb, option, text));
 }
 
 /* verb NULL: what every verb takes. */
@@ -228,7 +229,7 @@ static void put_options(FILE *file, const struct verb *verb)
     fputs(".Bl -tag -width Ds\n", file);
     for (int i = 0; i < OPT_COUNT; i++) {
         if (cli_allowed(verb ? verb : &every, i)) {
-            put_option(file, i);
+            put_option(file, verb, i);
         }
     }
     fputs(".El\n", file);

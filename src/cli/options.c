@@ -36,7 +36,7 @@ static const struct option_row rows[OPT_COUNT] = {
                        "(default); native: what engines accept"},
     [OPT_EXPERTS_ACTIVE] = {"experts-active", 0, VALUE, "K",
                             "experts that a token is sent to (config.json)"},
-    [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
+    [OPT_FORMAT] = {"format", 'f', VALUE, "F", "(default table)"},
     [OPT_FUSION] =
         {"fusion", 0, VALUE, "F",
          "none (default); epilogue: rows with epilogue=1\nrun inside the product above"},
@@ -230,14 +230,29 @@ enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct
     return SPR_OK;
 }
 
-static void print_option(FILE *file, int option)
+const char *cli_option_help(const struct verb *verb, int option, char text[CLI_HELP_TEXT])
 {
-    char name[40], letter[8] = "    ";
+    const char *names[SPR_FORMAT_COUNT + 1];
+    size_t used = 0;
+    text[0] = '\0';
+    if (option == OPT_FORMAT && verb && verb->formats) {
+        spr_format_names(verb->formats, names);
+        for (size_t i = 0; names[i]; i++) {
+            used += (size_t)snprintf(text + used, CLI_HELP_TEXT - used, "%s ", names[i]);
+        }
+    }
+    snprintf(text + used, CLI_HELP_TEXT - used, "%s", rows[option].help);
+    return text;
+}
+
+static void print_option(FILE *file, const struct verb *verb, int option)
+{
+    char name[40], letter[8] = "    ", text[CLI_HELP_TEXT];
     if (rows[option].letter) {
         snprintf(letter, sizeof letter, "-%c, ", rows[option].letter);
     }
     snprintf(name, sizeof name, "%s--%s %s", letter, rows[option].name, rows[option].metavar);
-    const char *help = rows[option].help;
+    const char *help = cli_option_help(verb, option, text);
     fprintf(file, "  %-24s ", name);
     for (; *help; help++) {
         fputc(*help, file);
@@ -254,7 +269,7 @@ void cli_print_help(FILE *file, const struct verb *verb)
             verb->summary);
     for (int i = 0; i < OPT_COUNT; i++) {
         if (cli_allowed(verb, i)) {
-            print_option(file, i);
+            print_option(file, verb, i);
         }
     }
     fputs("\nexamples:\n", file);

@@ -65,7 +65,8 @@ static void put_peak(FILE *file, const struct spr_family *family)
 {
     char line[400], name[SPR_TABLE_CELL], pattern[SPR_PATTERN_TEXT];
     const double peak = family->constant[SPR_PEAK];
-    if (spr_form_has(family->form, SPR_PEAK) && peak > PEAK_MOST) {
+    /* One that multiplies zeros runs on the engine of dense products, whatever its pattern. */
+    if (!family->as_dense && spr_form_has(family->form, SPR_PEAK) && peak > PEAK_MOST) {
         snprintf(line, sizeof line,
                  "%s %s: its peak would be %.3g times the machine's rate, which no kernel "
                  "exceeds: another unit, dtype or machine, or a rate that is too low.",

@@ -21,12 +21,6 @@ static struct spr_measurement measured_of(const struct spr_product *row,
                                     .undisturbed_share = (double)NAN};
 }
 
-/* Held out where that was possible. */
-static double expected_of(const struct spr_product *row)
-{
-    return isnan(row->held_out_s) ? row->fitted_s : row->held_out_s;
-}
-
 static bool set_case(struct spr_validation *v, const struct spr_product *row,
                      const struct spr_product *dense, struct spr_validation_case *c)
 {
@@ -57,16 +51,16 @@ static bool set_case(struct spr_validation *v, const struct spr_product *row,
         .residency = row->residency,
         .kernel = row->kernel,
         .bound_s = (double)NAN,
-        .expected_s = expected_of(row),
+        .expected_s = row->held_out_s,
         .measured = measured_of(row, &samples[0]),
         .fraction_of_bound = (double)NAN,
         .dense = {.kernel = dense->kernel,
                   .bound_s = (double)NAN,
-                  .expected_s = expected_of(dense),
+                  .expected_s = dense->held_out_s,
                   .measured = measured_of(dense, &samples[1]),
                   .fraction_of_bound = (double)NAN},
         .bound_speedup = (double)NAN,
-        .expected_speedup = expected_of(dense) / expected_of(row),
+        .expected_speedup = dense->held_out_s / row->held_out_s,
         .measured_speedup = dense->time_s / row->time_s,
         .max_error_ratio = (double)NAN};
     c->error = c->expected_s / row->time_s - 1;
@@ -87,8 +81,8 @@ enum spr_status spr_fit_cases(const struct spr_machine *machine,
         const struct spr_product *row = &products->rows[i];
         const struct spr_product *dense =
             spr_pattern_is_dense(&row->pattern) ? NULL : spr_products_dense(products, row);
-        if (!dense) {
-            continue;
+        if (!dense || isnan(row->held_out_s) || isnan(dense->held_out_s)) {
+            continue; /* a time that its own fit expects tells nothing of it */
         }
         if (!spr_grow(&validation->cases, &validation->case_capacity,
                       validation->case_count + 1, sizeof *validation->cases) ||

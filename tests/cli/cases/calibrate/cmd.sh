@@ -2,3 +2,9 @@
 sproof calibrate times.csv --machine machine.json -o mine.json
 sproof analyze model.csv --machine ./mine.json -p csr,16x16,2:4 -s 0.9 --no-save -q | head -20
 sproof calibrate times.csv --machine machine.json -f csv | cut -d, -f1-9 | head -3
+# Of few products nothing is left out: no errors are offered.
+grep -E '^m|^(4096,4096|1024,1024),64,(dense|2:4)' times.csv >few.csv
+sproof calibrate few.csv --machine machine.json -o few.json | tail -3
+sproof plot few-validation.json --kind error
+ls ./*.json
+sproof help calibrate | grep -- --format
