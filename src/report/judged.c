@@ -49,6 +49,48 @@ static double pass_bytes(const struct spr_analysis *a, const struct spr_explanat
     return bytes;
 }
 
+/* The bounds of one layer with all operands in the caches that can be there. */
+static struct spr_measured cached_bound(const struct spr_analysis *a,
+                                        const struct spr_explanation *e, size_t index)
+{
+    const struct spr_choice *choice = &e->result->layers[index].choice;
+    const struct spr_layer *layer = spr_choice_layer(a->network, choice);
+    const struct spr_shape shape = spr_layer_shape(layer);
+    struct spr_model dense = a->dense_model, pruned = a->model;
+    struct spr_prediction was, now;
+    dense.residency = pruned.residency = SPR_RESIDENCY_WARM;
+    spr_model_dense(&dense, &a->network->layers[index], e->result->batch, &was);
+    spr_model_dense(&pruned, layer, e->result->batch, &now);
+    if (!spr_pattern_is_dense(&choice->pattern)) {
+        (void)spr_model_sparse(
+            &pruned, layer, e->result->batch, &choice->pattern,
+            spr_pattern_kept(&choice->pattern, &shape, choice->sparsity), &choice->counted,
+            &now);
+    }
+    return (struct spr_measured){was.time_s, now.time_s};
+}
+
+/* Whether both times are possible with operands in the caches. */
+static bool explained_by(const struct spr_measured *bound, const struct spr_judged *j)
+{
+    return !beats(j->measured.dense_s, j->errors.dense, bound->dense_s) &&
+           !beats(j->measured.sparse_s, j->errors.sparse, bound->sparse_s);
+}
+
+/* The bounds of the network. */
+static struct spr_measured cached_bounds(const struct spr_analysis *a,
+                                         const struct spr_explanation *e)
+{
+    struct spr_measured sum = {0, 0};
+    for (size_t i = 0; i < a->network->layer_count; i++) {
+        const struct spr_choice *choice = &e->result->layers[i].choice;
+        const struct spr_measured one = cached_bound(a, e, i);
+        sum.dense_s += (double)a->network->layers[i].count * one.dense_s;
+        sum.sparse_s += (double)spr_choice_layer(a->network, choice)->count * one.sparse_s;
+    }
+    return sum;
+}
+
 struct spr_judged spr_judge_layer(const struct spr_analysis *a,
                                   const struct spr_explanation *e, size_t layer)
 {
@@ -65,6 +107,8 @@ struct spr_judged spr_judge_layer(const struct spr_analysis *a,
         .operators = 1,
         .pruned = pruned ? 1 : 0,
         .fit = fit_of(a, true)};
+    const struct spr_measured cached = cached_bound(a, e, layer);
+    j.fit.explains = explained_by(&cached, &j);
     spr_times_add_sparsities(e->times, a, e->result, layer, &j.two);
     j.fit.bytes =
         operand_bytes(a, e, layer, beats(j.measured.dense_s, j.errors.dense, j.bound.dense_s));
@@ -136,6 +180,8 @@ struct spr_judged spr_judge(const struct spr_analysis *a, const struct spr_expla
         j.two = e->sums.two;
         j.same_excess = same_excess(a, e);
     } else {
+        const struct spr_measured cached = cached_bounds(a, e);
+        j.fit.explains = explained_by(&cached, &j);
         j.fit.bytes =
             pass_bytes(a, e, beats(j.measured.dense_s, j.errors.dense, j.bound.dense_s));
     }
@@ -155,8 +201,10 @@ static void add_layer(const struct spr_analysis *a, const struct spr_explanation
     fates->dense_s += dense_s;
     fates->best_s += fate == SPR_FATE_SLOWER ? dense_s : sparse_s;
     if (finding == SPR_FINDING_BELOW_BOUND || finding == SPR_FINDING_RESIDENT) {
-        fates->below++;
+        const bool all = j.fit.explains && (fates->below == 0 || fates->fit.explains);
         fates->fit = j.fit.bytes > fates->fit.bytes ? j.fit : fates->fit;
+        fates->fit.explains = all;
+        fates->below++;
     } else if (finding != SPR_FINDING_NO_ZEROS) {
         fates->count[fate]++;
     }
@@ -188,10 +236,8 @@ enum spr_finding spr_judge_finding(const struct spr_analysis *a,
             add_layer(a, e, i, fates);
         }
     }
-    const struct spr_fit *fit = &fates->fit;
     if (fates->below > 0) {
-        const bool fits = fit->level && fit->bytes <= fit->cache_bytes;
-        return fits && !fit->asked ? SPR_FINDING_RESIDENT : SPR_FINDING_BELOW_BOUND;
+        return spr_fit_is_it(&fates->fit) ? SPR_FINDING_RESIDENT : SPR_FINDING_BELOW_BOUND;
     }
     const enum spr_finding finding = spr_finding_of(j);
     const bool decided = fates->count[SPR_FATE_FASTER] + fates->count[SPR_FATE_SLOWER] +

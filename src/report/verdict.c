@@ -52,6 +52,11 @@ static bool beats_bound(const struct spr_judged *j)
            j->measured.sparse_s * (1 + j->errors.sparse) < j->bound.sparse_s;
 }
 
+bool spr_fit_is_it(const struct spr_fit *fit)
+{
+    return fit->level && fit->bytes <= fit->cache_bytes && !fit->asked && fit->explains;
+}
+
 static bool is_far(const struct spr_judged *j)
 {
     return j->bound.dense_s < SPR_FAR * j->measured.dense_s &&
@@ -97,8 +102,7 @@ enum spr_finding spr_finding_of(const struct spr_judged *j)
     const struct spr_gain gain = spr_gain_of(&j->measured, &j->errors);
     const double allowed = spr_speedup_allowed(&j->bound);
     if (beats_bound(j)) {
-        const bool fits = j->fit.level && j->fit.bytes <= j->fit.cache_bytes;
-        return fits && !j->fit.asked ? SPR_FINDING_RESIDENT : SPR_FINDING_BELOW_BOUND;
+        return spr_fit_is_it(&j->fit) ? SPR_FINDING_RESIDENT : SPR_FINDING_BELOW_BOUND;
     }
     if (!(j->density < 1)) {
         return SPR_FINDING_NO_ZEROS;

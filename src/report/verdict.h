@@ -21,7 +21,11 @@ struct spr_fit {
     double bytes, cache_bytes;  /* operands, the cache */
     bool asked;                 /* the analysis has them in the caches already */
     enum spr_residency instead; /* the residency that has */
+    bool explains;              /* with them there no time beats its bound */
 };
+
+/* Whether that is why a time beats its bound. */
+bool spr_fit_is_it(const struct spr_fit *fit);
 
 /* What was measured beside the bound of the same operators. */
 struct spr_judged {

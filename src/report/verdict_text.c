@@ -32,9 +32,16 @@ const char *spr_errors_text(const struct spr_time_errors *errors, char *text)
     return text;
 }
 
+/* Of the layers that beat their bounds, where there are times of layers. */
+static const struct spr_fit *fit_told(const struct figures *f)
+{
+    return f->fates && f->fates->below ? &f->fates->fit : &f->j->fit;
+}
+
 static void below_bound(const struct figures *f)
 {
-    const bool cached = f->j->fit.level && !f->j->fit.asked;
+    const struct spr_fit *fit = fit_told(f);
+    const bool cached = fit->level && !fit->asked && fit->explains;
     snprintf(
         f->text, SPR_FINDING_TEXT,
         "No verdict: a time beats its bound, so the analysis is not of what was measured. "
@@ -53,7 +60,7 @@ static void mega_text(double value, const char *unit, char text[24])
 static void resident(const struct figures *f)
 {
     char bytes[24], cache[24];
-    const struct spr_fit *fit = f->fates && f->fates->below ? &f->fates->fit : &f->j->fit;
+    const struct spr_fit *fit = fit_told(f);
     mega_text(fit->bytes / 1e6, "MB", bytes);
     mega_text(fit->cache_bytes / 0x1p20, "MiB", cache);
     snprintf(

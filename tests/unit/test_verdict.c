@@ -103,7 +103,8 @@ static struct spr_judged judged(const struct row *row)
                                        row->emptier_bound_s},
                                .fit = {.level = row->operand_bytes > 0 ? "L2" : NULL,
                                        .bytes = row->operand_bytes,
-                                       .cache_bytes = 72 * 0x1p20}};
+                                       .cache_bytes = 72 * 0x1p20,
+                                       .explains = true}};
 }
 
 static void verdicts(void)
