@@ -47,7 +47,7 @@ static void put_gain(FILE *file, const struct spr_judged *j, enum spr_finding fi
     const struct spr_gain gain = spr_gain_of(&j->measured, &j->errors);
     /* else the gain is not of the zeros */
     const bool share = finding != SPR_FINDING_BELOW_BOUND && finding != SPR_FINDING_RESIDENT &&
-                       finding != SPR_FINDING_NO_ZEROS &&
+                       finding != SPR_FINDING_NO_ZEROS && finding != SPR_FINDING_AS_EXPECTED &&
                        finding != SPR_FINDING_SOMETHING_ELSE;
     fprintf(file, "  %-7s %9.3gx measured, %.3gx to %.3gx with %s\n", "gain", gain.value,
             gain.low, gain.high, spr_errors_text(&j->errors, errors));
@@ -63,8 +63,8 @@ const char *spr_zeros_name(enum spr_zeros zeros)
     return names[zeros];
 }
 
-/* What is known of the runtime that was named. */
-static void put_known(FILE *file, const struct spr_explanation *e)
+/* What is known of the runtime that was named; contradicted: the times have it otherwise. */
+static void put_known(FILE *file, const struct spr_explanation *e, bool contradicted)
 {
     static const char *const words[] = {
         [SPR_ZEROS_MULTIPLIED] = "multiplies the zeros of this pattern like any other weight",
@@ -75,8 +75,12 @@ static void put_known(FILE *file, const struct spr_explanation *e)
     if (!runtime) {
         return;
     }
-    snprintf(text, sizeof text, "Known of %s: it %s: %s.", runtime->name,
-             words[runtime->zeros], runtime->condition);
+    snprintf(text, sizeof text, "Known of %s: it %s: %s.%s", runtime->name,
+             words[runtime->zeros], runtime->condition,
+             contradicted
+                 ? " Your times contradict it: they are not of this runtime's kernel, "
+                   "or of another version of it."
+                 : "");
     fputc('\n', file);
     spr_text_wrapped(file, text, 0);
     fprintf(file, "(%s, looked up %s)\n", runtime->source, runtime->looked_up);
@@ -99,27 +103,25 @@ void spr_explained_runtime(FILE *file, const struct spr_analysis *a,
     char text[SPR_FINDING_TEXT];
     struct spr_layer_fates fates;
     if (!e->measured) {
-        put_known(file, e);
+        put_known(file, e, false);
         return;
     }
     const struct spr_judged j = spr_judge(a, e);
     const enum spr_finding finding = spr_judge_finding(a, e, &j, &fates);
-    const struct spr_told told = {e, &j, &fates};
+    const struct spr_told told = {a, e, &j, &fates};
     fprintf(file, e->times ? "\nYour runtime, the measured layers:\n" : "\nYour runtime:\n");
     put_fraction(file, "dense", j.bound.dense_s, j.expected.dense_s, j.measured.dense_s);
     put_fraction(file, "sparse", j.bound.sparse_s, j.expected.sparse_s, j.measured.sparse_s);
     put_gain(file, &j, finding);
     fputc('\n', file);
     spr_text_wrapped(file, spr_finding_text(finding, &told, text), 0);
-    put_known(file, e);
+    put_known(file, e, spr_finding_skips(finding) && spr_multiplies(e->runtime));
 }
 
 /* false and true where the verdict knows, else null. */
 static void emit_not_skipped(struct spr_emit *out, enum spr_finding finding)
 {
-    const bool skipped =
-        finding == SPR_FINDING_SKIPPED_SLOWLY || finding == SPR_FINDING_SKIPPED_IN_PART ||
-        finding == SPR_FINDING_SLOW_BASELINE || finding == SPR_FINDING_AS_ALLOWED;
+    const bool skipped = spr_finding_skips(finding);
     if (skipped || finding == SPR_FINDING_NOT_SKIPPED) {
         spr_emit_bool(out, "zeros_not_skipped", !skipped);
     } else {

@@ -62,10 +62,9 @@ static struct spr_measured cached_bound(const struct spr_analysis *a,
     spr_model_dense(&dense, &a->network->layers[index], e->result->batch, &was);
     spr_model_dense(&pruned, layer, e->result->batch, &now);
     if (!spr_pattern_is_dense(&choice->pattern)) {
-        (void)spr_model_sparse(
-            &pruned, layer, e->result->batch, &choice->pattern,
-            spr_pattern_kept(&choice->pattern, &shape, choice->sparsity), &choice->counted,
-            &now);
+        (void)spr_model_sparse(&pruned, layer, e->result->batch, &choice->pattern,
+                               spr_pattern_kept(&choice->pattern, &shape, choice->sparsity),
+                               &choice->counted, &now);
     }
     return (struct spr_measured){was.time_s, now.time_s};
 }
@@ -221,6 +220,14 @@ static bool agrees(const struct spr_layer_fates *fates, enum spr_fate fate)
                      : ways == 1 && fates->count[fate] > 0 && fate != SPR_FATE_OPEN;
 }
 
+/* Of two readings of equal times what is known of the runtime leaves one. */
+static enum spr_finding known(const struct spr_explanation *e, enum spr_finding finding)
+{
+    return finding == SPR_FINDING_SAME_TIME && spr_multiplies(e->runtime)
+               ? SPR_FINDING_NOT_SKIPPED
+               : finding;
+}
+
 enum spr_finding spr_judge_finding(const struct spr_analysis *a,
                                    const struct spr_explanation *e, const struct spr_judged *j,
                                    struct spr_layer_fates *fates)
@@ -229,7 +236,7 @@ enum spr_finding spr_judge_finding(const struct spr_analysis *a,
     fates = fates ? fates : &own;
     *fates = (struct spr_layer_fates){0};
     if (!e->times) {
-        return spr_finding_of(j);
+        return known(e, spr_finding_of(j));
     }
     for (size_t i = 0; i < a->network->layer_count; i++) {
         if (has_times(e, i)) {
@@ -239,7 +246,7 @@ enum spr_finding spr_judge_finding(const struct spr_analysis *a,
     if (fates->below > 0) {
         return spr_fit_is_it(&fates->fit) ? SPR_FINDING_RESIDENT : SPR_FINDING_BELOW_BOUND;
     }
-    const enum spr_finding finding = spr_finding_of(j);
+    const enum spr_finding finding = known(e, spr_finding_of(j));
     const bool decided = fates->count[SPR_FATE_FASTER] + fates->count[SPR_FATE_SLOWER] +
                              fates->count[SPR_FATE_SAME] >
                          0;

@@ -63,6 +63,12 @@ static bool is_far(const struct spr_judged *j)
            j->bound.sparse_s < SPR_FAR * j->measured.sparse_s;
 }
 
+static bool is_explained(const struct spr_judged *j)
+{
+    return fabs(j->expected.dense_s / j->measured.dense_s - 1) <= SPR_EXPLAINED &&
+           fabs(j->expected.sparse_s / j->measured.sparse_s - 1) <= SPR_EXPLAINED;
+}
+
 /* Most of the sparse time is one more than dense, such as a set-up takes in every call. */
 static bool looks_like_set_up(const struct spr_judged *j)
 {
@@ -111,7 +117,7 @@ enum spr_finding spr_finding_of(const struct spr_judged *j)
         return SPR_FINDING_SET_UP;
     }
     if (is_far(j)) {
-        return SPR_FINDING_SOMETHING_ELSE;
+        return is_explained(j) ? SPR_FINDING_AS_EXPECTED : SPR_FINDING_SOMETHING_ELSE;
     }
     if (gain.high < 1) {
         return looks_like_set_up(j) ? SPR_FINDING_SET_UP : SPR_FINDING_SLOWER;
@@ -131,6 +137,7 @@ static const struct {
     [SPR_FINDING_BELOW_BOUND] = {"below_bound", "beats bound?", SPR_FATE_OPEN},
     [SPR_FINDING_RESIDENT] = {"resident", "in the cache?", SPR_FATE_OPEN},
     [SPR_FINDING_NO_ZEROS] = {"no_zeros", "", SPR_FATE_OPEN},
+    [SPR_FINDING_AS_EXPECTED] = {"as_expected", "as expected", SPR_FATE_OPEN},
     [SPR_FINDING_SOMETHING_ELSE] = {"something_else", "something else", SPR_FATE_OPEN},
     [SPR_FINDING_SET_UP] = {"set_up", "set-up?", SPR_FATE_SLOWER},
     [SPR_FINDING_SLOWER] = {"slower", "slower", SPR_FATE_SLOWER},
@@ -158,4 +165,15 @@ const char *spr_finding_name(enum spr_finding finding)
 const char *spr_finding_remark(enum spr_finding finding)
 {
     return rows[finding].remark;
+}
+
+bool spr_multiplies(const struct spr_runtime *runtime)
+{
+    return runtime && runtime->zeros != SPR_ZEROS_SKIPPED;
+}
+
+bool spr_finding_skips(enum spr_finding finding)
+{
+    return finding == SPR_FINDING_SKIPPED_SLOWLY || finding == SPR_FINDING_SKIPPED_IN_PART ||
+           finding == SPR_FINDING_SLOW_BASELINE || finding == SPR_FINDING_AS_ALLOWED;
 }

@@ -11,6 +11,9 @@
 /* A runtime below this fraction of its bound is limited by something not modelled. */
 #define SPR_FAR 0.05
 
+/* An expected time that is off by no more explains a measured one. */
+#define SPR_EXPLAINED 0.25
+
 /* What preparing a sparse call takes: descriptors, conversions, plans. */
 #define SPR_SET_UP_LEAST_S 100e-6
 #define SPR_SET_UP_MOST_S 1e-3
@@ -43,6 +46,7 @@ enum spr_finding {
     SPR_FINDING_BELOW_BOUND,     /* none: a time beats its bound */
     SPR_FINDING_RESIDENT,        /* none: it does, and its operands fit in the last cache */
     SPR_FINDING_NO_ZEROS,        /* the variant has none */
+    SPR_FINDING_AS_EXPECTED,     /* both are far above their bounds, as expected: calls */
     SPR_FINDING_SOMETHING_ELSE,  /* both times are far above their bounds */
     SPR_FINDING_SET_UP,          /* each call of the sparse kernel pays for a set-up */
     SPR_FINDING_SLOWER,          /* sparse is slower */
@@ -78,6 +82,12 @@ double spr_speedup_allowed(const struct spr_measured *times);
 /* Percent of the times `of` that the measured ones reach. */
 struct spr_measured spr_percent_reached(const struct spr_measured *of,
                                         const struct spr_measured *measured);
+
+/* Whether the runtime is known to multiply zeros. runtime NULL: none was named. */
+bool spr_multiplies(const struct spr_runtime *runtime);
+
+/* Whether a verdict has it that zeros are skipped. */
+bool spr_finding_skips(enum spr_finding finding);
 
 /* The verdict on two times, of one layer or of several together. */
 enum spr_finding spr_finding_of(const struct spr_judged *judged);

@@ -10,8 +10,12 @@
 #define CALL_LEAST_S 2e-6
 #define CALL_MOST_S 500e-6
 
+/* Both times reach less of their bounds: the unit is likely another one. */
+#define UNIT_PERCENT 0.1
+
 /* What all words share. */
 struct figures {
+    const struct spr_analysis *a;
     const struct spr_explanation *e;
     const struct spr_judged *j;
     const struct spr_layer_fates *fates;
@@ -81,23 +85,43 @@ static void no_zeros(const struct figures *f)
              f->gain.value);
 }
 
+static void as_expected(const struct figures *f)
+{
+    char what[SPR_REASON_TEXT];
+    if (!spr_explain_stops(f->a, f->e->result, what)) {
+        what[0] = '\0';
+    }
+    snprintf(f->text, SPR_FINDING_TEXT,
+             "Verdict: as expected. Both times are under %.0f %% of their bounds, and within "
+             "%.0f %% of the expected times, calls included. What takes them: %s. That is the "
+             "same with zeros and without: %.2fx tells nothing of them.",
+             100 * SPR_FAR, 100 * SPR_EXPLAINED, what, f->gain.value);
+}
+
 static void something_else(const struct figures *f)
 {
-    char dense[24], each[24], calls[120] = "";
+    char dense[24], each[24], calls[120] = "", unit[120] = "";
     const double each_s = f->j->measured.dense_s / f->j->operators;
-    if (each_s >= CALL_LEAST_S && each_s <= CALL_MOST_S) {
+    if (each_s > CALL_MOST_S && f->dense < UNIT_PERCENT && f->sparse < UNIT_PERCENT) {
+        snprintf(unit, sizeof unit,
+                 " Check the unit first: a time without one is in seconds.");
+    }
+    if (each_s >= CALL_LEAST_S && each_s <= CALL_MOST_S && f->j->operators <= 1) {
+        snprintf(calls, sizeof calls, " A call alone may take %s.",
+                 spr_format_seconds(each_s, each));
+    } else if (each_s >= CALL_LEAST_S && each_s <= CALL_MOST_S) {
         snprintf(calls, sizeof calls,
                  " %s are %s for each of %.0f operators, as calls alone may take.",
                  spr_format_seconds(f->j->measured.dense_s, dense),
                  spr_format_seconds(each_s, each), f->j->operators);
     }
     snprintf(f->text, SPR_FINDING_TEXT,
-             "Verdict: something else takes the time. Both times are under %.0f %% of their "
+             "Verdict: something else takes the time.%s Both times are under %.0f %% of their "
              "bounds (%.3g %% and %.3g %%): calls of operators, Python between them, few "
              "threads, or another machine or batch than analysed here.%s Until that is found, "
              "%.2fx tells nothing of the zeros. Do: take the times at a larger batch; if they "
              "hardly rise, it is the calls.",
-             100 * SPR_FAR, f->dense, f->sparse, calls, f->gain.value);
+             unit, 100 * SPR_FAR, f->dense, f->sparse, calls, f->gain.value);
 }
 
 static void set_up(const struct figures *f)
@@ -190,6 +214,14 @@ static void same_time(const struct figures *f)
 static void not_skipped(const struct figures *f)
 {
     const struct spr_two_sparsities *two = &f->j->two;
+    if (spr_finding_of(f->j) == SPR_FINDING_SAME_TIME) {
+        snprintf(f->text, SPR_FINDING_TEXT,
+                 "Verdict: zeros are not skipped. Sparse takes as long as dense (%.2fx), and "
+                 "of the two readings of that what is known of %s leaves this one. The "
+                 "hardware allows %.2fx.",
+                 f->gain.value, f->e->runtime->name, f->allowed);
+        return;
+    }
     snprintf(
         f->text, SPR_FINDING_TEXT,
         "Verdict: zeros are not skipped. Sparse takes as long as dense (%.2fx), and as "
@@ -241,13 +273,19 @@ static void as_allowed(const struct figures *f)
 static void layers_differ(const struct figures *f)
 {
     const size_t *count = f->fates->count;
-    snprintf(f->text, SPR_FINDING_TEXT,
-             "Verdict: layers differ: %zu faster than dense, %zu slower, %zu alike although "
-             "more is allowed, %zu cannot be told; together %.2fx of %.2fx allowed. Do: leave "
-             "dense what is slower (then %.2fx), and judge the others one by one.",
-             count[SPR_FATE_FASTER], count[SPR_FATE_SLOWER], count[SPR_FATE_SAME],
-             count[SPR_FATE_OPEN], f->gain.value, f->allowed,
-             f->fates->dense_s / f->fates->best_s);
+    char leave[80] = "judge them";
+    if (count[SPR_FATE_SLOWER] > 0) {
+        snprintf(leave, sizeof leave,
+                 "leave dense what is slower (then %.2fx), and judge the others",
+                 f->fates->dense_s / f->fates->best_s);
+    }
+    snprintf(
+        f->text, SPR_FINDING_TEXT,
+        "Verdict: layers differ: %zu faster than dense, %zu slower, %zu alike although "
+        "more is allowed, %zu cannot be told; together %.2fx of %.2fx allowed. Do: %s one "
+        "by one.",
+        count[SPR_FATE_FASTER], count[SPR_FATE_SLOWER], count[SPR_FATE_SAME],
+        count[SPR_FATE_OPEN], f->gain.value, f->allowed, leave);
 }
 
 const char *spr_finding_text(enum spr_finding finding, const struct spr_told *told, char *text)
@@ -256,6 +294,7 @@ const char *spr_finding_text(enum spr_finding finding, const struct spr_told *to
         [SPR_FINDING_BELOW_BOUND] = below_bound,
         [SPR_FINDING_RESIDENT] = resident,
         [SPR_FINDING_NO_ZEROS] = no_zeros,
+        [SPR_FINDING_AS_EXPECTED] = as_expected,
         [SPR_FINDING_SOMETHING_ELSE] = something_else,
         [SPR_FINDING_SET_UP] = set_up,
         [SPR_FINDING_SLOWER] = slower,
@@ -271,7 +310,8 @@ const char *spr_finding_text(enum spr_finding finding, const struct spr_told *to
     };
     const struct spr_judged *j = told->judged;
     const struct spr_measured reached = spr_percent_reached(&j->bound, &j->measured);
-    struct figures figures = {.e = told->explanation,
+    struct figures figures = {.a = told->analysis,
+                              .e = told->explanation,
                               .j = j,
                               .fates = told->fates,
                               .gain = spr_gain_of(&j->measured, &j->errors),

@@ -10,6 +10,7 @@
 
 /* What the words of a verdict are made of. */
 struct spr_told {
+    const struct spr_analysis *analysis;
     const struct spr_explanation *explanation;
     const struct spr_judged *judged;
     const struct spr_layer_fates *fates; /* of times per layer */
