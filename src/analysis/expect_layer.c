@@ -84,6 +84,12 @@ static double calls_each(const struct spr_layer *layer)
     return layer->count > 0 ? (double)layer->calls / (double)layer->count : 0;
 }
 
+/* Occurrences that share a call are products of one. */
+static double shared_products(const struct spr_layer *layer)
+{
+    return calls_each(layer) > 0 && calls_each(layer) < 1 ? 1 / calls_each(layer) : 1;
+}
+
 /* By sproof's own kernels. */
 static struct spr_layer_expected expect_own(const struct spr_analysis *a,
                                             const struct spr_asked *asked)
@@ -116,32 +122,70 @@ static struct spr_layer_expected expect_own(const struct spr_analysis *a,
     return nothing;
 }
 
+/* A product by the families of one pattern in which its weights are stored. */
+static const struct spr_family *family_of(const struct spr_analysis *a,
+                                          const struct spr_asked *asked,
+                                          const struct spr_pattern *pattern, double kept,
+                                          struct spr_family_expected *one)
+{
+    const struct spr_layer *layer = asked->layer;
+    const struct spr_types types = spr_options_types(&a->options);
+    const bool attention = layer->op == SPR_OP_ATTENTION;
+    const double mkn[3] = {(double)layer->m, (double)layer->k,
+                           (double)layer->n * (attention ? 1 : asked->batch)};
+    const double bytes[3] = {types.w.bytes, types.x.bytes, types.y.bytes};
+    struct spr_family_case of;
+    spr_family_case_of(pattern, mkn, kept, bytes, &of);
+    of.products = shared_products(layer) * (attention ? asked->batch : 1);
+    of.residency = a->expected_residency;
+    of.pass_bytes = asked->pass_bytes;
+    return spr_family_best(a->machine, (enum spr_dtype)spr_plain_dtype(&types), pattern, &of,
+                           one);
+}
+
+/* By a family of a pattern that an engine runs this one as, in the same columns: 1:4 as 2:4. */
+static const struct spr_family *family_as(const struct spr_analysis *a,
+                                          const struct spr_asked *asked,
+                                          const struct spr_pattern *pattern,
+                                          struct spr_family_expected *one)
+{
+    const struct spr_shape shape = spr_layer_shape(asked->layer);
+    const struct spr_family *best = NULL;
+    struct spr_ways ways;
+    spr_model_ways(&a->model, pattern, &ways);
+    for (size_t i = 0; i < ways.count; i++) {
+        const struct spr_way *way = &ways.way[i];
+        struct spr_family_expected other;
+        if (!way->as.kind || way->as.kind->pattern_class != SPR_CLASS_NM ||
+            (way->slots.kind && !spr_pattern_equal(&way->slots, &way->as))) {
+            continue;
+        }
+        const double kept =
+            spr_pattern_kept(&way->as, &shape, spr_pattern_fixed_sparsity(&way->as));
+        const struct spr_family *family = family_of(a, asked, &way->as, kept, &other);
+        if (family && (!best || other.time_s < one->time_s)) {
+            best = family;
+            *one = other;
+        }
+    }
+    return best;
+}
+
 /* By the fastest family of kernels that somebody measured; never below the bound, which no kernel
  * beats. A grouped convolution is no product that anybody timed: it has its bound. */
 static struct spr_layer_expected expect_family(const struct spr_analysis *a,
                                                const struct spr_asked *asked)
 {
     const struct spr_layer *layer = asked->layer;
-    const struct spr_types types = spr_options_types(&a->options);
     const struct spr_pattern pattern =
         asked->choice ? asked->choice->pattern : spr_pattern_dense();
-    const bool attention = layer->op == SPR_OP_ATTENTION;
-    const double mkn[3] = {(double)layer->m, (double)layer->k,
-                           (double)layer->n * (attention ? 1 : asked->batch)};
-    const double bytes[3] = {types.w.bytes, types.x.bytes, types.y.bytes};
-    struct spr_family_case of;
+    const double kept =
+        asked->choice ? kept_cells(layer, asked->choice) : (double)layer->m * (double)layer->k;
     struct spr_family_expected one;
-    spr_family_case_of(&pattern, mkn,
-                       asked->choice ? kept_cells(layer, asked->choice) : mkn[0] * mkn[1],
-                       bytes, &of);
-    /* Occurrences that share a call are products of one. */
-    const double shared =
-        calls_each(layer) > 0 && calls_each(layer) < 1 ? 1 / calls_each(layer) : 1;
-    of.products = shared * (attention ? asked->batch : 1);
-    of.residency = a->expected_residency;
-    of.pass_bytes = asked->pass_bytes;
-    const struct spr_family *family = spr_family_best(
-        a->machine, (enum spr_dtype)spr_plain_dtype(&types), &pattern, &of, &one);
+    const struct spr_family *family = family_of(a, asked, &pattern, kept, &one);
+    if (!family) {
+        family = family_as(a, asked, &pattern, &one);
+    }
     if (!family) {
         return nothing;
     }
@@ -149,7 +193,8 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
         return (struct spr_layer_expected){.time_s = asked->bound->time_s};
     }
     const double more_calls = fmax(0, calls_each(layer) - 1);
-    one.time_s = one.time_s / shared + more_calls * family->constant[SPR_CALL_S] +
+    one.time_s = one.time_s / shared_products(layer) +
+                 more_calls * family->constant[SPR_CALL_S] +
                  calls_each(layer) * added_call_s(&a->options);
     return (struct spr_layer_expected){fmax(one.time_s, asked->bound->time_s), one.limit,
                                        keep_name(a->names, family->name), family};

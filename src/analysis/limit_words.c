@@ -5,28 +5,44 @@
 #include <math.h>
 #include <stdio.h>
 
+/* What lessens a limit of blocks, and of what has none. */
 static const struct {
-    const char *words, *brief, *remedy;
+    const char *words, *brief, *blocks, *others;
 } limits[SPR_LIMIT_COUNT] = {
     [SPR_LIMIT_FMA] = {"multiply-add issue", "FMA issue",
-                       "fewer stored weights, as blocks without padding"},
+                       "fewer stored weights, as blocks without padding",
+                       "fewer stored weights"},
     [SPR_LIMIT_LATENCY] = {"the wait for sums", "FMA wait",
-                           "more tokens, or blocks of more rows"},
-    [SPR_LIMIT_LOADS] = {"loads", "loads",
-                         "blocks of more rows use each load of X more often"},
+                           "more tokens, or blocks of more rows",
+                           "more tokens, or a pattern of blocks"},
+    [SPR_LIMIT_LOADS] = {"loads", "loads", "blocks of more rows use each load of X more often",
+                         "a pattern of blocks, which use each load of X more often"},
     [SPR_LIMIT_X] = {"rows of X from L2", "X from L2",
-                     "blocks of more rows, which share their rows of X"},
+                     "blocks of more rows, which share their rows of X",
+                     "a pattern of blocks, which share their rows of X"},
     [SPR_LIMIT_W] = {"stream of weights", "W stream",
+                     "fewer stored weights, or more tokens to a pass",
                      "fewer stored weights, or more tokens to a pass"},
-    [SPR_LIMIT_SEGMENTS] = {"short rows", "short rows", "blocks of more rows, or longer rows"},
-    [SPR_LIMIT_CALL] = {"call overhead", "calls", "larger batches or fused calls"},
-    [SPR_LIMIT_PEAK] = {"the engine's reached peak", "peak", "fewer weights multiplied"},
+    [SPR_LIMIT_SEGMENTS] = {"short rows", "short rows", "blocks of more rows, or longer rows",
+                            "longer rows, or a pattern of blocks"},
+    [SPR_LIMIT_CALL] = {"call overhead", "calls", "larger batches or fused calls",
+                        "larger batches or fused calls"},
+    [SPR_LIMIT_PEAK] = {"the engine's reached peak", "peak", "fewer weights multiplied",
+                        "fewer weights multiplied"},
     [SPR_LIMIT_CACHE] = {"bytes out of the last cache", "L2 bytes",
-                         "larger blocks, which use each row of X more often"},
+                         "larger blocks, which use each row of X more often",
+                         "a pattern of blocks, which use each row of X more often"},
     [SPR_LIMIT_MEMORY] = {"bytes from memory", "memory",
+                          "fewer bytes: narrower types, a lighter format",
                           "fewer bytes: narrower types, a lighter format"},
     [SPR_LIMIT_UNITS] = {"few tiles for the machine's units", "few tiles",
-                         "more tokens, or larger layers"},
+                         "more tokens, or larger layers", "more tokens, or larger layers"},
+};
+
+/* N:M products run in tiles like dense ones, and keep what the pattern says. */
+static const char *const of_groups[SPR_LIMIT_COUNT] = {
+    [SPR_LIMIT_PEAK] = "a narrower type, whose engine is faster",
+    [SPR_LIMIT_CACHE] = "more tokens, whose tiles are larger, or narrower types",
 };
 
 const char *spr_limit_words(enum spr_limit limit)
@@ -44,9 +60,13 @@ const char *spr_explain_expected(const struct spr_layer_expected *expected)
     return expected->kernel ? limits[expected->limit].words : "bound, not expected";
 }
 
-const char *spr_limit_remedy(enum spr_limit limit)
+const char *spr_limit_remedy(enum spr_limit limit, const struct spr_pattern *pattern)
 {
-    return limits[limit].remedy;
+    const bool groups = pattern->kind && pattern->kind->pattern_class == SPR_CLASS_NM;
+    const bool blocks = pattern->kind && pattern->kind->pattern_class == SPR_CLASS_BLOCK;
+    return groups && of_groups[limit] ? of_groups[limit]
+           : blocks                   ? limits[limit].blocks
+                                      : limits[limit].others;
 }
 
 /* Behind the limits of kernels: what is not pruned, and what no kernel runs. */
@@ -100,7 +120,8 @@ bool spr_explain_stops(const struct spr_analysis *a, const struct spr_result *re
              : worst == NO_KERNEL ? "operators that no kernel was timed for"
                                   : limits[worst].words,
              100 * share,
-             worst < SPR_LIMIT_COUNT ? limits[worst].remedy
-                                     : "fuse them, or prune more layers");
+             worst < SPR_LIMIT_COUNT
+                 ? spr_limit_remedy((enum spr_limit)worst, &result->variant->pattern)
+                 : "fuse them, or prune more layers");
     return true;
 }

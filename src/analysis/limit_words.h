@@ -5,8 +5,8 @@
 
 #include "sproof/explain.h"
 
-/* What would lessen a limit, in plain words. */
-const char *spr_limit_remedy(enum spr_limit limit);
+/* What would lessen a limit of a pattern, in plain words. pattern->kind NULL: of several. */
+const char *spr_limit_remedy(enum spr_limit limit, const struct spr_pattern *pattern);
 
 /* At most ten characters, for a column: "FMA issue", "X from L2". */
 const char *spr_limit_short(enum spr_limit limit);

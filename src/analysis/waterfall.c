@@ -370,8 +370,10 @@ static const char *kernel_remedy(const struct spr_analysis *a, const struct spr_
                               "caches)"
                             : "");
     if (step->factor < 1 && worst && worst->kernel) {
-        snprintf(text + used, SPR_REASON_TEXT - (size_t)used, "; held back there by %s: %s",
-                 spr_limit_words(worst->limit), spr_limit_remedy(worst->limit));
+        snprintf(
+            text + used, SPR_REASON_TEXT - (size_t)used, "; held back there by %s: %s",
+            spr_limit_words(worst->limit),
+            spr_limit_remedy(worst->limit, &result->layers[step->worst_layer].choice.pattern));
     }
     return text;
 }
