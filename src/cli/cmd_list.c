@@ -88,18 +88,28 @@ static enum spr_status list_machines(struct cli *cli, struct spr_error *err)
     return status;
 }
 
+#define SCREEN 80 /* columns */
+
 static void put_number(FILE *file, const char *name, const struct spr_number *number,
                        const char *unit)
 {
+    char line[200], kind[120] = "";
     if (isnan(number->value)) {
         fprintf(file, "    %-14s unknown\n", name);
     } else {
-        fprintf(file, "    %-14s %.10g %s", name, number->value, unit);
+        int used =
+            snprintf(line, sizeof line, "    %-14s %.10g %s", name, number->value, unit);
         if (number->low < number->high) {
-            fprintf(file, " (%.6g to %.6g)", number->low, number->high);
+            used += snprintf(line + used, sizeof line - (size_t)used, " (%.6g to %.6g)",
+                             number->low, number->high);
         }
-        fprintf(file, "%s%s%s%s\n", number->kind ? ", " : "", number->kind ? number->kind : "",
-                number->date ? " " : "", number->date ? number->date : "");
+        if (number->kind) {
+            snprintf(kind, sizeof kind, "%.60s%s%.40s", number->kind, number->date ? " " : "",
+                     number->date ? number->date : "");
+        }
+        /* What does not fit stands on a line of its own. */
+        const bool fits = (size_t)used + strlen(kind) + 2 <= SCREEN;
+        fprintf(file, "%s%s%s\n", line, !number->kind ? "" : fits ? ", " : ",\n      ", kind);
     }
     if (number->source) {
         spr_text_wrapped(file, number->source, 6);

@@ -13,11 +13,14 @@ static const char *const columns[] = {"runtime", "pattern",   "zeros", "conditio
 
 #define NAMES_MAX 64
 
+/* Of several rows the nearest counts. */
+enum match { NO_MATCH, MATCH_ANY, MATCH_CLASS, MATCH_EXACT };
+
 struct reading {
     const char *name;
     const struct spr_pattern *pattern;
     struct spr_runtime *runtime;
-    bool found, exact;
+    int found; /* how near the row's pattern is: enum match */
     char names[NAMES_MAX][32];
     const char *listed[NAMES_MAX + 1]; /* names, ended by NULL */
     size_t count;
@@ -45,17 +48,23 @@ static enum spr_status read_zeros(struct spr_csv *csv, enum spr_zeros *zeros)
     return spr_csv_bad(csv, ZEROS, "multiplied, unpacked or skipped");
 }
 
-/* Whether the row's pattern is this one; *any: it is for all that have no row. */
+/* How near the row's pattern is: a pattern, "block" for all blocks, "any" for all. */
 static enum spr_status matches(struct spr_csv *csv, const struct spr_pattern *pattern,
-                               bool *any, bool *same)
+                               int *match)
 {
     const char *text = spr_csv_cell(csv, PATTERN);
     struct spr_pattern own;
-    *any = strcmp(text, "any") == 0;
-    if (!*any && spr_pattern_parse(text, &own, NULL) != SPR_OK) {
-        return spr_csv_bad(csv, PATTERN, "any or a pattern");
+    *match = NO_MATCH;
+    if (strcmp(text, "any") == 0) {
+        *match = MATCH_ANY;
+    } else if (strcmp(text, "block") == 0) {
+        *match = pattern->kind && pattern->kind->pattern_class == SPR_CLASS_BLOCK ? MATCH_CLASS
+                                                                                  : NO_MATCH;
+    } else if (spr_pattern_parse(text, &own, NULL) != SPR_OK) {
+        return spr_csv_bad(csv, PATTERN, "any, block or a pattern");
+    } else if (pattern->kind && spr_pattern_equal(&own, pattern)) {
+        *match = MATCH_EXACT;
     }
-    *same = !*any && pattern->kind && spr_pattern_equal(&own, pattern);
     return SPR_OK;
 }
 
@@ -64,22 +73,21 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     struct reading *r = context;
     struct spr_runtime row;
     const char *cells[4];
-    bool any = false, same = false;
+    int match = NO_MATCH;
     for (size_t i = 0; i < 4; i++) {
         static const enum column texts[] = {RUNTIME, CONDITION, SOURCE, LOOKED_UP};
         SPR_TRY(spr_csv_name(csv, texts[i], &cells[i]));
     }
     SPR_TRY(read_zeros(csv, &row.zeros));
-    SPR_TRY(matches(csv, r->pattern, &any, &same));
+    SPR_TRY(matches(csv, r->pattern, &match));
     snprintf(row.name, sizeof row.name, "%s", cells[0]);
     snprintf(row.condition, sizeof row.condition, "%s", cells[1]);
     snprintf(row.source, sizeof row.source, "%s", cells[2]);
     snprintf(row.looked_up, sizeof row.looked_up, "%s", cells[3]);
     list_name(r, row.name);
-    if (strcmp(row.name, r->name) == 0 && (same || (any && !r->exact))) {
+    if (strcmp(row.name, r->name) == 0 && match > r->found) {
         *r->runtime = row;
-        r->found = true;
-        r->exact = same;
+        r->found = match;
     }
     return SPR_OK;
 }
@@ -93,7 +101,7 @@ enum spr_status cli_find_runtime(const char *name, const struct spr_pattern *pat
         return spr_fail(err, SPR_EINPUT, "--runtime: no data/runtimes.csv was found");
     }
     SPR_TRY(spr_csv_read(path, columns, LOOKED_UP + 1, on_row, &r, NULL, err));
-    if (r.found) {
+    if (r.found != NO_MATCH) {
         return SPR_OK;
     }
     for (size_t i = 0; i < r.count; i++) {

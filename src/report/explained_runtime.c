@@ -75,15 +75,16 @@ static void put_known(FILE *file, const struct spr_explanation *e, bool contradi
     if (!runtime) {
         return;
     }
-    snprintf(text, sizeof text, "Known of %s: it %s: %s.%s", runtime->name,
+    snprintf(text, sizeof text, "Known of %s: it %s: %s.%s Looked up %s:", runtime->name,
              words[runtime->zeros], runtime->condition,
              contradicted
                  ? " Your times contradict it: they are not of this runtime's kernel, "
                    "or of another version of it."
-                 : "");
+                 : "",
+             runtime->looked_up);
     fputc('\n', file);
     spr_text_wrapped(file, text, 0);
-    fprintf(file, "(%s, looked up %s)\n", runtime->source, runtime->looked_up);
+    fprintf(file, "%s\n", runtime->source);
 }
 
 static void emit_known(struct spr_emit *out, const struct spr_runtime *runtime)
