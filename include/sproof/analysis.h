@@ -218,6 +218,9 @@ size_t spr_analysis_recommend(const struct spr_analysis *analysis, size_t batch_
  * bound; result_count when it is no higher than what is recommended, or does not pay. */
 size_t spr_analysis_potential(const struct spr_analysis *analysis, size_t batch_index);
 
+/* Where something is expected and none of it pays the one that is fastest; else result_count. */
+size_t spr_analysis_no_gain(const struct spr_analysis *analysis, size_t batch_index);
+
 /* The one that an answer is about where none is named: the recommended; else, where nothing is
  * expected, the one of most potential; else the fastest. result_count without results. */
 size_t spr_analysis_shown(const struct spr_analysis *analysis, size_t batch_index);

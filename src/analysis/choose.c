@@ -215,6 +215,13 @@ size_t spr_analysis_potential(const struct spr_analysis *a, size_t batch_index)
     return best < none && a->results[best].speedup >= least ? best : none;
 }
 
+size_t spr_analysis_no_gain(const struct spr_analysis *a, size_t batch_index)
+{
+    const bool none =
+        a->expected_leads && spr_analysis_recommend(a, batch_index) == a->result_count;
+    return none ? spr_analysis_fastest(a, batch_index) : a->result_count;
+}
+
 size_t spr_analysis_shown(const struct spr_analysis *a, size_t batch_index)
 {
     size_t shown = spr_analysis_recommend(a, batch_index);

@@ -284,11 +284,19 @@ static void warn_about(struct work *w, const struct spr_analysis *a)
             "layouts",
             w->machine.name);
     }
-    if (isnan(w->machine.overhead_s.value) && !a->expected_leads &&
-        a->shortest_layer_s < SHORT_CALL_S) {
+    const bool potential = spr_analysis_potential(a, 0) < a->result_count;
+    if (!isnan(w->machine.overhead_s.value) || a->shortest_layer_s >= SHORT_CALL_S) {
+        return;
+    }
+    if (!a->expected_leads) {
         spr_note(&w->cli->notes,
                  "the call overhead of %s is unknown and counts 0, yet layers take as little "
                  "as %s: --set overhead_s=SECONDS",
+                 w->machine.name, spr_format_seconds(a->shortest_layer_s, text));
+    } else if (potential) {
+        spr_note(&w->cli->notes,
+                 "the call overhead of %s is unknown and counts 0 in bounds, which potential "
+                 "is of, yet layers take as little as %s",
                  w->machine.name, spr_format_seconds(a->shortest_layer_s, text));
     }
 }

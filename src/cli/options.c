@@ -87,8 +87,8 @@ static const struct option_row rows[OPT_COUNT] = {
                    "validate: one visit"},
     [OPT_QUIET] = {"quiet", 'q', FLAG, "", "no warnings, no context on stderr"},
     [OPT_RESIDENCY] = {"residency", 'r', VALUE, "R",
-                       "dram warm cold network (default network\nwhere times are expected, "
-                       "else dram; of\nvalidate warm)"},
+                       "dram warm cold network (default network\nwhere times are expected "
+                       "and the rates of caches\nare known, else dram; of validate warm)"},
     [OPT_RUNTIME] = {"runtime", 0, VALUE, "NAME",
                      "what ran it, such as pytorch: whether it skips\nthis pattern's zeros"},
     [OPT_SCOPE] = {"scope", 0, VALUE, "W",

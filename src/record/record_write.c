@@ -185,6 +185,7 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
     spr_emit_number(out, "expected_speedup", result->expected.speedup);
     spr_emit_number(out, "expected_time_s", result->expected.time_s);
     spr_emit_text(out, "execution", spr_execution_name(result->execution));
+    spr_emit_number(out, "expected_speedup_mixed", result->expected.speedup_mixed);
 }
 
 static bool fits(const struct spr_emit *out, const struct spr_record_form *form)
@@ -329,6 +330,7 @@ static void put_record(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_close(out, ']');
     put_advice(out, "recommendation", a, spr_analysis_recommend(a, 0));
     put_advice(out, "potential", a, spr_analysis_potential(a, 0));
+    put_advice(out, "fastest", a, spr_analysis_no_gain(a, 0));
     put_variants(out, a, form);
     spr_emit_close(out, '}');
     spr_emit_newline(out);

@@ -51,12 +51,14 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
 }
 
 /* Whose expected times follow. */
-static void put_kernels(FILE *file, const struct spr_analysis *a)
+static void put_kernels(FILE *file, const struct spr_analysis *a,
+                        const struct spr_result *result)
 {
     char kernels[SPR_KERNELS_TEXT], line[SPR_KERNELS_TEXT + 16];
     if (a->expected_leads) {
         snprintf(line, sizeof line, "expected: %s", spr_expected_kernels(a, kernels));
         spr_text_wrapped(file, line, 0);
+        spr_answer_errors(file, a, result);
     }
 }
 
@@ -78,7 +80,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
              a->options.ideal_tiles ? ", ideal tiles" : "",
              a->options.fuse ? ", fusion epilogue" : "");
     spr_text_wrapped(file, line, 0);
-    put_kernels(file, a);
+    put_kernels(file, a, result);
     for (size_t i = 0; i < a->options.change_count; i++) {
         const struct spr_machine_change *change = &a->options.changes[i];
         char before[32] = "unknown";

@@ -50,6 +50,25 @@ static void put_fusion(FILE *file, const struct spr_analysis *a,
     spr_text_wrapped(file, line, 0);
 }
 
+void spr_answer_errors(FILE *file, const struct spr_analysis *a,
+                       const struct spr_result *result)
+{
+    const struct spr_family *worst = NULL;
+    for (size_t i = 0; result && i < a->network->layer_count; i++) {
+        const struct spr_family *family = result->layers[i].expected.family;
+        if (family && (!worst || isnan(family->p90_error) ||
+                       (!isnan(worst->p90_error) && family->p90_error > worst->p90_error))) {
+            worst = family;
+        }
+    }
+    if (worst && isnan(worst->p90_error)) {
+        fputs("off by: not known\n", file);
+    } else if (worst) {
+        fprintf(file, "off by: %.2g %% (half), %.2g %% (90 %%) of products left out\n",
+                100 * worst->median_error, 100 * worst->p90_error);
+    }
+}
+
 void spr_answer_notes(FILE *file, const struct spr_analysis *a,
                       const struct spr_result *result)
 {

@@ -7,10 +7,14 @@
 
 #include "base/numbers.h"
 #include "base/table.h"
+#include "report/answer_legend.h"
 
 /* Rows of a screen; --format csv has all of them. */
 #define ROWS_MAX 24
 #define PATTERNS_MAX 64
+
+/* Expected speedups are above those of the bounds from here on. */
+#define ABOVE 1.005
 
 /* Break-even over the layers of a result: "93.8%" or "62-94%", "-" when there is none. */
 static void put_break_even(struct spr_table *table, size_t column,
@@ -219,32 +223,20 @@ static size_t pick_rows(const struct spr_analysis *a, size_t batch_index, size_t
     return count;
 }
 
-static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, bool pareto)
+static void hold(struct spr_held *held, const struct spr_analysis *a,
+                 const struct spr_result *result)
 {
-    static const char *const native =
-        "zeros: share of W; best of both: speedup if layers where the pattern loses stay\n"
-        "dense; stay dense: how many prunable operators those are; breaks even at:\n"
-        "sparsity from which the pattern is no slower than dense, over\nthe layers";
-    static const char *const bound =
-        "zeros: share of W; stay dense: prunable operators that are fastest dense; breaks\n"
-        "even at: sparsity from which native or expanded is faster than dense, over the\n"
-        "layers; execution: native: the format, on an engine that takes it; expanded:\n"
-        "stored in it, multiplied as 2:4 or dense";
-    static const char *const smaller =
-        "zeros: share of W; stay dense: prunable operators that are as they were;\n"
-        "smaller: a dense product of what is left of a layer; smaller+2:4: a pattern of\n"
-        "that";
-    static const char *const expected =
-        "zeros: share of W; expected: speedup of kernels that were timed; bound: of the\n"
-        "bounds, hardware potential; best of both: expected if layers where the pattern\n"
-        "loses stay dense; stay dense: how many prunable operators those are; limited\n"
-        "by: share of the expected time";
-    fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
-            a->expected_leads   ? expected
-            : any_smaller(a)    ? smaller
-            : a->options.native ? native
-                                : bound,
-            !pareto ? "" : "; *: nothing as accurate is faster");
+    const double expected = result->expected.speedup;
+    if (!isnan(result->variant->accuracy)) {
+        const char mark = accuracy_mark(result);
+        held->pareto = held->pareto || mark == '*';
+        held->interpolated = held->interpolated || mark == '~';
+        held->layerwise = held->layerwise || mark == '!';
+    }
+    if (a->expected_leads) {
+        held->potential = held->potential || !isfinite(expected);
+        held->above = held->above || expected > ABOVE * result->speedup;
+    }
 }
 
 void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_index,
@@ -253,14 +245,14 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     size_t indices[PATTERNS_MAX];
     size_t count = pick_rows(a, batch_index, indices);
     struct answer_table t;
-    bool marked[128] = {false};
+    struct spr_held held = {.smaller = any_smaller(a)};
     if (count == 0) {
         return;
     }
     start_table(&t, a, markdown);
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
         const struct spr_result *result = &a->results[indices[i]];
-        marked[(unsigned char)accuracy_mark(result) & 127] = !isnan(result->variant->accuracy);
+        hold(&held, a, result);
         add_row(&t, a, result);
     }
     fprintf(file, "\n%s, batch %.0f:\n%s", table_caption(a), a->options.batches[batch_index],
@@ -270,15 +262,7 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
     if (count > ROWS_MAX) {
         fprintf(file, "and %zu more patterns: --format csv lists all\n", count - ROWS_MAX);
     }
-    put_legend(file, a, markdown, marked['*']);
-    if (marked['~']) {
-        fprintf(file, "~: interpolated between two measured accuracies\n");
-    }
-    if (marked['!']) {
-        fprintf(file,
-                "!: measured with sparsity spread unevenly over layers, speedup with even\n"
-                "sparsity: not one network (--assume-uniform counts it all the same)\n");
-    }
+    spr_answer_legend(file, a, markdown, &held);
 }
 
 static const char *what_ranks(const struct spr_analysis *a)

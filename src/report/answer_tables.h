@@ -20,6 +20,11 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *analysis, bool ma
 void spr_answer_layers(FILE *file, const struct spr_analysis *analysis,
                        const struct spr_result *result, bool markdown);
 
+/* How far the kernels that a result runs are off, of products that were left out: the worst of
+ * their families. Nothing where no family is run. */
+void spr_answer_errors(FILE *file, const struct spr_analysis *analysis,
+                       const struct spr_result *result);
+
 /* What the answer does not count, and what the other choice of --fusion gives. */
 void spr_answer_notes(FILE *file, const struct spr_analysis *analysis,
                       const struct spr_result *result);
