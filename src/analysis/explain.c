@@ -199,6 +199,13 @@ static const char *types_reason(const struct why *w, char *text)
     return text;
 }
 
+/* Of patterns that can have more. */
+static const char *still_help(const struct why *w)
+{
+    return isnan(spr_pattern_fixed_sparsity(&w->r->choice.pattern)) ? ", more zeros still help"
+                                                                    : "";
+}
+
 static const char *compute_reason(const struct why *w, char *text)
 {
     const struct spr_prediction *run = &w->r->run;
@@ -212,8 +219,7 @@ static const char *compute_reason(const struct why *w, char *text)
         snprintf(text, SPR_REASON_TEXT, "FLOPs bind, %.2fx the useful ones are issued: %.200s",
                  padding(run), spr_padding_text(w->a, w->layer, w->r, cause));
     } else {
-        snprintf(text, SPR_REASON_TEXT,
-                 "FLOPs bind: time follows density, more zeros still help");
+        snprintf(text, SPR_REASON_TEXT, "FLOPs bind: time follows density%s", still_help(w));
     }
     return text;
 }
@@ -237,9 +243,8 @@ static const char *memory_reason(const struct why *w, char *text)
                  "%s-bound: index bytes are %.0f %% of traffic: a larger block would help",
                  level, percent(index_share(run)));
     } else {
-        snprintf(text, SPR_REASON_TEXT,
-                 "%s-bound: W is %.0f %% of traffic, more zeros still help", level,
-                 percent(1 - activation_share(run)));
+        snprintf(text, SPR_REASON_TEXT, "%s-bound: W is %.0f %% of traffic%s", level,
+                 percent(1 - activation_share(run)), still_help(w));
     }
     return text;
 }

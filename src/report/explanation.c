@@ -40,7 +40,7 @@ static void put_limit(FILE *file, const struct spr_analysis *a,
 static void put_group(FILE *file, const struct spr_analysis *a,
                       const struct spr_result *result, const struct spr_group *group)
 {
-    char shape[64], reason[SPR_REASON_TEXT], dense[24], now[24];
+    char shape[64], reason[SPR_REASON_TEXT], line[SPR_REASON_TEXT + 8], dense[24], now[24];
     spr_group_name(a, result, group, shape, sizeof shape);
     double whole = spr_result_answer(result, true).time_s;
     fprintf(file, "  %4.0f%%  %5.4g x %-32.32s %9s -> %9s\n",
@@ -48,7 +48,12 @@ static void put_group(FILE *file, const struct spr_analysis *a,
             spr_format_seconds(group->dense_seconds, dense),
             spr_format_seconds(group->seconds, now));
     put_limit(file, a, result, group);
-    spr_text_wrapped(file, spr_explain_layer(a, result, group->layer, reason), 10);
+    const struct spr_layer_result *r = &result->layers[group->layer];
+    const bool both = isfinite(result->expected.speedup) && r->expected.kernel &&
+                      !spr_choice_unchanged(&r->choice);
+    snprintf(line, sizeof line, "%s%s", both ? "bound: " : "",
+             spr_explain_layer(a, result, group->layer, reason));
+    spr_text_wrapped(file, line, 10);
 }
 
 static enum spr_status put_groups(FILE *file, const struct spr_analysis *a,

@@ -122,7 +122,7 @@ def check_accuracy(sproof, source):
 
 def explain(sproof, directory, row):
     """What explain says of a runtime and a pattern, or None after saying what went wrong."""
-    pattern = "4x4" if row["pattern"] == "any" else row["pattern"]
+    pattern = {"any": "bitmask", "block": "16x16"}.get(row["pattern"], row["pattern"])
     sparsity = {"2:4": "0.5", "1:4": "0.75"}.get(pattern, "0.9")
     command = [str(sproof), "explain", pattern + "@" + sparsity, "--runtime", row["runtime"],
                "-q", "--format", "json"]
