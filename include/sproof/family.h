@@ -44,8 +44,11 @@ enum spr_constant {
 /* No form has more. */
 #define SPR_FORM_CONSTANTS_MAX 8
 
+/* Bytes of a family's name, the final 0 among them. */
+#define SPR_FAMILY_NAME 64
+
 struct spr_family {
-    const char *name; /* "cublaslt" */
+    const char *name; /* "cublaslt"; shorter than SPR_FAMILY_NAME */
     struct spr_pattern pattern;
     unsigned dtypes; /* bit 1u << enum spr_dtype */
     enum spr_form form;

@@ -341,7 +341,8 @@ const struct spr_family *spr_family_best(const struct spr_machine *machine,
     for (size_t i = 0; i < machine->family_count; i++) {
         const struct spr_family *family = &machine->families[i];
         struct spr_family_expected one;
-        if (!(family->dtypes & (1u << dtype)) ||
+        const bool runs = view.flops_per_s > 0 || family->form == SPR_FORM_ROWS;
+        if (!runs || !(family->dtypes & (1u << dtype)) ||
             !spr_pattern_equal(&family->pattern, pattern)) {
             continue;
         }

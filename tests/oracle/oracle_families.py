@@ -193,6 +193,7 @@ class Expected:
         far = self.residency in ("cold", "dram")
         mine = [f for f in self.families if f.pattern.name == p.name
                 and self.model.dtype in f.dtypes]
+        mine = [f for f in mine if f.form == "rows" or self.peak(p)]
         near = [f for f in mine if (f.residency == "cold") == far] or mine
         view = View(self.model.machine, self.raw, self.peak(p))
         return min(((FORMS[f.form](f, view, whole if f.as_dense else call), f) for f in near),
@@ -277,7 +278,8 @@ def expect(record, raw, families, residency):
     model = record["_model"]
     e = Expected(raw, model, families, residency, record["_options"])
     names = model.types.names
-    known = any_dense(families, "w:%s,x:%s" % (names["w"], names["x"]))
+    known = any_dense(families, "w:%s,x:%s" % (names["w"], names["x"])) \
+        and not record["_options"].set
     for v in record["variants"] if known else []:
         batch, variant = v["batch"], v["_variant"]
         pass_bytes, before, after = e.format_bytes(variant, batch), 0.0, 0.0
