@@ -32,7 +32,7 @@ enum spr_constant {
     SPR_STEP_S,      /* least seconds of one step of k */
     SPR_RESIDENT,    /* share of the last cache that keeps operands from call to call */
     SPR_LONG_RUN,    /* speed left in calls of a millisecond and more: power, heat */
-    SPR_IMBALANCE,   /* how much longer the longest block row is, in standard deviations */
+    SPR_IMBALANCE,   /* how much longer the longest block row is, of what is likely at random */
     SPR_WHOLE_WAVES, /* share of the last wave that is paid although it is not full */
     SPR_OUTPUT_S,    /* seconds of an element of Y */
     SPR_WEIGHT_S,    /* seconds of a kept weight and a column of X */

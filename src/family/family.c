@@ -249,10 +249,12 @@ static struct spent block_tiles(const struct given *g)
     const double x = of->x_bytes * of->k * of->n * spr_expected_touched(density, rows);
     const struct spent memory =
         memory_of(g, of->weight_bytes + x + of->y_bytes * of->m * of->n);
-    /* In standard deviations of a random block row's length, as a share of the mean. */
+    /* A random block row's standard deviation as a share of the mean; the longest of so many
+     * normal ones is about so many deviations longer. */
     const double deviation = density > 0 ? sqrt((1 - density) / (density * columns)) : 0;
+    const double longest = deviation * sqrt(2 * log(largest(2, rows)));
     const struct block_rows blocks = {rows, density * columns * of->cell_columns,
-                                      g->constant[SPR_IMBALANCE] * deviation};
+                                      g->constant[SPR_IMBALANCE] * longest};
     struct spent best = {HUGE_VAL, SPR_LIMIT_PEAK};
     for (double height = least(of->cell_rows, BLOCK_ROWS); height <= of->cell_rows;
          height *= 2) {

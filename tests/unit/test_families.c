@@ -132,6 +132,11 @@ static void by_hand(void)
     const double bytes = of.weight_bytes + 2 * 640 * 8 + 2 * 3200 * 8;
     CHECK_NEAR(4e-6 + fmax(704 * 80 / 1e11, bytes / 1e13),
                spr_family_time(&family, &view, &of, NULL), 1e-9);
+    /* Half of 100 x 20 blocks kept: the longest block row holds sqrt(2 ln 100) times 2 (its
+     * constant) standard deviations more than 10 of them. */
+    of = case_of("32x32", 3200, 640, 8, 0.5);
+    CHECK_NEAR(4e-6 + (320 * (1 + 2 * sqrt(2 * log(100) / 20)) + 64) * 80 / 1e11,
+               spr_family_time(&family, &view, &of, NULL), 1e-9);
     /* Nothing kept: no weights, but Y. */
     of = case_of("32x32", 3200, 640, 8, 1);
     CHECK(spr_family_time(&family, &view, &of, NULL) < 5e-6);
