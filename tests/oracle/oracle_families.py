@@ -17,17 +17,36 @@ DENSE = oracle.Pattern("dense")
 
 
 class Family:
-    def __init__(self, raw, units=1.0, clock=1.0):
-        """units, clock: of the machine over those of the one it was measured on."""
+    def __init__(self, raw):
         self.name, self.pattern = raw["name"], oracle.parse_pattern(raw["pattern"])
         self.dtypes, self.form = raw["dtypes"], raw["form"]
         self.residency = raw.get("residency") or "warm"
         self.as_dense = raw.get("as_dense", False)
         self.c = dict(raw["constants"])
-        if "cache_bytes_per_s" in self.c:
-            self.c["cache_bytes_per_s"] *= units * clock
-        if "step_s" in self.c:
-            self.c["step_s"] /= clock
+
+
+def fastest(machine, p, dtype):
+    """FLOP/s of the fastest engine that accepts the pattern; 0: none."""
+    return max([0.0] + [e.rate.value for e in machine.engines if dtype in e.dtypes
+                        and e.rate.value is not None and e.entry_for(p)])
+
+
+def moved(family, units, clock, engines):
+    """To a machine with so many times the units, clock and rate of the engine: what a unit
+    does in a clock stays."""
+    factors = {"peak": units * clock / engines, "cache_bytes_per_s": units * clock,
+               "step_s": 1 / clock, "row_s": 1 / clock, "output_s": 1 / (units * clock),
+               "weight_s": 1 / (units * clock), "long_row_s": 1 / (units * clock)}
+    family.c = {name: value * factors.get(name, 1.0) for name, value in family.c.items()}
+    return family
+
+
+def engine_ratio(machine, other, family):
+    for dtype in ("f64", "f32", "tf32", "f16", "bf16", "fp8", "i8"):
+        a, b = (fastest(m, family.pattern, dtype) for m in (machine, other))
+        if dtype in family.dtypes and a and b:
+            return a / b
+    return 1.0
 
 
 def families_of(machine, shipped):
@@ -37,7 +56,9 @@ def families_of(machine, shipped):
         return [Family(f) for f in kernels]
     other = shipped(kernels)
     clock = oracle.Rate(machine["clock_hz"]).value / oracle.Rate(other["clock_hz"]).value
-    return [Family(f, machine["cores"] / other["cores"], clock) for f in other["kernels"]]
+    mine, theirs = oracle.Machine(machine), oracle.Machine(other)
+    return [moved(f, machine["cores"] / other["cores"], clock, engine_ratio(mine, theirs, f))
+            for f in (Family(x) for x in other["kernels"])]
 
 
 def any_dense(families, text):
@@ -142,7 +163,9 @@ def blocks_time(family, view, call):
     p, (rows, columns, kept) = family.pattern, call.blocks
     d = min(1.0, kept / (rows * columns))
     k = d * columns * p.b
-    uneven = c["imbalance"] * math.sqrt((1 - d) / (d * columns)) if d else 0.0
+    uneven = 0.0
+    if d:
+        uneven = c["imbalance"] * math.sqrt(2 * math.log(max(2, rows)) * (1 - d) / (d * columns))
     memory = memory_time(family, view, call)
     for tm in heights(p.a):
         for tn in widths(call.n):
@@ -160,9 +183,10 @@ def blocks_time(family, view, call):
 def rows_time(family, view, call):
     c = family.c
     far = c["far_x"] if call.k * call.n * call.types.x > view.cache else 0
+    r = call.nnz / call.m
+    output = c["output_s"] * min(1.0, r / 32) + (c["long_row_s"] if r > 320 else 0.0)
     weights = call.nnz * call.n * c["weight_s"] * (1 + far)
-    return c["call_s"] + call.products * max(call.m * call.n * c["output_s"] + weights,
-                                             c["row_s"] * call.nnz / call.m)
+    return c["call_s"] + call.products * (call.m * call.n * output + weights + c["row_s"] * r)
 
 
 def roofline_time(family, view, call):
