@@ -335,9 +335,9 @@ static void zeros_multiplied(void)
     CHECK_INT(2, fits.count);
     CHECK(!fits.fitted[0].family.as_dense);
     CHECK(fits.fitted[1].family.as_dense);
-    spr_family_fits_free(&fits);
     /* Zeros are multiplied by the engine of dense products: its peak is a share of that one. */
     CHECK(fits.fitted[1].family.constant[SPR_PEAK] < 1);
+    spr_family_fits_free(&fits);
     products.rows[5].time_s /= 2; /* one that follows the sparsity */
     CHECK_STATUS(SPR_OK, spr_fit_families(&machine, &products, &fits, &err), &err);
     CHECK(!fits.fitted[1].family.as_dense);
