@@ -64,6 +64,7 @@ typedef void spr_point_place(const void *context, const struct spr_point *point,
 struct spr_series {
     struct spr_pattern pattern;
     bool smaller;           /* layers are */
+    double skipped;         /* of X, as a variant has it */
     const char *method;     /* NULL: all methods of the pattern are one, or none is known */
     size_t first, count;    /* its points, in rising sparsity */
     struct spr_style style; /* the same in every picture of an analysis */
