@@ -170,6 +170,7 @@ const char *spr_change_text(const struct spr_pattern *pattern, bool smaller, cha
 
 /* What a variant skips of X behind its pattern or name: "+act0.9", "+act" of the table, "" nothing;
  * returns text[SPR_SKIPPED_TEXT]. */
+#define SPR_SKIPPED "+act"
 #define SPR_SKIPPED_TEXT 24
 const char *spr_skipped_text(double skipped, char *text);
 

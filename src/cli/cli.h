@@ -15,6 +15,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_ACTIVATION_SPARSITY,
     OPT_AGAINST,
     OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
@@ -164,6 +165,9 @@ enum spr_status cli_patterns(const char *text, struct spr_pattern **patterns, si
                              struct spr_error *err);
 enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
                                struct spr_error *err);
+/* Zero fractions of X; NAN: what the table says. */
+enum spr_status cli_activations(const char *text, double **values, size_t *count,
+                                struct spr_error *err);
 enum spr_status cli_batches(const char *text, struct spr_options *options,
                             struct spr_error *err);
 

@@ -68,8 +68,8 @@ enum spr_status spr_network_filter(struct spr_network *network,
 const char *spr_skipped_text(double skipped, char *text)
 {
     snprintf(text, SPR_SKIPPED_TEXT,
-             isnan(skipped) ? "+act"
-             : skipped > 0  ? "+act%.12g"
+             isnan(skipped) ? SPR_SKIPPED
+             : skipped > 0  ? SPR_SKIPPED "%.12g"
                             : "",
              skipped);
     return text;
