@@ -2,7 +2,6 @@
 """Zeros among the inputs of layers, over several inputs of a model."""
 from __future__ import annotations
 
-import os
 import statistics
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -31,12 +30,18 @@ def single(inputs: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 def read(path: str) -> Tensor:
     """A tensor in .npy or, as torch.save writes it, in .pt."""
-    if os.fspath(path).endswith(".npy"):
-        import numpy
-        return torch.from_numpy(numpy.load(path, allow_pickle=False))
-    tensor = torch.load(path, weights_only=True)
+    try:
+        if path.endswith(".npy"):
+            import numpy
+            return torch.from_numpy(numpy.load(path, allow_pickle=False))
+        tensor = torch.load(path, weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path}: {why}") from None
     if not isinstance(tensor, Tensor):
-        raise ValueError(f"a {type(tensor).__name__}: expected a tensor")
+        raise ValueError(f"{path}: a {type(tensor).__name__}: expected a tensor")
     return tensor
 
 

@@ -222,6 +222,13 @@ enum spr_status cli_choose_result(struct cli_evaluated *evaluated, const char *n
                                   size_t batch, const struct spr_result **result,
                                   struct spr_error *err);
 
+/* The record with a grid of *pattern over zeros of W and of X besides, at one batch, evaluated again;
+ * a pattern of kind NULL becomes that of the result, or csr. Errors: SPR_EINPUT, a pattern that
+ * fixes its sparsity. */
+enum spr_status cli_evaluate_two(struct cli_evaluated *evaluated,
+                                 const struct spr_result *result, struct spr_pattern *pattern,
+                                 struct spr_error *err);
+
 /* host.c: measures, with progress on a terminal. threads 0: all. */
 enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, int threads,
                           struct spr_probe *probe, struct spr_error *err);

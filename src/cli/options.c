@@ -51,7 +51,7 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_ISA] = {"isa", 0, VALUE, "I", "scalar neon avx2 avx512 (default the best)"},
     [OPT_KIND] = {"kind", 'k', VALUE, "KIND",
                   "roofline sparsity speedup layers waterfall\n"
-                  "error all"},
+                  "error two all"},
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
     [OPT_LAYOUT] = {"layout", 0, VALUE, "L",
                     "kn: X is k x n (default); nk: n x k, as\ninference frameworks hold it"},

@@ -211,6 +211,50 @@ static enum spr_status add_point(struct cli_evaluated *e, const char *name,
                        &e->analysis, err);
 }
 
+/* The pattern whose two sparsities are looked at: that of a result, or csr. */
+static struct spr_pattern free_pattern(const struct spr_result *result)
+{
+    struct spr_pattern pattern = {0};
+    const struct spr_variant *variant = result->variant;
+    if (variant->pattern.kind && isnan(spr_pattern_fixed_sparsity(&variant->pattern))) {
+        return variant->pattern;
+    }
+    (void)spr_pattern_parse("csr", &pattern, NULL);
+    return pattern;
+}
+
+enum spr_status cli_evaluate_two(struct cli_evaluated *e, const struct spr_result *result,
+                                 struct spr_pattern *pattern, struct spr_error *err)
+{
+    double *zeros = NULL;
+    size_t count = 0;
+    struct spr_network *network = &e->record.network;
+    *pattern = pattern->kind ? *pattern : free_pattern(result);
+    if (!isnan(spr_pattern_fixed_sparsity(pattern))) {
+        char text[SPR_PATTERN_TEXT];
+        return spr_fail(err, SPR_EINPUT,
+                        "--kind two: %s fixes its sparsity: expected a pattern of any",
+                        spr_pattern_text(pattern, text));
+    }
+    SPR_TRY(cli_sparsities("0:0.95:0.05", &zeros, &count, err));
+    e->record.options.batches[0] = result->batch;
+    e->record.options.batch_count = 1;
+    spr_analysis_free(&e->analysis);
+    const struct spr_grid grid = {pattern, 1, zeros, count};
+    enum spr_status status = SPR_OK;
+    for (size_t x = 0; x < count && status == SPR_OK; x++) {
+        size_t before = network->variant_count;
+        status = spr_network_add_grid(network, &grid, err);
+        for (size_t v = before; v < network->variant_count; v++) {
+            network->variants[v].skipped = zeros[x];
+        }
+    }
+    spr_free(zeros);
+    return status ? status
+                  : spr_analyze(network, &e->record.machine, &e->record.options, &e->analysis,
+                                err);
+}
+
 /* The fastest result of a pattern at a batch, NULL when there is none. */
 static const struct spr_result *best_of(const struct spr_analysis *a,
                                         const struct spr_pattern *pattern, size_t batch)

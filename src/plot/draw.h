@@ -16,6 +16,7 @@ spr_draw spr_draw_sparsity;
 spr_draw spr_draw_speedup;
 spr_draw spr_draw_layers;
 spr_draw spr_draw_waterfall;
+spr_draw spr_draw_two;
 spr_draw spr_draw_error; /* of request->validation; the analysis may be NULL */
 
 /* Title "NETWORK on MACHINE: question", and the facts every picture states. */
