@@ -51,8 +51,9 @@ static size_t left_dense(const struct spr_analysis *a, const struct spr_result *
         const struct spr_layer *layer = &a->network->layers[i];
         if (layer->prunable) {
             *prunable += (size_t)layer->count;
-            dense +=
-                spr_choice_unchanged(&result->layers[i].choice) ? (size_t)layer->count : 0;
+            const struct spr_choice *choice = &result->layers[i].choice;
+            const bool is = !choice->smaller && spr_pattern_is_dense(&choice->pattern);
+            dense += is ? (size_t)layer->count : 0;
         }
     }
     return dense + spr_result_answer(result, true).layers_slower;
