@@ -245,10 +245,12 @@ static void draw_measured(struct scene *scene)
         }
         const double at[2] = {100 * result->variant->sparsity, 100 * result->variant->skipped};
         struct spr_marker marker = {{at[0], at[1]}, 9, false};
-        spr_figure_markers(scene->figure, &marker, 1, &star,
-                           scene->measured++ ? NULL : "measured");
+        spr_figure_markers(scene->figure, &marker, 1, &star, NULL);
+        if (scene->measured++ == 0) {
+            spr_figure_key(scene->figure, &star, false, "measured");
+        }
         snprintf(text, sizeof text, "%.2gx", network.dense_s / network.sparse_s);
-        spr_figure_label(scene->figure, at, 8, text, NULL);
+        spr_figure_label(scene->figure, at, 14, text, NULL);
     }
 }
 
@@ -328,14 +330,14 @@ enum spr_status spr_draw_two(const struct spr_analysis *analysis,
     spr_figure_frame(figure, figure->dumb ? 26 : PANEL, figure->dumb ? 8 : 96);
     if (points) {
         put_points(&scene);
+        draw_key(figure);
+        draw_measured(&scene); /* before lines take the room of its labels */
         for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
             if (levels[i] <= scene.highest) {
                 draw_level(&scene, i, points);
             }
         }
         draw_break_even(&scene, points);
-        draw_key(figure);
-        draw_measured(&scene);
     }
     spr_free(points);
     spr_free(scene.grid.result);
