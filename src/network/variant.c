@@ -67,11 +67,12 @@ enum spr_status spr_network_filter(struct spr_network *network,
 
 const char *spr_skipped_text(double skipped, char *text)
 {
-    snprintf(text, SPR_SKIPPED_TEXT,
-             isnan(skipped) ? SPR_SKIPPED
-             : skipped > 0  ? SPR_SKIPPED "%.12g"
-                            : "",
-             skipped);
+    text[0] = '\0';
+    if (isnan(skipped)) {
+        snprintf(text, SPR_SKIPPED_TEXT, "%s", SPR_SKIPPED);
+    } else if (skipped > 0) {
+        snprintf(text, SPR_SKIPPED_TEXT, "%s%.12g", SPR_SKIPPED, skipped);
+    }
     return text;
 }
 
