@@ -156,9 +156,21 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
                                        keep_name(a->names, family->name), family};
 }
 
+/* By a kernel that skips zeros of X: none is known. */
+static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
+                                                 const struct spr_asked *asked)
+{
+    (void)a;
+    (void)asked;
+    return nothing;
+}
+
 struct spr_layer_expected spr_expect_product(const struct spr_analysis *a,
                                              const struct spr_asked *asked)
 {
+    if (asked->choice && asked->choice->skipped > 0) {
+        return expect_skipping(a, asked);
+    }
     return a->machine->kernels ? expect_own(a, asked) : expect_family(a, asked);
 }
 
