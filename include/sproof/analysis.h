@@ -58,11 +58,12 @@ static inline bool spr_options_differ(const struct spr_options *options)
     return options->against.w.name != NULL;
 }
 
-/* What sproof's own kernel should take for one operator, one occurrence. */
+/* What a kernel should take for one operator, one occurrence. */
 struct spr_layer_expected {
     double time_s;        /* NAN: nothing is expected */
     enum spr_limit limit; /* of a kernel's time */
     const char *kernel;   /* its name; NULL: none runs it, and time_s is its bound */
+    const struct spr_family *family; /* that it is of; NULL: sproof's own */
 };
 
 /* The same of a network; all NAN when one operator has nothing expected. */
@@ -130,7 +131,7 @@ struct spr_analysis {
     bool has_attention;
     double shortest_layer_s; /* shortest operator of any result, for the overhead warning */
     bool has_expected;       /* the machine's kernels are known, and dtype is theirs */
-    bool expected_leads;     /* every result has an expected time: it ranks them */
+    bool expected_leads;     /* some result has an expected time: it ranks them */
     enum spr_isa expected_isa;
     int expected_threads;
     enum spr_residency expected_residency; /* the bound's, but for native without a choice */
@@ -169,9 +170,18 @@ spr_analysis_expected_dense(const struct spr_analysis *analysis, size_t batch_in
     return &analysis->expected_dense[batch_index * analysis->network->layer_count + layer];
 }
 
-/* The speedup that ranks results: expected where every one has it, else of the bounds. */
+/* The speedup that ranks results: expected where any of them has it, NAN for those that have not;
+ * else of the bounds. */
 double spr_analysis_speedup(const struct spr_analysis *analysis,
                             const struct spr_result *result);
+
+/* Bytes enough for the words below. */
+#define SPR_KERNELS_TEXT 400
+
+/* Whose kernels the expected times are of, with their residency: "sproof's own kernels, avx512, 1
+ * thread, residency network"; returns text. */
+const char *spr_expected_kernels(const struct spr_analysis *analysis,
+                                 char text[SPR_KERNELS_TEXT]);
 
 /* What answers for one result. */
 struct spr_answer {
@@ -200,8 +210,17 @@ size_t spr_analysis_best_per_pattern(const struct spr_analysis *analysis, size_t
 /* The fastest at a batch, within the drop when anything is; result_count without results. */
 size_t spr_analysis_fastest(const struct spr_analysis *analysis, size_t batch_index);
 
-/* The one to recommend at a batch: fastest within the drop; result_count when none pays. */
+/* The one to recommend at a batch: of those with an expected time the fastest within the drop;
+ * result_count when none pays, or no kernel is known for any. */
 size_t spr_analysis_recommend(const struct spr_analysis *analysis, size_t batch_index);
+
+/* Of those within the drop for which no kernel is known on the machine the one of the highest
+ * bound; result_count when it is no higher than what is recommended, or does not pay. */
+size_t spr_analysis_potential(const struct spr_analysis *analysis, size_t batch_index);
+
+/* The one that an answer is about where none is named: the recommended; else, where nothing is
+ * expected, the one of most potential; else the fastest. result_count without results. */
+size_t spr_analysis_shown(const struct spr_analysis *analysis, size_t batch_index);
 
 /* The result of a variant at a batch index; NULL when there is none of that name. */
 const struct spr_result *spr_analysis_find(const struct spr_analysis *analysis,

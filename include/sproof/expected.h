@@ -38,8 +38,13 @@ enum spr_limit {
     SPR_LIMIT_W,        /* the stream of weights */
     SPR_LIMIT_SEGMENTS, /* starting and storing short row groups */
     SPR_LIMIT_CALL,     /* the call itself */
+    /* of families of others' kernels */
+    SPR_LIMIT_PEAK,   /* the rate that the engine reaches */
+    SPR_LIMIT_CACHE,  /* bytes out of the last cache */
+    SPR_LIMIT_MEMORY, /* bytes from memory */
+    SPR_LIMIT_UNITS,  /* too few tiles for the units of the machine */
 };
-#define SPR_LIMIT_COUNT 7
+#define SPR_LIMIT_COUNT 11
 
 struct spr_expected {
     double time_s;
@@ -63,7 +68,8 @@ struct spr_function_work {
 double spr_function_time(const struct spr_kernel_rates *rates, enum spr_isa isa, int threads,
                          const struct spr_function_work *work);
 
-/* "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call". */
+/* "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call",
+ * "engine-peak", "cache-bytes", "memory-bytes", "few-tiles". */
 const char *spr_limit_name(enum spr_limit limit);
 
 #ifdef __cplusplus

@@ -84,6 +84,12 @@ const char *spr_limit_words(enum spr_limit limit);
 /* "rows of X from L2", or that the bound stands in: "bound, not expected". */
 const char *spr_explain_expected(const struct spr_layer_expected *expected);
 
+/* What takes most of a result's expected time, with what would lessen it: "few tiles for the
+ * machine's units (72 %): more tokens, or larger layers", into text[SPR_REASON_TEXT]. false where
+ * nothing is expected. */
+bool spr_explain_stops(const struct spr_analysis *analysis, const struct spr_result *result,
+                       char *text);
+
 /* In one or two words what limits a whole variant ("FLOPs 74%", "X, Y bytes 46%",
  * "not pruned 39%"), of its expected time where there is one; returns
  * text[SPR_REASON_TEXT]. */

@@ -4,6 +4,7 @@
 #define SPROOF_MACHINE_H
 
 #include "sproof/arena.h"
+#include "sproof/family.h"
 #include "sproof/pattern.h"
 
 #ifdef __cplusplus
@@ -65,7 +66,8 @@ struct spr_machine {
     const char *kind;        /* "cpu", "gpu"; NULL when not given */
     const char *path;        /* file it came from; NULL for host */
     enum spr_dtype default_dtype;
-    int64_t cores; /* 0 when not given */
+    int64_t cores;              /* multiprocessors of a GPU; 0 when not given */
+    struct spr_number clock_hz; /* of these; NAN when not given */
     struct spr_engine engines[SPR_ENGINES_MAX];
     size_t engine_count;
     struct spr_memory memory[SPR_MEMORIES_MAX]; /* nearest first */
@@ -74,6 +76,9 @@ struct spr_machine {
     bool host;                              /* the machine sproof runs on, not a file */
     bool probed;                            /* rates measured on this machine */
     const struct spr_kernel_rates *kernels; /* of sproof's own kernels; NULL: not probed */
+    const struct spr_family *families;      /* of kernels that somebody measured */
+    size_t family_count;
+    const char *families_from; /* the machine that they were measured on; NULL: this one */
     struct spr_arena arena;
 };
 
@@ -104,6 +109,10 @@ enum spr_status spr_machine_set(struct spr_machine *machine, const char *assignm
 
 /* "any", a class or a pattern's spelling, into text[SPR_PATTERN_TEXT]; returns text. */
 const char *spr_accept_text(const struct spr_accept *accept, char *text);
+
+/* The engine's first entry that takes the pattern, or NULL. */
+const struct spr_accept *spr_engine_accept(const struct spr_engine *engine,
+                                           const struct spr_pattern *pattern);
 
 /* Bytes of one value: f64 8, f32 and tf32 4, f16 and bf16 2, fp8 and i8 1. */
 double spr_dtype_bytes(enum spr_dtype dtype);

@@ -141,10 +141,6 @@ bool spr_model_sparse(const struct spr_model *model, const struct spr_layer *lay
                       double batch, const struct spr_pattern *pattern, double kept,
                       const struct spr_counted *counted, struct spr_prediction *out);
 
-/* The engine's first entry that takes the pattern, or NULL. */
-const struct spr_accept *spr_engine_accept(const struct spr_engine *engine,
-                                           const struct spr_pattern *pattern);
-
 /* true when an engine takes the pattern in the model's dtype. */
 bool spr_model_accepts(const struct spr_model *model, const struct spr_pattern *pattern);
 

@@ -18,6 +18,14 @@ enum spr_element {
     SPR_ELEMENT_BF16,
     SPR_ELEMENT_I8,
     SPR_ELEMENT_U8,
+    SPR_ELEMENT_F8_E4M3, /* no infinity; a zero is 0x00 or 0x80 */
+    SPR_ELEMENT_F8_E5M2,
+    SPR_ELEMENT_I16,
+    SPR_ELEMENT_U16,
+    SPR_ELEMENT_I32,
+    SPR_ELEMENT_U32,
+    SPR_ELEMENT_I64,
+    SPR_ELEMENT_U64,
     SPR_ELEMENT_OTHER, /* indices, flags: never weights */
 };
 
@@ -45,6 +53,7 @@ struct spr_tensor {
     const unsigned char
         *data; /* row-major, little-endian, not aligned; NULL: sparse, packed */
     struct spr_packed *packed; /* compressed in the file: spr_weights_hold; NULL: not so */
+    const struct spr_quantized *quantized; /* its rows as codes with scales; NULL: not so */
     /* Weights it holds: its elements, more where they are packed, 0 of indices and flags. 0 when
      * it is added: its elements, but for SPR_ELEMENT_OTHER */
     double parameters;
@@ -53,10 +62,11 @@ struct spr_tensor {
 
 /* How a weight matrix is stored. */
 enum spr_storage {
-    SPR_STORAGE_NONE,    /* attention, other: no weights */
-    SPR_STORAGE_DENSE,   /* element (i, j) at data + (i row_stride + j column_stride) size */
-    SPR_STORAGE_MATRIX,  /* compressed sparse rows; a stored 0.0 is a zero */
-    SPR_STORAGE_BITMASK, /* a bit per element; each set one has the next value of data */
+    SPR_STORAGE_NONE,      /* attention, other: no weights */
+    SPR_STORAGE_DENSE,     /* element (i, j) at data + (i row_stride + j column_stride) size */
+    SPR_STORAGE_MATRIX,    /* compressed sparse rows; a stored 0.0 is a zero */
+    SPR_STORAGE_BITMASK,   /* a bit per element; each set one has the next value of data */
+    SPR_STORAGE_QUANTIZED, /* codes with scales, which `quantized` expands */
 };
 
 /* One operator of the network and its weights, as a GEMM Y[m x n] = W[m x k] X[k x n]. */
@@ -68,17 +78,23 @@ struct spr_weight {
     double x_elements;  /* distinct input elements; NAN: the default of the table */
     double other_flops; /* op=other; else 0 */
     bool prunable;
-    bool left_out; /* of the table, for its n is not known */
-    size_t tensor; /* index of the tensor it comes from; SIZE_MAX: none */
+    bool left_out;  /* of the table, for its n is not known */
+    int64_t expert; /* its number among those a token is routed to; -1: it is none */
+    bool idle;      /* an expert that none of the tokens meets: not in the table */
+    size_t tensor;  /* index of the tensor it comes from; SIZE_MAX: none */
 
     enum spr_storage storage;
     enum spr_element element;
     const unsigned char *data;         /* dense: element (0, 0); bitmask: the kept values */
     int64_t row_stride, column_stride; /* dense, in elements */
-    struct spr_matrix matrix;          /* storage matrix; owned */
-    const unsigned char *mask;         /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
-    int64_t mask_stride;               /* bytes */
-    const int64_t *row_offset;         /* bitmask: first value of each row; m entries */
+    const unsigned char *factor; /* dense: laid out as data, 0 where a mask cuts; or NULL */
+    enum spr_element factor_element;
+    const struct spr_quantized *quantized; /* storage quantized */
+    int64_t first_row;                     /* quantized: of the codes */
+    struct spr_matrix matrix;              /* storage matrix; owned */
+    const unsigned char *mask; /* bitmask: bit j % 8 of byte i mask_stride + j / 8 */
+    int64_t mask_stride;       /* bytes */
+    const int64_t *row_offset; /* bitmask: first value of each row; m entries */
     /* pruned: bits of what stays, m x ceil(k/64) words; of a matrix a bit for each entry.
      * NULL: all. Owned */
     uint64_t *keep;
@@ -111,14 +127,17 @@ struct spr_weights {
 };
 
 struct spr_weights_options {
-    int64_t tokens; /* n of layers whose file does not tell; 0: unknown */
+    int64_t tokens;         /* n of layers whose file does not tell; 0: unknown */
+    int64_t context;        /* keys that attention of a decoder sees; 0: the tokens */
+    int64_t image;          /* side of the picture that is cut into patches; 0: unknown */
+    int64_t experts_active; /* experts that a token is sent to; 0: config.json tells */
     /* Bytes that one compressed file may take when it is inflated; 0: 2^30, or 64 times the
      * size of the file where that is more. */
     double inflated_most;
 };
 
 /* Reads one path: a file of any format below, or a directory of them. Formats are told by
- * their content, not by their name: safetensors, *.safetensors.index.json, ONNX, .npy, .npz,
+ * their content, not by their name: safetensors, *.safetensors.index.json, GGUF, ONNX, .npy, .npz,
  * Matrix Market (.gz too), DLMC .smtx. Appends to *weights, so several paths make one
  * network. Files are mapped: a checkpoint of many GB takes hardly any memory of its own.
  * Errors: SPR_EINPUT naming file, tensor and offset; SPR_ENOMEM. */
@@ -143,6 +162,7 @@ struct spr_account {
     double aside;         /* tables of which rows are fetched, biases, norms */
     double scales;        /* and zero points */
     double left_out;      /* those of spr_left_out and of layers that are left out */
+    double bytes;         /* that the tensors in layers take in their files */
     double multiply_adds; /* of the layers whose n is known */
 };
 
@@ -154,6 +174,9 @@ struct spr_account spr_weights_account(const struct spr_weights *weights);
 
 /* left_out over listed and left_out; 0 where there are none. */
 double spr_left_out_share(const struct spr_account *account);
+
+/* What most weights that can be pruned are stored as, as the file spells it; NULL: none are. */
+const char *spr_weights_dtype(const struct spr_weights *weights);
 
 /* Leaves out of the table, and adds to left_out, the convolutions whose n is not known, unless
  * nothing would be left. Errors: SPR_ENOMEM. */

@@ -54,7 +54,7 @@ def mask(w: Tensor, pattern: str, sparsity: float) -> Tensor:
     score = norms(w.double(), pattern)
     kept = math.floor((1 - sparsity) * score.numel() + .5)
     order = torch.argsort(score.flatten(), dim=0, descending=True, stable=True)
-    keep = torch.zeros(score.numel(), dtype=torch.bool)
+    keep = torch.zeros(score.numel(), dtype=torch.bool, device=w.device)
     keep[order[:kept]] = True
     return grown(keep.view(score.shape), w, pattern)
 

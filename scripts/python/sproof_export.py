@@ -16,10 +16,9 @@ layer norm, GELU, additions and pooling by the module they ran in. Weights and i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
-import dataclasses
 import importlib
-import math
 import os
 import re
 import sys
@@ -29,293 +28,117 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from known_weights import plain
+from layer_row import Row, rename_attention
+from operator_times import Watch, lines, timed_call
+from operators import LOOKED_UP, Recorder, just_call
 
 BASE = ("layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
         "calls", "epilogue")
+ACTIVATIONS = "activation_sparsity"
 COUNTED = ("variant", "pattern", "sparsity", "nnz", "touched_columns", "longest_row")
-
-# FLOP per element of the result and tensors of its size read plus written (data/README.md);
-# the name of a row ends in the second word.
-EACH: dict[str, tuple[str, int]] = {
-    "_softmax": ("softmax", 5), "_safe_softmax": ("softmax", 5), "native_layer_norm": ("norm", 7),
-    "_fused_rms_norm": ("norm", 4), "native_group_norm": ("norm", 7), "gelu": ("gelu", 5),
-    "silu": ("silu", 4), "silu_": ("silu", 4), "add": ("add", 1), "add_": ("add", 1),
-    "mul": ("mul", 1), "mul_": ("mul", 1), "embedding": ("lookup", 0)}
-# What may run inside the product above: one element after the other.
-EPILOGUES = {"gelu", "silu", "silu_", "add", "add_", "mul", "mul_"}
-POOLS = {"max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d", "max_pool1d",
-         "avg_pool1d", "mean"}
-FUSED_ATTENTION = {"_scaled_dot_product_flash_attention_for_cpu",
-                   "_scaled_dot_product_flash_attention",
-                   "_scaled_dot_product_efficient_attention",
-                   "_scaled_dot_product_attention_math", "_scaled_dot_product_cudnn_attention"}
-PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}
 
 
 class ExportError(Exception):
     """Said in one line."""
 
 
-@dataclasses.dataclass
-class Row:
-    layer: str
-    op: str
-    m: int = 0
-    k: int = 0
-    n: int = 0
-    count: int = 1
-    groups: int = 1
-    prunable: bool = False
-    x_elements: int | None = None
-    flops: int | None = None
-    calls: int = 1                  # of all `count` together
-    epilogue: bool = False
-    weight: Tensor | None = None    # as m x k
+# --- One forward pass.
 
-    def cells(self) -> list[str]:
-        def text(value: int | None) -> str:
-            return "" if value is None else str(value)
-        size = ["", "", ""] if self.op == "other" else [str(self.m), str(self.k), str(self.n)]
-        return [self.layer, self.op, *size, str(self.count), str(self.groups),
-                str(int(self.prunable)), text(self.x_elements), text(self.flops),
-                str(self.calls), str(int(self.epilogue))]
+def runnable(model: Any) -> nn.Module:
+    """torch.export's program as a module."""
+    if isinstance(model, torch.export.ExportedProgram):
+        return model.module()
+    if not isinstance(model, nn.Module):
+        raise ExportError(f"model: a {type(model).__name__}: expected a torch.nn.Module, a "
+                          "ScriptModule or an ExportedProgram")
+    return model
 
 
-def identity(tensor: Tensor) -> int:
-    """The same for every view of a tensor, on any device."""
-    return int(tensor.untyped_storage()._cdata)
-
-
-def place(tensor: Tensor) -> tuple[int, int]:
-    return identity(tensor), int(tensor.storage_offset())
-
-
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Turns operators into rows."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.rows: list[Row] = []
-        self.scope: list[str] = []
-        self.skipped: set[str] = set()
-        self.y: Tensor | None = None    # of the last product, or what epilogues made of it
-        self.names: dict[int, tuple[str, Tensor]] = {}
-        for name, parameter in model.named_parameters(remove_duplicate=True):
-            self.names.setdefault(identity(parameter), (name, parameter))
-        self.by_module = {module: name for name, module in model.named_modules()}
-
-    # --- names
-
-    def parameter(self, value: Any) -> tuple[str, Tensor] | None:
-        return self.names.get(identity(value)) if isinstance(value, Tensor) else None
-
-    @staticmethod
-    def layer_name(parameter: str) -> str:
-        return re.sub(r"[._]?weight$", "", parameter) or parameter
-
-    def here(self, what: str) -> str:
-        scope = self.scope[-1] if self.scope else ""
-        tail = scope.rsplit(".", 1)[-1].lower()
-        if what in tail or (what == "norm" and re.search(r"ln|norm", tail)):
-            return scope
-        return f"{scope}.{what}" if scope else what
-
-    def add(self, row: Row) -> None:
-        """A layer that runs again counts once more; names are unique."""
-        names = {r.layer for r in self.rows}
-        for old in self.rows:
-            if row.weight is not None and old.weight is not None and old.op == row.op and (
-                    place(old.weight) == place(row.weight)
-                    and (old.m, old.k, old.n) == (row.m, row.k, row.n)):
-                old.count += row.count
-                old.calls += row.calls
-                self.y = None    # its row stands further up
-                return
-        base, i = row.layer, 1
-        while row.layer in names:
-            i += 1
-            row.layer = f"{base}.{i}"
-        self.rows.append(row)
-
-    # --- operators
-
-    def product(self, name: str, args: Sequence[Any]) -> None:
-        a, b = args[-2:] if name in ("mm", "bmm") else args[1:3]
-        for weight, other in ((b, a), (a, b)):
-            found = self.parameter(weight)
-            if found is not None:
-                self.linear(found, weight, other, weight is b)
-                return
-        if a.dim() == 3:
-            count, m, k = a.shape
-            self.attention(count, m, k, b.shape[2])
-        else:
-            self.attention(1, a.shape[0], a.shape[1], b.shape[1])
-
-    def linear(self, found: tuple[str, Tensor], weight: Tensor, other: Tensor,
-               right: bool) -> None:
-        """W is the right operand as k x m, or the left one as m x k."""
-        w = weight.transpose(-1, -2) if right else weight
-        rows = other.transpose(-1, -2) if not right else other
-        m, k = w.shape[-2:]
-        self.add(Row(self.layer_name(found[0]), "linear", m, k, rows.numel() // k,
-                     prunable=True, weight=w if w.dim() == 2 else w[0]))
-
-    def attention(self, count: int, m: int, k: int, n: int) -> None:
-        scope = self.scope[-1] if self.scope else ""
-        name = f"{scope}.product" if scope else "product"
-        self.add(Row(name, "attention", m, k, n, count))
-
-    def fused_attention(self, q: Tensor, k: Tensor, v: Tensor) -> None:
-        batch, heads, queries, width = q.shape
-        keys, count = k.shape[2], batch * heads
-        scope = self.scope[-1] + "." if self.scope else ""
-        self.add(Row(scope + "qk", "attention", queries, width, keys, count))
-        elements = count * queries * keys
-        self.add(Row(scope + "softmax", "other", x_elements=2 * elements, flops=5 * elements))
-        self.add(Row(scope + "av", "attention", v.shape[3], keys, queries, count))
-
-    def convolution(self, args: Sequence[Any], out: Tensor) -> None:
-        x, weight, _, stride, padding, dilation, transposed = args[:7]
-        groups = args[8]
-        found = self.parameter(weight)
-        if found is None or transposed:
-            self.skipped.add("transposed convolution" if transposed
-                             else "convolution of two activations")
-            return
-        kernel = weight.shape[2:]
-        touched = x.shape[1] * math.prod(
-            len({o * s - p + i * d for o in range(e) for i in range(f)} & set(range(h)))
-            for h, e, f, s, p, d in zip(x.shape[2:], out.shape[2:], kernel, stride, padding,
-                                        dilation))
-        m, k = weight.shape[0], math.prod(weight.shape[1:])
-        depthwise = groups > 1 and weight.shape[1] == 1
-        self.add(Row(self.layer_name(found[0]), "depthwise" if depthwise else "conv", m, k,
-                     math.prod(out.shape[2:]), groups=groups, prunable=not depthwise,
-                     x_elements=touched, weight=weight.reshape(m, k)))
-
-    def other(self, name: str, args: Sequence[Any], out: Any) -> None:
-        out = out[0] if isinstance(out, (tuple, list)) else out
-        read = [a for a in args[:2] if isinstance(a, Tensor) and a.dim() > 0]
-        if name in POOLS:
-            if not read or read[0].numel() == out.numel():
-                return
-            window = max(1, read[0].numel() // out.numel())
-            if name == "max_pool2d_with_indices":
-                window = math.prod(args[1])
-            self.y = None
-            self.add(Row(self.here("pool"), "other", flops=window * out.numel(),
-                         x_elements=read[0].numel() + out.numel()))
-            return
-        word, each = EACH[name]
-        if not out.is_floating_point() or not read:
-            return
-        both = name.startswith(("add", "mul")) and len(read) == 2
-        if name.startswith(("add", "mul")) and (not both or any(map(self.parameter, read))):
-            self.follow_y(args, out)
-            return    # a bias, or a scale: part of the product beside it
-        inside = name in EPILOGUES and self.reads_y(args, out)
-        self.add(Row(self.here(word), "other", flops=each * out.numel(),
-                     x_elements=out.numel() + (sum(a.numel() for a in read) if both
-                                               else out.numel()), epilogue=inside))
-        self.y = out if inside else None
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (),
-                           kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
-        name = func._overloadpacket.__name__
-        if name in PRODUCTS or name == "convolution" or name in FUSED_ATTENTION:
-            self.y = out[0] if isinstance(out, (tuple, list)) else out
-        if name in PRODUCTS:
-            self.product(name, args)
-        elif name == "convolution":
-            self.convolution(args, out)
-        elif name in FUSED_ATTENTION:
-            self.fused_attention(*args[:3])
-        elif name in EACH or name in POOLS:
-            self.other(name, args, out)
-        else:
-            self.follow_y(args, out)
-            if any(self.is_matrix(a) for a in args) and not self.parameter(out):
-                self.skipped.add(f"operator {name}, which takes weights")
-        return out
-
-    def reads_y(self, args: Sequence[Any], out: Any) -> bool:
-        """An operator on all of the Y at hand, in whatever shape."""
-        y = self.y
-        return y is not None and isinstance(out, Tensor) and out.numel() == y.numel() and any(
-            isinstance(a, Tensor) and identity(a) == identity(y) for a in args)
-
-    def follow_y(self, args: Sequence[Any], out: Any) -> None:
-        """Views, biases, a ReLU, a folded batch norm: no rows of their own."""
-        out = out[0] if isinstance(out, (tuple, list)) and out else out
-        if self.reads_y(args, out):
-            self.y = out
-
-    def is_matrix(self, value: Any) -> bool:
-        if isinstance(value, (tuple, list)):
-            return any(self.is_matrix(v) for v in value)
-        return isinstance(value, Tensor) and value.dim() > 1 and bool(self.parameter(value))
-
-    @contextmanager
-    def names_of_modules(self) -> Iterator[None]:
-        """While this lasts, scope ends in the module that runs."""
-        def enter(module: nn.Module, _: Any) -> None:
-            self.scope.append(self.by_module.get(module, self.scope[-1] if self.scope else ""))
-
-        def leave(*_: Any) -> None:
-            self.scope.pop()
-
-        handles: list[Any] = []
-        for module in self.by_module:
-            handles += [module.register_forward_pre_hook(enter),
-                        module.register_forward_hook(leave, always_call=True)]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-
-def rename_attention(rows: list[Row]) -> None:
-    """Of the products of one module the first are the scores, the others the context; names as
-    in the tables that ship."""
-    for row in rows:
-        match = re.fullmatch(r"(.*?)(?:^|\.)product((?:\.\d+)?)", row.layer)
-        if row.op == "attention" and match:
-            scope = match[1] + "." if match[1] else ""
-            row.layer = {"": f"{scope}qk", ".2": f"{scope}av"}.get(match[2], row.layer)
-            if match[2] == ".2":    # transposed, as the fused operator's
-                row.m, row.n = row.n, row.m
-        row.layer = re.sub(r"\.self\.(qk|softmax|av)$", r".\1", row.layer)
-
-
-def record(model: nn.Module, example_inputs: Sequence[Any],
-           keep_dense: str | None = None) -> list[Row]:
-    """The rows of one forward pass. keep_dense: a pattern of layer names not to be pruned."""
+def check_batch(model: nn.Module, example_inputs: Sequence[Any]) -> None:
+    """A table is of one sample. Recurrent layers may have steps before it, or no batch."""
     first = next((x for x in example_inputs if isinstance(x, Tensor)), None)
-    if first is not None and first.dim() > 1 and first.shape[0] != 1:
-        raise ExportError(f"example_inputs: a batch of {first.shape[0]}: expected 1: a table is "
+    if first is None or first.dim() < 2:
+        return
+    layers = [m for m in model.modules() if isinstance(m, (nn.RNNBase, nn.MultiheadAttention))]
+    steps_first = any(not m.batch_first for m in layers) and first.dim() == 3
+    if first.dim() == 2 and any(isinstance(m, nn.RNNBase) for m in layers):
+        return
+    batch = first.shape[1 if steps_first else 0]
+    if batch != 1:
+        raise ExportError(f"example_inputs: a batch of {batch}: expected 1: a table is "
                           "of one sample, and analyze --batch takes more")
-    recorder = Recorder(model)
+
+
+def some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def say_left_out(recorder: Recorder) -> None:
+    """What has no row, with its share of the weights."""
+    sizes = recorder.weights.sizes
+    total = sum(sizes.values())
+    reasons = {what: sorted(names) for what, names in recorder.left_out.items()}
+    named = {name for names in reasons.values() for name in names}
+    for name, size in sizes.items():
+        why = recorder.consumed.get(name)
+        if (name in named or recorder.covered[name] >= size or why == LOOKED_UP
+                or name in recorder.weights.absorbed):
+            continue
+        if recorder.covered[name]:
+            why = "matrices of a stack that got no input"
+        reasons.setdefault(why or "weights that did not run", []).append(name)
+    for what, names in sorted(reasons.items()):
+        missing = sum(max(0, sizes.get(name, 0) - recorder.covered[name]) for name in names)
+        share = f"{100 * missing / total:.3g} % of the weights: " if missing else ""
+        if missing or not set(names) & set(sizes):
+            print(f"sproof_export: left out: {what}{': ' if names else ''}{share}{some(names)}",
+                  file=sys.stderr)
+    if recorder.preparing:
+        print(f"sproof_export: left out: {recorder.preparing:,} multiply-adds of "
+              "parametrizations, which make weights and are gone once these are removed",
+              file=sys.stderr)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A program of torch.export is what it is."""
     was_training, fast = model.training, torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
-    model.eval()
+    with contextlib.suppress(NotImplementedError):
+        model.eval()
     try:
-        with torch.no_grad(), recorder.names_of_modules(), recorder:
-            model(*example_inputs)
+        with torch.no_grad():
+            yield
     finally:
-        model.train(was_training)
+        with contextlib.suppress(NotImplementedError):
+            model.train(was_training)
         torch.backends.mha.set_fastpath_enabled(fast)
-    for what in sorted(recorder.skipped):
-        print(f"sproof_export: left out: {what}", file=sys.stderr)
-    if not any(row.weight is not None for row in recorder.rows):
+
+
+def record(model: Any, example_inputs: Sequence[Any], keep_dense: str | None = None,
+           watch: Watch | None = None) -> list[Row]:
+    """The rows of one forward pass. keep_dense: a pattern of layer names not to be pruned; watch:
+    its operators are timed, too."""
+    model = runnable(model)
+    check_batch(model, example_inputs)
+    recorder = Recorder(model, timed_call if watch else just_call, watch)
+    with evaluating(model), recorder.names_of_modules(), recorder:
+        model(*example_inputs)
+    say_left_out(recorder)
+    if not any(row.weights for row in recorder.rows):
         raise ExportError("no layer with weights ran: expected linear or convolution layers")
     rename_attention(recorder.rows)
     for row in recorder.rows:
         if keep_dense and row.prunable and re.search(keep_dense, row.layer):
             row.prunable = False
+    if watch:
+        watch.report()
+        print(f"sproof_export: operators without a row took {recorder.elsewhere_s:.3g} s of "
+              f"{recorder.elsewhere_s + sum(r.seconds for r in recorder.rows):.3g} s",
+              file=sys.stderr)
     return recorder.rows
 
 
@@ -349,41 +172,63 @@ def zero_fraction(weight: Tensor, pattern: str) -> float:
 
 
 def counts(row: Row, variant: str, pattern: str) -> list[str] | None:
-    """The cells of a variant's row; None: the layer is dense."""
-    weight = row.weight
-    if weight is None or weight.is_meta or not row.prunable:
+    """The cells of a variant's row, the mean of a stack's matrices; None: the layer is dense."""
+    if not row.prunable or not row.weights or row.weights[0].is_meta:
         return None
-    here = weight != 0
-    nnz = int(here.sum())
-    if nnz == here.numel():
+    matrices = [m for w in row.weights for m in plain(w).reshape(-1, row.m, row.k)]
+    here = [matrix != 0 for matrix in matrices]
+    nnz = sum(int(h.sum()) for h in here)
+    if nnz == row.m * row.k * len(here):
         return None
     try:
-        sparsity = zero_fraction(weight, pattern)
+        sparsity = sum(zero_fraction(m, pattern) for m in matrices) / len(matrices)
     except ExportError as error:
         raise ExportError(f"layer {row.layer}: {error}") from None
-    return [variant, pattern, f"{sparsity:.12g}", str(nnz), str(int(here.any(0).sum())),
-            str(int(here.sum(1).max()))]
+    touched = [int(h.view(row.groups, -1, row.k).any(1).sum()) / row.groups for h in here]
+    return [variant, pattern, f"{sparsity:.12g}", str(round(nnz / len(here))),
+            str(round(sum(touched) / len(here))), str(max(int(h.sum(1).max()) for h in here))]
 
 
-def export(model: nn.Module, example_inputs: Sequence[Any], path: str | os.PathLike[str],
-           variant: str | None = None, pattern: str = "csr",
-           keep_dense: str | None = None) -> list[Row]:
-    """Writes the table of a model. variant: also, under this name, the zeros of each layer,
-    counted; pattern: the one they were made with. Raises ExportError."""
-    rows = record(model, example_inputs, keep_dense)
-    lines: list[list[str]] = [list(BASE) + (list(COUNTED) if variant else [])]
-    lines += [row.cells() + [""] * (len(lines[0]) - len(BASE)) for row in rows]
-    if variant:
-        block_of(pattern)
-        counted = [(row, counts(row, variant, pattern)) for row in rows]
-        found = [row.cells() + cells for row, cells in counted if cells]
-        if not found:
-            raise ExportError(f"variant {variant}: no weight of the model is zero")
-        lines += found
+def write(path: str | os.PathLike[str], table: list[list[str]]) -> None:
     partial = f"{os.fspath(path)}.partial"
     with open(partial, "w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(lines)
+        csv.writer(file, lineterminator="\n").writerows(table)
     os.replace(partial, path)
+
+
+def export(model: Any, example_inputs: Sequence[Any], path: str | os.PathLike[str],
+           variant: str | None = None, pattern: str = "csr", keep_dense: str | None = None,
+           profile: str | os.PathLike[str] | None = None) -> list[Row]:
+    """Writes the table of a model. variant: also, under this name, the zeros of each layer,
+    counted; pattern: the one they were made with. profile: the table also has the zeros of
+    inputs, and this file the times for `explain --times`. Raises ExportError."""
+    if variant:
+        block_of(pattern)
+    watch = Watch(pattern if variant else None) if profile else None
+    rows = record(model, example_inputs, keep_dense, watch)
+    header = list(BASE) + [ACTIVATIONS] * bool(profile)
+
+    def base(row: Row) -> list[str]:
+        return row.cells() + [row.zero_inputs()] * bool(profile)
+
+    table = [header + list(COUNTED) * bool(variant)]
+    table += [base(row) + [""] * (len(table[0]) - len(header)) for row in rows]
+    found: dict[str, list[str]] = {}
+    if variant:
+        for row in rows:
+            cells = counts(row, variant, pattern)
+            if cells:
+                found[row.layer] = cells[1:3]
+                table.append(base(row) + cells)
+        if not found:
+            raise ExportError(f"variant {variant}: no weight of the model is zero")
+    if profile:
+        times = lines(rows, found)
+        if len(times) == 1:
+            raise ExportError("profile: nothing ran: expected weights and inputs that are not on "
+                              "the meta device")
+        write(profile, times)
+    write(path, table)
     return rows
 
 
@@ -398,10 +243,10 @@ def load(spec: str) -> nn.Module:
         model = maker()
     except (ImportError, AttributeError) as error:
         raise ExportError(f"--model: '{spec}': {error}") from None
-    if not isinstance(model, nn.Module):
-        raise ExportError(f"--model: '{spec}': expected a torch.nn.Module, got "
-                          f"{type(model).__name__}")
-    return model
+    try:
+        return runnable(model)
+    except ExportError as error:
+        raise ExportError(f"--model: '{spec}': {error}") from None
 
 
 def example(spec: str) -> Tensor:
@@ -422,18 +267,26 @@ def main() -> int:
     parser.add_argument("--variant", metavar="NAME", help="also write the model's zeros")
     parser.add_argument("--pattern", default="csr", help="of the zeros: csr, 32x1, 2:4, ...")
     parser.add_argument("--keep-dense", metavar="REGEX", help="layers that are not prunable")
+    parser.add_argument("--profile", metavar="TIMES.csv",
+                        help="also time the operators, for sproof explain --times, and count the "
+                        "zeros of inputs")
+    parser.add_argument("--threads", type=int, metavar="N", help="of PyTorch, for --profile")
     parser.add_argument("-o", "--output", default="model.csv")
     arguments = parser.parse_args()
     sys.path.insert(0, os.getcwd())
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            parser.error(f"--threads {arguments.threads}: expected 1 or more")
+        torch.set_num_threads(arguments.threads)
     try:
         rows = export(load(arguments.model), [example(x) for x in arguments.input],
                       arguments.output, arguments.variant, arguments.pattern,
-                      arguments.keep_dense)
+                      arguments.keep_dense, arguments.profile)
     except (ExportError, OSError) as error:
         print(f"sproof_export: {error}", file=sys.stderr)
         return 2
-    macs = sum(r.m * r.k * r.n * r.count for r in rows)
-    weights = sum(r.m * r.k for r in rows if r.weight is not None)
+    macs = sum(r.macs() for r in rows)
+    weights = sum(r.m * r.k * r.matrices for r in rows)
     print(f"{arguments.output}: {len(rows)} operators, {macs:,} multiply-adds, "
           f"{weights:,} weights. Next:\n  sproof analyze {arguments.output}")
     return 0

@@ -3,34 +3,11 @@
 #include "analysis/analyze_expected.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "analysis/expect_layer.h"
 #include "base/mem.h"
-
-/* Up to this a double counts tokens times batch exactly, and no product overflows. */
-#define COLUMNS_MAX 9007199254740992.0
-
-/* A kernel per pattern kind and instruction set has a name; results share them. */
-#define NAMES_MAX 64
-struct spr_expected_names {
-    char name[NAMES_MAX][sizeof((struct spr_expected *)0)->kernel];
-    size_t count;
-};
-
-static const char *keep_name(struct spr_expected_names *names, const char *name)
-{
-    size_t i = 0;
-    while (i < names->count && strcmp(names->name[i], name) != 0) {
-        i++;
-    }
-    if (i == NAMES_MAX) {
-        return "";
-    }
-    if (i == names->count) {
-        memcpy(names->name[names->count++], name, strlen(name) + 1);
-    }
-    return names->name[i];
-}
 
 static enum spr_isa highest_isa(const struct spr_kernel_rates *kernels)
 {
@@ -52,26 +29,16 @@ static bool as_measured(const struct spr_options *options)
     return true;
 }
 
-/* Residency dram has X and Y come from memory, too. Kernels were timed with these near: what memory
- * takes for them is added, as if nothing hid it. */
-static double activations_s(const struct spr_analysis *a, const struct spr_prediction *run)
+/* Whether somebody measured dense products on the machine, in a type. */
+static bool has_dense_family(const struct spr_machine *machine, int dtype)
 {
-    const size_t last = a->model.level_count - 1;
-    const bool near = a->expected_residency != SPR_RESIDENCY_DRAM || a->options.native;
-    return near ? 0 : (run->bytes_x + run->bytes_y) / a->model.bytes_per_s[last];
-}
-
-/* What --set adds to a call, beyond that of the machine, which kernels have in their times. */
-static double added_call_s(const struct spr_options *options)
-{
-    double added = 0;
-    for (size_t i = 0; i < options->change_count; i++) {
-        const struct spr_machine_change *change = &options->changes[i];
-        if (strcmp(change->path, "overhead_s") == 0) {
-            added += change->after - (isnan(change->before) ? 0 : change->before);
-        }
+    bool found = false;
+    for (size_t i = 0; i < machine->family_count && dtype < SPR_DTYPE_COUNT; i++) {
+        const struct spr_family *family = &machine->families[i];
+        found = found || ((family->dtypes & (1u << dtype)) != 0 &&
+                          spr_pattern_is_dense(&family->pattern));
     }
-    return fmax(0, added);
+    return found;
 }
 
 void spr_expected_begin(struct spr_analysis *a)
@@ -79,16 +46,47 @@ void spr_expected_begin(struct spr_analysis *a)
     const struct spr_kernel_rates *kernels = a->machine->kernels;
     const struct spr_types types = spr_options_types(&a->options);
     const struct spr_types f32 = spr_types_of(SPR_F32);
-    a->has_expected = kernels && kernels->count > 0 && spr_types_equal(&types, &f32) &&
+    const bool own = kernels && kernels->count > 0 && spr_types_equal(&types, &f32);
+    a->has_expected = (own || has_dense_family(a->machine, spr_plain_dtype(&types))) &&
                       !spr_options_differ(&a->options) &&
                       (a->options.native || as_measured(&a->options));
+    /* Where the rate of a cache is unknown, what stays in it would move for free. */
+    bool known = true;
+    for (size_t i = 0; i < a->machine->memory_count; i++) {
+        known = known && (own || !isnan(a->machine->memory[i].bytes_per_s.value));
+    }
     if (!a->options.has_residency) {
         /* Native figures are those of versions whose bound had no residency but dram. */
-        a->options.residency =
-            a->has_expected && !a->options.native ? SPR_RESIDENCY_NETWORK : SPR_RESIDENCY_DRAM;
+        a->options.residency = a->has_expected && known && !a->options.native
+                                   ? SPR_RESIDENCY_NETWORK
+                                   : SPR_RESIDENCY_DRAM;
     }
     a->expected_residency =
-        a->options.has_residency ? a->options.residency : SPR_RESIDENCY_NETWORK;
+        a->options.has_residency || !known ? a->options.residency : SPR_RESIDENCY_NETWORK;
+}
+
+const char *spr_expected_kernels(const struct spr_analysis *a, char text[SPR_KERNELS_TEXT])
+{
+    const char *residency = spr_residency_name(a->expected_residency);
+    size_t used = 0;
+    if (a->machine->kernels) {
+        snprintf(text, SPR_KERNELS_TEXT,
+                 "sproof's own kernels, %s, %d thread%s, residency %s%s",
+                 spr_isa_name(a->expected_isa), a->expected_threads,
+                 a->expected_threads == 1 ? "" : "s", residency,
+                 a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
+        return text;
+    }
+    text[0] = '\0';
+    for (size_t i = 0; i < a->names->count && used + 200 < SPR_KERNELS_TEXT; i++) {
+        used += (size_t)snprintf(text + used, SPR_KERNELS_TEXT - used, "%s%.40s",
+                                 i ? ", " : "", a->names->name[i]);
+    }
+    snprintf(text + used, SPR_KERNELS_TEXT - used, " as timed on %s%.60s%s, residency %s",
+             a->machine->families_from ? "" : "this machine",
+             a->machine->families_from ? a->machine->families_from : "",
+             a->machine->families_from ? " (transferred)" : "", residency);
+    return text;
 }
 
 enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *err)
@@ -100,73 +98,17 @@ enum spr_status spr_expected_prepare(struct spr_analysis *a, struct spr_error *e
     if (!a->expected_dense || !a->names) {
         return spr_no_memory(err);
     }
-    if (a->has_expected) {
+    if (a->has_expected && a->machine->kernels) {
         a->expected_isa = highest_isa(a->machine->kernels);
         a->expected_threads = threads > 0 && threads <= INT32_MAX ? (int)threads : 1;
     }
     return SPR_OK;
 }
 
-/* The matrix product a kernel is called for, and how often per occurrence: once, once a
- * group of a convolution, or once a batch entry of an attention product. */
-static double calls_of(const struct spr_layer *layer, double batch,
-                       struct spr_expected_case *of)
-{
-    int64_t groups = layer->op == SPR_OP_ATTENTION ? 1 : layer->groups;
-    double columns = (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : batch);
-    of->m = (layer->m + groups - 1) / groups;
-    of->k = layer->k;
-    of->n = columns <= COLUMNS_MAX ? (int64_t)columns : 0;
-    return layer->op == SPR_OP_ATTENTION ? batch : (double)groups;
-}
-
-/* Stored cells of all groups: counted where a real mask was. */
-static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
-{
-    struct spr_shape shape = spr_layer_shape(layer);
-    bool counted =
-        choice->pattern.kind->pattern_class == SPR_CLASS_CSR && !isnan(choice->counted.nnz);
-    return counted ? choice->counted.nnz
-                   : spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
-}
-
 static bool has_kernel(const struct spr_layer *layer)
 {
     return layer->op == SPR_OP_LINEAR || layer->op == SPR_OP_CONV ||
            layer->op == SPR_OP_ATTENTION;
-}
-
-static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
-
-/* One operator; choice NULL: dense. pass_bytes: what is passed before it runs again, which is the
- * network, or with residency warm the operator itself. */
-static struct spr_layer_expected expect(const struct spr_analysis *a,
-                                        const struct spr_layer *layer, double batch,
-                                        const struct spr_choice *choice, double pass_bytes)
-{
-    struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
-                                   .threads = a->expected_threads,
-                                   .isa = a->expected_isa,
-                                   .layout = a->options.layout,
-                                   .residency = a->expected_residency,
-                                   .tuned = a->options.tuned};
-    double calls = calls_of(layer, batch, &of), groups = (double)layer->m / (double)of.m;
-    struct spr_expected one;
-    if (of.residency == SPR_RESIDENCY_WARM && calls > 1) {
-        of.residency = SPR_RESIDENCY_NETWORK; /* each call has operands of its own */
-    }
-    if (of.residency == SPR_RESIDENCY_NETWORK) {
-        of.network_bytes = pass_bytes;
-    }
-    of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
-    if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
-        const double called =
-            layer->count > 0 ? (double)layer->calls / (double)layer->count : 0;
-        const double added_s = a->options.native ? 0 : called * added_call_s(&a->options);
-        return (struct spr_layer_expected){calls * one.time_s + added_s, one.limit,
-                                           keep_name(a->names, one.kernel)};
-    }
-    return nothing;
 }
 
 void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
@@ -181,13 +123,16 @@ void spr_expected_batch(struct spr_analysis *a, size_t batch_index)
     }
     for (size_t i = 0; i < layers; i++) {
         const struct spr_layer *layer = &a->network->layers[i];
-        out[i] = nothing;
+        const struct spr_prediction *bound = spr_analysis_dense(a, batch_index, i);
+        const struct spr_asked asked = {.layer = layer,
+                                        .bound = bound,
+                                        .batch = a->options.batches[batch_index],
+                                        .pass_bytes = warm ? bound->bytes : bytes};
+        out[i] = (struct spr_layer_expected){.time_s = (double)NAN};
         if (a->has_expected && has_kernel(layer)) {
-            out[i] = expect(a, layer, a->options.batches[batch_index], NULL,
-                            warm ? spr_analysis_dense(a, batch_index, i)->bytes : bytes);
-            out[i].time_s += activations_s(a, spr_analysis_dense(a, batch_index, i));
+            out[i] = spr_expect_product(a, &asked);
         } else if (a->has_expected) {
-            out[i].time_s = spr_analysis_dense(a, batch_index, i)->time_s;
+            out[i].time_s = spr_expect_other(a, layer, bound);
         }
     }
 }
@@ -204,17 +149,21 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     const struct spr_layer_expected *dense =
         spr_analysis_expected_dense(a, result->batch_index, index);
     double less = (double)layer->count / (double)a->network->layers[index].count;
-    out->expected = nothing;
+    out->expected = (struct spr_layer_expected){.time_s = (double)NAN};
     if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
     } else if (has_kernel(layer) && (a->options.native || !(out->run.nnz < 1))) {
         /* Without a single weight there is no product, and no kernel was measured for that. */
         const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
-        out->expected = expect(a, layer, result->batch, &out->choice,
-                               warm ? out->run.format_bytes : result->format_bytes);
-        out->expected.time_s += activations_s(a, &out->run);
+        const struct spr_asked asked = {.layer = layer,
+                                        .choice = &out->choice,
+                                        .bound = &out->run,
+                                        .batch = result->batch,
+                                        .pass_bytes = warm ? out->run.format_bytes
+                                                           : result->format_bytes};
+        out->expected = spr_expect_product(a, &asked);
     } else {
-        out->expected.time_s = out->run.time_s;
+        out->expected.time_s = spr_expect_other(a, layer, &out->run);
     }
     out->expected_speedup = a->has_expected && layer->count == 0
                                 ? (double)INFINITY

@@ -58,7 +58,8 @@ static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
     }
     for (size_t i = 0; i < a->result_count; i++) {
         const struct spr_result *result = &a->results[i];
-        if (result->counted && result->batch_index == batch_index) {
+        if (result->counted && result->batch_index == batch_index &&
+            !isnan(spr_analysis_speedup(a, result))) {
             double accuracy = result->variant->accuracy;
             ranked[count++] =
                 (struct ranked){i, a->network->lower_is_better ? -accuracy : accuracy,
@@ -82,9 +83,10 @@ static enum spr_status mark_pareto(struct spr_analysis *a, size_t batch_index,
 
 enum spr_status spr_analysis_compare(struct spr_analysis *a, struct spr_error *err)
 {
-    a->expected_leads = a->has_expected;
+    a->expected_leads = false;
     for (size_t i = 0; i < a->result_count; i++) {
-        a->expected_leads = a->expected_leads && isfinite(a->results[i].expected.speedup);
+        a->expected_leads =
+            a->expected_leads || (a->has_expected && isfinite(a->results[i].expected.speedup));
     }
     for (size_t b = 0; b < a->options.batch_count; b++) {
         SPR_TRY(mark_pareto(a, b, err));
@@ -92,12 +94,28 @@ enum spr_status spr_analysis_compare(struct spr_analysis *a, struct spr_error *e
     return SPR_OK;
 }
 
-/* The faster; of two as fast the more accurate, by the metric's direction. */
-static bool preferred(const struct spr_analysis *a, const struct spr_result *left,
-                      const struct spr_result *right)
+static double bound_speedup(const struct spr_analysis *a, const struct spr_result *result)
+{
+    (void)a;
+    return result->speedup;
+}
+
+typedef double speedup_of(const struct spr_analysis *a, const struct spr_result *result);
+
+/* The faster, of two of which nothing is known by their bounds; of two as fast the more accurate,
+ * by the metric's direction. */
+static bool preferred(const struct spr_analysis *a, speedup_of *speedup,
+                      const struct spr_result *left, const struct spr_result *right)
 {
     double l = left->variant->accuracy, r = right->variant->accuracy;
-    double fast = spr_analysis_speedup(a, left), other = spr_analysis_speedup(a, right);
+    double fast = speedup(a, left), other = speedup(a, right);
+    if (isnan(fast) || isnan(other)) {
+        if (isnan(fast) != isnan(other)) {
+            return isnan(other);
+        }
+        fast = left->speedup;
+        other = right->speedup;
+    }
     if (fast != other) {
         return fast > other;
     }
@@ -144,7 +162,8 @@ size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_
         }
         if (slot == count && count < size) {
             indices[count++] = i;
-        } else if (slot < count && preferred(a, result, &a->results[indices[slot]])) {
+        } else if (slot < count &&
+                   preferred(a, spr_analysis_speedup, result, &a->results[indices[slot]])) {
             indices[slot] = i;
         }
     }
@@ -156,7 +175,8 @@ static size_t best_of(const struct spr_analysis *a, size_t batch_index, bool lim
     size_t best = a->result_count;
     for (size_t i = 0; i < a->result_count; i++) {
         if (eligible(a, &a->results[i], batch_index, limited) &&
-            (best == a->result_count || preferred(a, &a->results[i], &a->results[best]))) {
+            (best == a->result_count ||
+             preferred(a, spr_analysis_speedup, &a->results[i], &a->results[best]))) {
             best = i;
         }
     }
@@ -170,10 +190,38 @@ size_t spr_analysis_fastest(const struct spr_analysis *a, size_t batch_index)
 
 size_t spr_analysis_recommend(const struct spr_analysis *a, size_t batch_index)
 {
-    size_t best = best_of(a, batch_index, true);
+    size_t best = a->expected_leads ? best_of(a, batch_index, true) : a->result_count;
     bool pays =
         best < a->result_count && spr_analysis_speedup(a, &a->results[best]) >= SPR_PAYS;
     return pays ? best : a->result_count;
+}
+
+size_t spr_analysis_potential(const struct spr_analysis *a, size_t batch_index)
+{
+    const size_t none = a->result_count, recommended = spr_analysis_recommend(a, batch_index);
+    size_t best = none;
+    double least = SPR_PAYS;
+    if (recommended < none) {
+        least = fmax(least, a->results[recommended].expected.speedup);
+    }
+    for (size_t i = 0; i < none; i++) {
+        const struct spr_result *result = &a->results[i];
+        const bool known = a->has_expected && isfinite(result->expected.speedup);
+        if (!known && eligible(a, result, batch_index, true) &&
+            (best == none || preferred(a, bound_speedup, result, &a->results[best]))) {
+            best = i;
+        }
+    }
+    return best < none && a->results[best].speedup >= least ? best : none;
+}
+
+size_t spr_analysis_shown(const struct spr_analysis *a, size_t batch_index)
+{
+    size_t shown = spr_analysis_recommend(a, batch_index);
+    if (shown == a->result_count && !a->expected_leads) {
+        shown = spr_analysis_potential(a, batch_index);
+    }
+    return shown < a->result_count ? shown : spr_analysis_fastest(a, batch_index);
 }
 
 const struct spr_result *spr_analysis_find(const struct spr_analysis *a, const char *variant,

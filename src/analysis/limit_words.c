@@ -2,6 +2,7 @@
 /* The limits of the expected time in words. */
 #include "analysis/limit_words.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static const struct {
@@ -19,6 +20,13 @@ static const struct {
                      "fewer stored weights, or more tokens to a pass"},
     [SPR_LIMIT_SEGMENTS] = {"short rows", "short rows", "blocks of more rows, or longer rows"},
     [SPR_LIMIT_CALL] = {"call overhead", "calls", "larger batches or fused calls"},
+    [SPR_LIMIT_PEAK] = {"the engine's reached peak", "peak", "fewer weights multiplied"},
+    [SPR_LIMIT_CACHE] = {"bytes out of the last cache", "L2 bytes",
+                         "larger blocks, which use each row of X more often"},
+    [SPR_LIMIT_MEMORY] = {"bytes from memory", "memory",
+                          "fewer bytes: narrower types, a lighter format"},
+    [SPR_LIMIT_UNITS] = {"few tiles for the machine's units", "few tiles",
+                         "more tokens, or larger layers"},
 };
 
 const char *spr_limit_words(enum spr_limit limit)
@@ -41,11 +49,13 @@ const char *spr_limit_remedy(enum spr_limit limit)
     return limits[limit].remedy;
 }
 
-const char *spr_limit_share(const struct spr_analysis *a, const struct spr_result *result,
-                            char *text)
+/* Behind the limits of kernels: what is not pruned, and what no kernel runs. */
+enum { NOT_PRUNED = SPR_LIMIT_COUNT, NO_KERNEL, SHARES };
+
+/* Where most of the expected time goes, and its share of that. */
+static size_t worst_share(const struct spr_analysis *a, const struct spr_result *result,
+                          double *share)
 {
-    /* Behind the limits of kernels: what is not pruned, and what no kernel runs. */
-    enum { NOT_PRUNED = SPR_LIMIT_COUNT, NO_KERNEL, SHARES };
     double seconds[SHARES] = {0}, total = 0;
     size_t worst = 0;
     for (size_t i = 0; i < a->network->layer_count; i++) {
@@ -60,10 +70,37 @@ const char *spr_limit_share(const struct spr_analysis *a, const struct spr_resul
         total += seconds[i];
         worst = seconds[i] > seconds[worst] ? i : worst;
     }
+    *share = total > 0 ? seconds[worst] / total : 0;
+    return worst;
+}
+
+const char *spr_limit_share(const struct spr_analysis *a, const struct spr_result *result,
+                            char *text)
+{
+    double share;
+    const size_t worst = worst_share(a, result, &share);
     snprintf(text, SPR_REASON_TEXT, "%s %.0f%%",
              worst == NOT_PRUNED  ? "not pruned"
              : worst == NO_KERNEL ? "no kernel"
                                   : limits[worst].brief,
-             total > 0 ? 100 * seconds[worst] / total : 0);
+             100 * share);
     return text;
+}
+
+bool spr_explain_stops(const struct spr_analysis *a, const struct spr_result *result,
+                       char *text)
+{
+    double share;
+    if (!isfinite(result->expected.time_s)) {
+        return false;
+    }
+    const size_t worst = worst_share(a, result, &share);
+    snprintf(text, SPR_REASON_TEXT, "%s (%.0f %%): %s",
+             worst == NOT_PRUNED  ? "operators that are not pruned"
+             : worst == NO_KERNEL ? "operators that no kernel was timed for"
+                                  : limits[worst].words,
+             100 * share,
+             worst < SPR_LIMIT_COUNT ? limits[worst].remedy
+                                     : "fuse them, or prune more layers");
+    return true;
 }

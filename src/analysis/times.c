@@ -59,7 +59,7 @@ static enum spr_status describes(struct reading *r, struct spr_csv *csv, struct 
     SPR_TRY(spr_csv_fraction(csv, SPARSITY, &row->sparsity));
     const char *counted = "a number of columns of 1 or more";
     SPR_TRY(spr_csv_count(csv, N, 1e15, counted, &given));
-    if (given < 1) {
+    if (given < 1 && *spr_csv_cell(csv, N)) {
         return spr_csv_bad(csv, N, counted);
     }
     SPR_TRY(spr_csv_integer(csv, THREADS, 1, 1048576, &ran));

@@ -10,30 +10,6 @@ const char *spr_execution_name(enum spr_execution execution)
     return names[execution];
 }
 
-static bool accept_matches(const struct spr_accept *accept, const struct spr_pattern *pattern)
-{
-    switch (accept->form) {
-    case SPR_ACCEPT_ANY:
-        return true;
-    case SPR_ACCEPT_CLASS:
-        return accept->pattern_class == pattern->kind->pattern_class;
-    case SPR_ACCEPT_PATTERN:
-        break;
-    }
-    return spr_pattern_equal(&accept->pattern, pattern);
-}
-
-const struct spr_accept *spr_engine_accept(const struct spr_engine *engine,
-                                           const struct spr_pattern *pattern)
-{
-    for (size_t i = 0; i < engine->accept_count; i++) {
-        if (accept_matches(&engine->accepts[i], pattern)) {
-            return &engine->accepts[i];
-        }
-    }
-    return NULL;
-}
-
 bool spr_model_accepts(const struct spr_model *model, const struct spr_pattern *pattern)
 {
     for (size_t i = 0; i < model->machine->engine_count; i++) {

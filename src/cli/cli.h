@@ -21,14 +21,17 @@ enum option {
     OPT_BATCH,
     OPT_BUDGET,
     OPT_COMPLETION,
+    OPT_CONTEXT,
     OPT_DEVICE,
     OPT_DTYPE,
     OPT_END_TO_END,
     OPT_EXECUTION,
+    OPT_EXPERTS_ACTIVE,
     OPT_FORMAT,
     OPT_FUSION,
     OPT_HELP,
     OPT_IDEAL_TILES,
+    OPT_IMAGE,
     OPT_INPUT,
     OPT_ISA,
     OPT_KIND,
@@ -128,7 +131,7 @@ struct cli {
 };
 
 extern const struct verb verb_analyze, verb_explain, verb_plot, verb_probe, verb_validate,
-    verb_compare, verb_inspect, verb_list, verb_help;
+    verb_calibrate, verb_compare, verb_inspect, verb_list, verb_help;
 
 /* options.c */
 enum spr_status cli_parse(const struct verb *verb, int argc, char **argv, struct args *args,
@@ -276,8 +279,12 @@ enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *
 enum spr_status cli_seconds(const char *option, const char *text, double *seconds,
                             struct spr_error *err);
 
-/* An integer of at least 1, such as a number of tokens. */
-enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err);
+/* --threads, an integer 1..65536. */
+enum spr_status cli_threads(const char *text, int64_t *threads, struct spr_error *err);
+
+/* An integer of at least 1, such as a number of tokens; name: of the option. */
+enum spr_status cli_size(const char *name, const char *text, int64_t *size,
+                         struct spr_error *err);
 
 /* A matrix of floats from a .npy file, rows x columns, owned by the caller (spr_free); and one
  * written. inflated_most: as of spr_weights_options. Errors name the file. */

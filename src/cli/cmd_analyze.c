@@ -56,18 +56,6 @@ static enum spr_status read_residency(const char *text, struct spr_options *opti
 
 const char *const cli_executions[] = {"best", "native", NULL};
 
-static enum spr_status read_threads(struct work *w, const char *text)
-{
-    double value = 0;
-    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
-        value < 1 || value > 65536) {
-        return spr_fail(w->err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
-                        text);
-    }
-    w->options.threads = (int64_t)value;
-    return SPR_OK;
-}
-
 static enum spr_status find_machine(struct work *w)
 {
     const char *name = w->args->value[OPT_MACHINE];
@@ -91,7 +79,7 @@ static enum spr_status read_machine(struct work *w)
 {
     const char *threads = w->args->value[OPT_THREADS];
     if (threads) {
-        SPR_TRY(read_threads(w, threads));
+        SPR_TRY(cli_threads(threads, &w->options.threads, w->err));
     }
     SPR_TRY(find_machine(w));
     /* Rates are those of the whole machine, so the private caches of all its cores count. */
@@ -296,7 +284,8 @@ static void warn_about(struct work *w, const struct spr_analysis *a)
             "layouts",
             w->machine.name);
     }
-    if (isnan(w->machine.overhead_s.value) && a->shortest_layer_s < SHORT_CALL_S) {
+    if (isnan(w->machine.overhead_s.value) && !a->expected_leads &&
+        a->shortest_layer_s < SHORT_CALL_S) {
         spr_note(&w->cli->notes,
                  "the call overhead of %s is unknown and counts 0, yet layers take as little "
                  "as %s: --set overhead_s=SECONDS",

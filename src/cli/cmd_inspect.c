@@ -139,6 +139,25 @@ static enum spr_status check_patterns(const struct work *w)
     return SPR_OK;
 }
 
+static enum spr_status read_sizes(struct work *w)
+{
+    const struct {
+        enum option option;
+        const char *name;
+        int64_t *value;
+    } sizes[] = {{OPT_TOKENS, "tokens", &w->options.tokens},
+                 {OPT_CONTEXT, "context", &w->options.context},
+                 {OPT_IMAGE, "image", &w->options.image},
+                 {OPT_EXPERTS_ACTIVE, "experts-active", &w->options.experts_active}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const char *text = w->args->value[sizes[i].option];
+        if (text) {
+            SPR_TRY(cli_size(sizes[i].name, text, sizes[i].value, w->err));
+        }
+    }
+    return SPR_OK;
+}
+
 static enum spr_status read_options(struct work *w)
 {
     const char *list = w->args->value[OPT_PATTERN];
@@ -147,10 +166,7 @@ static enum spr_status read_options(struct work *w)
                         "inspect: expected WEIGHTS, files or directories: see sproof help "
                         "inspect");
     }
-    const char *tokens = w->args->value[OPT_TOKENS];
-    if (tokens) {
-        SPR_TRY(cli_tokens(tokens, &w->options.tokens, w->err));
-    }
+    SPR_TRY(read_sizes(w));
     SPR_TRY(cli_inflated(w->args->value[OPT_MAX_INFLATED], &w->options.inflated_most, w->err));
     SPR_TRY(read_prune(w));
     SPR_TRY(read_choices(w));
@@ -195,10 +211,10 @@ static enum spr_status read_weights(struct work *w)
     }
     for (size_t i = 0; w->weights.weight_count == 0 && i < w->weights.tensor_count; i++) {
         const struct spr_tensor *t = &w->weights.tensor[i];
-        if (t->element == SPR_ELEMENT_OTHER && t->rank > 1) {
+        if (t->element == SPR_ELEMENT_OTHER && t->use == SPR_USE_LEFT_OUT) {
             return spr_fail(w->err, SPR_EINPUT,
                             "%s: no layers: tensor '%.200s' is %.40s: expected F64, F32, F16, "
-                            "BF16 or I8",
+                            "BF16, F8_E4M3, F8_E5M2, I8 or U8",
                             t->file, t->name, t->dtype);
         }
     }
@@ -356,8 +372,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_PATTERN, OPT_TOKENS, OPT_MAX_INFLATED, OPT_PRUNE,  OPT_SCOPE,  OPT_SCORE, OPT_WRITE,
-    OPT_MASKS,   OPT_OUTPUT, OPT_STRICT,       OPT_LAYERS, OPT_FORMAT, OPT_COUNT};
+    OPT_PATTERN, OPT_TOKENS, OPT_CONTEXT, OPT_IMAGE, OPT_EXPERTS_ACTIVE, OPT_MAX_INFLATED,
+    OPT_PRUNE,   OPT_SCOPE,  OPT_SCORE,   OPT_WRITE, OPT_MASKS,          OPT_OUTPUT,
+    OPT_STRICT,  OPT_LAYERS, OPT_FORMAT,  OPT_COUNT};
 
 const struct verb verb_inspect = {
     .name = "inspect",
@@ -367,8 +384,8 @@ const struct verb verb_inspect = {
         {"sproof inspect model.safetensors --tokens 128 -o model.csv",
          "sproof inspect model.safetensors --prune 32x1@0.9 --write pruned.safetensors"},
     .notes =
-        "WEIGHTS: safetensors, the index of a split checkpoint, ONNX, .npy, .npz (SciPy's\n"
-        "too), Matrix Market (.gz too), .smtx, or a directory of them. -o writes a layer\n"
+        "WEIGHTS: safetensors, the index of a split checkpoint, GGUF, ONNX, .npy, .npz\n"
+        "(SciPy's too), Matrix Market (.gz too), .smtx, or a directory. -o writes a layer\n"
         "table for analyze. --prune keeps the weights or blocks of the largest norm.",
     .positionals_max = POSITIONALS_MAX,
     .options = options,

@@ -132,6 +132,43 @@ static void put_engine(FILE *file, const struct spr_engine *engine)
     put_number(file, "flops_per_s", &engine->flops_per_s, "FLOP/s issued");
 }
 
+/* A family of kernels in two lines, its constants and where they come from. */
+static void put_family(FILE *file, const struct spr_family *family)
+{
+    char text[SPR_PATTERN_TEXT], line[1024];
+    size_t used = (size_t)snprintf(line, sizeof line, "kernel %.40s: %s,", family->name,
+                                   spr_pattern_text(&family->pattern, text));
+    for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
+        if (family->dtypes & (1u << i)) {
+            used += (size_t)snprintf(line + used, sizeof line - used, " %s",
+                                     spr_dtype_name((enum spr_dtype)i));
+        }
+    }
+    used +=
+        (size_t)snprintf(line + used, sizeof line - used, ", %s, form %s%s;",
+                         spr_residency_name(family->residency), spr_form_name(family->form),
+                         family->as_dense ? ", zeros multiplied" : "");
+    if (isnan(family->median_error)) {
+        snprintf(line + used, sizeof line - used, " error unknown");
+    } else {
+        snprintf(line + used, sizeof line - used, " error %.3g %%, 90 %% within %.3g %%",
+                 100 * family->median_error, 100 * family->p90_error);
+    }
+    spr_text_wrapped(file, line, 2);
+    line[used = 0] = '\0';
+    for (int i = 0; i < SPR_CONSTANT_COUNT; i++) {
+        if (spr_form_has(family->form, (enum spr_constant)i)) {
+            used += (size_t)snprintf(line + used, sizeof line - used, "%s%s %.4g",
+                                     used ? ", " : "", spr_constant_name((enum spr_constant)i),
+                                     family->constant[i]);
+        }
+    }
+    spr_text_wrapped(file, line, 4);
+    snprintf(line, sizeof line, "%.20s%s%.800s", family->kind ? family->kind : "",
+             family->kind && family->source ? ": " : "", family->source ? family->source : "");
+    spr_text_wrapped(file, line, 6);
+}
+
 static enum spr_status show_machine(struct cli *cli, const char *name, struct spr_error *err)
 {
     struct spr_machine machine;
@@ -165,6 +202,9 @@ static enum spr_status show_machine(struct cli *cli, const char *name, struct sp
     }
     fputs("  call overhead\n", cli->out);
     put_number(cli->out, "overhead_s", &machine.overhead_s, "s");
+    for (size_t i = 0; i < machine.family_count; i++) {
+        put_family(cli->out, &machine.families[i]);
+    }
     spr_machine_free(&machine);
     return SPR_OK;
 }

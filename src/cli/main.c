@@ -12,8 +12,9 @@
 static const struct verb *const *all_verbs(void)
 {
     static const struct verb *const verbs[] = {
-        &verb_analyze, &verb_explain, &verb_plot, &verb_probe, &verb_validate,
-        &verb_compare, &verb_inspect, &verb_list, &verb_help,  NULL};
+        &verb_analyze,  &verb_explain,   &verb_plot,    &verb_probe,
+        &verb_validate, &verb_calibrate, &verb_compare, &verb_inspect,
+        &verb_list,     &verb_help,      NULL};
     return verbs;
 }
 

@@ -21,6 +21,9 @@ static const struct option_row rows[OPT_COUNT] = {
                     "500ms or 90s (default unit s): cases in random\n"
                     "order until it is spent"},
     [OPT_COMPLETION] = {"completion", 0, VALUE, "SHELL", "completion script for bash"},
+    [OPT_CONTEXT] = {"context", 0, VALUE, "N",
+                     "keys that attention of a decoder sees, the tokens\namong them (default: "
+                     "the tokens)"},
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "LIST",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)\n"
@@ -31,12 +34,16 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_EXECUTION] = {"execution", 0, VALUE, "E",
                        "best: stored and multiplied as is fastest\n"
                        "(default); native: what engines accept"},
+    [OPT_EXPERTS_ACTIVE] = {"experts-active", 0, VALUE, "K",
+                            "experts that a token is sent to (config.json)"},
     [OPT_FORMAT] = {"format", 'f', VALUE, "F", "table csv json jsonl md (default table)"},
     [OPT_FUSION] =
         {"fusion", 0, VALUE, "F",
          "none (default); epilogue: rows with epilogue=1\nrun inside the product above"},
     [OPT_HELP] = {"help", 'h', FLAG, "", "this text"},
     [OPT_IDEAL_TILES] = {"ideal-tiles", 0, FLAG, "", "ignore the engines' tile_rows"},
+    [OPT_IMAGE] = {"image", 0, VALUE, "SIDE",
+                   "pixels a side of a picture that is cut into patches"},
     [OPT_INPUT] = {"input", 'i', VALUE, "FILE", "analysis record (default sproof.json)"},
     [OPT_ISA] = {"isa", 0, VALUE, "I", "scalar neon avx2 avx512 (default the best)"},
     [OPT_KIND] = {"kind", 'k', VALUE, "KIND",

@@ -75,14 +75,27 @@ enum spr_status cli_inflated(const char *text, double *bytes, struct spr_error *
     return SPR_OK;
 }
 
-enum spr_status cli_tokens(const char *text, int64_t *tokens, struct spr_error *err)
+enum spr_status cli_size(const char *name, const char *text, int64_t *size,
+                         struct spr_error *err)
 {
     double value = 0;
     if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
         value < 1 || value > (double)SPR_DIMENSION_MAX) {
-        return spr_fail(err, SPR_EINPUT, "--tokens: '%.40s': expected an integer 1..2^40",
+        return spr_fail(err, SPR_EINPUT, "--%s: '%.40s': expected an integer 1..2^40", name,
                         text);
     }
-    *tokens = (int64_t)value;
+    *size = (int64_t)value;
+    return SPR_OK;
+}
+
+enum spr_status cli_threads(const char *text, int64_t *threads, struct spr_error *err)
+{
+    double value = 0;
+    if (strspn(text, "0123456789") != strlen(text) || !spr_parse_number(text, &value) ||
+        value < 1 || value > 65536) {
+        return spr_fail(err, SPR_EINPUT, "--threads: '%.40s': expected an integer 1..65536",
+                        text);
+    }
+    *threads = (int64_t)value;
     return SPR_OK;
 }

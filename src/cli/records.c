@@ -218,9 +218,7 @@ enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, siz
     double sparsity;
     const struct spr_analysis *a = &e->analysis;
     if (!name) {
-        size_t best = spr_analysis_recommend(a, batch);
-        size_t first = batch < a->result_count ? batch : a->result_count;
-        best = best < a->result_count ? best : first;
+        size_t best = spr_analysis_shown(a, batch);
         if (best == a->result_count) {
             return spr_fail(err, SPR_EINPUT,
                             "the record has no variant: expected PATTERN@SPARSITY");

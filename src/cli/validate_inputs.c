@@ -209,7 +209,7 @@ static enum spr_status read_checkpoint(struct validate_work *w, const char *path
                         path);
     }
     options.inflated_most = w->inflated_most;
-    SPR_TRY(cli_tokens(tokens, &options.tokens, w->err));
+    SPR_TRY(cli_size("tokens", tokens, &options.tokens, w->err));
     SPR_TRY(spr_weights_read(path, &options, &w->weights, &w->cli->notes, w->err));
     SPR_TRY(spr_weights_network(&w->weights, path, &w->record.network, w->err));
     w->record.options.dtype = SPR_F32;

@@ -17,7 +17,8 @@
 const char *spr_limit_name(enum spr_limit limit)
 {
     static const char *const names[SPR_LIMIT_COUNT] = {
-        "fma", "fma-latency", "load-ports", "x-traffic", "w-stream", "row-groups", "call"};
+        "fma",  "fma-latency", "load-ports",  "x-traffic",    "w-stream", "row-groups",
+        "call", "engine-peak", "cache-bytes", "memory-bytes", "few-tiles"};
     return names[limit];
 }
 

@@ -60,7 +60,7 @@ static void put_choice(FILE *file, const struct spr_inspected *l, const char *va
 
 static bool has_zeros(const struct spr_inspected *l)
 {
-    return l->weight->prunable && !l->weight->left_out &&
+    return l->weight->prunable && !l->weight->left_out && !l->weight->idle &&
            l->nnz < (double)l->weight->m * (double)l->weight->k;
 }
 
@@ -145,7 +145,7 @@ enum spr_status spr_inspection_write_model(FILE *file, const struct spr_inspecti
     fputs(variants ? ",variant,pattern,sparsity,nnz,touched_columns,longest_row\n" : "\n",
           file);
     for (size_t i = 0; i < in->weights->weight_count; i++) {
-        if (!in->weights->weight[i].left_out) {
+        if (!in->weights->weight[i].left_out && !in->weights->weight[i].idle) {
             put_base(file, &in->weights->weight[i], variants);
         }
     }

@@ -85,50 +85,92 @@ static void place_of(const struct spr_weight *w, int64_t e, int64_t *row, int64_
     *column = by_row ? e % w->row_stride : e / w->column_stride;
 }
 
-static void write_tensor(FILE *file, const struct spr_tensor *t, const struct spr_weight *w,
+/* Pruned weights by their tensors, of which a stack has several. */
+struct pruned {
+    const struct spr_weights *weights;
+    size_t *first, *next; /* [tensor], [weight]: index of a weight; SIZE_MAX: none */
+};
+
+static enum spr_status find_pruned(const struct spr_weights *weights, struct pruned *pruned,
+                                   struct spr_error *err)
+{
+    pruned->weights = weights;
+    pruned->first = spr_calloc(weights->tensor_count + 1, sizeof *pruned->first);
+    pruned->next = spr_calloc(weights->weight_count + 1, sizeof *pruned->next);
+    if (!pruned->first || !pruned->next) {
+        return spr_no_memory(err);
+    }
+    for (size_t t = 0; t < weights->tensor_count; t++) {
+        pruned->first[t] = SIZE_MAX;
+    }
+    for (size_t i = weights->weight_count; i-- > 0;) {
+        const struct spr_weight *w = &weights->weight[i];
+        if (w->tensor < weights->tensor_count && w->keep) {
+            pruned->next[i] = pruned->first[w->tensor];
+            pruned->first[w->tensor] = i;
+        }
+    }
+    return SPR_OK;
+}
+
+/* Zeroes what one weight lost among the elements [begin, begin + count) of its tensor. */
+static void cut(const struct spr_tensor *t, const struct spr_weight *w, int64_t begin,
+                int64_t count, unsigned char *buffer)
+{
+    const int64_t size = (int64_t)spr_element_bytes(t->element);
+    const int64_t own = (w->data - t->data) / size, end = own + w->m * w->k;
+    for (int64_t e = begin > own ? begin : own; e < begin + count && e < end; e++) {
+        int64_t row, column;
+        place_of(w, e - own, &row, &column);
+        if (!spr_weight_keeps(w, row, column)) {
+            memset(buffer + (e - begin) * size, 0, (size_t)size);
+        }
+    }
+}
+
+static void write_tensor(FILE *file, const struct pruned *pruned, size_t index,
                          unsigned char *buffer)
 {
+    const struct spr_tensor *t = &pruned->weights->tensor[index];
     const size_t size = spr_element_bytes(t->element);
     for (uint64_t at = 0; at < t->bytes;) {
         size_t piece = t->bytes - at < COPY_BYTES ? (size_t)(t->bytes - at) : COPY_BYTES;
         memcpy(buffer, t->data + at, piece);
-        for (size_t i = 0; w && w->keep && i < piece / size; i++) {
-            int64_t row, column;
-            place_of(w, (int64_t)(at / size + i), &row, &column);
-            if (!spr_weight_keeps(w, row, column)) {
-                memset(buffer + i * size, 0, size);
-            }
+        for (size_t i = pruned->first[index]; i != SIZE_MAX; i = pruned->next[i]) {
+            cut(t, &pruned->weights->weight[i], (int64_t)(at / size), (int64_t)(piece / size),
+                buffer);
         }
         fwrite(buffer, 1, piece, file);
         at += piece;
     }
 }
 
-static const struct spr_weight *weight_of(const struct spr_weights *weights, size_t tensor)
+static enum spr_status check_dense(const struct pruned *pruned, struct spr_error *err)
 {
-    for (size_t i = 0; i < weights->weight_count; i++) {
-        if (weights->weight[i].tensor == tensor && weights->weight[i].keep) {
-            return &weights->weight[i];
+    const struct spr_weights *weights = pruned->weights;
+    for (size_t i = 0; i < weights->tensor_count; i++) {
+        const struct spr_tensor *t = &weights->tensor[i];
+        const size_t w = pruned->first[i];
+        if ((!t->data && !t->packed) ||
+            (w != SIZE_MAX && weights->weight[w].storage != SPR_STORAGE_DENSE)) {
+            return spr_fail(err, SPR_EINPUT,
+                            "%s: tensor '%.200s' is stored %s: expected dense tensors to "
+                            "write",
+                            t->file, t->name,
+                            w != SIZE_MAX &&
+                                    weights->weight[w].storage == SPR_STORAGE_QUANTIZED
+                                ? "as codes with scales"
+                                : "sparse");
         }
     }
-    return NULL;
+    return SPR_OK;
 }
 
-enum spr_status spr_weights_write(FILE *file, struct spr_weights *weights,
-                                  struct spr_error *err)
+static enum spr_status write_all(FILE *file, struct spr_weights *weights,
+                                 const struct pruned *pruned, struct spr_error *err)
 {
     char *header = NULL;
     size_t size = 0;
-    for (size_t i = 0; i < weights->tensor_count; i++) {
-        const struct spr_tensor *t = &weights->tensor[i];
-        const struct spr_weight *w = weight_of(weights, i);
-        if ((!t->data && !t->packed) || (w && w->storage != SPR_STORAGE_DENSE)) {
-            return spr_fail(err, SPR_EINPUT,
-                            "%s: tensor '%.200s' is stored sparse: expected dense tensors to "
-                            "write",
-                            t->file, t->name);
-        }
-    }
     unsigned char *buffer = spr_calloc(COPY_BYTES, 1);
     enum spr_status status =
         buffer ? make_header(weights, &header, &size, err) : spr_no_memory(err);
@@ -141,11 +183,23 @@ enum spr_status spr_weights_write(FILE *file, struct spr_weights *weights,
     for (size_t i = 0; i < weights->tensor_count && status == SPR_OK && !ferror(file); i++) {
         status = spr_weights_hold(weights, i, err);
         if (status == SPR_OK) {
-            write_tensor(file, &weights->tensor[i], weight_of(weights, i), buffer);
+            write_tensor(file, pruned, i, buffer);
         }
     }
     spr_free(buffer);
     free(header);
+    return status;
+}
+
+enum spr_status spr_weights_write(FILE *file, struct spr_weights *weights,
+                                  struct spr_error *err)
+{
+    struct pruned pruned = {0};
+    enum spr_status status = find_pruned(weights, &pruned, err);
+    status = status ? status : check_dense(&pruned, err);
+    status = status ? status : write_all(file, weights, &pruned, err);
+    spr_free(pruned.first);
+    spr_free(pruned.next);
     return status;
 }
 

@@ -10,18 +10,9 @@
 
 #include "base/json_reader.h"
 #include "base/mem.h"
+#include "machine/family_json.h"
 #include "machine/machine_json.h"
 #include "machine/rates_json.h"
-
-const char *spr_accept_text(const struct spr_accept *accept, char *text)
-{
-    if (accept->form == SPR_ACCEPT_PATTERN) {
-        return spr_pattern_text(&accept->pattern, text);
-    }
-    snprintf(text, SPR_PATTERN_TEXT, "%s",
-             accept->form == SPR_ACCEPT_ANY ? "any" : spr_class_name(accept->pattern_class));
-    return text;
-}
 
 #define DTYPES "f64, f32, tf32, f16, bf16, fp8 or i8"
 
@@ -252,15 +243,21 @@ static void read_head(struct spr_reader *r, const spr_json *root, struct spr_mac
     machine->description = spr_reader_text(r, root, "description", false);
     machine->kind = spr_reader_text(r, root, "kind", false);
     read_number(r, root, "overhead_s", &machine->overhead_s);
+    read_number(r, root, "clock_hz", &machine->clock_hz);
 }
 
-/* What the probe found of the kernels; null where nothing was probed. */
+/* What the probe found of sproof's kernels, families of others', or the name of the machine whose
+ * families it takes; null where nothing was measured. */
 static void read_kernels(struct spr_reader *r, const spr_json *root,
                          struct spr_machine *machine)
 {
     struct spr_kernel_rates rates;
     const spr_json *kernels = spr_json_get(root, "kernels");
     if (r->status != SPR_OK || spr_json_is_null(kernels)) {
+        return;
+    }
+    if (!spr_json_is_object(kernels)) {
+        spr_families_from_json(r, root, machine);
         return;
     }
     r->status = spr_tiles_from_json(kernels, r->file, &rates, r->err);

@@ -2,6 +2,7 @@
 /* Machines as JSON, inside records. */
 #include <math.h>
 
+#include "machine/family_json.h"
 #include "machine/machine_json.h"
 #include "machine/rates_json.h"
 
@@ -87,8 +88,13 @@ void spr_machine_to_json(struct spr_emit *out, const char *key,
     }
     spr_emit_close(out, ']');
     put_number(out, "overhead_s", &machine->overhead_s);
+    if (machine->clock_hz.value > 0) {
+        put_number(out, "clock_hz", &machine->clock_hz);
+    }
     if (machine->kernels) {
         spr_tiles_to_json(out, "kernels", machine->kernels);
+    } else if (machine->family_count > 0) {
+        spr_families_to_json(out, machine);
     }
     spr_emit_close(out, '}');
 }

@@ -58,14 +58,11 @@ void spr_draw_heading(struct spr_figure *figure, const struct spr_analysis *anal
     }
     add_changes(figure, &analysis->options);
     if (figure->expected) {
+        char kernels[SPR_KERNELS_TEXT];
         spr_text_add(&figure->facts,
-                     "; 2 FLOP per multiply-add; expected of sproof's kernels (%s, %d "
-                     "thread%s, residency %s%s), not a "
-                     "measurement; bound: hardware potential (residency %s)",
-                     spr_isa_name(analysis->expected_isa), analysis->expected_threads,
-                     analysis->expected_threads == 1 ? "" : "s",
-                     spr_residency_name(analysis->expected_residency),
-                     analysis->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "",
+                     "; 2 FLOP per multiply-add; expected of %s, not a measurement; bound: "
+                     "hardware potential (residency %s)",
+                     spr_expected_kernels(analysis, kernels),
                      spr_residency_name(analysis->options.residency));
         return;
     }
@@ -168,7 +165,7 @@ enum spr_status spr_draw_focus(const struct spr_analysis *analysis,
         }
     }
     if (request->pattern_count == 0) {
-        size_t recommended = spr_analysis_recommend(analysis, request->batch_index);
+        size_t recommended = spr_analysis_shown(analysis, request->batch_index);
         results[0] = recommended < analysis->result_count ? &analysis->results[recommended]
                                                           : fastest(analysis, request, NULL);
         *count = results[0] ? 1 : 0;

@@ -65,10 +65,11 @@ static void set_caption(struct scene *scene)
 {
     struct spr_validity validity = spr_validation_judge(scene->validation);
     if (validity.judged > 0) {
-        spr_draw_note(scene->figure,
-                      "Median error %.2g %%, 90 %% of %zu cases within %.2g %%; worst: %s.",
-                      100 * validity.speedup_median, validity.judged,
-                      100 * validity.speedup_p90, spr_limit_name(validity.worst));
+        const bool told = !isnan(validity.worst_median); /* what limits each case */
+        spr_draw_note(
+            scene->figure, "Median error %.2g %%, 90 %% of %zu cases within %.2g %%%s%s.",
+            100 * validity.speedup_median, validity.judged, 100 * validity.speedup_p90,
+            told ? "; worst: " : "", told ? spr_limit_name(validity.worst) : "");
     }
     spr_draw_note(scene->figure, "%s: %g %% either way.",
                   scene->figure->dumb ? "Dots" : "Grey band", 100 * BAND);

@@ -73,8 +73,8 @@ static struct spr_bar place(const struct scene *scene, size_t row, int half)
 }
 
 /* The segment of one limit in the stack of a row. */
-static bool segment(const struct scene *scene, const double parts[SPR_LIMITS_MAX],
-                    size_t limit, struct spr_bar *bar)
+static bool segment(const struct scene *scene, const double parts[SPR_PARTS_MAX], size_t limit,
+                    struct spr_bar *bar)
 {
     double from = 0;
     for (size_t i = 0; i < limit; i++) {
@@ -96,11 +96,16 @@ static struct spr_paint paint_expected(size_t limit, bool pale, char title[SPR_C
         [SPR_LIMIT_W] = {SPR_BLUE, "#A6CDE3"},
         [SPR_LIMIT_SEGMENTS] = {SPR_GREEN, "#A6DCCD"},
         [SPR_LIMIT_CALL] = {"#F0E442", "#FAF4B8"},
-        [SPR_LIMIT_BOUND] = {SPR_GREY, "#D0D0D0"}};
-    static const char letters[] = "flpxwrob";
+        [SPR_LIMIT_PEAK] = {SPR_ORANGE, "#F8DFA8"},
+        [SPR_LIMIT_CACHE] = {SPR_SKY, "#CBE7F7"},
+        [SPR_LIMIT_MEMORY] = {SPR_BLUE, "#A6CDE3"},
+        [SPR_LIMIT_UNITS] = {SPR_GREEN, "#A6DCCD"},
+        [SPR_PART_BOUND] = {SPR_GREY, "#D0D0D0"}};
+    static const char letters[] = "flpxwropcmub";
+    _Static_assert(sizeof letters == SPR_LIMIT_COUNT + 2, "a letter for each limit");
     snprintf(title, SPR_CLEAN_TEXT, "%s",
-             limit < SPR_LIMIT_BOUND ? spr_limit_words((enum spr_limit)limit)
-                                     : "no kernel: bound");
+             limit < SPR_PART_BOUND ? spr_limit_words((enum spr_limit)limit)
+                                    : "no kernel: bound");
     return (struct spr_paint){colors[limit][pale ? 1 : 0], colors[limit][0], letters[limit],
                               title};
 }
@@ -122,18 +127,18 @@ static struct spr_paint paint_of(const struct scene *scene, size_t limit, bool p
     static const char *const compute[] = {SPR_ORANGE, "#F8DFA8"};
     static const char *const overhead[] = {SPR_GREY, "#D0D0D0"};
     char letter = 'c';
-    if (limit >= SPR_LIMIT_MEMORY) {
-        size_t level = limit - SPR_LIMIT_MEMORY;
+    if (limit >= SPR_PART_MEMORY) {
+        size_t level = limit - SPR_PART_MEMORY;
         colors = levels[(last - level) % 4];
         /* 'm' for the last level, digits for nearer ones. */
         letter = level == last ? 'm' : (char)('1' + (int)(level % 9));
         spr_text_clean(machine->memory[level].level, 20, title);
         strncat(title, " bytes", 8);
     } else {
-        colors = limit == SPR_LIMIT_COMPUTE ? compute : overhead;
-        letter = limit == SPR_LIMIT_COMPUTE ? 'c' : 'o';
+        colors = limit == SPR_PART_COMPUTE ? compute : overhead;
+        letter = limit == SPR_PART_COMPUTE ? 'c' : 'o';
         snprintf(title, SPR_CLEAN_TEXT, "%s",
-                 limit == SPR_LIMIT_COMPUTE ? "FLOPs" : "overhead");
+                 limit == SPR_PART_COMPUTE ? "FLOPs" : "overhead");
     }
     return (struct spr_paint){colors[pale ? 1 : 0], colors[0], letter, title};
 }
@@ -142,7 +147,10 @@ static void draw_limit(struct scene *scene, size_t limit)
 {
     size_t before = 0, after = 0, rows = scene->rows.count;
     struct spr_bar *bars = scene->bars;
-    if (scene->rows.expected && limit > SPR_LIMIT_BOUND) {
+    const size_t parts = scene->rows.expected
+                             ? SPR_PART_BOUND + 1
+                             : SPR_PART_MEMORY + scene->analysis->machine->memory_count;
+    if (limit >= parts) {
         return;
     }
     char title[SPR_CLEAN_TEXT];
@@ -234,7 +242,7 @@ static void write_row(struct scene *scene, const struct spr_row *row, const char
         spr_text_add_csv_number(csv, row->after_s);
     }
     size_t limits =
-        scene->rows.expected ? SPR_LIMIT_BOUND + 1 : SPR_LIMIT_MEMORY + machine->memory_count;
+        scene->rows.expected ? SPR_PART_BOUND + 1 : SPR_PART_MEMORY + machine->memory_count;
     for (size_t p = 0; p < limits; p++) {
         spr_text_add_csv_number(csv, row->before[p]);
         spr_text_add_csv_number(csv, row->after[p]);
@@ -246,8 +254,8 @@ static void write_expected_header(struct spr_text *csv)
 {
     spr_text_add(csv, "variant,operators,first_layer,occurrences,pruned,dense_time_s,time_s,"
                       "expected_dense_time_s,expected_time_s");
-    for (size_t i = 0; i <= SPR_LIMIT_BOUND; i++) {
-        const char *name = i < SPR_LIMIT_BOUND ? spr_limit_name((enum spr_limit)i) : "bound";
+    for (size_t i = 0; i <= SPR_PART_BOUND; i++) {
+        const char *name = i < SPR_PART_BOUND ? spr_limit_name((enum spr_limit)i) : "bound";
         spr_text_add(csv, ",dense_%s_s,%s_s", name, name);
     }
     spr_text_add(csv, "\n");
@@ -320,7 +328,10 @@ static void write_texts(struct scene *scene)
     spr_draw_heading(figure, scene->analysis, scene->request, question);
     spr_draw_note(figure, "%s Network: %s -> %s, %s.",
                   figure->dumb && answer.expected
-                      ? "Upper: dense, lower: pruned; f: FMA, x: X, w: W, o: calls."
+                      ? scene->analysis->machine->family_count > 0
+                            ? "Upper: dense, lower: pruned; p: peak, c: cache, m: memory, u: "
+                              "few tiles, o: calls, b: bound."
+                            : "Upper: dense, lower: pruned; f: FMA, x: X, w: W, o: calls."
                   : figure->dumb
                       ? "Upper: dense, lower: pruned; m: memory, c: FLOPs, o: overhead."
                       : "Upper, pale bar: dense; lower: pruned. Colour: what limits "
@@ -351,7 +362,7 @@ static enum spr_status draw_scene(struct scene *scene, struct spr_error *err)
     if (!scene->bars) {
         return spr_no_memory(err);
     }
-    for (size_t limit = 0; limit < SPR_LIMITS_MAX; limit++) {
+    for (size_t limit = 0; limit < SPR_PARTS_MAX; limit++) {
         draw_limit(scene, limit);
     }
     draw_bounds(scene);

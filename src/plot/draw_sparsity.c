@@ -357,7 +357,7 @@ static void write_notes(struct scene *scene)
     }
     spr_overlay_note(&scene->overlay, figure);
     if (scene->set.left_out) {
-        spr_draw_note(figure, "%zu variants without accuracy are not shown.",
+        spr_draw_note(figure, "%zu variants without accuracy or a known kernel are not shown.",
                       scene->set.left_out);
     }
 }

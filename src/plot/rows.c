@@ -15,19 +15,19 @@ struct gathering {
 
 /* Of an operator that runs `count` times; call_s: of the calls of one. */
 static void add_time(const struct spr_prediction *run, double count, double call_s,
-                     double parts[SPR_LIMITS_MAX])
+                     double parts[SPR_PARTS_MAX])
 {
     double overhead = fmin(call_s, run->time_s);
-    int main = run->compute_s >= run->memory_s ? SPR_LIMIT_COMPUTE
-                                               : SPR_LIMIT_MEMORY + run->memory_level;
-    parts[SPR_LIMIT_OVERHEAD] += count * overhead;
+    int main = run->compute_s >= run->memory_s ? SPR_PART_COMPUTE
+                                               : SPR_PART_MEMORY + run->memory_level;
+    parts[SPR_PART_OVERHEAD] += count * overhead;
     parts[main] += count * (run->time_s - overhead);
 }
 
 static void add_expected(const struct spr_layer_expected *run, double count,
-                         double parts[SPR_LIMITS_MAX])
+                         double parts[SPR_PARTS_MAX])
 {
-    parts[run->kernel ? (size_t)run->limit : SPR_LIMIT_BOUND] += count * run->time_s;
+    parts[run->kernel ? (size_t)run->limit : SPR_PART_BOUND] += count * run->time_s;
 }
 
 static bool near(double a, double b)
@@ -149,7 +149,7 @@ static void merge_rest(struct gathering *g, size_t most)
         rest->bound_before_s += row->bound_before_s;
         rest->bound_after_s += row->bound_after_s;
         rest->pruned = rest->pruned || row->pruned;
-        for (size_t p = 0; p < SPR_LIMITS_MAX; p++) {
+        for (size_t p = 0; p < SPR_PARTS_MAX; p++) {
             rest->before[p] += row->before[p];
             rest->after[p] += row->after[p];
         }

@@ -7,14 +7,19 @@
 
 #define SPR_ROWS_MAX 18
 
-/* Compute, overhead, and the memory levels. */
-#define SPR_LIMITS_MAX (SPR_MEMORIES_MAX + 2)
-#define SPR_LIMIT_COMPUTE 0
-#define SPR_LIMIT_OVERHEAD 1
-#define SPR_LIMIT_MEMORY 2
+/* Of bounds: compute, overhead, and the memory levels. */
+#define SPR_PART_COMPUTE 0
+#define SPR_PART_OVERHEAD 1
+#define SPR_PART_MEMORY 2
 
 /* Of expected times: enum spr_limit, and behind it the bound of what no kernel runs. */
-#define SPR_LIMIT_BOUND SPR_LIMIT_COUNT
+#define SPR_PART_BOUND SPR_LIMIT_COUNT
+
+/* Room for the parts of either. */
+#define SPR_PARTS_MAX 16
+_Static_assert(SPR_PARTS_MAX > SPR_PART_BOUND &&
+                   SPR_PARTS_MAX >= SPR_PART_MEMORY + SPR_MEMORIES_MAX,
+               "a part for every limit and memory level");
 
 /* Operators that are the same work and have one fate. */
 struct spr_row {
@@ -23,7 +28,7 @@ struct spr_row {
     double occurrences;
     bool pruned;
     double before_s, after_s; /* of all of them */
-    double before[SPR_LIMITS_MAX], after[SPR_LIMITS_MAX];
+    double before[SPR_PARTS_MAX], after[SPR_PARTS_MAX];
     double bound_before_s, bound_after_s; /* the same as before_s, after_s unless expected */
 };
 

@@ -247,6 +247,70 @@ static void put_variants(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_close(out, ']');
 }
 
+/* Why it is no more: the factors from 1/density on. */
+static void put_reasons(struct spr_emit *out, const struct spr_analysis *a,
+                        const struct spr_result *result)
+{
+    struct spr_waterfall w;
+    spr_explain_waterfall(a, result, NULL, &w);
+    spr_emit_open(out, "reasons", '[');
+    for (size_t i = 0; i < w.count; i++) {
+        spr_emit_open(out, NULL, '{');
+        spr_emit_text(out, "step", spr_step_name(w.steps[i].kind));
+        spr_emit_number(out, "factor", w.steps[i].factor);
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+}
+
+/* The kernels that a result is expected to run, with their errors. */
+static void put_kernels(struct spr_emit *out, const struct spr_analysis *a,
+                        const struct spr_result *result)
+{
+    spr_emit_open(out, "kernels", '[');
+    for (size_t i = 0; i < a->machine->family_count; i++) {
+        const struct spr_family *family = &a->machine->families[i];
+        bool runs = false;
+        for (size_t l = 0; l < a->network->layer_count && !runs; l++) {
+            runs = result->layers[l].expected.family == family;
+        }
+        if (!runs) {
+            continue;
+        }
+        char text[SPR_PATTERN_TEXT];
+        spr_emit_open(out, NULL, '{');
+        spr_emit_text(out, "name", family->name);
+        spr_emit_text(out, "pattern", spr_pattern_text(&family->pattern, text));
+        spr_emit_text(out, "kind", family->kind);
+        spr_emit_number(out, "median_error", family->median_error);
+        spr_emit_number(out, "p90_error", family->p90_error);
+        spr_emit_close(out, '}');
+    }
+    spr_emit_close(out, ']');
+}
+
+/* Advice for programs; index beyond the last: null. */
+static void put_advice(struct spr_emit *out, const char *key, const struct spr_analysis *a,
+                       size_t index)
+{
+    char text[SPR_REASON_TEXT];
+    if (index >= a->result_count) {
+        spr_emit_null(out, key);
+        return;
+    }
+    const struct spr_result *result = &a->results[index];
+    spr_emit_open(out, key, '{');
+    spr_emit_text(out, "variant", result->variant->name);
+    spr_emit_number(out, "batch", result->batch);
+    spr_emit_number(out, "expected_speedup", result->expected.speedup);
+    spr_emit_number(out, "bound_speedup", result->speedup);
+    spr_emit_number(out, "accuracy_drop", result->drop);
+    spr_emit_text(out, "limited_by", spr_explain_limit(a, result, text));
+    put_reasons(out, a, result);
+    put_kernels(out, a, result);
+    spr_emit_close(out, '}');
+}
+
 static void put_record(struct spr_emit *out, const struct spr_analysis *a,
                        const struct spr_record_head *head, const struct spr_record_form *form)
 {
@@ -263,6 +327,8 @@ static void put_record(struct spr_emit *out, const struct spr_analysis *a,
         put_layer(out, &a->network->layers[i]);
     }
     spr_emit_close(out, ']');
+    put_advice(out, "recommendation", a, spr_analysis_recommend(a, 0));
+    put_advice(out, "potential", a, spr_analysis_potential(a, 0));
     put_variants(out, a, form);
     spr_emit_close(out, '}');
     spr_emit_newline(out);

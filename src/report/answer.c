@@ -43,7 +43,7 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
     }
     if (a->options.residency != SPR_RESIDENCY_DRAM && used > 0) {
         snprintf(line, sizeof line,
-                 "The bandwidth of %s is unknown: what stays there moves for free, and times "
+                 "The bandwidth of %s is unknown: what stays there moves for free, and bounds "
                  "are too short. Give it with --set memory.LEVEL.bytes_per_s=VALUE.",
                  list);
         spr_text_wrapped(file, line, 0);
@@ -53,11 +53,10 @@ static void put_free_levels(FILE *file, const struct spr_analysis *a)
 /* Whose expected times follow. */
 static void put_kernels(FILE *file, const struct spr_analysis *a)
 {
-    if (a->has_expected) {
-        fprintf(file, "expected: sproof's own kernels, %s, %d thread%s, residency %s%s\n",
-                spr_isa_name(a->expected_isa), a->expected_threads,
-                a->expected_threads == 1 ? "" : "s", spr_residency_name(a->expected_residency),
-                a->options.layout == SPR_LAYOUT_NK ? ", layout nk" : "");
+    char kernels[SPR_KERNELS_TEXT], line[SPR_KERNELS_TEXT + 16];
+    if (a->expected_leads) {
+        snprintf(line, sizeof line, "expected: %s", spr_expected_kernels(a, kernels));
+        spr_text_wrapped(file, line, 0);
     }
 }
 
@@ -67,7 +66,7 @@ void spr_report_context(FILE *file, const struct spr_analysis *a,
     char name[SPR_TABLE_CELL], line[1600], batches[800];
     char types[SPR_TYPES_TEXT], dense[SPR_TYPES_TEXT];
     /* The next line says it, or the last one of the answer. */
-    const bool told = (a->has_expected && a->expected_residency == a->options.residency) ||
+    const bool told = (a->expected_leads && a->expected_residency == a->options.residency) ||
                       a->options.residency == SPR_RESIDENCY_DRAM;
     list_batches(&a->options, batches, sizeof batches);
     snprintf(line, sizeof line, "%s on %.60s, %s, batch %s, dense%s on %.60s%s%s%s%s%s",
@@ -146,23 +145,22 @@ static void put_limit(FILE *file, const struct spr_analysis *a)
     }
 }
 
-static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t best)
+/* What no kernel is known for, in one line. */
+static void put_potential(FILE *file, const struct spr_analysis *a, size_t potential)
 {
-    char name[SPR_TABLE_CELL];
-    const struct spr_result *result = &a->results[best];
+    char name[SPR_TABLE_CELL], line[256];
+    const struct spr_result *result = &a->results[potential];
+    snprintf(line, sizeof line,
+             "Potential only: %s %.2fx; no kernel for it is known on this machine",
+             spr_text_short(result->variant->name, 60, name), result->speedup);
+    spr_text_wrapped(file, line, 0);
+}
+
+/* Figures of a variant below its first line. */
+static void put_figures(FILE *file, const struct spr_analysis *a,
+                        const struct spr_result *result)
+{
     const struct spr_variant *variant = result->variant;
-    if (a->options.has_max_drop) {
-        fprintf(file, "Within ");
-        put_limit(file, a);
-        fprintf(file, " of dense %s (%.4g): use ", metric_name(a), variant->dense_accuracy);
-    } else {
-        fprintf(file, "Fastest here: ");
-    }
-    fprintf(file, "%s", spr_text_short(variant->name, 60, name));
-    if (a->options.batch_count > 1) {
-        fprintf(file, " (at batch %.0f)", result->batch);
-    }
-    fputc('\n', file);
     put_speedups(file, result, a->options.native);
     if (!isnan(variant->accuracy)) {
         fprintf(file, "  %s %.4g", metric_name(a), variant->accuracy);
@@ -182,6 +180,43 @@ static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t 
                 "  its accuracy was measured with sparsity spread unevenly over layers,\n"
                 "  its speedup assumes the same sparsity in each: not one network\n");
     }
+}
+
+static void put_recommendation(FILE *file, const struct spr_analysis *a, size_t best)
+{
+    char name[SPR_TABLE_CELL];
+    const struct spr_result *result = &a->results[best];
+    if (a->options.has_max_drop) {
+        fprintf(file, "Within ");
+        put_limit(file, a);
+        fprintf(file, " of dense %s (%.4g): use ", metric_name(a),
+                result->variant->dense_accuracy);
+    } else {
+        fprintf(file, "Fastest here: ");
+    }
+    fprintf(file, "%s", spr_text_short(result->variant->name, 60, name));
+    if (a->options.batch_count > 1) {
+        fprintf(file, " (at batch %.0f)", result->batch);
+    }
+    fputc('\n', file);
+    put_figures(file, a, result);
+}
+
+/* Where nothing is expected: what the hardware would allow, and of which limit it is the best. */
+static void put_potential_alone(FILE *file, const struct spr_analysis *a, size_t potential)
+{
+    const struct spr_result *result = &a->results[potential];
+    put_potential(file, a, potential);
+    if (a->options.has_max_drop) {
+        fprintf(file, "  the fastest within ");
+        put_limit(file, a);
+        fprintf(file, " of dense %s (%.4g)\n", metric_name(a),
+                result->variant->dense_accuracy);
+    }
+    if (a->options.batch_count > 1) {
+        fprintf(file, "  at batch %.0f\n", result->batch);
+    }
+    put_figures(file, a, result);
 }
 
 static void put_none_pays(FILE *file, const struct spr_analysis *a)
@@ -259,15 +294,11 @@ static void put_why(FILE *file, const struct spr_analysis *a, const struct spr_r
 /* What kind of figure follows. */
 static void put_headline(FILE *file, const struct spr_analysis *a)
 {
-    if (!a->has_expected) {
+    if (!a->expected_leads) {
         fprintf(file, "Hardware potential: the roofline's limit, not a measurement.\n\n");
         return;
     }
-    fprintf(file, "Expected, not measured; the bound is the hardware potential.\n");
-    if (!a->expected_leads) {
-        fprintf(file, "Some patterns have no kernel here: the bound ranks them all.\n");
-    }
-    fputc('\n', file);
+    fprintf(file, "Expected, not measured; the bound is the hardware potential.\n\n");
 }
 
 /* Names that a shell takes as they are, whole. */
@@ -302,13 +333,25 @@ static void put_next(FILE *file, const struct spr_analysis *a, size_t best,
 struct told {
     const struct spr_analysis *analysis;
     const struct spr_report *report;
-    size_t best, fastest; /* results; beyond the last: none */
+    size_t best, potential, fastest; /* results; beyond the last: none */
+    size_t shown;                    /* that the lines below the first are about */
 };
 
 static const struct spr_result *shown_of(const struct told *told)
 {
-    const struct spr_analysis *a = told->analysis;
-    return &a->results[told->best < a->result_count ? told->best : told->fastest];
+    return &told->analysis->results[told->shown];
+}
+
+/* What would make a "no" a "yes": less of what takes the time. */
+static void put_remedy(FILE *file, const struct spr_analysis *a,
+                       const struct spr_result *result)
+{
+    char line[SPR_REASON_TEXT + 64], reason[SPR_REASON_TEXT];
+    if (a->expected_leads && spr_explain_stops(a, result, reason)) {
+        snprintf(line, sizeof line, "It would pay with less of what takes the time: %s.",
+                 reason);
+        spr_text_wrapped(file, line, 0);
+    }
 }
 
 /* What stands above the tables. */
@@ -318,18 +361,26 @@ static void put_advice(FILE *file, const void *subject)
     const struct spr_analysis *a = told->analysis;
     spr_report_context(file, a, shown_of(told));
     put_headline(file, a);
+    const bool potential = told->potential < a->result_count;
     if (told->best < a->result_count) {
         put_recommendation(file, a, told->best);
-        put_why(file, a, &a->results[told->best]);
-        return;
+    } else if (potential && !a->expected_leads) {
+        put_potential_alone(file, a, told->potential);
+    } else {
+        put_none_pays(file, a);
+        if (told->fastest < a->result_count) {
+            char name[SPR_TABLE_CELL];
+            fprintf(file, "The fastest, %s, reaches %.3gx\n",
+                    spr_text_short(a->results[told->fastest].variant->name, 40, name),
+                    spr_result_answer(&a->results[told->fastest], true).speedup);
+            put_remedy(file, a, &a->results[told->fastest]);
+        }
     }
-    put_none_pays(file, a);
-    if (told->fastest < a->result_count) {
-        char name[SPR_TABLE_CELL];
-        fprintf(file, "The fastest, %s, reaches %.3gx\n",
-                spr_text_short(a->results[told->fastest].variant->name, 40, name),
-                spr_result_answer(&a->results[told->fastest], true).speedup);
-        put_why(file, a, &a->results[told->fastest]);
+    if (potential && a->expected_leads) {
+        put_potential(file, a, told->potential);
+    }
+    if (told->shown < a->result_count) {
+        put_why(file, a, shown_of(told));
     }
 }
 
@@ -338,15 +389,22 @@ static void put_rest(FILE *file, const void *subject)
 {
     const struct told *told = subject;
     spr_answer_notes(file, told->analysis, shown_of(told));
-    put_next(file, told->analysis, told->best, told->report);
+    const bool told_of = told->best < told->analysis->result_count ||
+                         told->potential < told->analysis->result_count;
+    put_next(file, told->analysis, told_of ? told->shown : told->analysis->result_count,
+             told->report);
 }
 
 void spr_report_answer(FILE *file, const struct spr_analysis *a,
                        const struct spr_report *report)
 {
     bool markdown = report->format == SPR_FORMAT_MD;
-    const struct told told = {a, report, spr_analysis_recommend(a, 0),
-                              spr_analysis_fastest(a, 0)};
+    const struct told told = {a,
+                              report,
+                              spr_analysis_recommend(a, 0),
+                              spr_analysis_potential(a, 0),
+                              spr_analysis_fastest(a, 0),
+                              spr_analysis_shown(a, 0)};
     spr_report_through(file, markdown ? spr_markdown_lines : NULL, put_advice, &told);
     spr_answer_table(file, a, 0, markdown);
     spr_answer_matrix(file, a, 0, markdown);

@@ -21,7 +21,7 @@ static void put_stand_ins(FILE *file, const struct spr_analysis *a,
         return;
     }
     snprintf(line, sizeof line,
-             "Expected: operators that no kernel of sproof runs count at their bound, %.0f %% "
+             "Expected: operators that no kernel was timed for count at their bound, %.0f %% "
              "of the time%s.",
              100 * result->expected.bound_share,
              conv ? "; convolutions run as a product with the unfolded k x n input" : "");

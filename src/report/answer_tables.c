@@ -109,11 +109,11 @@ static void start_table(struct answer_table *t, const struct spr_analysis *a, bo
     *t = (struct answer_table){.table.markdown = markdown};
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         t->shown[c] = c == ACCURACY     ? any_accuracy(a)
-                      : c == EXPECTED   ? a->has_expected
-                      : c == MIXED      ? a->has_expected || a->options.native
+                      : c == EXPECTED   ? a->expected_leads
+                      : c == MIXED      ? a->expected_leads || a->options.native
                       : c == CHANGE     ? any_smaller(a)
-                      : c == BREAK_EVEN ? !a->has_expected && !any_smaller(a)
-                      : c == EXECUTION  ? !a->has_expected && !a->options.native
+                      : c == BREAK_EVEN ? !a->expected_leads && !any_smaller(a)
+                      : c == EXECUTION  ? !a->expected_leads && !a->options.native
                                         : true;
         t->column[c] = count;
         count += t->shown[c];
@@ -127,7 +127,7 @@ static void start_table(struct answer_table *t, const struct spr_analysis *a, bo
     for (size_t c = 0; c < COLUMN_COUNT; c++) {
         if (t->shown[c]) {
             spr_table_head(&t->table, t->column[c],
-                           c == SPEEDUP && a->has_expected ? "bound" : heads[c]);
+                           c == SPEEDUP && a->expected_leads ? "bound" : heads[c]);
         }
     }
 }
@@ -235,12 +235,12 @@ static void put_legend(FILE *file, const struct spr_analysis *a, bool markdown, 
         "smaller: a dense product of what is left of a layer; smaller+2:4: a pattern of\n"
         "that";
     static const char *const expected =
-        "zeros: share of W; expected: speedup of sproof's kernels; bound: of the bounds,\n"
-        "hardware potential; best of both: expected if layers where the pattern loses\n"
-        "stay dense; stay dense: how many prunable operators those are; limited by:\n"
-        "share of the expected time";
+        "zeros: share of W; expected: speedup of kernels that were timed; bound: of the\n"
+        "bounds, hardware potential; best of both: expected if layers where the pattern\n"
+        "loses stay dense; stay dense: how many prunable operators those are; limited\n"
+        "by: share of the expected time";
     fprintf(file, "%s%s%s\n", markdown ? "\n" : "",
-            a->has_expected     ? expected
+            a->expected_leads   ? expected
             : any_smaller(a)    ? smaller
             : a->options.native ? native
                                 : bound,
@@ -283,7 +283,7 @@ void spr_answer_table(FILE *file, const struct spr_analysis *a, size_t batch_ind
 
 static const char *what_ranks(const struct spr_analysis *a)
 {
-    return a->expected_leads ? "expected" : a->has_expected ? "bound" : "speedup";
+    return a->expected_leads ? "expected" : a->expected_leads ? "bound" : "speedup";
 }
 
 /* Results at one pattern and a few sparsities of the grid side by side. */
@@ -352,7 +352,8 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
         const struct spr_variant *variant = a->results[indices[i]].variant;
         char text[SPR_PATTERN_TEXT];
-        if (!isnan(spr_pattern_fixed_sparsity(&variant->pattern))) {
+        if (!isnan(spr_pattern_fixed_sparsity(&variant->pattern)) ||
+            isnan(spr_analysis_speedup(a, &a->results[indices[i]]))) {
             continue;
         }
         spr_table_row(&table);
@@ -360,12 +361,14 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
         for (size_t s = 0; s < columns; s++) {
             const struct spr_result *result =
                 at_point(a, batch_index, &variant->pattern, sparsities[s]);
-            spr_table_cell(&table, s + 1, result ? "%.2fx" : "-",
-                           result ? spr_analysis_speedup(a, result) : 0);
+            const double speedup = result ? spr_analysis_speedup(a, result) : (double)NAN;
+            spr_table_cell(&table, s + 1, isnan(speedup) ? "-" : "%.2fx", speedup);
         }
     }
-    fputs("\n", file);
-    spr_table_write(&table, file, 0);
+    if (table.row_count > 1) {
+        fputs("\n", file);
+        spr_table_write(&table, file, 0);
+    }
     spr_table_free(&table);
 }
 
@@ -418,8 +421,8 @@ void spr_answer_batches(FILE *file, const struct spr_analysis *a, bool markdown)
         spr_table_cell(&table, 0, "%s",
                        spr_text_short(a->results[indices[i]].variant->name, 20, text));
         for (size_t b = 0; b < shown; b++) {
-            spr_table_cell(&table, b + 1, "%.2fx",
-                           spr_analysis_speedup(a, &a->results[variant * batches + b]));
+            const double speedup = spr_analysis_speedup(a, &a->results[variant * batches + b]);
+            spr_table_cell(&table, b + 1, isnan(speedup) ? "-" : "%.2fx", speedup);
         }
         put_pays(&table, shown + 1, a, variant);
     }

@@ -52,8 +52,7 @@ static void put_gain(FILE *file, const struct spr_judged *j, enum spr_finding fi
     fprintf(file, "  %-7s %9.3gx measured, %.3gx to %.3gx with %s\n", "gain", gain.value,
             gain.low, gain.high, spr_errors_text(&j->errors, errors));
     if (isfinite(j->expected.sparse_s)) {
-        put_share(file, &gain, spr_speedup_allowed(&j->expected), share,
-                  "expected of sproof's kernels");
+        put_share(file, &gain, spr_speedup_allowed(&j->expected), share, "expected");
     }
     put_share(file, &gain, spr_speedup_allowed(&j->bound), share, "allowed");
 }

@@ -25,14 +25,16 @@ static void put_limit(FILE *file, const struct spr_analysis *a,
     if (!isfinite(result->expected.speedup)) {
         return;
     }
-    fprintf(file, "          %s%s", r->expected.kernel ? "expected: " : "",
-            spr_explain_expected(&r->expected));
+    char line[200];
+    int used = snprintf(line, sizeof line, "%s%.80s", r->expected.kernel ? "expected: " : "",
+                        spr_explain_expected(&r->expected));
     if (r->expected.kernel) {
         double bound_s = spr_analysis_dense(a, result->batch_index, group->layer)->time_s;
-        fprintf(file, "; %.3g %% of the bound, dense %.3g %%",
-                100 * r->run.time_s / r->expected.time_s, 100 * bound_s / dense->time_s);
+        snprintf(line + used, sizeof line - (size_t)used,
+                 "; %.3g %% of the bound, dense %.3g %%",
+                 100 * r->run.time_s / r->expected.time_s, 100 * bound_s / dense->time_s);
     }
-    fputc('\n', file);
+    spr_text_wrapped(file, line, 10);
 }
 
 static void put_group(FILE *file, const struct spr_analysis *a,
@@ -126,7 +128,7 @@ static enum spr_status put_text(FILE *file, const struct spr_analysis *a,
             e->times          ? (answer.expected ? "with your layers, the others as expected"
                                                  : "with your layers, the others at their bound")
             : e->measured     ? "measured speedup"
-            : answer.expected ? "speedup expected of sproof's kernels"
+            : answer.expected ? "speedup expected"
                               : "speedup the hardware allows");
     put_mixed(file, result);
     put_ceilings(file, result);

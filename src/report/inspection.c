@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "report/left_out.h"
 #include "report/report_format.h"
+#include "sproof/types.h"
 
 /* Columns of the table that patterns may take; csv and json have all. */
 #define PATTERNS_SHOWN 5
@@ -77,15 +78,16 @@ static void put_totals(FILE *file, const struct spr_inspection *in)
     const struct spr_account account = spr_weights_account(in->weights);
     const double share = spr_left_out_share(&account);
     char parameters[32], weights[32];
-    fprintf(file, "%s parameters in %zu tensor%s", spr_grouped(account.parameters, parameters),
-            in->weights->tensor_count, in->weights->tensor_count == 1 ? "" : "s");
+    char line[256], left_out[64] = "";
+    const char *origin = in->weights->origin;
     if (share > SPR_LEFT_OUT_SHARE) {
-        fprintf(file, ", %.3g %% of the weights LEFT OUT", 100 * share);
+        snprintf(left_out, sizeof left_out, ", %.3g %% of the weights LEFT OUT", 100 * share);
     }
-    if (in->weights->origin) {
-        fprintf(file, "; layers told by %s", in->weights->origin);
-    }
-    fputc('\n', file);
+    snprintf(line, sizeof line, "%s parameters in %zu tensor%s%s%s%s",
+             spr_grouped(account.parameters, parameters), in->weights->tensor_count,
+             in->weights->tensor_count == 1 ? "" : "s", left_out,
+             origin ? "; layers told by " : "", origin ? origin : "");
+    spr_text_wrapped(file, line, 0);
     spr_report_account(file, &account);
     fprintf(file, "%.0f prunable layer%s, %s weights, %.4g %% of them zeros\n", t.prunable,
             t.prunable == 1 ? "" : "s", spr_grouped(t.weights, weights),
@@ -193,6 +195,19 @@ static size_t put_layers(FILE *file, const struct spr_inspection *in,
     return shown;
 }
 
+/* The option that says how the weights are stored, where analyze has a word for it. */
+static void put_dtype(FILE *file, const struct spr_weights *weights)
+{
+    const char *dtype = spr_weights_dtype(weights), *name = NULL;
+    for (size_t i = 0; dtype && (name = spr_stored_weights(i)) != NULL; i++) {
+        if (strcmp(name + 2, dtype) == 0) {
+            fprintf(file, " --dtype %s", name);
+            break;
+        }
+    }
+    fputc('\n', file);
+}
+
 static void put_answer(FILE *file, const struct spr_inspection *in,
                        const struct spr_report *report)
 {
@@ -211,8 +226,8 @@ static void put_answer(FILE *file, const struct spr_inspection *in,
              shown < in->pattern_count ? " Patterns without a column: --format csv." : "");
     spr_text_wrapped(file, text, 0);
     if (report->saved) {
-        fprintf(file, "\nSaved %s. Next:\n  sproof analyze %s\n", report->saved,
-                report->saved);
+        fprintf(file, "\nSaved %s. Next:\n  sproof analyze %s", report->saved, report->saved);
+        put_dtype(file, in->weights);
     }
 }
 

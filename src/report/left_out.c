@@ -36,14 +36,16 @@ void spr_report_account(FILE *file, const struct spr_account *account)
     if (!(account->listed < account->parameters)) {
         return;
     }
-    fprintf(file, "%s of them in layers", spr_grouped(account->listed, number));
+    char line[256];
+    size_t used = (size_t)snprintf(line, sizeof line, "%s of them in layers",
+                                   spr_grouped(account->listed, number));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].parameters > 0) {
-            fprintf(file, ", %s in %s", spr_grouped(parts[i].parameters, number),
-                    parts[i].where);
+            used += (size_t)snprintf(line + used, sizeof line - used, ", %s in %s",
+                                     spr_grouped(parts[i].parameters, number), parts[i].where);
         }
     }
-    fputc('\n', file);
+    spr_text_wrapped(file, line, 0);
 }
 
 static bool left_out_alike(const struct spr_left_out *a, const struct spr_left_out *b)
@@ -53,11 +55,9 @@ static bool left_out_alike(const struct spr_left_out *a, const struct spr_left_o
 }
 
 static void put_left_out_row(struct spr_table *table, const struct spr_weights *weights,
-                             size_t first, double count)
+                             size_t first, double count, double all)
 {
     const struct spr_left_out *l = &weights->left_out[first];
-    const struct spr_account account = spr_weights_account(weights);
-    const double all = account.listed + account.left_out;
     char name[SPR_TABLE_CELL], number[32], prefix[24] = "";
     if (count > 1) {
         snprintf(prefix, sizeof prefix, "%.0f x ", count);
@@ -65,7 +65,7 @@ static void put_left_out_row(struct spr_table *table, const struct spr_weights *
     spr_table_row(table);
     spr_table_cell(table, 0, "%s%s", prefix,
                    spr_text_short(l->name, NAME_WIDTH - strlen(prefix), name));
-    spr_table_cell(table, 1, "%s", spr_text_short(l->reason, 30, name));
+    spr_table_cell(table, 1, "%s", spr_text_short(l->reason, 38, name));
     spr_table_cell(table, 2, "%s", spr_grouped(count * l->weights, number));
     spr_table_cell(table, 3, "%.1f%%", all > 0 ? 100 * count * l->weights / all : 0);
     if (!isnan(l->multiply_adds)) {
@@ -77,6 +77,7 @@ void spr_report_left_out(FILE *file, const struct spr_weights *weights, bool lay
 {
     static const char *const heads[] = {"left out", "what it is", "weights", "share",
                                         "multiply-adds"};
+    const struct spr_account account = spr_weights_account(weights);
     const struct spr_left_out *l = weights->left_out;
     const size_t count = weights->left_out_count;
     struct spr_table table = {.column_count = 5};
@@ -92,7 +93,7 @@ void spr_report_left_out(FILE *file, const struct spr_weights *weights, bool lay
             i++;
         }
         if (layers || rows++ < LEFT_OUT_SHOWN) {
-            put_left_out_row(&table, weights, first, same);
+            put_left_out_row(&table, weights, first, same, account.listed + account.left_out);
         } else {
             more += (size_t)same;
         }
@@ -113,6 +114,8 @@ void spr_emit_account(struct spr_emit *out, const struct spr_weights *weights)
     spr_emit_number(out, "parameters_aside", account.aside);
     spr_emit_number(out, "parameters_scales", account.scales);
     spr_emit_number(out, "parameters_left_out", account.left_out);
+    spr_emit_number(out, "bytes_listed", account.bytes);
+    spr_emit_text(out, "stored_as", spr_weights_dtype(weights));
     spr_emit_number(out, "left_out_share", spr_left_out_share(&account));
     spr_emit_number(out, "multiply_adds", account.multiply_adds);
     spr_emit_open(out, "left_out", '[');

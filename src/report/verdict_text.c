@@ -134,8 +134,7 @@ static void nothing_allowed(const struct figures *f)
         "Verdict: dense and sparse take the same time (%.2fx), and no more is %s (%.2fx): "
         "whether zeros are skipped cannot be seen here. Do: choose another pattern, "
         "sparsity or machine.",
-        f->gain.value, allowed ? "expected of sproof's kernels either" : "allowed",
-        spr_speedup_possible(f->j));
+        f->gain.value, allowed ? "expected either" : "allowed", spr_speedup_possible(f->j));
 }
 
 static void cannot_tell(const struct figures *f)

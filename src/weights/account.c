@@ -88,9 +88,11 @@ enum spr_status spr_weights_leave_out_unknown(struct spr_weights *weights,
     for (size_t i = 0; some && i < weights->weight_count; i++) {
         struct spr_weight *w = &weights->weight[i];
         if (w->n < 1 && !w->left_out && (w->op == SPR_OP_CONV || w->op == SPR_OP_DEPTHWISE)) {
-            const struct spr_left_out what = {w->layer, "convolution whose n is not told",
-                                              (double)w->m * (double)w->k * (double)w->count,
-                                              (double)NAN};
+            const struct spr_left_out what = {
+                w->layer,
+                strstr(w->layer, "patch") ? "convolution: --image SIDE tells its n"
+                                          : "convolution whose n is not told",
+                (double)w->m * (double)w->k * (double)w->count, (double)NAN};
             w->left_out = true;
             if (w->tensor < weights->tensor_count) {
                 weights->tensor[w->tensor].use = SPR_USE_LEFT_OUT;
@@ -108,6 +110,7 @@ static void add_tensor(const struct spr_tensor *t, struct spr_account *account)
     switch (t->use) {
     case SPR_USE_LAYER:
         account->listed += t->parameters;
+        account->bytes += (double)t->bytes;
         break;
     case SPR_USE_UNKNOWN:
     case SPR_USE_ASIDE:
@@ -134,6 +137,28 @@ struct spr_account spr_weights_account(const struct spr_weights *weights)
             w->n > 0 ? (double)w->m * (double)w->k * (double)w->n * (double)w->count : 0;
     }
     return account;
+}
+
+const char *spr_weights_dtype(const struct spr_weights *weights)
+{
+    const char *dtype[16] = {NULL};
+    double stored[16] = {0};
+    size_t most = 0;
+    for (size_t i = 0; i < weights->weight_count; i++) {
+        const struct spr_weight *w = &weights->weight[i];
+        if (!w->prunable || w->tensor >= weights->tensor_count) {
+            continue;
+        }
+        const char *name = weights->tensor[w->tensor].dtype;
+        size_t d = 0;
+        while (d < 15 && dtype[d] && strcmp(dtype[d], name) != 0) {
+            d++;
+        }
+        dtype[d] = name;
+        stored[d] += (double)w->m * (double)w->k;
+        most = stored[d] > stored[most] ? d : most;
+    }
+    return dtype[most];
 }
 
 double spr_left_out_share(const struct spr_account *account)

@@ -128,9 +128,7 @@ enum spr_status spr_add_bitmask(const struct spr_source *source,
         return SPR_OK; /* a tensor that happens to be called so */
     }
     if (values->element == SPR_ELEMENT_OTHER) {
-        spr_note(source->notes, "%s: '%s' of dtype %s is not read: left out", values->file,
-                 name, values->dtype);
-        return SPR_OK;
+        return SPR_OK; /* left out as any tensor of that type */
     }
     SPR_TRY(check_parts(&parts, &candidate->m, &candidate->k, err));
     candidate->name = spr_layer_name(source->weights, name);

@@ -29,20 +29,70 @@ static void take_text(const spr_json *item, char *text, size_t size)
     }
 }
 
+/* Of a model of several parts what tells of its text stands in a member of its own. */
+static void take_size(const spr_json *root, const char *const *names, int64_t *size)
+{
+    const spr_json *text = spr_json_get(root, "text_config");
+    *size = size_of(root, names);
+    if (*size == 0 && text) {
+        *size = size_of(text, names);
+    }
+}
+
 static void take_sizes(const spr_json *root, struct spr_config *config)
 {
-    static const char *const hidden[] = {"hidden_size", "dim", "n_embd", "d_model", NULL};
-    static const char *const heads[] = {"num_attention_heads", "n_heads", "n_head", NULL};
-    static const char *const layers[] = {"num_hidden_layers", "n_layers", "n_layer", NULL};
-    static const char *const image[] = {"image_size", NULL};
-    static const char *const patch[] = {"patch_size", NULL};
-    static const char *const channels[] = {"num_channels", NULL};
-    config->hidden = size_of(root, hidden);
-    config->heads = size_of(root, heads);
-    config->layers = size_of(root, layers);
-    config->image = size_of(root, image);
-    config->patch = size_of(root, patch);
-    config->channels = size_of(root, channels);
+    const struct {
+        const char *names[6];
+        int64_t *size;
+    } sizes[] = {
+        {{"hidden_size", "dim", "n_embd", "d_model", NULL}, &config->hidden},
+        {{"num_attention_heads", "n_heads", "n_head", "decoder_attention_heads", NULL},
+         &config->heads},
+        {{"num_hidden_layers", "n_layers", "n_layer", NULL}, &config->layers},
+        {{"image_size", NULL}, &config->image},
+        {{"patch_size", NULL}, &config->patch},
+        {{"num_channels", NULL}, &config->channels},
+        {{"num_key_value_heads", "num_kv_heads", NULL}, &config->kv_heads},
+        {{"head_dim", NULL}, &config->head},
+        {{"vocab_size", NULL}, &config->vocabulary},
+        {{"num_hidden_groups", NULL}, &config->groups},
+        {{"num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts", NULL},
+         &config->experts},
+        {{"num_experts_per_tok", "num_experts_per_token", "moe_topk", "top_k_experts",
+          "moe_top_k", NULL},
+         &config->routed},
+        {{"max_source_positions", NULL}, &config->positions},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        take_size(root, sizes[i].names, sizes[i].size);
+    }
+}
+
+/* Pictures of a model that has text, too. */
+static void take_vision(const spr_json *root, struct spr_config *config)
+{
+    static const char *const image[] = {"image_size", NULL}, *const patch[] = {"patch_size",
+                                                                               NULL};
+    const spr_json *vision = spr_json_get(root, "vision_config");
+    if (vision && config->image == 0) {
+        config->vision_image = size_of(vision, image);
+        config->vision_patch = size_of(vision, patch);
+    }
+}
+
+/* A head to the vocabulary, which is the embedding again unless the file has one. */
+static void take_head(const spr_json *root, struct spr_config *config)
+{
+    static const char *const heads[] = {"CausalLM", "LMHead", "MaskedLM",
+                                        "ConditionalGeneration", "ForPreTraining"};
+    const char *name = spr_json_text(spr_json_first(spr_json_get(root, "architectures")));
+    const spr_json *tie = spr_json_get(root, "tie_word_embeddings");
+    bool tied = true;
+    config->labels_tokens = name && strstr(name, "TokenClassification");
+    for (size_t i = 0; name && i < sizeof heads / sizeof *heads; i++) {
+        config->predicts_words = config->predicts_words || strstr(name, heads[i]);
+    }
+    config->unties = spr_json_bool(tie, &tied) && !tied;
 }
 
 enum spr_status spr_config_read(const struct spr_source *source, struct spr_config *config,
@@ -62,11 +112,15 @@ enum spr_status spr_config_read(const struct spr_source *source, struct spr_conf
     SPR_TRY(spr_json_read_beside(path, &root, err));
     take_text(spr_json_get(root, "model_type"), config->model_type, sizeof config->model_type);
     take_text(spr_json_get(root, "hidden_act"), config->activation, sizeof config->activation);
+    take_text(spr_json_get(root, "activation_function"), config->activation,
+              sizeof config->activation);
     take_text(spr_json_get(root, "activation"), config->activation, sizeof config->activation);
-    const char *architecture =
-        spr_json_text(spr_json_first(spr_json_get(root, "architectures")));
-    config->labels_tokens = architecture && strstr(architecture, "TokenClassification");
     take_sizes(root, config);
+    take_vision(root, config);
+    take_head(root, config);
+    const char *format = spr_json_text(
+        spr_json_get(spr_json_get(root, "quantization_config"), "checkpoint_format"));
+    config->gptq_v2 = format && strcmp(format, "gptq_v2") == 0;
     config->found = config->model_type[0] != '\0';
     spr_json_free(root);
     return SPR_OK;
@@ -81,4 +135,16 @@ int64_t spr_config_tokens(const struct spr_config *config,
         return side * side + 1; /* and the class token */
     }
     return options->tokens;
+}
+
+int64_t spr_tokens_of(const struct spr_config *config,
+                      const struct spr_weights_options *options, const char *name)
+{
+    if (config->found && config->vision_image > 0 && config->vision_patch > 0 &&
+        config->vision_image <= 1 << 20 && config->vision_patch <= config->vision_image &&
+        strncmp(name, "vision", 6) == 0) {
+        const int64_t side = config->vision_image / config->vision_patch;
+        return side * side + 1;
+    }
+    return spr_config_tokens(config, options);
 }

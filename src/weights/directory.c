@@ -13,6 +13,7 @@
 enum file_kind {
     FILE_INDEX,
     FILE_SAFETENSORS,
+    FILE_GGUF,
     FILE_ONNX,
     FILE_MATRIX,
     FILE_PICKLE,
@@ -26,6 +27,7 @@ static const struct {
 } suffixes[] = {
     {".safetensors.index.json", FILE_INDEX},
     {".safetensors", FILE_SAFETENSORS},
+    {".gguf", FILE_GGUF},
     {".onnx", FILE_ONNX},
     {".npy", FILE_MATRIX},
     {".npz", FILE_MATRIX},
@@ -169,10 +171,11 @@ enum spr_status spr_read_directory(const struct spr_source *source, struct spr_e
     enum spr_status status = list_directory(source, &listing, err);
     enum file_kind kind = best_kind(&listing);
     if (status == SPR_OK && kind == FILE_COUNT) {
-        status = spr_fail(err, SPR_EINPUT,
-                          "%s: no weights: expected files .safetensors, .onnx, .npy, .npz, "
-                          ".mtx, .mtx.gz or .smtx",
-                          source->path);
+        status =
+            spr_fail(err, SPR_EINPUT,
+                     "%s: no weights: expected files .safetensors, .gguf, .onnx, .npy, .npz, "
+                     ".mtx, .mtx.gz or .smtx",
+                     source->path);
     }
     /* The files of an index are its parts, not others. */
     size_t others = listing.count;

@@ -120,6 +120,17 @@ static const struct {
 
 #define ACTIVATION_COUNT (sizeof activations / sizeof *activations)
 
+double spr_activation(const char *name, const char **row)
+{
+    for (size_t i = 0; i < ACTIVATION_COUNT; i++) {
+        if (strcmp(activations[i].name, name) == 0) {
+            *row = activations[i].row;
+            return activations[i].flops;
+        }
+    }
+    return 0;
+}
+
 /* A network that is being added. */
 struct building {
     const struct spr_source *source;
@@ -340,6 +351,11 @@ static bool can_build(struct building *building, const struct family *family)
                  building->source->path, what, missing, config->path);
     }
     return !missing;
+}
+
+bool spr_has_family(const struct spr_config *config)
+{
+    return family_of(config) != NULL;
 }
 
 enum spr_status spr_place_family(const struct spr_source *source,

@@ -7,6 +7,7 @@ static const struct spr_weight_format formats[] = {
     {".npy", spr_sniff_npy, spr_read_npy},
     {".npz", spr_sniff_npz, spr_read_npz},
     {".safetensors", spr_sniff_safetensors, spr_read_safetensors},
+    {".gguf", spr_sniff_gguf, spr_read_gguf},
     {".mtx", spr_sniff_mtx, spr_read_mtx},
     {".smtx", spr_sniff_smtx, spr_read_smtx},
     {".json", spr_sniff_index, spr_read_index},
@@ -41,10 +42,11 @@ enum spr_status spr_read_file(struct spr_source *source, struct spr_error *err)
     }
     const struct spr_weight_format *format = format_of(source);
     if (!format) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: unknown kind of file: expected safetensors, ONNX, .npy, .npz, "
-                        "Matrix Market or .smtx",
-                        source->path);
+        return spr_fail(
+            err, SPR_EINPUT,
+            "%s: unknown kind of file: expected safetensors, GGUF, ONNX, .npy, .npz, "
+            "Matrix Market or .smtx",
+            source->path);
     }
     return format->read(source, err);
 }

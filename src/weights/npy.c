@@ -216,8 +216,13 @@ enum spr_element spr_npy_element(const struct spr_npy *npy)
                : npy->item_bytes == 2 ? SPR_ELEMENT_F16
                                       : SPR_ELEMENT_OTHER;
     }
-    if (npy->item_bytes == 1 && npy->kind == 'i') {
-        return SPR_ELEMENT_I8;
+    if (npy->kind == 'i' || npy->kind == 'u') {
+        const bool sign = npy->kind == 'i';
+        return npy->item_bytes == 1   ? (sign ? SPR_ELEMENT_I8 : SPR_ELEMENT_U8)
+               : npy->item_bytes == 2 ? (sign ? SPR_ELEMENT_I16 : SPR_ELEMENT_U16)
+               : npy->item_bytes == 4 ? (sign ? SPR_ELEMENT_I32 : SPR_ELEMENT_U32)
+               : npy->item_bytes == 8 ? (sign ? SPR_ELEMENT_I64 : SPR_ELEMENT_U64)
+                                      : SPR_ELEMENT_OTHER;
     }
     /* A mask. */
     return npy->item_bytes == 1 && npy->kind == 'b' ? SPR_ELEMENT_U8 : SPR_ELEMENT_OTHER;
@@ -302,7 +307,8 @@ enum spr_status spr_read_npy(const struct spr_source *source, struct spr_error *
     }
     SPR_TRY(spr_npy_parse(&npy, err));
     if (spr_npy_element(&npy) == SPR_ELEMENT_OTHER) {
-        return spr_fail(err, SPR_EINPUT, "%s: dtype '%s': expected f2, f4, f8, i1 or b1",
+        return spr_fail(err, SPR_EINPUT,
+                        "%s: dtype '%s': expected f2, f4, f8, i1 to i8, u1 to u8 or b1",
                         source->path, npy.dtype);
     }
     if (npy.rank != 2 && npy.rank != 4) {

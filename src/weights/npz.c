@@ -79,7 +79,7 @@ static enum spr_status read_sparse(const struct spr_source *source,
     } wanted[] = {{"format.npy", &format},         {"shape.npy", &parts.shape},
                   {"data.npy", &parts.data},       {"indptr.npy", &parts.indptr},
                   {"indices.npy", &parts.indices}, {"row.npy", &parts.row},
-                  {"col.npy", &parts.col}};
+                  {"col.npy", &parts.col},         {"offsets.npy", &parts.offsets}};
     enum spr_status status = SPR_OK;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted && status == SPR_OK; i++) {
         const int64_t index = spr_archive_find(archive, wanted[i].entry);

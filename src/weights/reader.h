@@ -5,6 +5,18 @@
 
 #include "sproof/weights.h"
 
+/* Columns that are expanded at once. */
+#define SPR_QUANTIZED_STEP 256
+
+/* How a matrix whose elements are codes with scales is expanded; readers put what they need
+ * behind it. Columns past the row may hold anything. */
+struct spr_quantized {
+    /* The values of columns [column, column + SPR_QUANTIZED_STEP) of a row; column is a multiple
+     * of the step. */
+    void (*expand)(const struct spr_quantized *quantized, int64_t row, int64_t column,
+                   float value[SPR_QUANTIZED_STEP]);
+};
+
 /* A file to read. Text that a reader keeps goes into weights->arena. */
 struct spr_source {
     const char *path;           /* as opened; owned by weights->arena */
@@ -38,6 +50,8 @@ bool spr_sniff_smtx(const struct spr_source *source);
 enum spr_status spr_read_smtx(const struct spr_source *source, struct spr_error *err);
 bool spr_sniff_onnx(const struct spr_source *source);
 enum spr_status spr_read_onnx(const struct spr_source *source, struct spr_error *err);
+bool spr_sniff_gguf(const struct spr_source *source);
+enum spr_status spr_read_gguf(const struct spr_source *source, struct spr_error *err);
 /* Refused, with the command that converts it. */
 bool spr_sniff_pickle(const struct spr_source *source);
 enum spr_status spr_read_pickle(const struct spr_source *source, struct spr_error *err);
@@ -111,6 +125,13 @@ enum spr_status spr_check_inflated(const struct spr_source *source, double bytes
 
 /* Bytes of an element; 0 for SPR_ELEMENT_OTHER. */
 size_t spr_element_bytes(enum spr_element element);
+
+/* Which of the first `left`, at most 64, adjacent elements are not zero: bit i. */
+uint64_t spr_element_word(const unsigned char *data, enum spr_element element, int64_t left);
+
+/* `count` adjacent elements as floats. */
+void spr_element_floats(const unsigned char *data, enum spr_element element, int64_t count,
+                        float *values);
 
 /* Whether an element of a weight that is no matrix of entries stays when it is pruned. */
 bool spr_weight_keeps(const struct spr_weight *weight, int64_t row, int64_t column);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sparse matrices as scipy.sparse.save_npz writes them: arrays called format, shape, data and,
- * by format, indptr and indices (csr, csc, bsr) or row and col (coo). */
+ * by format, indptr and indices (csr, csc, bsr), row and col (coo) or offsets (dia). */
 #include "weights/scipy.h"
 
 #include <string.h>
@@ -87,6 +87,27 @@ static enum spr_status read_coo(const struct spr_scipy *parts, struct spr_entrie
     return status;
 }
 
+/* Diagonals: element j of row d of data stands in column j, offsets[d] left of which the diagonal
+ * begins. */
+static enum spr_status read_dia(const struct spr_scipy *parts, struct spr_entries *entries,
+                                struct spr_error *err)
+{
+    const struct spr_npy *data = &parts->data, *offsets = &parts->offsets;
+    if (data->rank != 2 || offsets->rank != 1 || offsets->elements != data->shape[0]) {
+        return wrong(data, "a row for each of offsets", err);
+    }
+    enum spr_status status = SPR_OK;
+    for (int64_t e = 0; e < data->elements && status == SPR_OK; e++) {
+        const int64_t d = e / data->shape[1], j = e % data->shape[1];
+        const double row = (double)j - number_at(offsets, d);
+        const int64_t from = data->fortran_order ? j * data->shape[0] + d : e;
+        if (j < entries->k && row >= 0 && row < (double)entries->m) {
+            status = spr_entries_add(entries, (int64_t)row, j, number_at(data, from), err);
+        }
+    }
+    return status;
+}
+
 /* Blocks of a bsr matrix are rows x columns; entries of csr and csc are blocks of 1x1. */
 struct blocks {
     const struct spr_scipy *parts;
@@ -167,6 +188,9 @@ static enum spr_status read_format(const struct spr_scipy *parts, struct spr_ent
     if (strcmp(parts->format, "coo") == 0) {
         return read_coo(parts, entries, err);
     }
+    if (strcmp(parts->format, "dia") == 0) {
+        return read_dia(parts, entries, err);
+    }
     if (strcmp(parts->format, "bsr") == 0) {
         return read_bsr(parts, entries, err);
     }
@@ -187,21 +211,25 @@ static const char *missing_part(const struct spr_scipy *parts)
     if (strcmp(parts->format, "coo") == 0) {
         return !parts->row.bytes ? "row" : !parts->col.bytes ? "col" : NULL;
     }
+    if (strcmp(parts->format, "dia") == 0) {
+        return !parts->offsets.bytes ? "offsets" : NULL;
+    }
     return !parts->indptr.bytes ? "indptr" : !parts->indices.bytes ? "indices" : NULL;
 }
 
 static enum spr_status check_parts(const struct spr_source *source,
                                    const struct spr_scipy *parts, struct spr_error *err)
 {
-    static const char *const formats[] = {"csr", "csc", "bsr", "coo"};
+    static const char *const formats[] = {"csr", "csc", "bsr", "coo", "dia"};
     bool known = false;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         known = known || strcmp(parts->format, formats[i]) == 0;
     }
     if (!known) {
         return spr_fail(err, SPR_EINPUT,
-                        "%s: sparse format '%s': expected csr, csc, bsr or coo", source->path,
-                        parts->format);
+                        "%s: sparse format '%s': expected csr, csc, bsr, coo or dia: "
+                        "tocsr() makes the first of any",
+                        source->path, parts->format);
     }
     const char *missing = missing_part(parts);
     if (missing) {
@@ -214,9 +242,9 @@ static enum spr_status check_parts(const struct spr_source *source,
     if (!is_number(&parts->data)) {
         return wrong(&parts->data, "real numbers", err);
     }
-    const struct spr_npy *const indices[4] = {&parts->indptr, &parts->indices, &parts->row,
-                                              &parts->col};
-    for (int i = 0; i < 4; i++) {
+    const struct spr_npy *const indices[5] = {&parts->indptr, &parts->indices, &parts->row,
+                                              &parts->col, &parts->offsets};
+    for (int i = 0; i < 5; i++) {
         if (indices[i]->bytes && !is_integer(indices[i])) {
             return wrong(indices[i], "integers", err);
         }

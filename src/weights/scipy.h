@@ -8,7 +8,7 @@
 /* The arrays of the archive; bytes NULL: not there. */
 struct spr_scipy {
     char format[8]; /* "csr" */
-    struct spr_npy shape, data, indptr, indices, row, col;
+    struct spr_npy shape, data, indptr, indices, row, col, offsets;
 };
 
 /* Adds the matrix as a layer. Errors: SPR_EINPUT naming array and element. */

@@ -9,12 +9,6 @@
 #include "base/mem.h"
 #include "weights/reader.h"
 
-size_t spr_element_bytes(enum spr_element element)
-{
-    static const unsigned char bytes[] = {8, 4, 2, 2, 1, 1, 0};
-    return bytes[element];
-}
-
 bool spr_shape_elements(const int64_t *shape, int rank, int64_t *count)
 {
     *count = 1;
@@ -110,8 +104,12 @@ enum spr_status spr_add_weight(const struct spr_source *source, const char *name
         return spr_no_memory(err);
     }
     *weight = &weights->weight[weights->weight_count++];
-    **weight = (struct spr_weight){
-        .layer = copy, .count = 1, .groups = 1, .x_elements = (double)NAN, .tensor = SIZE_MAX};
+    **weight = (struct spr_weight){.layer = copy,
+                                   .count = 1,
+                                   .groups = 1,
+                                   .x_elements = (double)NAN,
+                                   .tensor = SIZE_MAX,
+                                   .expert = -1};
     return SPR_OK;
 }
 

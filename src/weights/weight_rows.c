@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of a weight matrix, whatever way it is stored: which elements are not zero, and their
  * values. */
-#include <float.h>
 #include <string.h>
 
 #include "weights/reader.h"
@@ -10,68 +9,6 @@ float spr_weight_entry(const struct spr_weight *weight, size_t entry)
 {
     bool kept = !weight->keep || (weight->keep[entry / 64] >> (entry % 64) & 1);
     return kept ? weight->matrix.value[entry] : 0;
-}
-
-/* One byte, 0 or 1, for each of 64 elements: loops that compilers make vectors of. The sign
- * is shifted out, so that -0.0 is a zero. */
-#define DEFINE_FLAGS(name, type, shift)                                                       \
-    static void name(const unsigned char *data, unsigned char *flag)                          \
-    {                                                                                         \
-        type element[64];                                                                     \
-        memcpy(element, data, sizeof element);                                                \
-        for (int i = 0; i < 64; i++) {                                                        \
-            flag[i] = (type)(element[i] << (shift)) != 0;                                     \
-        }                                                                                     \
-    }
-
-DEFINE_FLAGS(flags_64, uint64_t, 1)
-DEFINE_FLAGS(flags_32, uint32_t, 1)
-DEFINE_FLAGS(flags_16, uint16_t, 1)
-DEFINE_FLAGS(flags_8, uint8_t, 0)
-
-/* Bit i: element i of 64 adjacent ones is not zero. */
-static uint64_t word_of(const unsigned char *data, enum spr_element element)
-{
-    unsigned char flag[64];
-    switch (element) {
-    case SPR_ELEMENT_F64:
-        flags_64(data, flag);
-        break;
-    case SPR_ELEMENT_F32:
-        flags_32(data, flag);
-        break;
-    case SPR_ELEMENT_F16:
-    case SPR_ELEMENT_BF16:
-        flags_16(data, flag);
-        break;
-    case SPR_ELEMENT_I8:
-    case SPR_ELEMENT_U8:
-    case SPR_ELEMENT_OTHER:
-        flags_8(data, flag);
-        break;
-    }
-    uint64_t word = 0;
-    for (int i = 0; i < 8; i++) {
-        /* Eight bytes of 0 or 1 to eight bits, the first byte to the lowest: the product
-         * brings byte b to bit 56 + b, and no two terms meet. */
-        uint64_t byte;
-        memcpy(&byte, flag + 8 * i, sizeof byte);
-        word |= (byte * 0x0102040810204080u >> 56) << 8 * i;
-    }
-    return word;
-}
-
-/* The same for fewer than 64. */
-static uint64_t word_of_some(const unsigned char *data, enum spr_element element, size_t count)
-{
-    unsigned char padded[64 * 8] = {0};
-    memcpy(padded, data, count * spr_element_bytes(element));
-    return word_of(padded, element);
-}
-
-static uint64_t word_at(const unsigned char *data, enum spr_element element, int64_t left)
-{
-    return left >= 64 ? word_of(data, element) : word_of_some(data, element, (size_t)left);
 }
 
 /* Word i, bit j becomes word j, bit i (Warren, Hacker's Delight 7-3: halves change places
@@ -105,8 +42,8 @@ static void bits_of_columns(const struct spr_weight *weight, int64_t row, int64_
             uint64_t tile[64] = {0};
             int64_t columns = weight->k - 64 * w < 64 ? weight->k - 64 * w : 64;
             for (int64_t j = 0; j < columns; j++) {
-                tile[j] =
-                    word_at(element_at(weight, row + i, 64 * w + j), weight->element, rows);
+                tile[j] = spr_element_word(element_at(weight, row + i, 64 * w + j),
+                                           weight->element, rows);
             }
             transpose_64(tile);
             for (int64_t r = 0; r < rows; r++) {
@@ -122,13 +59,14 @@ static void bits_of_row(const struct spr_weight *weight, int64_t row, uint64_t *
     for (int64_t j = 0; j < weight->k; j += 64) {
         uint64_t word = 0;
         if (weight->column_stride == 1) {
-            word = word_at(element_at(weight, row, j), weight->element, weight->k - j);
+            word =
+                spr_element_word(element_at(weight, row, j), weight->element, weight->k - j);
         } else {
             unsigned char gathered[64 * 8] = {0};
             for (int64_t c = 0; c < 64 && j + c < weight->k; c++) {
                 memcpy(gathered + (size_t)c * bytes, element_at(weight, row, j + c), bytes);
             }
-            word = word_of(gathered, weight->element);
+            word = spr_element_word(gathered, weight->element, 64);
         }
         bits[j / 64] = word;
     }
@@ -144,6 +82,31 @@ static uint64_t mask_word(const struct spr_weight *weight, int64_t row, int64_t 
     return left >= 64 ? word : word & (((uint64_t)1 << left) - 1);
 }
 
+/* What is zero once it is expanded. */
+static void bits_of_quantized(const struct spr_weight *weight, int64_t row, uint64_t *bits)
+{
+    float value[SPR_QUANTIZED_STEP];
+    for (int64_t j = 0; j < weight->k; j += SPR_QUANTIZED_STEP) {
+        int64_t count =
+            weight->k - j < SPR_QUANTIZED_STEP ? weight->k - j : SPR_QUANTIZED_STEP;
+        weight->quantized->expand(weight->quantized, weight->first_row + row, j, value);
+        for (int64_t c = 0; c < count; c++) {
+            bits[(j + c) / 64] |= (uint64_t)(value[c] != 0) << (j + c) % 64;
+        }
+    }
+}
+
+static void values_of_quantized(const struct spr_weight *weight, int64_t row, float *values)
+{
+    float value[SPR_QUANTIZED_STEP];
+    for (int64_t j = 0; j < weight->k; j += SPR_QUANTIZED_STEP) {
+        int64_t count =
+            weight->k - j < SPR_QUANTIZED_STEP ? weight->k - j : SPR_QUANTIZED_STEP;
+        weight->quantized->expand(weight->quantized, weight->first_row + row, j, value);
+        memcpy(values + j, value, (size_t)count * sizeof *value);
+    }
+}
+
 /* A bit that is set may stand for a stored zero. */
 static void bits_of_mask(const struct spr_weight *weight, int64_t row, uint64_t *bits)
 {
@@ -153,7 +116,7 @@ static void bits_of_mask(const struct spr_weight *weight, int64_t row, uint64_t 
         uint64_t mask = mask_word(weight, row, j);
         int kept = __builtin_popcountll(mask);
         uint64_t full = kept == 64 ? ~(uint64_t)0 : ((uint64_t)1 << kept) - 1;
-        uint64_t zeros = word_at(value, weight->element, kept) ^ full;
+        uint64_t zeros = spr_element_word(value, weight->element, kept) ^ full;
         bits[j / 64] = mask;
         for (; zeros != 0; mask &= mask - 1, zeros >>= 1) {
             bits[j / 64] &= zeros & 1 ? ~(mask & -mask) : ~(uint64_t)0;
@@ -162,17 +125,55 @@ static void bits_of_mask(const struct spr_weight *weight, int64_t row, uint64_t 
     }
 }
 
+static void bits_of_dense(const struct spr_weight *weight, int64_t row, int64_t count,
+                          uint64_t *bits)
+{
+    size_t words = (size_t)((weight->k + 63) / 64);
+    if (weight->row_stride == 1 && weight->column_stride != 1) {
+        bits_of_columns(weight, row, count, bits);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        bits_of_row(weight, row + i, bits + (size_t)i * words);
+    }
+}
+
+/* The mask as a weight of its own. */
+static struct spr_weight factor_of(const struct spr_weight *weight)
+{
+    struct spr_weight factor = *weight;
+    factor.data = weight->factor;
+    factor.element = weight->factor_element;
+    factor.factor = NULL;
+    return factor;
+}
+
+static void bits_of_factor(const struct spr_weight *weight, int64_t row, int64_t count,
+                           uint64_t *bits)
+{
+    const struct spr_weight factor = factor_of(weight);
+    const int64_t words = (weight->k + 63) / 64;
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t w = 0; w < words; w++) {
+            for (uint64_t left = bits[i * words + w]; left; left &= left - 1) {
+                const unsigned char *at =
+                    element_at(&factor, row + i, 64 * w + __builtin_ctzll(left));
+                if (spr_element_word(at, factor.element, 1) == 0) {
+                    bits[i * words + w] &= ~(left & -left);
+                }
+            }
+        }
+    }
+}
+
 static void stored_bits(const struct spr_weight *weight, int64_t row, int64_t count,
                         uint64_t *bits)
 {
     size_t words = (size_t)((weight->k + 63) / 64);
     if (weight->storage == SPR_STORAGE_DENSE) {
-        if (weight->row_stride == 1 && weight->column_stride != 1) {
-            bits_of_columns(weight, row, count, bits);
-            return;
-        }
-        for (int64_t i = 0; i < count; i++) {
-            bits_of_row(weight, row + i, bits + (size_t)i * words);
+        bits_of_dense(weight, row, count, bits);
+        if (weight->factor) {
+            bits_of_factor(weight, row, count, bits);
         }
         return;
     }
@@ -182,6 +183,8 @@ static void stored_bits(const struct spr_weight *weight, int64_t row, int64_t co
         uint64_t *out = bits + (size_t)i * words;
         if (weight->storage == SPR_STORAGE_BITMASK) {
             bits_of_mask(weight, row + i, out);
+        } else if (weight->storage == SPR_STORAGE_QUANTIZED) {
+            bits_of_quantized(weight, row + i, out);
         } else if (weight->storage == SPR_STORAGE_MATRIX) {
             for (size_t e = matrix->row[row + i]; e < matrix->row[row + i + 1]; e++) {
                 int32_t j = matrix->column[e];
@@ -191,104 +194,16 @@ static void stored_bits(const struct spr_weight *weight, int64_t row, int64_t co
     }
 }
 
-float spr_round_to_float(double value)
-{
-    float rounded = (float)value;
-    if (rounded == 0 && value != 0) {
-        rounded = value < 0 ? -FLT_TRUE_MIN : FLT_TRUE_MIN;
-    }
-    return rounded;
-}
-
-/* 1 sign, 5 exponent and 10 fraction bits: moved to where a float has them, the exponents
- * differ by 112, also those of subnormals. */
-static float float_of_half(uint16_t half)
-{
-    uint32_t magnitude = (uint32_t)(half & 0x7FFF) << 13, sign = (uint32_t)(half >> 15) << 31;
-    float value;
-    memcpy(&value, &magnitude, sizeof value);
-    value *= 0x1p112F;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    bits |= sign | (magnitude >= 0x0F800000 ? 0x7F800000 : 0); /* infinity and NaN */
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static float float_of_brain(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* `count` adjacent elements as floats. */
-#define DEFINE_FLOATS(name, type, convert)                                                    \
-    static void name(const unsigned char *data, int64_t count, float *values)                 \
-    {                                                                                         \
-        for (int64_t i = 0; i < count; i++, data += sizeof(type)) {                           \
-            type element;                                                                     \
-            memcpy(&element, data, sizeof element);                                           \
-            values[i] = convert(element);                                                     \
-        }                                                                                     \
-    }
-
-DEFINE_FLOATS(floats_of_f64, double, spr_round_to_float)
-DEFINE_FLOATS(floats_of_f32, float, )
-DEFINE_FLOATS(floats_of_f16, uint16_t, float_of_half)
-DEFINE_FLOATS(floats_of_bf16, uint16_t, float_of_brain)
-DEFINE_FLOATS(floats_of_i8, int8_t, (float))
-DEFINE_FLOATS(floats_of_u8, uint8_t, (float))
-
-static void floats_of(const unsigned char *data, enum spr_element element, int64_t count,
-                      float *values)
-{
-    switch (element) {
-    case SPR_ELEMENT_F64:
-        floats_of_f64(data, count, values);
-        break;
-    case SPR_ELEMENT_F32:
-        floats_of_f32(data, count, values);
-        break;
-    case SPR_ELEMENT_F16:
-        floats_of_f16(data, count, values);
-        break;
-    case SPR_ELEMENT_BF16:
-        floats_of_bf16(data, count, values);
-        break;
-    case SPR_ELEMENT_I8:
-        floats_of_i8(data, count, values);
-        break;
-    case SPR_ELEMENT_U8:
-    case SPR_ELEMENT_OTHER:
-        floats_of_u8(data, count, values);
-        break;
-    }
-}
-
-double spr_element_value(const unsigned char *data, enum spr_element element)
-{
-    double exact;
-    float value;
-    if (element == SPR_ELEMENT_F64) {
-        memcpy(&exact, data, sizeof exact);
-        return exact;
-    }
-    floats_of(data, element, 1, &value);
-    return (double)value;
-}
-
 static void values_of_row(const struct spr_weight *weight, int64_t row, float *values)
 {
     int64_t step = weight->column_stride * (int64_t)spr_element_bytes(weight->element);
     const unsigned char *data = element_at(weight, row, 0);
     if (weight->column_stride == 1) {
-        floats_of(data, weight->element, weight->k, values);
+        spr_element_floats(data, weight->element, weight->k, values);
         return;
     }
     for (int64_t j = 0; j < weight->k; j++, data += step) {
-        floats_of(data, weight->element, 1, values + j);
+        spr_element_floats(data, weight->element, 1, values + j);
     }
 }
 
@@ -305,7 +220,8 @@ static void values_of_columns(const struct spr_weight *weight, int64_t row, int6
         for (int64_t j = 0; j < weight->k; j += TILE_COLUMNS) {
             int64_t columns = weight->k - j < TILE_COLUMNS ? weight->k - j : TILE_COLUMNS;
             for (int64_t c = 0; c < columns; c++) {
-                floats_of(element_at(weight, row + i, j + c), weight->element, rows, tile[c]);
+                spr_element_floats(element_at(weight, row + i, j + c), weight->element, rows,
+                                   tile[c]);
             }
             for (int64_t r = 0; r < rows; r++) {
                 float *out = values + (i + r) * weight->k + j;
@@ -326,11 +242,25 @@ static void values_of_mask(const struct spr_weight *weight, int64_t row, float *
         float kept[64];
         uint64_t mask = mask_word(weight, row, j);
         int count = __builtin_popcountll(mask);
-        floats_of(value, weight->element, count, kept);
+        spr_element_floats(value, weight->element, count, kept);
         for (int e = 0; e < count; e++, mask &= mask - 1) {
             values[j + __builtin_ctzll(mask)] = kept[e];
         }
         value += (size_t)count * bytes;
+    }
+}
+
+static void cut_by_factor(const struct spr_weight *weight, int64_t row, int64_t count,
+                          float *values)
+{
+    const struct spr_weight factor = factor_of(weight);
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t j = 0; j < weight->k; j++) {
+            const unsigned char *at = element_at(&factor, row + i, j);
+            if (spr_element_word(at, factor.element, 1) == 0) {
+                values[i * weight->k + j] = 0;
+            }
+        }
     }
 }
 
@@ -349,6 +279,8 @@ static void stored_values(const struct spr_weight *weight, int64_t row, int64_t 
             values_of_row(weight, row + i, out);
         } else if (weight->storage == SPR_STORAGE_BITMASK) {
             values_of_mask(weight, row + i, out);
+        } else if (weight->storage == SPR_STORAGE_QUANTIZED) {
+            values_of_quantized(weight, row + i, out);
         } else {
             memset(out, 0, (size_t)weight->k * sizeof *out);
             for (size_t e = matrix->row[row + i];
@@ -385,6 +317,9 @@ void spr_weight_values(const struct spr_weight *weight, int64_t row, int64_t cou
                        float *values)
 {
     stored_values(weight, row, count, values);
+    if (weight->factor) {
+        cut_by_factor(weight, row, count, values);
+    }
     for (int64_t i = 0; cuts_places(weight) && i < count; i++) {
         for (int64_t j = 0; j < weight->k; j++) {
             if (!spr_weight_keeps(weight, row + i, j)) {

@@ -13,7 +13,7 @@ static void fill(const struct spr_weight *w, struct spr_layer *layer)
                                 .prunable = w->prunable,
                                 .m = w->m,
                                 .k = w->k,
-                                .n = w->n,
+                                .n = w->n > 0 ? w->n : 1, /* idle: as small as can be */
                                 .count = w->count,
                                 .calls = w->count,
                                 .groups = w->groups,
@@ -40,7 +40,7 @@ enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct sp
 {
     for (size_t i = 0; i < weights->weight_count; i++) {
         const struct spr_weight *w = &weights->weight[i];
-        if (w->op != SPR_OP_OTHER && w->n < 1 && !w->left_out) {
+        if (w->op != SPR_OP_OTHER && w->n < 1 && !w->left_out && !w->idle) {
             const char *file = w->tensor < weights->tensor_count
                                    ? weights->tensor[w->tensor].file
                                    : "weights";

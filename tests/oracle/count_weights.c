@@ -115,6 +115,12 @@ static void take_option(struct request *request, const char *name, const char *v
 {
     if (strcmp(name, "--tokens") == 0) {
         request->options.tokens = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--context") == 0) {
+        request->options.context = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--image") == 0) {
+        request->options.image = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--experts-active") == 0) {
+        request->options.experts_active = strtoll(value, NULL, 10);
     } else if (request->block_count < BLOCKS_MAX) {
         char *end;
         request->block[request->block_count].rows = strtoll(value, &end, 10);

@@ -62,16 +62,27 @@ def sparse(kind, shape=(2, 3), data=None, **arrays):
 
 # any format ---------------------------------------------------------------------------
 refuse("none.npy", b"", "none.npy: empty file: expected a file of weights")
-refuse("text", b"layer,m,k\n", "text: unknown kind of file: expected safetensors, ONNX, .npy, .npz, Matrix Market or .smtx")
+refuse("text", b"layer,m,k\n", "text: unknown kind of file: expected safetensors, GGUF, ONNX, .npy, .npz, Matrix Market or .smtx")
 CASES.append(({}, "missing.npy", "missing.npy: No such file or directory"))
-CASES.append(({"d/readme.md": b"x"}, "d", "d: no weights: expected files .safetensors, .onnx, .npy, .npz, .mtx, .mtx.gz or .smtx"))
-PICKLE = (": a pickle can run any program when it is read: refused. Convert it: python3 -c \"import torch; from "
-          "safetensors.torch import save_file; save_file({k: v.clone().contiguous() for k, v in torch.load('%s', "
-          "map_location='cpu', weights_only=True).items()}, 'model.safetensors')\"")
-refuse("a.pt", b"\x80\x02\x8a\nl\xfc", "a.pt" + PICKLE % "a.pt")
+CASES.append(({"d/readme.md": b"x"}, "d", "d: no weights: expected files .safetensors, .gguf, .onnx, .npy, .npz, .mtx, .mtx.gz or .smtx"))
+PICKLE = ": a pickle can run any program when it is read: refused. "
+IMPORT = "python3 -c \"import torch; from safetensors.torch import save_file; d = "
+SAVE = ("save_file({k: v.to_dense().clone().contiguous() for k, v in %s.items() if isinstance(v, torch.Tensor)}, "
+        "'model.safetensors')\"")
+CONVERT = ("Convert it: " + IMPORT + "torch.load('%s', map_location='cpu', weights_only=True); d = next((d[k] for k in "
+           "('state_dict', 'model_state_dict', 'model', 'module') if isinstance(d.get(k), dict)), d); " + SAVE % "d")
+MODULES = ("It holds whole modules: only where their code is, and if you trust the file: " + IMPORT + "torch.load('%s', "
+           "map_location='cpu', weights_only=False); d = next(v for v in (d, *(d.values() if isinstance(d, dict) else "
+           "())) if hasattr(v, 'named_parameters')); " + SAVE % "d.state_dict()")
+SCRIPT = ("Convert this TorchScript: " + IMPORT + "torch.jit.load('%s', map_location='cpu'); " + SAVE % "d.state_dict()")
+refuse("a.pt", b"\x80\x02\x8a\nl\xfc", "a.pt" + PICKLE + CONVERT % "a.pt")
 refuse("pytorch_model.bin", archive({"archive/data.pkl": b"x", "archive/data/0": b"1234"}),
-       "pytorch_model.bin" + PICKLE % "pytorch_model.bin")
-refuse("$x.pt", b"\x80\x04.", "$x.pt" + PICKLE % "FILE")
+       "pytorch_model.bin" + PICKLE + CONVERT % "pytorch_model.bin")
+refuse("whole.pt", archive({"archive/data.pkl": b"x_parametersx_modulesx"}), "whole.pt" + PICKLE + MODULES % "whole.pt")
+refuse("some.pt", archive({"archive/data.pkl": b"x_parametersx_module"}), "some.pt" + PICKLE + CONVERT % "some.pt")
+refuse("script.pt", archive({"s/data.pkl": b"_parameters _modules", "s/constants.pkl": b"x"}),
+       "script.pt" + PICKLE + SCRIPT % "script.pt")
+refuse("$x.pt", b"\x80\x04.", "$x.pt" + PICKLE + CONVERT % "FILE")
 
 # safetensors --------------------------------------------------------------------------
 F = tensor("F32", [2, 2], 0, 16)
@@ -163,7 +174,7 @@ refuse(INDEX, b'{"weight_map": {"a": "1.safetensors", "b": "1.safetensors"}}',
 refuse(INDEX, b'{"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}',
        "2.safetensors: tensor 'a': there is one of this name already",
        {"1.safetensors": SHARD, "2.safetensors": safetensors({"a": F, "b": tensor("F32", [1], 16, 20)}, bytes(20))})
-refuse(INDEX, b'{"weight_map": {"a": "1.bin"}}', "1.bin" + PICKLE % "1.bin", {"1.bin": b"\x80\x02."})
+refuse(INDEX, b'{"weight_map": {"a": "1.bin"}}', "1.bin" + PICKLE + CONVERT % "1.bin", {"1.bin": b"\x80\x02."})
 
 # NumPy --------------------------------------------------------------------------------
 refuse("a.npy", b"\x93NUMPX\1\0", "a.npy: not a NumPy array: expected \\x93NUMPY at 0")
@@ -177,8 +188,8 @@ refuse("a.npy", npy("<f4", "(2, 2)", DATA, "Maybe"), "a.npy: offset 44: bad head
 refuse("a.npy", npy("<f4", "(2, -2)", DATA), "a.npy: offset 64: bad header: expected a tuple of at most 8 sizes as 'shape'")
 refuse("a.npy", b"\x93NUMPY\1\0\x13\0{'descr': '<f4', } ", "a.npy: offset 28: bad header: expected 'descr', 'fortran_order' and 'shape'")
 refuse("a.npy", npy("|O", "(2, 2)", DATA), "a.npy: dtype '|O': expected numbers, such as <f4, <f2 or |i1")
-refuse("a.npy", npy("<f16", "(1, 1)", DATA), "a.npy: dtype '<f16': expected f2, f4, f8, i1 or b1")
-refuse("a.npy", npy("<i8", "(1, 2)", DATA), "a.npy: dtype '<i8': expected f2, f4, f8, i1 or b1")
+refuse("a.npy", npy("<f16", "(1, 1)", DATA), "a.npy: dtype '<f16': expected f2, f4, f8, i1 to i8, u1 to u8 or b1")
+refuse("a.npy", npy("<c8", "(1, 2)", DATA), "a.npy: dtype '<c8': expected f2, f4, f8, i1 to i8, u1 to u8 or b1")
 refuse("a.npy", npy("<f4", "(2, 3)", DATA), "a.npy: offset 69: shape 2x3 of <f4: more than the 16 bytes that follow")
 refuse("a.npy", npy("<f4", "(1000000000, 1000000000)", DATA), "a.npy: offset 87: shape 1000000000x1000000000 of <f4: more than the 16 bytes that follow")
 refuse("a.npy", npy("<f4", "(4294967296, 4294967296)", DATA), "a.npy: offset 87: shape 4294967296x4294967296 of <f4: more than the 16 bytes that follow")
@@ -203,7 +214,9 @@ for where in (npy("<f4", "(2, 2)", DATA), npy(">f4", "(2, 2)", DATA), npy("<f4",
     BROKEN = bytearray(archive({"a.npy": where, "b.npy": npy("<f4", "(2, 2)", DATA)}, zipfile.ZIP_DEFLATED))
     BROKEN[BROKEN.index(b"PK\1\2") + 16] ^= 1  # its checksum
     refuse("a.npz", bytes(BROKEN), "a.npz: a.npy: *: expected a zip archive of arrays")
-refuse("a.npz", sparse("dia"), "a.npz: sparse format 'dia': expected csr, csc, bsr or coo")
+refuse("a.npz", sparse("lil"), "a.npz: sparse format 'lil': expected csr, csc, bsr, coo or dia: tocsr() makes the first of any")
+refuse("a.npz", sparse("dia"), "a.npz: a sparse matrix as dia: no entry 'offsets.npy'")
+refuse("a.npz", sparse("dia", offsets=[0]), "a.npz: entry 'data.npy': shape 2 of <f4: expected a row for each of offsets")
 refuse("a.npz", sparse("csr", indices=[0, 1]), "a.npz: a sparse matrix as csr: no entry 'indptr.npy'")
 refuse("a.npz", sparse("coo", row=[0, 1]), "a.npz: a sparse matrix as coo: no entry 'col.npy'")
 refuse("a.npz", sparse("csr", indptr=[0, 1], indices=[0, 1]),

@@ -80,11 +80,15 @@ def weighted_sum(matrix):
 # One function a format: writes PATH.suffix, returns {layer: what is expected}.
 
 def make_npy(rng, path):
-    dtype = str(rng.choice(FLOATS + ["i1", "b1"]))
-    values = random_dense(rng, "f4" if dtype == "b1" else dtype)
+    dtype = str(rng.choice(FLOATS + ["i1", "b1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]))
+    values = random_dense(rng, "f4" if dtype == "b1" else "i1" if dtype[0] in "iu" else dtype)
+    if dtype[0] in "iu":
+        values = values.astype(dtype)
     if rng.random() < 0.25:
         shape = tuple(int(x) for x in rng.integers(1, 7, 4))
-        values = random_dense(rng, "f4" if dtype == "b1" else dtype, shape)
+        values = random_dense(rng, "f4" if dtype == "b1" else "i1" if dtype[0] in "iu" else dtype, shape)
+        if dtype[0] in "iu":
+            values = values.astype(dtype)
     if dtype == "b1":
         values = values != 0
     if rng.random() < 0.3:
@@ -115,7 +119,7 @@ def make_npz(rng, path):
         back = np.load(f"{path}.npz")
         layers = {n: expected_layer(back[n]) for n in back if back[n].ndim == 2}
         return [f"{path}.npz"], layers
-    kind = str(rng.choice(["csr", "csc", "bsr", "coo"]))
+    kind = str(rng.choice(["csr", "csc", "bsr", "coo", "dia"]))
     dtype = str(rng.choice(["f4", "f8", "i1", "i4", "i8"]))
     dense = random_dense(rng, "f4" if dtype == "f4" else "f8")
     if dtype[0] == "i":
@@ -132,7 +136,7 @@ def make_npz(rng, path):
             matrix.data[rng.integers(matrix.nnz)] = 0
     if rng.random() < 0.5:
         matrix = {"csr": scipy.sparse.csr_array, "csc": scipy.sparse.csc_array,
-                  "bsr": scipy.sparse.bsr_array, "coo": scipy.sparse.coo_array}[kind](matrix)
+                  "bsr": scipy.sparse.bsr_array, "coo": scipy.sparse.coo_array, "dia": scipy.sparse.dia_array}[kind](matrix)
     scipy.sparse.save_npz(f"{path}.npz", matrix, compressed=bool(rng.integers(2)))
     back = scipy.sparse.load_npz(f"{path}.npz")
     assert back.format == kind
@@ -160,7 +164,7 @@ def make_safetensors(rng, path):
         dtype = [np.dtype("f2"), np.dtype("f4"), np.dtype("f8"), np.dtype("i1"),
                  np.dtype(ml_dtypes.bfloat16)][rng.integers(5)]
         rank = 4 if rng.random() < 0.2 else 2
-        shape = tuple(int(x) for x in rng.integers(1, 7, 4)) if rank == 4 else None
+        shape = tuple(int(x) for x in rng.integers([2, 1, 1, 1], 7)) if rank == 4 else None
         source = "i1" if dtype == np.dtype("i1") else "f4"
         values = random_dense(rng, source, shape).astype(dtype)
         arrays[name + ".weight"] = values

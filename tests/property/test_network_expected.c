@@ -142,14 +142,14 @@ int main(void)
         struct spr_error err = {0};
         random_world(&w, seed);
         CHECK_STATUS(SPR_OK, spr_analyze(&w.network, &w.machine, &w.options, &a, &err), &err);
-        bool all = true;
+        bool any = false;
         for (size_t i = 0; i < a.result_count; i++) {
             bool has = result_laws(&a, &a.results[i]);
-            all = all && has;
+            any = any || has;
             expected += has;
             without += !has;
         }
-        CHECK_INT(all, a.expected_leads);
+        CHECK_INT(any, a.expected_leads);
         spr_analysis_free(&a);
         end_world(&w);
     }

@@ -14,9 +14,13 @@ static const struct {
     enum spr_element element;
     const char *name;
     size_t bytes;
-} elements[] = {{SPR_ELEMENT_F64, "f64", 8}, {SPR_ELEMENT_F32, "f32", 4},
-                {SPR_ELEMENT_F16, "f16", 2}, {SPR_ELEMENT_BF16, "bf16", 2},
-                {SPR_ELEMENT_I8, "i8", 1},   {SPR_ELEMENT_U8, "u8", 1}};
+} elements[] = {{SPR_ELEMENT_F64, "f64", 8},      {SPR_ELEMENT_F32, "f32", 4},
+                {SPR_ELEMENT_F16, "f16", 2},      {SPR_ELEMENT_BF16, "bf16", 2},
+                {SPR_ELEMENT_I8, "i8", 1},        {SPR_ELEMENT_U8, "u8", 1},
+                {SPR_ELEMENT_F8_E4M3, "e4m3", 1}, {SPR_ELEMENT_F8_E5M2, "e5m2", 1},
+                {SPR_ELEMENT_I16, "i16", 2},      {SPR_ELEMENT_U16, "u16", 2},
+                {SPR_ELEMENT_I32, "i32", 4},      {SPR_ELEMENT_U32, "u32", 4},
+                {SPR_ELEMENT_I64, "i64", 8},      {SPR_ELEMENT_U64, "u64", 8}};
 
 /* Some bytes of each element and what they are worth. */
 static const struct {
@@ -48,6 +52,28 @@ static const struct {
     {SPR_ELEMENT_I8, 0x7F, 127},
     {SPR_ELEMENT_U8, 0x00, 0},
     {SPR_ELEMENT_U8, 0x80, 128},
+    {SPR_ELEMENT_F8_E4M3, 0x00, 0},
+    {SPR_ELEMENT_F8_E4M3, 0x80, 0},
+    {SPR_ELEMENT_F8_E4M3, 0x7E, 448},
+    {SPR_ELEMENT_F8_E4M3, 0x01, 0x1p-9F},
+    {SPR_ELEMENT_F8_E4M3, 0xB8, -1},
+    {SPR_ELEMENT_F8_E5M2, 0x00, 0},
+    {SPR_ELEMENT_F8_E5M2, 0x80, 0},
+    {SPR_ELEMENT_F8_E5M2, 0x7B, 57344},
+    {SPR_ELEMENT_F8_E5M2, 0x81, -0x1p-16F},
+    {SPR_ELEMENT_I16, 0x0000, 0},
+    {SPR_ELEMENT_I16, 0x8000, -32768},
+    {SPR_ELEMENT_U16, 0x0000, 0},
+    {SPR_ELEMENT_U16, 0x8000, 32768},
+    {SPR_ELEMENT_I32, 0x00000000, 0},
+    {SPR_ELEMENT_I32, 0x80000000, -0x1p31F},
+    {SPR_ELEMENT_U32, 0x00000000, 0},
+    {SPR_ELEMENT_U32, 0x80000000, 0x1p31F},
+    {SPR_ELEMENT_I64, 0x0000000000000000, 0},
+    {SPR_ELEMENT_I64, 0x8000000000000000, -0x1p63F},
+    {SPR_ELEMENT_I64, 0x0000000100000000, 0x1p32F},
+    {SPR_ELEMENT_U64, 0x0000000000000000, 0},
+    {SPR_ELEMENT_U64, 0x8000000000000000, 0x1p63F},
 };
 
 /* The samples of an element, over and over, zeros more often. */

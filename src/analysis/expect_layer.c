@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The expected time of one operator: by sproof's kernels, or by families of others'. */
+#include "analysis/expect_layer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "sproof/family_time.h"
+
+/* Up to this a double counts tokens times batch exactly, and no product overflows. */
+#define COLUMNS_MAX 9007199254740992.0
+
+static const char *keep_name(struct spr_expected_names *names, const char *name)
+{
+    size_t i = 0;
+    while (i < names->count && strcmp(names->name[i], name) != 0) {
+        i++;
+    }
+    if (i == NAMES_MAX) {
+        return "";
+    }
+    if (i == names->count) {
+        memcpy(names->name[names->count++], name, strlen(name) + 1);
+    }
+    return names->name[i];
+}
+
+/* Residency dram has X and Y come from memory, too. Kernels were timed with these near: what memory
+ * takes for them is added, as if nothing hid it. */
+static double activations_s(const struct spr_analysis *a, const struct spr_prediction *run)
+{
+    const size_t last = a->model.level_count - 1;
+    const bool near = a->expected_residency != SPR_RESIDENCY_DRAM || a->options.native;
+    return near ? 0 : (run->bytes_x + run->bytes_y) / a->model.bytes_per_s[last];
+}
+
+/* What --set adds to a call, beyond that of the machine, which kernels have in their times. */
+static double added_call_s(const struct spr_options *options)
+{
+    double added = 0;
+    for (size_t i = 0; i < options->change_count; i++) {
+        const struct spr_machine_change *change = &options->changes[i];
+        if (strcmp(change->path, "overhead_s") == 0) {
+            added += change->after - (isnan(change->before) ? 0 : change->before);
+        }
+    }
+    return fmax(0, added);
+}
+
+int spr_plain_dtype(const struct spr_types *types)
+{
+    return types->w.dtype >= 0 && types->w.dtype == types->x.dtype ? types->w.dtype
+                                                                   : SPR_DTYPE_COUNT;
+}
+
+/* The matrix product a kernel is called for, and how often per occurrence: once, once a
+ * group of a convolution, or once a batch entry of an attention product. */
+static double calls_of(const struct spr_layer *layer, double batch,
+                       struct spr_expected_case *of)
+{
+    int64_t groups = layer->op == SPR_OP_ATTENTION ? 1 : layer->groups;
+    double columns = (double)layer->n * (layer->op == SPR_OP_ATTENTION ? 1 : batch);
+    of->m = (layer->m + groups - 1) / groups;
+    of->k = layer->k;
+    of->n = columns <= COLUMNS_MAX ? (int64_t)columns : 0;
+    return layer->op == SPR_OP_ATTENTION ? batch : (double)groups;
+}
+
+/* Stored cells of all groups: counted where a real mask was. */
+static double kept_cells(const struct spr_layer *layer, const struct spr_choice *choice)
+{
+    struct spr_shape shape = spr_layer_shape(layer);
+    bool counted =
+        choice->pattern.kind->pattern_class == SPR_CLASS_CSR && !isnan(choice->counted.nnz);
+    return counted ? choice->counted.nnz
+                   : spr_pattern_kept(&choice->pattern, &shape, choice->sparsity);
+}
+
+static const struct spr_layer_expected nothing = {.time_s = (double)NAN};
+
+/* Calls of one occurrence: some share one. */
+static double calls_each(const struct spr_layer *layer)
+{
+    return layer->count > 0 ? (double)layer->calls / (double)layer->count : 0;
+}
+
+/* By sproof's own kernels. */
+static struct spr_layer_expected expect_own(const struct spr_analysis *a,
+                                            const struct spr_asked *asked)
+{
+    const struct spr_layer *layer = asked->layer;
+    const struct spr_choice *choice = asked->choice;
+    struct spr_expected_case of = {.pattern = choice ? choice->pattern : spr_pattern_dense(),
+                                   .threads = a->expected_threads,
+                                   .isa = a->expected_isa,
+                                   .layout = a->options.layout,
+                                   .residency = a->expected_residency,
+                                   .tuned = a->options.tuned};
+    double calls = calls_of(layer, asked->batch, &of),
+           groups = (double)layer->m / (double)of.m;
+    struct spr_expected one;
+    if (of.residency == SPR_RESIDENCY_WARM && calls > 1) {
+        of.residency = SPR_RESIDENCY_NETWORK; /* each call has operands of its own */
+    }
+    if (of.residency == SPR_RESIDENCY_NETWORK) {
+        of.network_bytes = asked->pass_bytes;
+    }
+    of.kept = choice ? kept_cells(layer, choice) / groups : (double)of.m * (double)of.k;
+    if (of.n > 0 && spr_expected_time(a->machine, &of, &one) && isfinite(one.time_s)) {
+        const double added_s =
+            a->options.native ? 0 : calls_each(layer) * added_call_s(&a->options);
+        return (struct spr_layer_expected){calls * one.time_s + added_s +
+                                               activations_s(a, asked->bound),
+                                           one.limit, keep_name(a->names, one.kernel), NULL};
+    }
+    return nothing;
+}
+
+/* By the fastest family of kernels that somebody measured; never below the bound, which no kernel
+ * beats. A grouped convolution is no product that anybody timed: it has its bound. */
+static struct spr_layer_expected expect_family(const struct spr_analysis *a,
+                                               const struct spr_asked *asked)
+{
+    const struct spr_layer *layer = asked->layer;
+    const struct spr_types types = spr_options_types(&a->options);
+    const struct spr_pattern pattern =
+        asked->choice ? asked->choice->pattern : spr_pattern_dense();
+    const bool attention = layer->op == SPR_OP_ATTENTION;
+    const double mkn[3] = {(double)layer->m, (double)layer->k,
+                           (double)layer->n * (attention ? 1 : asked->batch)};
+    const double bytes[3] = {types.w.bytes, types.x.bytes, types.y.bytes};
+    struct spr_family_case of;
+    struct spr_family_expected one;
+    spr_family_case_of(&pattern, mkn,
+                       asked->choice ? kept_cells(layer, asked->choice) : mkn[0] * mkn[1],
+                       bytes, &of);
+    /* Occurrences that share a call are products of one. */
+    const double shared =
+        calls_each(layer) > 0 && calls_each(layer) < 1 ? 1 / calls_each(layer) : 1;
+    of.products = shared * (attention ? asked->batch : 1);
+    of.residency = a->expected_residency;
+    of.pass_bytes = asked->pass_bytes;
+    const struct spr_family *family = spr_family_best(
+        a->machine, (enum spr_dtype)spr_plain_dtype(&types), &pattern, &of, &one);
+    if (!family) {
+        return nothing;
+    }
+    if (layer->groups > 1) {
+        return (struct spr_layer_expected){.time_s = asked->bound->time_s};
+    }
+    const double more_calls = fmax(0, calls_each(layer) - 1);
+    one.time_s = one.time_s / shared + more_calls * family->constant[SPR_CALL_S] +
+                 calls_each(layer) * added_call_s(&a->options);
+    return (struct spr_layer_expected){fmax(one.time_s, asked->bound->time_s), one.limit,
+                                       keep_name(a->names, family->name), family};
+}
+
+struct spr_layer_expected spr_expect_product(const struct spr_analysis *a,
+                                             const struct spr_asked *asked)
+{
+    return a->machine->kernels ? expect_own(a, asked) : expect_family(a, asked);
+}
+
+double spr_expect_other(const struct spr_analysis *a, const struct spr_layer *layer,
+                        const struct spr_prediction *bound)
+{
+    if (a->machine->family_count == 0 || spr_model_call_s(&a->model, layer) > 0) {
+        return bound->time_s;
+    }
+    double call_s = HUGE_VAL;
+    for (size_t i = 0; i < a->machine->family_count; i++) {
+        const struct spr_family *family = &a->machine->families[i];
+        if (spr_pattern_is_dense(&family->pattern)) {
+            call_s = fmin(call_s, family->constant[SPR_CALL_S]);
+        }
+    }
+    const bool inside = a->options.fuse && layer->epilogue;
+    return bound->time_s + (inside || call_s == HUGE_VAL ? 0 : calls_each(layer) * call_s);
+}
