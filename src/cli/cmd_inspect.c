@@ -167,6 +167,8 @@ static enum spr_status read_options(struct work *w)
                         "inspect");
     }
     SPR_TRY(read_sizes(w));
+    w->options.dim = w->args->set;
+    w->options.dim_count = w->args->set_count;
     SPR_TRY(cli_inflated(w->args->value[OPT_MAX_INFLATED], &w->options.inflated_most, w->err));
     SPR_TRY(read_prune(w));
     SPR_TRY(read_choices(w));
@@ -372,9 +374,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_PATTERN, OPT_TOKENS, OPT_CONTEXT, OPT_IMAGE, OPT_EXPERTS_ACTIVE, OPT_MAX_INFLATED,
-    OPT_PRUNE,   OPT_SCOPE,  OPT_SCORE,   OPT_WRITE, OPT_MASKS,          OPT_OUTPUT,
-    OPT_STRICT,  OPT_LAYERS, OPT_FORMAT,  OPT_COUNT};
+    OPT_PATTERN,      OPT_TOKENS, OPT_CONTEXT, OPT_IMAGE,  OPT_EXPERTS_ACTIVE, OPT_DIM,
+    OPT_MAX_INFLATED, OPT_PRUNE,  OPT_SCOPE,   OPT_SCORE,  OPT_WRITE,          OPT_MASKS,
+    OPT_OUTPUT,       OPT_STRICT, OPT_LAYERS,  OPT_FORMAT, OPT_COUNT};
 
 const struct verb verb_inspect = {
     .name = "inspect",

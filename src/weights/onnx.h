@@ -26,11 +26,11 @@ struct spr_onnx_value {
     bool constant; /* the same whatever the inputs are */
     bool has_shape;
     int rank;
-    int64_t shape[SPR_RANK_MAX]; /* -1: not told */
-    double *known;               /* its elements; NAN: that one is not; NULL: none is */
-    size_t tensor;               /* a dense constant: index into weights->tensor */
-    enum spr_element element;    /* of a dense constant */
-    const unsigned char *data;   /* its element 0; NULL: its elements are not read */
+    int64_t shape[SPR_RANK_MAX];  /* -1: not told */
+    double *known;                /* its elements; NAN: that one is not; NULL: none is */
+    size_t tensor;                /* a dense constant: index into weights->tensor */
+    enum spr_element element;     /* of a dense constant */
+    const unsigned char *data;    /* its element 0; NULL: its elements are not read */
     int64_t stride[SPR_RANK_MAX]; /* in elements */
     size_t cause;                 /* 1 + the value where its shape was lost; 0: it was not */
     struct spr_wire sparse;       /* a sparse constant: its message; at NULL: none */
@@ -78,8 +78,7 @@ struct spr_onnx {
     size_t *undo; /* pairs of a name and what it meant outside the scope */
     size_t undo_count, undo_capacity;
     int scope;
-    int64_t opset;               /* of the standard domain */
-    struct spr_names functions;  /* "domain:name": index into function */
+    struct spr_names functions; /* "domain:name": index into function */
     struct spr_wire *function;
     size_t function_count, function_capacity;
     const struct spr_onnx_call *call;
@@ -91,15 +90,19 @@ struct spr_onnx {
     struct spr_names numbers; /* of layers: the last number behind a name, in number */
     size_t *number;
     size_t number_count, number_capacity;
-    double times;       /* how often the body that is read runs */
+    double times; /* how often the body that is read runs */
     size_t visits;
-    double made_bytes;  /* of constants computed here */
-    bool no_memory;     /* a name could not be kept: no error is a fault of the file */
-    size_t shapeless;   /* products whose sizes are not known */
-    const char *stop;   /* a value whose shape a product needs, and no input tells */
+    double made_bytes; /* of constants computed here */
+    bool no_memory;    /* a name could not be kept: no error is a fault of the file */
+    bool dry;          /* only shapes are wanted: no row is added */
+    struct spr_names
+        read;         /* constants of bodies, by their place: index into weights->tensor */
+    size_t endless;   /* loops whose number of runs is not told */
+    size_t shapeless; /* products whose sizes are not known */
+    const char *stop; /* a value whose shape a product needs, and no input tells */
     int64_t batches[SPR_ONNX_BATCHES]; /* static leading dimensions of inputs */
     size_t batch_count;
-    int64_t batch;      /* the one that is divided out; 0: none */
+    int64_t batch; /* the one that is divided out; 0: none */
     size_t first_weight;
 };
 
@@ -148,8 +151,10 @@ int64_t spr_onnx_dim(struct spr_onnx *onnx, struct spr_wire name);
 enum spr_status spr_onnx_dims_begin(struct spr_onnx *onnx, struct spr_error *err);
 /* Were all of --dim met? SPR_EINPUT, naming one that was not. */
 enum spr_status spr_onnx_dims_end(const struct spr_onnx *onnx, struct spr_error *err);
-/* Tells the symbolic dimensions of an input of the outermost graph, by its type. */
-void spr_onnx_dims_of_input(struct spr_onnx *onnx, const char *input, struct spr_wire type);
+/* Tells the symbolic dimensions of an input of the outermost graph, by its type: those of one
+ * name, or, afterwards, sums and products of others. */
+void spr_onnx_dims_of_input(struct spr_onnx *onnx, const char *input, struct spr_wire type,
+                            bool sums);
 /* The shape and the type of a ValueInfoProto's type. */
 void spr_onnx_read_type(struct spr_onnx *onnx, struct spr_wire type,
                         struct spr_onnx_value *value);
@@ -243,6 +248,8 @@ void spr_onnx_know(struct spr_onnx *onnx, const struct spr_onnx_node *node);
 
 /* onnx_shapes.c: shapes of what nodes make (src/weights/README.md lists the operators). */
 
+/* Is there a rule for the shapes of this operator? */
+bool spr_onnx_has_rule(const char *op);
 /* Sets the shapes of the outputs as far as those of the inputs tell. */
 void spr_onnx_shapes(struct spr_onnx *onnx, const struct spr_onnx_node *node);
 /* Product of the dimensions [begin, end); 0: one is not told, or the product exceeds 10^15. */
@@ -265,13 +272,16 @@ spr_onnx_rule spr_onnx_window_shape, spr_onnx_transposed_shape, spr_onnx_resize_
 spr_onnx_rule spr_onnx_concat_shape, spr_onnx_transpose_shape, spr_onnx_reshape_shape,
     spr_onnx_flatten_shape, spr_onnx_squeeze_shape, spr_onnx_unsqueeze_shape,
     spr_onnx_expand_shape, spr_onnx_slice_shape, spr_onnx_gather_shape,
-    spr_onnx_gather_nd_shape, spr_onnx_split_shape, spr_onnx_tile_shape,
-    spr_onnx_top_k_shape, spr_onnx_one_hot_shape, spr_onnx_reduce_shape;
+    spr_onnx_gather_nd_shape, spr_onnx_split_shape, spr_onnx_tile_shape, spr_onnx_top_k_shape,
+    spr_onnx_one_hot_shape, spr_onnx_reduce_shape;
 
-/* onnx_attention.c: LSTM, GRU, RNN, and attention in its kinds. */
-spr_onnx_rule spr_onnx_recurrent_shape, spr_onnx_attention_shape, spr_onnx_embed_norm_shape;
+/* onnx_recurrent.c: LSTM, GRU, RNN. */
+spr_onnx_rule spr_onnx_recurrent_shape;
 enum spr_status spr_onnx_recurrent(struct spr_onnx *onnx, const struct spr_onnx_node *node,
-                                   int64_t gates, struct spr_error *err);
+                                   struct spr_error *err);
+
+/* onnx_attention.c */
+spr_onnx_rule spr_onnx_attention_shape, spr_onnx_embed_norm_shape;
 enum spr_status spr_onnx_attention(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                    struct spr_error *err);
 
@@ -312,12 +322,22 @@ enum spr_status spr_onnx_leave_out(struct spr_onnx *onnx, const struct spr_onnx_
 enum spr_status spr_onnx_products(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                   bool *known, struct spr_error *err);
 
-/* onnx_graph.c: reads a graph: its constants, then its nodes in order. */
+/* onnx_graph.c: reads a graph: its constants, then its nodes in order. Inputs of one that is a
+ * body are bound before. */
 enum spr_status spr_onnx_graph(struct spr_onnx *onnx, struct spr_wire graph,
                                struct spr_error *err);
-/* If, Loop, Scan, and calls of functions; *known: it is one of them. */
+/* The nodes among the fields `number` of a message. */
+enum spr_status spr_onnx_nodes(struct spr_onnx *onnx, struct spr_wire message, uint32_t number,
+                               struct spr_error *err);
+/* Names of functions: "domain:name" in the arena; NULL: out of memory, or not UTF-8. */
+const char *spr_onnx_function_key(struct spr_onnx *onnx, struct spr_wire domain,
+                                  struct spr_wire name);
+
+/* onnx_control.c: If, Loop, Scan, and calls of functions; *known: it is one of them. */
 enum spr_status spr_onnx_control(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                  bool *known, struct spr_error *err);
+
+/* onnx.c */
 enum spr_status spr_onnx_damaged(const struct spr_onnx *onnx, const struct spr_wire *at,
                                  const char *what, struct spr_error *err);
 

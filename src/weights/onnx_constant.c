@@ -6,9 +6,9 @@
 
 #include "weights/onnx.h"
 
-enum spr_status spr_onnx_make(struct spr_onnx *onnx, double elements,
-                              enum spr_element element, struct spr_onnx_value *out,
-                              unsigned char **data, struct spr_error *err)
+enum spr_status spr_onnx_make(struct spr_onnx *onnx, double elements, enum spr_element element,
+                              struct spr_onnx_value *out, unsigned char **data,
+                              struct spr_error *err)
 {
     const double bytes = elements * (double)spr_element_bytes(element);
     int64_t stride = 1;
@@ -53,7 +53,8 @@ static double rare_number(const struct spr_onnx_value *v, const char *type, int6
     static const double halves[] = {0, 0.5, 1, 1.5, 2, 3, 4, 6};
     const unsigned char *data = v->data;
     const size_t i = (size_t)at;
-    const int four = data[strstr(type, "4") && !strstr(type, "6") ? i / 2 : 0] >> 4 * (i % 2) & 15;
+    const int four =
+        data[strstr(type, "4") && !strstr(type, "6") ? i / 2 : 0] >> 4 * (i % 2) & 15;
     int16_t brief;
     uint16_t positive;
     if (strcmp(type, "int4") == 0 || strcmp(type, "uint4") == 0) {
@@ -94,8 +95,8 @@ enum spr_status spr_onnx_widen(struct spr_onnx *onnx, struct spr_onnx_value *v,
                        (strchr(type, '4') == type + strlen(type) - 1 && strlen(type) < 6);
     struct spr_onnx_value made = *v;
     unsigned char *data;
-    const enum spr_element element = small && !strstr(type, "32") ? SPR_ELEMENT_I8
-                                                                   : SPR_ELEMENT_F32;
+    const enum spr_element element =
+        small && !strstr(type, "32") ? SPR_ELEMENT_I8 : SPR_ELEMENT_F32;
     SPR_TRY(spr_onnx_make(onnx, (double)elements, element, &made, &data, err));
     memcpy(made.stride, v->stride, sizeof made.stride); /* it may have been turned */
     for (int64_t i = 0; i < elements; i++) {
@@ -225,7 +226,8 @@ enum spr_status spr_onnx_pack(struct spr_onnx *onnx, struct spr_onnx_value *v,
         all.row[i] = i;
     }
     SPR_TRY(spr_onnx_widen(onnx, v, err));
-    if (v->element == SPR_ELEMENT_OTHER || (join(v, all.row, v->rank, &stride) && stride == 1)) {
+    if (v->element == SPR_ELEMENT_OTHER ||
+        (join(v, all.row, v->rank, &stride) && stride == 1)) {
         return SPR_OK;
     }
     const struct spr_onnx_value from = *v;
@@ -265,8 +267,8 @@ static double zero_at(const struct spr_onnx *onnx, const struct zeros *z,
 
 static bool all_zero(const struct spr_onnx_value *zero)
 {
-    const int64_t bytes = spr_onnx_product(zero, 0, zero->rank) *
-                          (int64_t)spr_element_bytes(zero->element);
+    const int64_t bytes =
+        spr_onnx_product(zero, 0, zero->rank) * (int64_t)spr_element_bytes(zero->element);
     for (int64_t i = 0; i < bytes; i++) {
         if (zero->data[i] != 0) {
             return false;
@@ -285,15 +287,17 @@ static enum spr_status subtract(struct spr_onnx *onnx, const struct spr_onnx_val
     bool brief = bytes == 1;
     unsigned char *data;
     for (int64_t i = 0; brief && i < elements; i++) {
-        const double number = spr_element_value(from->data + (size_t)i * bytes, from->element) -
-                              zero_at(onnx, z, from, i);
+        const double number =
+            spr_element_value(from->data + (size_t)i * bytes, from->element) -
+            zero_at(onnx, z, from, i);
         brief = number >= -128 && number <= 127;
     }
-    SPR_TRY(spr_onnx_make(onnx, (double)elements, brief ? SPR_ELEMENT_I8 : SPR_ELEMENT_F32, out,
-                          &data, err));
+    SPR_TRY(spr_onnx_make(onnx, (double)elements, brief ? SPR_ELEMENT_I8 : SPR_ELEMENT_F32,
+                          out, &data, err));
     for (int64_t i = 0; i < elements; i++) {
-        const double number = spr_element_value(from->data + (size_t)i * bytes, from->element) -
-                              zero_at(onnx, z, from, i);
+        const double number =
+            spr_element_value(from->data + (size_t)i * bytes, from->element) -
+            zero_at(onnx, z, from, i);
         const float wide = spr_round_to_float(number);
         if (brief) {
             data[i] = (unsigned char)(int8_t)number;
@@ -323,7 +327,8 @@ enum spr_status spr_onnx_shift(struct spr_onnx *onnx, const struct spr_onnx_valu
     if (from.element == SPR_ELEMENT_OTHER) {
         return SPR_OK;
     }
-    const struct zeros z = {&points, axis < value->rank ? (int)axis : 0, block > 0 ? block : 1};
+    const struct zeros z = {&points, axis < value->rank ? (int)axis : 0,
+                            block > 0 ? block : 1};
     spr_onnx_view(out, &from);
     return subtract(onnx, &from, &z, out, err);
 }

@@ -53,13 +53,14 @@ static enum spr_status take_option(struct spr_onnx *onnx, const char *option,
     const char *equals = strrchr(option, '=');
     struct spr_onnx_given given = {.rank = equals ? read_sizes(equals + 1, given.shape) : 0};
     if (given.rank == 0 || equals == option) {
-        return spr_fail(err, SPR_EINPUT,
-                        "--dim %.100s: expected NAME=N of a symbolic dimension, or NAME=AxBxC of "
-                        "a value",
-                        option);
+        return spr_fail(
+            err, SPR_EINPUT,
+            "--dim %.100s: expected NAME=N of a symbolic dimension, or NAME=AxBxC of "
+            "a value",
+            option);
     }
-    given.name = spr_arena_text(&onnx->source->weights->arena, option,
-                                (size_t)(equals - option));
+    given.name =
+        spr_arena_text(&onnx->source->weights->arena, option, (size_t)(equals - option));
     if (!given.name || !spr_grow(&onnx->given, &onnx->given_capacity, onnx->given_count + 1,
                                  sizeof *onnx->given)) {
         return spr_no_memory(err);
@@ -69,8 +70,9 @@ static enum spr_status take_option(struct spr_onnx *onnx, const char *option,
         return spr_fail(err, SPR_EINPUT, "--dim %.100s: given twice", option);
     }
     onnx->given[onnx->given_count++] = given;
-    return add_dim(onnx, given.name, given.rank == 1 ? given.shape[0] : -1) ? SPR_OK
-                                                                            : spr_no_memory(err);
+    return add_dim(onnx, given.name, given.rank == 1 ? given.shape[0] : -1)
+               ? SPR_OK
+               : spr_no_memory(err);
 }
 
 enum spr_status spr_onnx_dims_begin(struct spr_onnx *onnx, struct spr_error *err)
@@ -95,10 +97,11 @@ enum spr_status spr_onnx_dims_end(const struct spr_onnx *onnx, struct spr_error 
                                          used ? ", " : "", onnx->dim[d].name);
             }
         }
-        return spr_fail(err, SPR_EINPUT,
-                        "--dim %.100s: %s: no symbolic dimension and no value of this name: its "
-                        "dimensions: %s",
-                        onnx->given[i].name, onnx->source->path, names);
+        return spr_fail(
+            err, SPR_EINPUT,
+            "--dim %.100s: %s: no symbolic dimension and no value of this name: its "
+            "dimensions: %s",
+            onnx->given[i].name, onnx->source->path, names);
     }
     return SPR_OK;
 }
@@ -285,8 +288,8 @@ static bool next_dim(struct spr_wire *shape, struct spr_wire *dim)
 static bool is_batch(const char names[SPR_RANK_MAX][128], int rank, int axis)
 {
     static const char *const batch[] = {"batch", NULL};
-    static const char *const length[] = {"seq", "len", "time", "token", "frame", "past",
-                                         "height", "width", NULL};
+    static const char *const length[] = {"seq",  "len",    "time",  "token", "frame",
+                                         "past", "height", "width", NULL};
     if (has_word(names[axis], batch)) {
         return true;
     }
@@ -297,7 +300,52 @@ static bool is_batch(const char names[SPR_RANK_MAX][128], int rank, int axis)
     return first;
 }
 
-void spr_onnx_dims_of_input(struct spr_onnx *onnx, const char *input, struct spr_wire type)
+/* The keys of a decoder that are there already, or all of them; -1: no such dimension. */
+static int64_t keys_of(const struct spr_onnx *onnx, const char *name)
+{
+    static const char *const all[] = {"total", NULL};
+    static const char *const before[] = {"past", NULL};
+    const int64_t tokens = onnx->source->options->tokens,
+                  context = onnx->source->options->context;
+    const int64_t keys = context > tokens ? context : tokens;
+    return has_word(name, all) ? keys : has_word(name, before) ? keys - tokens : -1;
+}
+
+/* What an input's dimension is where --dim does not say; -1: not told. */
+static int64_t default_of(const struct spr_onnx *onnx, const char names[SPR_RANK_MAX][128],
+                          int rank, int axis)
+{
+    const int64_t tokens = onnx->source->options->tokens;
+    if (is_batch(names, rank, axis)) {
+        return 1;
+    }
+    if (tokens < 1) {
+        return -1;
+    }
+    const int64_t keys = keys_of(onnx, names[axis]);
+    return keys >= 0 ? keys : tokens;
+}
+
+static void tell_dim(struct spr_onnx *onnx, const char names[SPR_RANK_MAX][128], int rank,
+                     int axis)
+{
+    struct spr_onnx_dim *known = find_dim(onnx, names[axis]);
+    if (known && known->met) {
+        return;
+    }
+    if (!known) {
+        const char *name = spr_onnx_text(onnx, spr_onnx_wire(names[axis]));
+        known = name ? add_dim(onnx, name, -1) : NULL;
+    }
+    if (known) {
+        known->met = true;
+        known->value = known->value > 0 ? known->value : default_of(onnx, names, rank, axis);
+        known->asked = known->value < 0;
+    }
+}
+
+void spr_onnx_dims_of_input(struct spr_onnx *onnx, const char *input, struct spr_wire type,
+                            bool sums)
 {
     char names[SPR_RANK_MAX][128];
     int64_t size[SPR_RANK_MAX];
@@ -312,27 +360,14 @@ void spr_onnx_dims_of_input(struct spr_onnx *onnx, const char *input, struct spr
         rank++;
     }
     for (int i = 0; i < rank; i++) {
-        struct spr_onnx_dim *known = size[i] > 0 ? NULL : find_dim(onnx, names[i]);
-        if (size[i] > 0 && i < 2 && size[i] > 1 && rank > 1 + i &&
+        if (size[i] > 1 && i < 2 && !sums && rank > 1 &&
             onnx->batch_count < SPR_ONNX_BATCHES) {
             onnx->batches[onnx->batch_count++] = size[i];
         }
-        if (size[i] > 0 || (known && known->met) ||
-            (strpbrk(names[i], "+*/") && spr_onnx_dim(onnx, spr_onnx_wire(names[i])) > 0)) {
-            continue;
-        }
-        const int64_t tokens = onnx->source->options->tokens;
-        if (!known) {
-            const char *name = spr_onnx_text(onnx, spr_onnx_wire(names[i]));
-            known = name ? add_dim(onnx, name, -1) : NULL;
-        }
-        if (known) {
-            known->met = true;
-            known->value = known->value > 0                ? known->value
-                           : is_batch(names, rank, i) ? 1
-                           : tokens > 0                    ? tokens
-                                                           : -1;
-            known->asked = known->value < 0;
+        const bool sum = strpbrk(names[i], "+*/") != NULL;
+        if (size[i] < 1 && sum == sums &&
+            !(sum && spr_onnx_dim(onnx, spr_onnx_wire(names[i])) > 0)) {
+            tell_dim(onnx, (const char(*)[128])names, rank, i);
         }
     }
 }

@@ -86,7 +86,8 @@ static double number_at(const struct spr_onnx_value *v, const struct spr_onnx_va
 static enum spr_status multiply(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                 struct spr_onnx_value *out, bool *done, struct spr_error *err)
 {
-    struct spr_onnx_value a = *spr_onnx_input(onnx, node, 0), b = *spr_onnx_input(onnx, node, 1);
+    struct spr_onnx_value a = *spr_onnx_input(onnx, node, 0),
+                          b = *spr_onnx_input(onnx, node, 1);
     const bool divides = strcmp(node->op, "Div") == 0;
     const int64_t elements = spr_onnx_product(out, 0, out->rank);
     unsigned char *data;
@@ -145,14 +146,15 @@ static enum spr_status quantise(struct spr_onnx *onnx, const struct spr_onnx_nod
         const double by = spr_element_value(
             scale->data + at * (int64_t)spr_element_bytes(scale->element), scale->element);
         const double point =
-            has_zero ? spr_element_value(zero->data + (zero->rank == 1 && zero->shape[0] > at
-                                                           ? at * (int64_t)spr_element_bytes(
-                                                                      zero->element)
-                                                           : 0),
-                                         zero->element)
+            has_zero ? spr_element_value(
+                           zero->data + (zero->rank == 1 && zero->shape[0] > at
+                                             ? at * (int64_t)spr_element_bytes(zero->element)
+                                             : 0),
+                           zero->element)
                      : 0;
         const double q = nearbyint(
-            spr_element_value(w.data + (size_t)e * spr_element_bytes(w.element), w.element) / by);
+            spr_element_value(w.data + (size_t)e * spr_element_bytes(w.element), w.element) /
+            by);
         const double least = has_zero && is_signed ? -128 : 0, most = is_signed ? 127 : 255;
         const double made = fmin(fmax(q + point, least), most);
         const float wide = (float)made;
@@ -290,9 +292,8 @@ enum spr_status spr_onnx_fold(struct spr_onnx *onnx, const struct spr_onnx_node 
             onnx->value[node->output[i]].constant = true;
         }
     }
-    return constant && out && spr_onnx_has_weights(from)
-               ? fold_weights(onnx, node, done, err)
-               : SPR_OK;
+    return constant && out && spr_onnx_has_weights(from) ? fold_weights(onnx, node, done, err)
+                                                         : SPR_OK;
 }
 
 enum spr_status spr_onnx_unpack(struct spr_onnx *onnx, const struct spr_onnx_node *node,

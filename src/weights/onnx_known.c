@@ -32,9 +32,10 @@ static double stored(const struct spr_onnx *onnx, const struct spr_onnx_value *v
         i /= value->shape[d];
     }
     const size_t bytes = spr_element_bytes(value->element);
-    const size_t size = bytes > 0 ? bytes : strcmp(t->dtype, "int64") == 0 ? 8
-                                        : strcmp(t->dtype, "int32") == 0 ? 4
-                                                                         : 1;
+    const size_t size = bytes > 0                        ? bytes
+                        : strcmp(t->dtype, "int64") == 0 ? 8
+                        : strcmp(t->dtype, "int32") == 0 ? 4
+                                                         : 1;
     return spr_onnx_number(value->data + (size_t)at * size, t->dtype, value->element);
 }
 
@@ -45,9 +46,7 @@ double spr_onnx_element(const struct spr_onnx *onnx, const struct spr_onnx_value
     if (i < 0 || i >= count) {
         return (double)NAN;
     }
-    return value->known ? value->known[i]
-           : value->data ? stored(onnx, value, i)
-                         : (double)NAN;
+    return value->known ? value->known[i] : value->data ? stored(onnx, value, i) : (double)NAN;
 }
 
 int spr_onnx_list(const struct spr_onnx *onnx, const struct spr_onnx_node *node, size_t i,
@@ -81,8 +80,8 @@ static double *make_known(struct spr_onnx *onnx, struct spr_onnx_value *out)
     if (count < 0 || out->known) {
         return NULL;
     }
-    double *known = spr_arena_alloc(&onnx->source->weights->arena,
-                                    ((size_t)count + 1) * sizeof *known);
+    double *known =
+        spr_arena_alloc(&onnx->source->weights->arena, ((size_t)count + 1) * sizeof *known);
     if (!known) {
         onnx->no_memory = true;
         return NULL;
@@ -119,10 +118,21 @@ static double quotient(double a, double b, bool whole)
 /* An operator on two numbers; NAN: not one of these. */
 static double compute(const char *op, double a, double b, bool whole)
 {
-    static const char *const names[] = {"Add",  "Sub",   "Mul",     "Div",
-                                        "Min",  "Max",   "Mod",     "Pow",
-                                        "Equal", "Less", "Greater", "LessOrEqual",
-                                        "GreaterOrEqual", "And", "Or"};
+    static const char *const names[] = {"Add",
+                                        "Sub",
+                                        "Mul",
+                                        "Div",
+                                        "Min",
+                                        "Max",
+                                        "Mod",
+                                        "Pow",
+                                        "Equal",
+                                        "Less",
+                                        "Greater",
+                                        "LessOrEqual",
+                                        "GreaterOrEqual",
+                                        "And",
+                                        "Or"};
     size_t i = 0;
     while (i < sizeof names / sizeof *names && strcmp(names[i], op) != 0) {
         i++;
@@ -136,8 +146,8 @@ static double compute(const char *op, double a, double b, bool whole)
                              b == 0 ? (double)NAN : a - floor(a / b) * b,
                              pow(a, b),
                              a <= b && a >= b,
-                             a < b,
-                             a > b,
+                             a<b, a>
+                                 b,
                              a <= b,
                              a >= b,
                              a != 0 && b != 0,
@@ -148,23 +158,23 @@ static double compute(const char *op, double a, double b, bool whole)
 static double of_one(const struct spr_onnx_node *node, double a, bool to_whole)
 {
     const char *op = node->op;
-    return isnan(a)                       ? a
-           : strcmp(op, "Neg") == 0       ? -a
-           : strcmp(op, "Abs") == 0       ? fabs(a)
-           : strcmp(op, "Floor") == 0     ? floor(a)
-           : strcmp(op, "Ceil") == 0      ? ceil(a)
-           : strcmp(op, "Round") == 0     ? nearbyint(a)
-           : strcmp(op, "Sqrt") == 0      ? sqrt(a)
+    return isnan(a)                        ? a
+           : strcmp(op, "Neg") == 0        ? -a
+           : strcmp(op, "Abs") == 0        ? fabs(a)
+           : strcmp(op, "Floor") == 0      ? floor(a)
+           : strcmp(op, "Ceil") == 0       ? ceil(a)
+           : strcmp(op, "Round") == 0      ? nearbyint(a)
+           : strcmp(op, "Sqrt") == 0       ? sqrt(a)
            : strcmp(op, "Reciprocal") == 0 ? 1 / a
-           : strcmp(op, "Not") == 0       ? a == 0
-           : strcmp(op, "Cast") == 0      ? (to_whole ? trunc(a) : a)
-                                          : (double)NAN;
+           : strcmp(op, "Not") == 0        ? a == 0
+           : strcmp(op, "Cast") == 0       ? (to_whole ? trunc(a) : a)
+                                           : (double)NAN;
 }
 
 /* The same elements in the same order. */
 static bool keeps_order(const char *op)
 {
-    static const char *const names[] = {"Identity", "Reshape", "Squeeze", "Unsqueeze",
+    static const char *const names[] = {"Identity", "Reshape",  "Squeeze", "Unsqueeze",
                                         "Flatten",  "CastLike", "Dropout", NULL};
     for (const char *const *name = names; *name; name++) {
         if (strcmp(op, *name) == 0) {
@@ -203,7 +213,8 @@ static void know_elements(struct spr_onnx *onnx, const struct spr_onnx_node *nod
         } else if (node->input_count == 1) {
             known[i] = of_one(node, a, out->whole);
         } else if (node->input_count == 2 && in[1]) {
-            known[i] = compute(node->op, a, broadcast_element(onnx, in[1], out, i), in[0]->whole);
+            known[i] =
+                compute(node->op, a, broadcast_element(onnx, in[1], out, i), in[0]->whole);
         }
     }
 }
@@ -272,9 +283,8 @@ static void know_slice(const struct spr_onnx *onnx, const struct spr_onnx_node *
     }
     int64_t at = start[0] + (start[0] < 0 ? x->shape[0] : 0);
     at = at < 0 ? 0 : at >= x->shape[0] ? (step[0] < 0 ? x->shape[0] - 1 : x->shape[0]) : at;
-    for (int64_t i = 0; i < out->shape[0] && step[0] > -SPR_ONNX_KNOWN &&
-                        step[0] < SPR_ONNX_KNOWN;
-         i++) {
+    for (int64_t i = 0;
+         i < out->shape[0] && step[0] > -SPR_ONNX_KNOWN && step[0] < SPR_ONNX_KNOWN; i++) {
         known[i] = spr_onnx_element(onnx, x, at + i * step[0]);
     }
 }
@@ -290,7 +300,7 @@ static void know_reduced(const struct spr_onnx *onnx, const struct spr_onnx_node
                                             : (double)NAN;
     for (int64_t i = 0; i < x->shape[0]; i++) {
         const double e = spr_onnx_element(onnx, x, i);
-        value = isnan(e) || isnan(value)     ? (double)NAN
+        value = isnan(e) || isnan(value)  ? (double)NAN
                 : strcmp(op, "Prod") == 0 ? value * e
                 : strcmp(op, "Sum") == 0  ? value + e
                 : strcmp(op, "Max") == 0  ? fmax(value, e)
@@ -306,10 +316,11 @@ static void know_filled(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                 *step = spr_onnx_input(onnx, node, 2);
     struct spr_wire tensor;
     const bool range = strcmp(node->op, "Range") == 0;
-    const double fill =
-        !range && spr_onnx_bytes(node, "value", 5, &tensor) ? spr_onnx_scalar(onnx, tensor) : 0;
+    const double fill = !range && spr_onnx_bytes(node, "value", 5, &tensor)
+                            ? spr_onnx_scalar(onnx, tensor)
+                            : 0;
     for (int64_t i = 0; i < spr_onnx_known_count(out); i++) {
-        known[i] = !range ? fill
+        known[i] = !range         ? fill
                    : from && step ? spr_onnx_element(onnx, from, 0) +
                                         (double)i * spr_onnx_element(onnx, step, 0)
                                   : (double)NAN;
@@ -330,8 +341,7 @@ void spr_onnx_know(struct spr_onnx *onnx, const struct spr_onnx_node *node)
     out->whole = out->whole || shape || compares ||
                  (strcmp(op, "Cast") == 0 ? is_whole(spr_onnx_integer(node, "to", 0))
                                           : x->whole && strcmp(op, "DequantizeLinear") != 0);
-    if (shape ? !x->has_shape
-              : spr_onnx_known_count(x) < 0 || (!x->known && !x->data)) {
+    if (shape ? !x->has_shape : spr_onnx_known_count(x) < 0 || (!x->known && !x->data)) {
         return;
     }
     double *known = make_known(onnx, out);
@@ -346,7 +356,8 @@ void spr_onnx_know(struct spr_onnx *onnx, const struct spr_onnx_node *node)
         know_joined(onnx, node, out, known);
     } else if (strcmp(op, "Slice") == 0) {
         know_slice(onnx, node, out, known);
-    } else if (strncmp(op, "Reduce", 6) == 0 && x->rank == 1 && spr_onnx_known_count(out) == 1) {
+    } else if (strncmp(op, "Reduce", 6) == 0 && x->rank == 1 &&
+               spr_onnx_known_count(out) == 1) {
         know_reduced(onnx, node, x, known);
     } else if (strcmp(op, "Range") == 0 || strcmp(op, "ConstantOfShape") == 0) {
         know_filled(onnx, node, out, known);

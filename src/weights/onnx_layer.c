@@ -95,6 +95,9 @@ enum spr_status spr_onnx_leave_out(struct spr_onnx *onnx, const struct spr_onnx_
 {
     char name[480];
     struct spr_left_out what = {name, reason, 0, (double)NAN};
+    if (onnx->dry) {
+        return SPR_OK;
+    }
     full_name(onnx, node, NULL, name);
     for (size_t i = 0; i < node->input_count; i++) {
         const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
@@ -150,11 +153,14 @@ enum spr_status spr_onnx_add(struct spr_onnx *onnx, const struct spr_onnx_node *
 {
     struct spr_weight *w;
     int64_t m = product->m, k = product->k;
+    if (onnx->dry) {
+        return SPR_OK;
+    }
     if (product->value) {
         set_sizes(product, &m, &k);
     }
-    const bool told = product->n > 0 || (product->op == SPR_OP_LINEAR &&
-                                         onnx->source->options->tokens > 0);
+    const bool told =
+        product->n > 0 || (product->op == SPR_OP_LINEAR && onnx->source->options->tokens > 0);
     if (m < 1 || k < 1 || (!told && !(product->value && product->value->constant))) {
         note_stop(onnx, node);
         return spr_onnx_leave_out(onnx, node, "product whose sizes are not told", err);
@@ -173,6 +179,9 @@ enum spr_status spr_onnx_add_other(struct spr_onnx *onnx, const struct spr_onnx_
                                    double elements, struct spr_error *err)
 {
     struct spr_weight *w;
+    if (onnx->dry) {
+        return SPR_OK;
+    }
     SPR_TRY(add_row(onnx, node, part, &w, err));
     w->op = SPR_OP_OTHER;
     w->x_elements = per_element[1] * elements;

@@ -95,7 +95,8 @@ void spr_onnx_reshape_shape(const struct spr_onnx *onnx, const struct spr_onnx_n
         return;
     }
     for (int i = 0; i < count; i++) {
-        shape[i] = list[i] == 0 && zero ? (x && i < x->rank ? x->shape[i] : INT64_MIN) : list[i];
+        shape[i] =
+            list[i] == 0 && zero ? (x && i < x->rank ? x->shape[i] : INT64_MIN) : list[i];
         if (list[i] == -1) {
             rest = rest < 0 ? i : -2;
         } else if (shape[i] < 0) { /* not known */
@@ -303,8 +304,7 @@ void spr_onnx_split_shape(const struct spr_onnx *onnx, const struct spr_onnx_nod
     int64_t list[SPR_ONNX_KNOWN], shape[SPR_RANK_MAX];
     const int axis = x ? axis_of(spr_onnx_integer(node, "axis", 0), x->rank) : -1;
     const int count = spr_onnx_list(onnx, node, 1, "split", list);
-    const int64_t parts =
-        spr_onnx_integer(node, "num_outputs", (int64_t)node->output_count);
+    const int64_t parts = spr_onnx_integer(node, "num_outputs", (int64_t)node->output_count);
     (void)out;
     if (axis < 0 || parts < 1 || (count < 0 && spr_onnx_input(onnx, node, 1))) {
         return;
@@ -332,8 +332,8 @@ void spr_onnx_tile_shape(const struct spr_onnx *onnx, const struct spr_onnx_node
         return;
     }
     for (int i = 0; i < x->rank; i++) {
-        const bool fits = x->shape[i] >= 0 && list[i] >= 0 &&
-                          (double)x->shape[i] * (double)list[i] <= 1e15;
+        const bool fits =
+            x->shape[i] >= 0 && list[i] >= 0 && (double)x->shape[i] * (double)list[i] <= 1e15;
         shape[i] = fits ? x->shape[i] * list[i] : -1;
     }
     spr_onnx_set_shape(out, x->rank, shape);

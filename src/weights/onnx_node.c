@@ -28,8 +28,8 @@ static size_t name_of(struct spr_onnx *onnx, struct spr_wire name, const char **
     if (length < sizeof brief) { /* most names are met before: no copy of those */
         memcpy(brief, name.at ? (const char *)name.at : "", length);
         brief[length] = '\0';
-        const size_t met = strlen(brief) == length ? spr_names_find(&onnx->names, brief)
-                                                   : SIZE_MAX;
+        const size_t met =
+            strlen(brief) == length ? spr_names_find(&onnx->names, brief) : SIZE_MAX;
         if (met < onnx->bound_count) {
             return met;
         }
@@ -174,8 +174,7 @@ bool spr_onnx_attribute(const struct spr_onnx_node *node, const char *name,
 {
     const struct spr_onnx_call *call = node->call;
     struct spr_wire refers = {0};
-    bool found =
-        find_attribute(node->message, 5, spr_onnx_wire(name), attribute, &refers);
+    bool found = find_attribute(node->message, 5, spr_onnx_wire(name), attribute, &refers);
     while (found && refers.at && call) { /* an attribute of the function */
         const struct spr_wire wanted = refers;
         found = find_attribute(call->node->message, 5, wanted, attribute, &refers);

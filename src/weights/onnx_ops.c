@@ -206,18 +206,18 @@ static enum spr_status packed(struct spr_onnx *onnx, const struct spr_onnx_node 
 {
     const struct spr_onnx_value *a = spr_onnx_input(onnx, node, 0),
                                 *b = spr_onnx_input(onnx, node, 1);
-    struct spr_onnx_value w = {.constant = b && b->constant,
-                               .has_shape = true,
-                               .rank = 2,
-                               .tensor = SIZE_MAX,
-                               .shape = {spr_onnx_integer(node, "N", 0),
-                                         spr_onnx_integer(node, "K", 0)}};
-    struct spr_onnx_product p = {.op = SPR_OP_LINEAR,
-                                 .value = &w,
-                                 .axes = {.row = {0}, .column = {1}, .row_count = 1,
-                                          .column_count = 1},
-                                 .n = a ? spr_onnx_product(a, 0, a->rank - 1) : 0,
-                                 .x_elements = (double)NAN};
+    struct spr_onnx_value w = {
+        .constant = b && b->constant,
+        .has_shape = true,
+        .rank = 2,
+        .tensor = SIZE_MAX,
+        .shape = {spr_onnx_integer(node, "N", 0), spr_onnx_integer(node, "K", 0)}};
+    struct spr_onnx_product p = {
+        .op = SPR_OP_LINEAR,
+        .value = &w,
+        .axes = {.row = {0}, .column = {1}, .row_count = 1, .column_count = 1},
+        .n = a ? spr_onnx_product(a, 0, a->rank - 1) : 0,
+        .x_elements = (double)NAN};
     if (!b || w.shape[0] < 1 || w.shape[1] < 1) {
         return spr_onnx_leave_out(onnx, node, node->op, err);
     }
@@ -284,9 +284,9 @@ static enum spr_status conv(struct spr_onnx *onnx, const struct spr_onnx_node *n
     w = *given;
     p.value = &w;
     p.op = p.groups > 1 && dim(&w, 1) == 1 ? SPR_OP_DEPTHWISE : SPR_OP_CONV;
-    p.n = out && out->rank > 2 ? spr_onnx_product(out, 0, 1) *
-                                     spr_onnx_product(out, 2, out->rank)
-                               : 0;
+    p.n = out && out->rank > 2
+              ? spr_onnx_product(out, 0, 1) * spr_onnx_product(out, 2, out->rank)
+              : 0;
     spr_onnx_saw_batch(onnx, dim(x, 0));
     if (!given->constant) {
         return free_conv(onnx, node, given, &p, err);
@@ -294,9 +294,8 @@ static enum spr_status conv(struct spr_onnx *onnx, const struct spr_onnx_node *n
     const int64_t inputs = w.has_shape && w.rank > 2 ? spr_onnx_product(&w, 1, w.rank) : 0;
     if (inputs < 1 || inputs > INT32_MAX || p.groups < 1 || w.shape[0] < 1 ||
         w.shape[0] % p.groups != 0) {
-        return bad_weight(onnx, node,
-                          "outputs x inputs / group x kernel, outputs a multiple of group",
-                          err);
+        return bad_weight(
+            onnx, node, "outputs x inputs / group x kernel, outputs a multiple of group", err);
     }
     if (convolutions[row].zero > 0) {
         for (size_t i = 1; i < node->input_count; i++) {
@@ -305,9 +304,8 @@ static enum spr_status conv(struct spr_onnx *onnx, const struct spr_onnx_node *n
                 spr_set_use(onnx->source, v->tensor, SPR_USE_SCALE);
             }
         }
-        SPR_TRY(spr_onnx_shift(onnx, given,
-                               spr_onnx_input(onnx, node, convolutions[row].zero), 0, 0, &w,
-                               err));
+        SPR_TRY(spr_onnx_shift(onnx, given, spr_onnx_input(onnx, node, convolutions[row].zero),
+                               0, 0, &w, err));
     }
     p.axes.row_count = 1;
     for (int i = 1; i < w.rank; i++) {
@@ -373,8 +371,9 @@ enum spr_status spr_onnx_products(struct spr_onnx *onnx, const struct spr_onnx_n
     if (strncmp(op, "MatMulNBits", 11) == 0 || strcmp(op, "MatMulBnb4") == 0) {
         return packed(onnx, node, err);
     }
-    if (strcmp(op, "LSTM") == 0 || strcmp(op, "GRU") == 0 || strcmp(op, "RNN") == 0) {
-        return spr_onnx_recurrent(onnx, node, *op == 'L' ? 4 : *op == 'G' ? 3 : 1, err);
+    if (strcmp(op, "LSTM") == 0 || strcmp(op, "GRU") == 0 || strcmp(op, "RNN") == 0 ||
+        strcmp(op, "DynamicQuantizeLSTM") == 0) {
+        return spr_onnx_recurrent(onnx, node, err);
     }
     if (strcmp(op, "Attention") == 0 || strcmp(op, "QAttention") == 0 ||
         strcmp(op, "MultiHeadAttention") == 0 || strcmp(op, "GroupQueryAttention") == 0) {

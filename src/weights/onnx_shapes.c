@@ -254,26 +254,24 @@ static const struct {
     spr_onnx_rule *rule;
     const char *operators;
 } rules[] = {
-    {same_shape,
-     " Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization Bernoulli "
-     "BiasAdd BiasDropout BiasGelu BiasSoftmax BitwiseNot Cast CastLike Ceil "
-     "Celu Clip Cos Cosh CumSum DequantizeLinear Dropout Elu Erf Exp EyeLike "
-     "FastGelu Floor Gelu GemmaRotaryEmbedding GroupNorm GroupNormalization "
-     "HardSigmoid HardSwish Hardmax Identity InstanceNormalization Inverse "
-     "IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax "
-     "LpNormalization MeanVarianceNormalization Mish Neg Not "
-     "QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear "
-     "QuickGelu RMSNormalization RandomNormalLike RandomUniformLike "
-     "Reciprocal Relu ReorderInput ReorderOutput ReverseSequence "
-     "RotaryEmbedding Round Scatter ScatterElements ScatterND Selu Shrink "
-     "Sigmoid Sign SimplifiedLayerNormalization Sin Sinh "
-     "SkipLayerNormalization SkipSimplifiedLayerNormalization Softmax "
-     "Softplus Softsign Sqrt Swish Tan Tanh TensorScatter ThresholdedRelu "
-     "Trilu "},
-    {broadcast_shape,
-     " Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater "
-     "GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub "
-     "Sum Where Xor "},
+    {same_shape, " Abs Acos Acosh Asin Asinh Atan Atanh BatchNormalization Bernoulli "
+                 "BiasAdd BiasDropout BiasGelu BiasSoftmax BitwiseNot Cast CastLike Ceil "
+                 "Celu Clip Cos Cosh CumSum DequantizeLinear Dropout Elu Erf Exp EyeLike "
+                 "FastGelu Floor Gelu GemmaRotaryEmbedding GroupNorm GroupNormalization "
+                 "HardSigmoid HardSwish Hardmax Identity InstanceNormalization Inverse "
+                 "IsInf IsNaN LRN LayerNormalization LeakyRelu Log LogSoftmax "
+                 "LpNormalization MeanVarianceNormalization Mish Neg Not "
+                 "QLinearLeakyRelu QLinearSigmoid QLinearSoftmax QuantizeLinear "
+                 "QuickGelu RMSNormalization RandomNormalLike RandomUniformLike "
+                 "Reciprocal Relu ReorderInput ReorderOutput ReverseSequence "
+                 "RotaryEmbedding Round Scatter ScatterElements ScatterND Selu Shrink "
+                 "Sigmoid Sign SimplifiedLayerNormalization Sin Sinh "
+                 "SkipLayerNormalization SkipSimplifiedLayerNormalization Softmax "
+                 "Softplus Softsign Sqrt Swish Tan Tanh TensorScatter ThresholdedRelu "
+                 "Trilu "},
+    {broadcast_shape, " Add And BitShift BitwiseAnd BitwiseOr BitwiseXor Div Equal Greater "
+                      "GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or PRelu Pow Sub "
+                      "Sum Where Xor "},
     {spr_onnx_reduce_shape,
      " ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax "
      "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare "},
@@ -282,74 +280,41 @@ static const struct {
     {spr_onnx_window_shape,
      " AveragePool Conv ConvInteger DeformConv FusedConv LpPool MaxPool "
      "QLinearAveragePool QLinearConv "},
-    {spr_onnx_concat_shape,
-     " Concat "},
-    {filled_shape,
-     " ConstantOfShape RandomNormal RandomUniform "},
-    {spr_onnx_transposed_shape,
-     " ConvTranspose "},
-    {spr_onnx_block_shape,
-     " DepthToSpace SpaceToDepth "},
-    {quantise_shape,
-     " DynamicQuantizeLinear "},
-    {matmul_shape,
-     " DynamicQuantizeMatMul FusedMatMul FusedMatMulActivation GemmFastGelu "
-     "MatMul MatMulInteger MatMulIntegerToFloat QLinearMatMul "
-     "TransposeMatMul "},
-    {spr_onnx_einsum_shape,
-     " Einsum "},
-    {spr_onnx_embed_norm_shape,
-     " EmbedLayerNormalization "},
-    {spr_onnx_expand_shape,
-     " Expand "},
-    {spr_onnx_flatten_shape,
-     " Flatten "},
-    {gemm_shape,
-     " FusedGemm Gemm QGemm "},
-    {spr_onnx_recurrent_shape,
-     " GRU LSTM RNN "},
-    {spr_onnx_gather_shape,
-     " Gather "},
-    {second_shape,
-     " GatherElements "},
-    {spr_onnx_gather_nd_shape,
-     " GatherND "},
-    {global_shape,
-     " GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool "},
-    {sampled_shape,
-     " GridSample "},
-    {packed_shape,
-     " MatMulBnb4 MatMulFpQ4 MatMulNBits "},
-    {spr_onnx_one_hot_shape,
-     " OneHot "},
-    {spr_onnx_pad_shape,
-     " Pad "},
-    {fourth_shape,
-     " QLinearAdd QLinearMul "},
-    {range_shape,
-     " Range "},
-    {spr_onnx_reshape_shape,
-     " Reshape "},
-    {spr_onnx_resize_shape,
-     " Resize Upsample "},
-    {shape_shape,
-     " Shape "},
-    {scalar_shape,
-     " Size "},
-    {spr_onnx_slice_shape,
-     " Slice "},
-    {spr_onnx_split_shape,
-     " Split "},
-    {spr_onnx_squeeze_shape,
-     " Squeeze "},
-    {spr_onnx_tile_shape,
-     " Tile "},
-    {spr_onnx_top_k_shape,
-     " TopK "},
-    {spr_onnx_transpose_shape,
-     " Transpose "},
-    {spr_onnx_unsqueeze_shape,
-     " Unsqueeze "},
+    {spr_onnx_concat_shape, " Concat "},
+    {filled_shape, " ConstantOfShape RandomNormal RandomUniform "},
+    {spr_onnx_transposed_shape, " ConvTranspose "},
+    {spr_onnx_block_shape, " DepthToSpace SpaceToDepth "},
+    {quantise_shape, " DynamicQuantizeLinear "},
+    {matmul_shape, " DynamicQuantizeMatMul FusedMatMul FusedMatMulActivation GemmFastGelu "
+                   "MatMul MatMulInteger MatMulIntegerToFloat QLinearMatMul "
+                   "TransposeMatMul "},
+    {spr_onnx_einsum_shape, " Einsum "},
+    {spr_onnx_embed_norm_shape, " EmbedLayerNormalization "},
+    {spr_onnx_expand_shape, " Expand "},
+    {spr_onnx_flatten_shape, " Flatten "},
+    {gemm_shape, " FusedGemm Gemm QGemm "},
+    {spr_onnx_recurrent_shape, " DynamicQuantizeLSTM GRU LSTM RNN "},
+    {spr_onnx_gather_shape, " Gather "},
+    {second_shape, " GatherElements "},
+    {spr_onnx_gather_nd_shape, " GatherND "},
+    {global_shape, " GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool "},
+    {sampled_shape, " GridSample "},
+    {packed_shape, " MatMulBnb4 MatMulFpQ4 MatMulNBits "},
+    {spr_onnx_one_hot_shape, " OneHot "},
+    {spr_onnx_pad_shape, " Pad "},
+    {fourth_shape, " QLinearAdd QLinearMul "},
+    {range_shape, " Range "},
+    {spr_onnx_reshape_shape, " Reshape "},
+    {spr_onnx_resize_shape, " Resize Upsample "},
+    {shape_shape, " Shape "},
+    {scalar_shape, " Size "},
+    {spr_onnx_slice_shape, " Slice "},
+    {spr_onnx_split_shape, " Split "},
+    {spr_onnx_squeeze_shape, " Squeeze "},
+    {spr_onnx_tile_shape, " Tile "},
+    {spr_onnx_top_k_shape, " TopK "},
+    {spr_onnx_transpose_shape, " Transpose "},
+    {spr_onnx_unsqueeze_shape, " Unsqueeze "},
 };
 
 static spr_onnx_rule *rule_of(const char *op)
@@ -362,6 +327,11 @@ static spr_onnx_rule *rule_of(const char *op)
         }
     }
     return NULL;
+}
+
+bool spr_onnx_has_rule(const char *op)
+{
+    return rule_of(op) != NULL;
 }
 
 static bool told(const struct spr_onnx_value *v)

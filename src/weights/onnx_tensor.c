@@ -29,9 +29,9 @@ static const struct {
              {14, "complex64", SPR_ELEMENT_OTHER, 8, 1},
              {15, "complex128", SPR_ELEMENT_OTHER, 16, 1},
              {16, "bfloat16", SPR_ELEMENT_BF16, 2, 1},
-             {17, "float8e4m3fn", SPR_ELEMENT_OTHER, 1, 1},
+             {17, "float8e4m3fn", SPR_ELEMENT_F8_E4M3, 1, 1},
              {18, "float8e4m3fnuz", SPR_ELEMENT_OTHER, 1, 1},
-             {19, "float8e5m2", SPR_ELEMENT_OTHER, 1, 1},
+             {19, "float8e5m2", SPR_ELEMENT_F8_E5M2, 1, 1},
              {20, "float8e5m2fnuz", SPR_ELEMENT_OTHER, 1, 1},
              {21, "uint4", SPR_ELEMENT_OTHER, 1, 2},
              {22, "int4", SPR_ELEMENT_OTHER, 1, 2},
@@ -251,11 +251,20 @@ static enum spr_status find_data(struct spr_onnx *onnx, const struct parts *p, s
     return SPR_OK;
 }
 
+/* In a body, a value of its own whatever the name means outside. */
+static size_t value_of(struct spr_onnx *onnx, struct spr_wire name)
+{
+    const size_t value = spr_onnx_value(onnx, name);
+    return value == SIZE_MAX || onnx->value[value].scope == onnx->scope
+               ? value
+               : spr_onnx_new_value(onnx, name);
+}
+
 /* Texts, and types that are not known: there, but never weights. */
 static enum spr_status add_other(struct spr_onnx *onnx, const struct parts *p,
                                  struct spr_error *err)
 {
-    const size_t value = spr_onnx_value(onnx, p->name);
+    const size_t value = value_of(onnx, p->name);
     if (value == SIZE_MAX) {
         return bad(onnx, p, "its name: expected UTF-8", err);
     }
@@ -283,6 +292,36 @@ static void set_value(struct spr_onnx_value *v, const struct spr_tensor *t, size
     }
 }
 
+/* A body may be read many times: its constants are tensors of the file once. */
+static const char *place_text(const struct spr_onnx *onnx, struct spr_wire message,
+                              char text[24])
+{
+    snprintf(text, 24, "%zu", (size_t)(message.at - onnx->source->bytes));
+    return text;
+}
+
+static bool read_before(struct spr_onnx *onnx, struct spr_wire message, size_t value)
+{
+    char text[24];
+    const size_t index = onnx->scope > 0
+                             ? spr_names_find(&onnx->read, place_text(onnx, message, text))
+                             : SIZE_MAX;
+    if (index < onnx->source->weights->tensor_count) {
+        set_value(&onnx->value[value], &onnx->source->weights->tensor[index], index);
+        return true;
+    }
+    return false;
+}
+
+static void remember(struct spr_onnx *onnx, struct spr_wire message, size_t index)
+{
+    char text[24];
+    if (onnx->scope > 0) {
+        const char *key = spr_onnx_text(onnx, spr_onnx_wire(place_text(onnx, message, text)));
+        onnx->no_memory = onnx->no_memory || !key || !spr_names_add(&onnx->read, key, index);
+    }
+}
+
 enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
                                 struct spr_wire name, struct spr_error *err)
 {
@@ -304,20 +343,24 @@ enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
                            .dtype = types[d].name,
                            .rank = p.rank};
     memcpy(t.shape, p.shape, sizeof t.shape);
-    size_t value = spr_onnx_value(onnx, p.name);
+    size_t value = value_of(onnx, p.name);
     if (!t.name || value == SIZE_MAX) {
         return bad(onnx, &p, "its name: expected UTF-8", err);
+    }
+    if (read_before(onnx, message, value)) {
+        return SPR_OK;
     }
     SPR_TRY(find_data(onnx, &p, d, &t, err));
     if (onnx->value[value].tensor != SIZE_MAX) {
         return bad(onnx, &p, "there is one of this name already", err);
     }
-    if (types[d].shared > 1) {
+    if (types[d].code >= 17) { /* weights of types that no matrix has */
         int64_t elements;
         (void)spr_shape_elements(t.shape, t.rank, &elements);
         t.parameters = (double)elements;
     }
     SPR_TRY(spr_add_tensor(onnx->source, &t, &index, err));
+    remember(onnx, message, index);
     set_value(&onnx->value[value], &onnx->source->weights->tensor[index], index);
     return SPR_OK;
 }
@@ -363,7 +406,7 @@ double spr_onnx_number(const unsigned char *data, const char *dtype, enum spr_el
 
 /* The two tensors of a sparse one, without names of their own. */
 enum spr_status spr_onnx_sparse_parts(struct spr_onnx *onnx, struct spr_wire message,
-                                       struct spr_tensor parts[2], struct spr_error *err)
+                                      struct spr_tensor parts[2], struct spr_error *err)
 {
     struct spr_wire_field f;
     memset(parts, 0, 2 * sizeof *parts);

@@ -38,8 +38,7 @@ static bool find_window(const struct spr_onnx *onnx, const struct spr_onnx_node 
         return false;
     }
     window->spatial = x->rank - 2;
-    const int given =
-        spr_onnx_integers(node, "kernel_shape", window->kernel, window->spatial);
+    const int given = spr_onnx_integers(node, "kernel_shape", window->kernel, window->spatial);
     for (int i = given; i < window->spatial; i++) {
         window->kernel[i] = w ? w->shape[i + 2] : -1;
     }
@@ -113,8 +112,8 @@ void spr_onnx_transposed_shape(const struct spr_onnx *onnx, const struct spr_onn
     const int told = spr_onnx_integers(node, "output_shape", given, SPR_RANK_MAX);
     integers_or(node, "output_padding", extra, w.spatial, 0);
     shape[0] = w.x->shape[0];
-    shape[1] = w.w->shape[1] < 0 || w.w->shape[1] > (int64_t)1 << 30 ? -1
-                                                                    : w.w->shape[1] * groups;
+    shape[1] =
+        w.w->shape[1] < 0 || w.w->shape[1] > (int64_t)1 << 30 ? -1 : w.w->shape[1] * groups;
     for (int i = 0; i < w.spatial; i++) {
         const int64_t in = w.x->shape[i + 2];
         const int64_t pads = valid ? 0 : w.pad[i] + w.pad[i + w.spatial];
