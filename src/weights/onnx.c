@@ -109,7 +109,7 @@ static void divide_batch(struct spr_onnx *onnx)
     const int64_t batch = onnx->batch;
     for (size_t i = onnx->first_weight; batch > 1 && i < weights->weight_count; i++) {
         struct spr_weight *w = &weights->weight[i];
-        int64_t *size = w->op == SPR_OP_ATTENTION ? &w->count : &w->n;
+        int64_t *size = w->op == SPR_OP_ATTENTION && w->count % batch == 0 ? &w->count : &w->n;
         *size = *size % batch == 0 ? *size / batch : *size;
         w->x_elements /= (double)batch;
         w->other_flops /= (double)batch;

@@ -238,27 +238,38 @@ static void see_lookup(struct spr_onnx *onnx, const struct spr_onnx_node *node)
     }
 }
 
-/* Constants of operators without products are no weights; those of operators that nothing here
- * knows are left out by name. */
+/* Operators without products whose shapes nothing here tells. */
+static bool is_free(const char *op)
+{
+    static const char operators[] =
+        " ArrayFeatureExtractor Binarizer BitCast BlackmanWindow CastMap CategoryMapper "
+        "CenterCropPad Col2Im Compress ConcatFromSequence CumProd Det DictVectorizer "
+        "FeatureVectorizer HammingWindow HannWindow ImageDecoder Imputer LabelEncoder "
+        "MaxRoiPool MaxUnpool MelWeightMatrix Multinomial NegativeLogLikelihoodLoss "
+        "NonMaxSuppression NonZero OneHotEncoder Optional OptionalGetElement "
+        "OptionalHasElement RegexFullMatch RoiAlign SequenceAt SequenceConstruct "
+        "SequenceEmpty SequenceErase SequenceInsert SequenceLength SoftmaxCrossEntropyLoss "
+        "SplitToSequence StringConcat StringNormalizer StringSplit SwiGLU TfIdfVectorizer "
+        "Unique ZipMap ";
+    char word[64];
+    const int length = snprintf(word, sizeof word, " %s ", op);
+    return length < (int)sizeof word && strstr(operators, word);
+}
+
+/* Constants of operators without products are no weights; operators that nothing here knows
+ * are left out by name. */
 static enum spr_status claim_others(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                     struct spr_error *err)
 {
-    bool weights = false;
-    if (spr_onnx_has_rule(node->op) || !*node->domain ||
-        strcmp(node->domain, "ai.onnx") == 0) {
-        for (size_t i = 0; i < node->input_count; i++) {
-            const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
-            if (v && !onnx->dry) {
-                spr_set_use(onnx->source, v->tensor, SPR_USE_ASIDE);
-            }
-            weights = weights || (v && v->constant && v->rank > 1);
-        }
-        if (spr_onnx_has_rule(node->op) || !weights) {
-            return SPR_OK;
-        }
+    if (!spr_onnx_has_rule(node->op) && !is_free(node->op)) {
+        return spr_onnx_leave_out(onnx, node, *node->op ? node->op : "operator without a type",
+                                  err);
     }
-    return spr_onnx_leave_out(onnx, node, *node->op ? node->op : "operator without a type",
-                              err);
+    for (size_t i = 0; i < node->input_count && !onnx->dry; i++) {
+        const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
+        spr_set_use(onnx->source, v ? v->tensor : SIZE_MAX, SPR_USE_ASIDE);
+    }
+    return SPR_OK;
 }
 
 /* What every node but a Constant and one with a body goes through. */
