@@ -88,8 +88,9 @@ static void tell(const struct spr_onnx *onnx)
     char advice[SPR_ONNX_ADVICE];
     if (onnx->shapeless > 0) {
         spr_onnx_advice(onnx, advice);
-        spr_note(onnx->source->notes, "%s: %zu products without shapes%s%s",
-                 onnx->source->path, onnx->shapeless, *advice ? ": give " : "", advice);
+        spr_note(onnx->source->notes, "%s: %zu products without shapes: %s%s",
+                 onnx->source->path, onnx->shapeless,
+                 *advice ? "give " : "dimensions of 0: expected larger ones by --dim", advice);
     }
     if (onnx->batch > 1) {
         spr_note(onnx->source->notes, "%s: a batch of %lld divided out", onnx->source->path,

@@ -100,8 +100,9 @@ struct spr_onnx {
     size_t endless;   /* loops whose number of runs is not told */
     size_t shapeless; /* products whose sizes are not known */
     const char *stop; /* a value whose shape a product needs, and no input tells */
-    int64_t batches[SPR_ONNX_BATCHES]; /* static leading dimensions of inputs */
-    size_t batch_count;
+    /* Static dimensions of inputs where a batch may be: the first, or the second. */
+    int64_t batches[2][SPR_ONNX_BATCHES];
+    size_t batch_count[2];
     int64_t batch; /* the one that is divided out; 0: none */
     size_t first_weight;
 };
@@ -246,6 +247,12 @@ int64_t spr_onnx_known_count(const struct spr_onnx_value *value);
 /* Computes the elements of the node's outputs, whose shapes are set. */
 void spr_onnx_know(struct spr_onnx *onnx, const struct spr_onnx_node *node);
 
+/* onnx_moved.c: those of Gather, Concat, Transpose and Slice, in known. */
+typedef void spr_onnx_move(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
+                           struct spr_onnx_value *out, double *known);
+spr_onnx_move spr_onnx_know_gathered, spr_onnx_know_joined, spr_onnx_know_turned,
+    spr_onnx_know_slice;
+
 /* onnx_shapes.c: shapes of what nodes make (src/weights/README.md lists the operators). */
 
 /* Is there a rule for the shapes of this operator? */
@@ -312,8 +319,8 @@ enum spr_status spr_onnx_add_other(struct spr_onnx *onnx, const struct spr_onnx_
 /* The rows of an operator without products: softmax and its like. */
 enum spr_status spr_onnx_other(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                struct spr_error *err);
-/* Remembers a static batch that an operator tells. */
-void spr_onnx_saw_batch(struct spr_onnx *onnx, int64_t batch);
+/* Remembers a static batch that an operator tells, and which dimension it is of its input. */
+void spr_onnx_saw_batch(struct spr_onnx *onnx, int64_t batch, int axis);
 /* The node cannot be listed: named, with the weights it takes. */
 enum spr_status spr_onnx_leave_out(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                    const char *reason, struct spr_error *err);

@@ -183,7 +183,7 @@ enum spr_status spr_onnx_attention(struct spr_onnx *onnx, const struct spr_onnx_
     const double stack = (double)a.batch * (double)a.heads;
     p.count = a.batch > 0 && a.heads > 0 && stack < 1e9 ? (int64_t)stack : 0;
     p.n = p.count > 0 ? p.n : 0;
-    spr_onnx_saw_batch(onnx, a.batch);
+    spr_onnx_saw_batch(onnx, a.batch, 0);
     if (a.projects) {
         SPR_TRY(add_projection(onnx, node, &a, err));
     }

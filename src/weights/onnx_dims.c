@@ -360,9 +360,9 @@ void spr_onnx_dims_of_input(struct spr_onnx *onnx, const char *input, struct spr
         rank++;
     }
     for (int i = 0; i < rank; i++) {
-        if (size[i] > 1 && i < 2 && !sums && rank > 1 &&
-            onnx->batch_count < SPR_ONNX_BATCHES) {
-            onnx->batches[onnx->batch_count++] = size[i];
+        if (size[i] > 1 && i < 2 && !sums && rank > 1 + i &&
+            onnx->batch_count[i] < SPR_ONNX_BATCHES) {
+            onnx->batches[i][onnx->batch_count[i]++] = size[i];
         }
         const bool sum = strpbrk(names[i], "+*/") != NULL;
         if (size[i] < 1 && sum == sums &&

@@ -231,6 +231,78 @@ static bool cut_out(struct spr_onnx *onnx, const struct spr_onnx_node *node)
     return true;
 }
 
+/* The element that lies first of its kind, and where each of the others goes. */
+static bool can_join(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
+                     const struct spr_onnx_value *out)
+{
+    const struct spr_onnx_value *first = spr_onnx_input(onnx, node, 0);
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
+        if (!spr_onnx_has_weights(v) || v->sparse.at || v->element != first->element ||
+            v->element == SPR_ELEMENT_OTHER || v->rank != out->rank) {
+            return false;
+        }
+    }
+    return spr_onnx_product(out, 0, out->rank) > 0;
+}
+
+/* Constants behind each other along an axis: exporters put the gates of an LSTM in order so. */
+static enum spr_status join(struct spr_onnx *onnx, const struct spr_onnx_node *node,
+                            struct spr_onnx_value *out, bool *done, struct spr_error *err)
+{
+    unsigned char *data;
+    int64_t axis = spr_onnx_integer(node, "axis", 0);
+    axis += axis < 0 ? out->rank : 0;
+    if (!out->has_shape || axis < 0 || axis >= out->rank || !can_join(onnx, node, out)) {
+        return SPR_OK;
+    }
+    const int64_t outer = spr_onnx_product(out, 0, (int)axis);
+    const enum spr_element element = spr_onnx_input(onnx, node, 0)->element;
+    const size_t size = spr_element_bytes(element);
+    const size_t row = (size_t)spr_onnx_product(out, (int)axis, out->rank) * size;
+    SPR_TRY(
+        spr_onnx_make(onnx, (double)outer * (double)(row / size), element, out, &data, err));
+    size_t column = 0;
+    for (size_t i = 0; i < node->input_count; i++) {
+        struct spr_onnx_value part = *spr_onnx_input(onnx, node, i);
+        SPR_TRY(spr_onnx_pack(onnx, &part, err));
+        const size_t bytes = (size_t)spr_onnx_product(&part, (int)axis, part.rank) * size;
+        if (column + bytes > row || spr_onnx_product(&part, 0, (int)axis) != outer) {
+            return SPR_OK;
+        }
+        for (int64_t r = 0; r < outer; r++) {
+            memcpy(data + (size_t)r * row + column, part.data + (size_t)r * bytes, bytes);
+        }
+        column += bytes;
+    }
+    *done = column == row;
+    return SPR_OK;
+}
+
+/* What is made of constants in ways that are not followed: of the largest one. */
+static void derive(struct spr_onnx *onnx, const struct spr_onnx_node *node,
+                   struct spr_onnx_value *out)
+{
+    double most = 0;
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
+        const size_t tensor = v ? v->tensor : SIZE_MAX;
+        const double parameters = tensor < onnx->source->weights->tensor_count
+                                      ? onnx->source->weights->tensor[tensor].parameters
+                                      : 0;
+        if (parameters > most) {
+            out->tensor = tensor;
+            most = parameters;
+        }
+    }
+    for (size_t i = 0; i < node->input_count && !onnx->dry; i++) {
+        const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
+        if (v && v->tensor != out->tensor && most > 0 && v->rank > 1) {
+            spr_set_use(onnx->source, v->tensor, SPR_USE_LAYER);
+        }
+    }
+}
+
 /* Scales and zero points are no weights of their own. */
 static void claim_scales(struct spr_onnx *onnx, const struct spr_onnx_node *node)
 {
@@ -268,6 +340,8 @@ static enum spr_status fold_weights(struct spr_onnx *onnx, const struct spr_onnx
     } else if (strcmp(node->op, "QuantizeLinear") == 0) {
         claim_scales(onnx, node);
         return quantise(onnx, node, out, done, err);
+    } else if (strcmp(node->op, "Concat") == 0) {
+        return join(onnx, node, out, done, err);
     } else if (is_op(node, cuts)) {
         *done = cut_out(onnx, node);
     } else if (is_op(node, scaled) && with && out->has_shape) {
@@ -292,8 +366,19 @@ enum spr_status spr_onnx_fold(struct spr_onnx *onnx, const struct spr_onnx_node 
             onnx->value[node->output[i]].constant = true;
         }
     }
-    return constant && out && spr_onnx_has_weights(from) ? fold_weights(onnx, node, done, err)
-                                                         : SPR_OK;
+    if (!constant || !out) {
+        return SPR_OK;
+    }
+    if (spr_onnx_has_weights(from)) {
+        SPR_TRY(fold_weights(onnx, node, done, err));
+    }
+    if (!*done) {
+        out->data = NULL;
+    }
+    if (!*done || strcmp(node->op, "Concat") == 0) {
+        derive(onnx, node, out);
+    }
+    return SPR_OK;
 }
 
 enum spr_status spr_onnx_unpack(struct spr_onnx *onnx, const struct spr_onnx_node *node,

@@ -234,7 +234,7 @@ static void see_lookup(struct spr_onnx *onnx, const struct spr_onnx_node *node)
                                 *at = spr_onnx_input(onnx, node, 1);
     if (strcmp(node->op, "Gather") == 0 && table && at && table->constant &&
         table->rank == 2 && at->input && at->has_shape && at->rank == 2) {
-        spr_onnx_saw_batch(onnx, at->shape[0]);
+        spr_onnx_saw_batch(onnx, at->shape[0], 0);
     }
 }
 
@@ -272,6 +272,19 @@ static enum spr_status claim_others(struct spr_onnx *onnx, const struct spr_onnx
     return SPR_OK;
 }
 
+/* Biases and the like of an operator whose weights are listed, or left out. */
+static void claim_rest(const struct spr_onnx *onnx, const struct spr_onnx_node *node)
+{
+    for (size_t i = 2; i < node->input_count && !onnx->dry; i++) {
+        const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
+        const size_t tensor = v ? v->tensor : SIZE_MAX;
+        if (tensor < onnx->source->weights->tensor_count &&
+            onnx->source->weights->tensor[tensor].use == SPR_USE_UNKNOWN) {
+            spr_set_use(onnx->source, tensor, SPR_USE_ASIDE);
+        }
+    }
+}
+
 /* What every node but a Constant and one with a body goes through. */
 static enum spr_status read_operator(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                      struct spr_error *err)
@@ -285,6 +298,7 @@ static enum spr_status read_operator(struct spr_onnx *onnx, const struct spr_onn
     }
     SPR_TRY(spr_onnx_products(onnx, node, &known, err));
     if (known) {
+        claim_rest(onnx, node);
         return SPR_OK;
     }
     see_lookup(onnx, node);

@@ -235,60 +235,6 @@ static void know_shape(const struct spr_onnx_node *node, const struct spr_onnx_v
     }
 }
 
-/* Of lists and scalars along the first dimension. */
-static void know_gathered(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
-                          struct spr_onnx_value *out, double *known)
-{
-    const struct spr_onnx_value *x = spr_onnx_input(onnx, node, 0),
-                                *at = spr_onnx_input(onnx, node, 1);
-    if (x->rank != 1 || !at) {
-        return;
-    }
-    for (int64_t i = 0; i < spr_onnx_known_count(out); i++) {
-        double place = spr_onnx_element(onnx, at, i);
-        place += place < 0 ? (double)x->shape[0] : 0;
-        known[i] = place >= 0 && place < SPR_ONNX_KNOWN
-                       ? spr_onnx_element(onnx, x, (int64_t)place)
-                       : (double)NAN;
-    }
-}
-
-static void know_joined(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
-                        struct spr_onnx_value *out, double *known)
-{
-    int64_t used = 0;
-    for (size_t i = 0; out->rank == 1 && i < node->input_count; i++) {
-        const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
-        const int64_t count = v ? spr_onnx_known_count(v) : -1;
-        for (int64_t e = 0; e < count && used < out->shape[0]; e++) {
-            known[used++] = spr_onnx_element(onnx, v, e);
-        }
-        if (count < 0) {
-            return;
-        }
-    }
-}
-
-static void know_slice(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
-                       struct spr_onnx_value *out, double *known)
-{
-    const struct spr_onnx_value *x = spr_onnx_input(onnx, node, 0);
-    int64_t start[SPR_ONNX_KNOWN], step[SPR_ONNX_KNOWN] = {1};
-    const bool old = node->input_count == 1;
-    const int count = old ? spr_onnx_integers(node, "starts", start, 1)
-                          : spr_onnx_list(onnx, node, 1, "", start);
-    if (x->rank != 1 || count != 1 ||
-        (spr_onnx_input(onnx, node, 4) && spr_onnx_list(onnx, node, 4, "", step) != 1)) {
-        return;
-    }
-    int64_t at = start[0] + (start[0] < 0 ? x->shape[0] : 0);
-    at = at < 0 ? 0 : at >= x->shape[0] ? (step[0] < 0 ? x->shape[0] - 1 : x->shape[0]) : at;
-    for (int64_t i = 0;
-         i < out->shape[0] && step[0] > -SPR_ONNX_KNOWN && step[0] < SPR_ONNX_KNOWN; i++) {
-        known[i] = spr_onnx_element(onnx, x, at + i * step[0]);
-    }
-}
-
 static void know_reduced(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
                          const struct spr_onnx_value *x, double *known)
 {
@@ -351,11 +297,13 @@ void spr_onnx_know(struct spr_onnx *onnx, const struct spr_onnx_node *node)
     if (shape) {
         know_shape(node, x, out, known);
     } else if (strcmp(op, "Gather") == 0) {
-        know_gathered(onnx, node, out, known);
+        spr_onnx_know_gathered(onnx, node, out, known);
+    } else if (strcmp(op, "Transpose") == 0) {
+        spr_onnx_know_turned(onnx, node, out, known);
     } else if (strcmp(op, "Concat") == 0) {
-        know_joined(onnx, node, out, known);
+        spr_onnx_know_joined(onnx, node, out, known);
     } else if (strcmp(op, "Slice") == 0) {
-        know_slice(onnx, node, out, known);
+        spr_onnx_know_slice(onnx, node, out, known);
     } else if (strncmp(op, "Reduce", 6) == 0 && x->rank == 1 &&
                spr_onnx_known_count(out) == 1) {
         know_reduced(onnx, node, x, known);

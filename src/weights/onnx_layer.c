@@ -143,9 +143,13 @@ static enum spr_status fill_row(struct spr_onnx *onnx, const struct spr_onnx_pro
     w->count = count < (double)SPR_DIMENSION_MAX ? (int64_t)count : SPR_DIMENSION_MAX;
     w->groups = p->groups > 0 ? p->groups : 1;
     w->x_elements = p->x_elements;
-    w->prunable = p->value && p->value->constant && p->op != SPR_OP_DEPTHWISE;
-    return spr_onnx_has_weights(p->value) ? spr_onnx_matrix(onnx, p->value, &p->axes, w, err)
-                                          : SPR_OK;
+    if (spr_onnx_has_weights(p->value)) {
+        SPR_TRY(spr_onnx_matrix(onnx, p->value, &p->axes, w, err));
+    } else if (p->value) {
+        w->tensor = p->value->tensor;
+    }
+    w->prunable = w->storage != SPR_STORAGE_NONE && p->op != SPR_OP_DEPTHWISE;
+    return SPR_OK;
 }
 
 enum spr_status spr_onnx_add(struct spr_onnx *onnx, const struct spr_onnx_node *node,
@@ -212,9 +216,9 @@ enum spr_status spr_onnx_other(struct spr_onnx *onnx, const struct spr_onnx_node
     return SPR_OK;
 }
 
-void spr_onnx_saw_batch(struct spr_onnx *onnx, int64_t batch)
+void spr_onnx_saw_batch(struct spr_onnx *onnx, int64_t batch, int axis)
 {
-    for (size_t i = 0; i < onnx->batch_count && onnx->batch == 0; i++) {
-        onnx->batch = batch > 1 && onnx->batches[i] == batch ? batch : 0;
+    for (size_t i = 0; i < onnx->batch_count[axis] && onnx->batch == 0; i++) {
+        onnx->batch = batch > 1 && onnx->batches[axis][i] == batch ? batch : 0;
     }
 }

@@ -287,7 +287,7 @@ static enum spr_status conv(struct spr_onnx *onnx, const struct spr_onnx_node *n
     p.n = out && out->rank > 2
               ? spr_onnx_product(out, 0, 1) * spr_onnx_product(out, 2, out->rank)
               : 0;
-    spr_onnx_saw_batch(onnx, dim(x, 0));
+    spr_onnx_saw_batch(onnx, dim(x, 0), 0);
     if (!given->constant) {
         return free_conv(onnx, node, given, &p, err);
     }
@@ -346,7 +346,7 @@ static enum spr_status conv_transpose(struct spr_onnx *onnx, const struct spr_on
     p.n = x && x->has_shape && x->rank > 2
               ? spr_onnx_product(x, 0, 1) * spr_onnx_product(x, 2, x->rank)
               : 0;
-    spr_onnx_saw_batch(onnx, dim(x, 0));
+    spr_onnx_saw_batch(onnx, dim(x, 0), 0);
     return spr_onnx_add(onnx, node, &p, err);
 }
 

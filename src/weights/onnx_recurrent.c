@@ -104,7 +104,7 @@ enum spr_status spr_onnx_recurrent(struct spr_onnx *onnx, const struct spr_onnx_
                                    struct spr_error *err)
 {
     const struct recurrent r = find(onnx, node);
-    spr_onnx_saw_batch(onnx, r.batch);
+    spr_onnx_saw_batch(onnx, r.batch, r.batch_first ? 0 : 1);
     for (size_t i = 8; is_packed(node) && i < 12; i++) {
         const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
         spr_set_use(onnx->source, v ? v->tensor : SIZE_MAX, SPR_USE_SCALE);
