@@ -140,7 +140,7 @@ static enum spr_status quantise(struct spr_onnx *onnx, const struct spr_onnx_nod
     for (int d = (int)axis + 1; d < w.rank; d++) {
         inner *= w.shape[d];
     }
-    const bool is_signed = !zero || zero->element != SPR_ELEMENT_U8;
+    const bool is_signed = has_zero && zero->element != SPR_ELEMENT_U8;
     for (int64_t e = 0; e < elements; e++) {
         const int64_t at = count > 1 ? e / inner % count : 0;
         const double by = spr_element_value(
@@ -155,7 +155,7 @@ static enum spr_status quantise(struct spr_onnx *onnx, const struct spr_onnx_nod
         const double q = nearbyint(
             spr_element_value(w.data + (size_t)e * spr_element_bytes(w.element), w.element) /
             by);
-        const double least = has_zero && is_signed ? -128 : 0, most = is_signed ? 127 : 255;
+        const double least = is_signed ? -128 : 0, most = is_signed ? 127 : 255;
         const double made = fmin(fmax(q + point, least), most);
         const float wide = (float)made;
         memcpy(data + 4 * e, &wide, sizeof wide);
