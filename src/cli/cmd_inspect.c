@@ -221,10 +221,11 @@ static enum spr_status read_weights(struct work *w)
         }
     }
     if (w->weights.weight_count == 0) {
-        return spr_fail(w->err, SPR_EINPUT,
-                        "%s: no layers: expected tensors of 2 to 5 dimensions named "
-                        "'....weight'",
-                        w->args->positional[0]);
+        return spr_fail(w->err, SPR_EINPUT, "%s: no layers: expected %s",
+                        w->args->positional[0],
+                        w->weights.origin && strcmp(w->weights.origin, "the graph") == 0
+                            ? "operators that multiply matrices, such as MatMul, Gemm and Conv"
+                            : "tensors of 2 to 5 dimensions named '....weight'");
     }
     SPR_TRY(refuse_input(w, "output", w->args->value[OPT_OUTPUT]));
     return refuse_input(w, "write", w->args->value[OPT_WRITE]);
