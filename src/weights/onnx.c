@@ -57,9 +57,17 @@ static enum spr_status add_function(struct spr_onnx *onnx, struct spr_wire funct
     if (message.bad) {
         return spr_onnx_damaged(onnx, &function, "a function", err);
     }
-    const char *key = spr_onnx_function_key(onnx, domain, name);
-    if (!key || spr_names_find(&onnx->functions, key) != SIZE_MAX) {
-        return onnx->no_memory ? spr_no_memory(err) : SPR_OK;
+    const char *space = spr_onnx_text(onnx, domain), *word = spr_onnx_text(onnx, name);
+    char text[SPR_ONNX_KEY];
+    if (!space || !word || !spr_onnx_function_key(space, word, text)) {
+        return spr_onnx_damaged(onnx, &function, "a function's name", err);
+    }
+    const char *key = spr_onnx_text(onnx, spr_onnx_wire(text));
+    if (key && spr_names_find(&onnx->functions, key) != SIZE_MAX) {
+        return SPR_OK;
+    }
+    if (!key) {
+        return spr_no_memory(err);
     }
     if (!spr_grow(&onnx->function, &onnx->function_capacity, onnx->function_count + 1,
                   sizeof *onnx->function) ||

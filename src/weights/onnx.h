@@ -336,9 +336,9 @@ enum spr_status spr_onnx_graph(struct spr_onnx *onnx, struct spr_wire graph,
 /* The nodes among the fields `number` of a message. */
 enum spr_status spr_onnx_nodes(struct spr_onnx *onnx, struct spr_wire message, uint32_t number,
                                struct spr_error *err);
-/* Names of functions: "domain:name" in the arena; NULL: out of memory, or not UTF-8. */
-const char *spr_onnx_function_key(struct spr_onnx *onnx, struct spr_wire domain,
-                                  struct spr_wire name);
+/* "domain:name" of a function. false: it is too long for one. */
+#define SPR_ONNX_KEY 512
+bool spr_onnx_function_key(const char *domain, const char *name, char key[SPR_ONNX_KEY]);
 
 /* onnx_control.c: If, Loop, Scan, and calls of functions; *known: it is one of them. */
 enum spr_status spr_onnx_control(struct spr_onnx *onnx, const struct spr_onnx_node *node,

@@ -23,22 +23,28 @@ static void end_scope(struct spr_onnx *onnx, size_t mark)
     onnx->scope--;
 }
 
-/* Name i of the fields `number` of a graph (ValueInfoProto) or a function (text). false: none */
-static bool name_at(struct spr_wire body, uint32_t number, bool info, size_t i,
-                    struct spr_wire *name)
+/* The next name among the fields `number` of a graph (ValueInfoProto) or a function (text);
+ * false: there is none. It may be empty. */
+static bool next_name(struct spr_wire *body, uint32_t number, bool info, struct spr_wire *name)
 {
     struct spr_wire_field f, g;
-    while (spr_wire_next(&body, &f)) {
-        if (f.number != number || f.kind != SPR_WIRE_BYTES || i-- > 0) {
+    while (spr_wire_next(body, &f)) {
+        if (f.number != number || f.kind != SPR_WIRE_BYTES) {
             continue;
         }
-        *name = f.body;
+        *name = info ? (struct spr_wire){0} : f.body;
         while (info && spr_wire_next(&f.body, &g)) {
             *name = g.number == 1 && g.kind == SPR_WIRE_BYTES ? g.body : *name;
         }
-        return name->at < name->end;
+        return true;
     }
     return false;
+}
+
+/* The value that a body's output names; SIZE_MAX: none does. */
+static size_t made_of(struct spr_onnx *onnx, struct spr_wire name)
+{
+    return name.at && name.at < name.end ? spr_onnx_value(onnx, name) : SIZE_MAX;
 }
 
 /* Only the type and the shape: the elements may differ from run to run. */
@@ -88,9 +94,9 @@ static enum spr_status read_branch(struct spr_onnx *onnx, const struct spr_onnx_
     }
     SPR_TRY(begin_scope(onnx, err));
     SPR_TRY(spr_onnx_graph(onnx, body, err));
-    for (size_t i = 0; i < node->output_count; i++) {
-        const size_t made =
-            name_at(body, 12, true, i, &name) ? spr_onnx_value(onnx, name) : SIZE_MAX;
+    struct spr_wire rest = body;
+    for (size_t i = 0; next_name(&rest, 12, true, &name); i++) {
+        const size_t made = made_of(onnx, name);
         struct spr_onnx_value *out = spr_onnx_output(onnx, node, i);
         if (!out || made == SIZE_MAX) {
             continue;
@@ -128,14 +134,9 @@ struct loop {
     size_t first_made;  /* and among the outputs of the body */
     size_t slices;      /* inputs of which it takes one slice each time */
     int64_t runs;       /* -1: not told */
+    int64_t axis[64];   /* along which slices are taken */
+    int axis_count;
 };
-
-static int64_t axis_at(const struct spr_onnx_node *node, const char *name, size_t i)
-{
-    int64_t list[64];
-    const int count = spr_onnx_integers(node, name, list, 64);
-    return i < (size_t)count ? list[i] : 0;
-}
 
 static bool find_loop(const struct spr_onnx *onnx, const struct spr_onnx_node *node,
                       struct loop *loop)
@@ -161,7 +162,8 @@ static bool find_loop(const struct spr_onnx *onnx, const struct spr_onnx_node *n
     loop->states = node->input_count - loop->slices;
     const struct spr_onnx_value *x =
         slices > 0 ? spr_onnx_input(onnx, node, loop->states) : NULL;
-    int64_t axis = axis_at(node, "scan_input_axes", 0);
+    loop->axis_count = spr_onnx_integers(node, "scan_input_axes", loop->axis, 64);
+    int64_t axis = loop->axis_count > 0 ? loop->axis[0] : 0;
     axis += axis < 0 && x ? x->rank : 0;
     if (x && x->has_shape && axis >= 0 && axis < x->rank) {
         loop->runs = x->shape[axis];
@@ -169,14 +171,14 @@ static bool find_loop(const struct spr_onnx *onnx, const struct spr_onnx_node *n
     return true;
 }
 
-/* Inputs of the body: as the node's, or a slice of them. changed: states that *is* found to
- * change their shapes, bit by bit; they are not told. */
+/* Inputs of the body: as the node's, or a slice of them. state: the shapes of the
+ * states. */
 static enum spr_status bind_inputs(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                    const struct loop *loop, const struct spr_onnx_value *state,
                                    struct spr_error *err)
 {
-    struct spr_wire name;
-    for (size_t i = 0; name_at(loop->body, 11, true, i, &name); i++) {
+    struct spr_wire name, rest = loop->body;
+    for (size_t i = 0; next_name(&rest, 11, true, &name); i++) {
         const size_t value = spr_onnx_new_value(onnx, name);
         if (value == SIZE_MAX) {
             return spr_onnx_damaged(onnx, &loop->body, "a loop's body", err);
@@ -191,8 +193,8 @@ static enum spr_status bind_inputs(struct spr_onnx *onnx, const struct spr_onnx_
             take_shape(v, &state[i - loop->first_state]);
         } else if (from) {
             take_shape(v, from);
-            drop_axis(v,
-                      axis_at(node, "scan_input_axes", i - loop->first_state - loop->states));
+            const size_t slice = i - loop->first_state - loop->states;
+            drop_axis(v, slice < (size_t)loop->axis_count ? loop->axis[slice] : 0);
         }
     }
     return SPR_OK;
@@ -208,12 +210,13 @@ static enum spr_status read_body(struct spr_onnx *onnx, const struct spr_onnx_no
     SPR_TRY(begin_scope(onnx, err));
     SPR_TRY(bind_inputs(onnx, node, loop, state, err));
     SPR_TRY(spr_onnx_graph(onnx, loop->body, err));
-    for (size_t i = 0; name_at(loop->body, 12, true, i + loop->first_made, &name); i++) {
-        const size_t made = spr_onnx_value(onnx, name);
-        struct spr_onnx_value *out = spr_onnx_output(onnx, node, i);
-        if (made == SIZE_MAX) {
-            return spr_onnx_damaged(onnx, &loop->body, "a loop's body", err);
+    struct spr_wire rest = loop->body;
+    for (size_t at = 0; next_name(&rest, 12, true, &name); at++) {
+        const size_t made = made_of(onnx, name), i = at - loop->first_made;
+        if (at < loop->first_made || made == SIZE_MAX) {
+            continue;
         }
+        struct spr_onnx_value *out = spr_onnx_output(onnx, node, i);
         if (i < loop->states) {
             agree(&state[i], &onnx->value[made]);
             if (out) {
@@ -270,8 +273,8 @@ static enum spr_status read_loop(struct spr_onnx *onnx, const struct spr_onnx_no
 static enum spr_status bind_call(struct spr_onnx *onnx, const struct spr_onnx_node *node,
                                  struct spr_wire function, struct spr_error *err)
 {
-    struct spr_wire name;
-    for (size_t i = 0; name_at(function, 4, false, i, &name); i++) {
+    struct spr_wire name, rest = function;
+    for (size_t i = 0; next_name(&rest, 4, false, &name); i++) {
         const bool given = i < node->input_count && node->input[i] != SIZE_MAX;
         const size_t value = given ? node->input[i] : spr_onnx_new_value(onnx, name);
         if (value == SIZE_MAX || (given && !spr_onnx_bind(onnx, name, value))) {
@@ -294,13 +297,11 @@ static enum spr_status read_call(struct spr_onnx *onnx, const struct spr_onnx_no
     onnx->call = &call;
     SPR_TRY(spr_onnx_nodes(onnx, function, 7, err));
     onnx->call = call.parent;
-    for (size_t i = 0; i < node->output_count && name_at(function, 5, false, i, &name); i++) {
-        const size_t made = spr_onnx_value(onnx, name);
+    struct spr_wire rest = function;
+    for (size_t i = 0; next_name(&rest, 5, false, &name); i++) {
+        const size_t made = made_of(onnx, name);
         struct spr_onnx_value *out = spr_onnx_output(onnx, node, i);
-        if (made == SIZE_MAX) {
-            return spr_onnx_damaged(onnx, &function, "a function", err);
-        }
-        if (out) {
+        if (out && made != SIZE_MAX) {
             const struct spr_onnx_value own = *out;
             *out = onnx->value[made];
             out->name = own.name;
@@ -318,9 +319,10 @@ enum spr_status spr_onnx_control(struct spr_onnx *onnx, const struct spr_onnx_no
 {
     *known = true;
     if (onnx->function_count > 0) {
-        const char *key =
-            spr_onnx_function_key(onnx, spr_onnx_wire(node->domain), spr_onnx_wire(node->op));
-        const size_t at = key ? spr_names_find(&onnx->functions, key) : SIZE_MAX;
+        char key[SPR_ONNX_KEY];
+        const size_t at = spr_onnx_function_key(node->domain, node->op, key)
+                              ? spr_names_find(&onnx->functions, key)
+                              : SIZE_MAX;
         if (at < onnx->function_count) {
             return read_call(onnx, node, onnx->function[at], err);
         }

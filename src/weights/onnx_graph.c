@@ -6,17 +6,10 @@
 
 #include "weights/onnx.h"
 
-const char *spr_onnx_function_key(struct spr_onnx *onnx, struct spr_wire domain,
-                                  struct spr_wire name)
+bool spr_onnx_function_key(const char *domain, const char *name, char key[SPR_ONNX_KEY])
 {
-    char key[512];
-    const char *space = spr_onnx_text(onnx, domain), *word = spr_onnx_text(onnx, name);
-    if (!space || !word) {
-        return NULL;
-    }
-    space = strcmp(space, "ai.onnx") == 0 ? "" : space;
-    const int length = snprintf(key, sizeof key, "%s:%s", space, word);
-    return length < (int)sizeof key ? spr_onnx_text(onnx, spr_onnx_wire(key)) : NULL;
+    const char *space = strcmp(domain, "ai.onnx") == 0 ? "" : domain;
+    return snprintf(key, SPR_ONNX_KEY, "%s:%s", space, name) < SPR_ONNX_KEY;
 }
 
 /* A ValueInfoProto taken apart. */

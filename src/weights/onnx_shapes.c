@@ -343,20 +343,27 @@ static bool told(const struct spr_onnx_value *v)
     return all;
 }
 
-/* Where a shape that is not told was lost: at an input, or here. */
-static void set_cause(struct spr_onnx *onnx, const struct spr_onnx_node *node, size_t output)
+/* The value where the shape of an input was lost; 0: none was. */
+static size_t cause_of_inputs(const struct spr_onnx *onnx, const struct spr_onnx_node *node)
 {
-    struct spr_onnx_value *out = &onnx->value[output];
-    if (told(out) || spr_onnx_given_shape(onnx, out)) {
-        out->cause = 0;
-        return;
-    }
-    out->cause = output + 1;
     for (size_t i = 0; i < node->input_count; i++) {
         const struct spr_onnx_value *v = spr_onnx_input(onnx, node, i);
         if (v && v->cause > 0) {
-            out->cause = v->cause;
-            return;
+            return v->cause;
+        }
+    }
+    return 0;
+}
+
+/* Where shapes that are not told were lost: at an input, or here. */
+static void set_causes(struct spr_onnx *onnx, const struct spr_onnx_node *node)
+{
+    const size_t before = cause_of_inputs(onnx, node);
+    for (size_t i = 0; i < node->output_count; i++) {
+        struct spr_onnx_value *out = spr_onnx_output(onnx, node, i);
+        if (out) {
+            const bool known = told(out) || spr_onnx_given_shape(onnx, out);
+            out->cause = known ? 0 : before > 0 ? before : node->output[i] + 1;
         }
     }
 }
@@ -369,9 +376,5 @@ void spr_onnx_shapes(struct spr_onnx *onnx, const struct spr_onnx_node *node)
         rule(onnx, node, out);
     }
     spr_onnx_know(onnx, node);
-    for (size_t i = 0; i < node->output_count; i++) {
-        if (node->output[i] != SIZE_MAX) {
-            set_cause(onnx, node, node->output[i]);
-        }
-    }
+    set_causes(onnx, node);
 }

@@ -52,7 +52,7 @@ enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct sp
             return spr_fail(err, SPR_EINPUT,
                             "%.200s: layer '%.200s': its n is not in the file: expected %s",
                             file, w->layer,
-                            is_onnx(weights) ? "--dim NAME=N, or --tokens N, as said above"
+                            is_onnx(weights) ? "--dim or --tokens, as the warning says"
                             : w->op == SPR_OP_LINEAR
                                 ? "--tokens N"
                                 : "an ONNX file with shapes, or a table by "
