@@ -11,8 +11,8 @@
 #define SPR_ONNX_KNOWN 64
 /* Graphs and functions within each other. */
 #define SPR_ONNX_DEPTH 64
-/* Nodes, those of functions as often as they are called. */
-#define SPR_ONNX_VISITS 1000000
+/* Nodes of bodies and functions, as often as they are called. */
+#define SPR_ONNX_VISITS 250000
 /* Static leading dimensions of inputs that are remembered. */
 #define SPR_ONNX_BATCHES 16
 

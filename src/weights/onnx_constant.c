@@ -203,6 +203,8 @@ enum spr_status spr_onnx_matrix(struct spr_onnx *onnx, const struct spr_onnx_val
     w->element = v.element;
     if (join(&v, axes->row, axes->row_count, &w->row_stride) &&
         join(&v, axes->column, axes->column_count, &w->column_stride)) {
+        w->row_stride = m <= 1 ? (int64_t)k : w->row_stride;
+        w->column_stride = k <= 1 ? 1 : w->column_stride;
         w->data = v.data + axes->offset * (int64_t)spr_element_bytes(v.element);
         return SPR_OK;
     }

@@ -304,11 +304,13 @@ static enum spr_status read_node(struct spr_onnx *onnx, struct spr_wire message,
 {
     struct spr_onnx_node node;
     bool known = false;
-    if (++onnx->visits > SPR_ONNX_VISITS) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: expected at most %d nodes, those of functions as "
-                        "often as they are called",
-                        onnx->source->path, SPR_ONNX_VISITS);
+    onnx->visits += onnx->scope > 0;
+    if (onnx->visits > SPR_ONNX_VISITS) {
+        return spr_fail(
+            err, SPR_EINPUT,
+            "%s: expected at most %d nodes in functions and bodies, as often as they "
+            "are called",
+            onnx->source->path, SPR_ONNX_VISITS);
     }
     if (!take_node(onnx, message, &node)) {
         return spr_onnx_damaged(onnx, &message, "a node", err);
