@@ -165,6 +165,7 @@ static const struct {
                 {"Gemm", 1, 0, 0},
                 {"FusedMatMul", 1, 0, 0},
                 {"TransposeMatMul", 1, 0, 0},
+                {"FusedMatMulActivation", 1, 0, 0},
                 {"FusedGemm", 1, 0, 0},
                 {"GemmFastGelu", 1, 0, 0},
                 {"MatMulInteger", 1, 2, 3},

@@ -299,7 +299,7 @@ static const struct {
     {spr_onnx_gather_nd_shape, " GatherND "},
     {global_shape, " GlobalAveragePool GlobalLpPool GlobalMaxPool QLinearGlobalAveragePool "},
     {sampled_shape, " GridSample "},
-    {packed_shape, " MatMulBnb4 MatMulFpQ4 MatMulNBits "},
+    {packed_shape, " MatMulBnb4 MatMulNBits "},
     {spr_onnx_one_hot_shape, " OneHot "},
     {spr_onnx_pad_shape, " Pad "},
     {fourth_shape, " QLinearAdd QLinearMul "},
