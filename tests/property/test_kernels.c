@@ -93,10 +93,12 @@ static bool has_kernel(const struct spr_pattern *pattern)
 
 /* Sizes around those of registers, beside the examples of the registry. */
 static const char *const sizes_too[] = {
-    "1:4", "4:8",  "1:8",  "2:8",  "3:7",  "4x1",   "8x1",   "16x1", "1x4",
-    "1x8", "1x16", "1x32", "2x2",  "8x8",  "16x16", "32x32", "3x5",  "7x2",
-    "5x1", "1x3",  "64x1", "24x2", "12x3", "2x16",  "48x4",  NULL};
-static const char *const few_too[] = {"4x1", "1x16", NULL};
+    "1:4",    "4:8",     "1:8",     "2:8",     "3:7",     "4x1",     "8x1",
+    "16x1",   "1x4",     "1x8",     "1x16",    "1x32",    "2x2",     "8x8",
+    "16x16",  "32x32",   "3x5",     "7x2",     "5x1",     "1x3",     "64x1",
+    "24x2",   "12x3",    "2x16",    "48x4",    "comp:2",  "comp:4",  "comp:7",
+    "comp:8", "comp:10", "comp:20", "comp:32", "comp:48", "comp:64", NULL};
+static const char *const few_too[] = {"4x1", "1x16", "comp:8", "comp:32", NULL};
 static struct test_patterns patterns, few;
 
 /* Every pattern x instruction set on shapes around the vector width. */

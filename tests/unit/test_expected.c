@@ -107,6 +107,9 @@ static void test_counts(void)
     e = expect("2x1", 6, 10, 4, 12);
     CHECK_NEAR(24 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
     CHECK_NEAR(3 * 10e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    /* comp:4: a fourth of the columns in each row, 5 rows as well as 8 */
+    e = expect("comp:4", 5, 12, 4, 24);
+    CHECK_NEAR(15 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
     /* n = 1: 1 ns a weight, a row group a row */
     e = expect("csr", 5, 10, 1, 20);
     CHECK_NEAR(20 * 1e-9 + 5 * 10e-9 + 1e-7, e.time_s, 1e-9);
@@ -204,7 +207,7 @@ static void test_unknown(void)
         .m = 8, .k = 8, .n = 4, .kept = 16, .threads = 1, .isa = SPR_ISA_SCALAR};
     CHECK_STATUS(SPR_OK, spr_pattern_parse("csr", &of.pattern, &err), &err);
     CHECK(!spr_expected_time(&bare, &of, &out));
-    CHECK_STATUS(SPR_OK, spr_pattern_parse("comp:4", &of.pattern, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_pattern_parse("4:2:8", &of.pattern, &err), &err);
     CHECK(!spr_expected_time(&machine, &of, &out));
 }
 
