@@ -266,14 +266,15 @@ static void test_special_values(enum spr_layout layout)
             for (int64_t j = 0; j < n; j++) {
                 x[3 * across + j * along] = INFINITY;
                 x[17 * across + j * along] = NAN;
-                x[30 * across + j * along] = 1e-41F; /* a denormal */
+                x[30 * across + j * along] = 1e-41F;   /* a denormal */
+                x[48 * across + j * along] = INFINITY; /* the first input of a step */
             }
             spr_kernel_run(&packed, x, y);
             for (int64_t i = 0; i < m; i++) {
                 double special = 0, small = 0;
                 for (size_t e = w.row[i]; e < w.row[i + 1]; e++) {
                     double value = (double)w.value[e];
-                    special += w.column[e] == 3 ? value * HUGE_VAL : 0;
+                    special += w.column[e] == 3 || w.column[e] == 48 ? value * HUGE_VAL : 0;
                     special += w.column[e] == 17 ? value * (double)NAN : 0;
                     small += w.column[e] == 30 ? value * (double)1e-41F : 0;
                 }
