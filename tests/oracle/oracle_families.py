@@ -296,7 +296,27 @@ class Expected:
         if layer.op == "depthwise" or entry["nnz"] < 1:
             return self.other(layer, entry["time_s"])
         units, st = self.stored(layer, c)
-        return self.product(layer, c.pattern, units, st, batch, entry["time_s"], pass_bytes)
+        own = self.product(layer, c.pattern, units, st, batch, entry["time_s"], pass_bytes)
+        return self.run_as(layer, c, batch, entry["time_s"], pass_bytes) if own is None else own
+
+    def run_as(self, layer, c, batch, bound, pass_bytes):
+        """Without a family of its own: of N:M patterns that engines run it as, in the same columns."""
+        p, others = c.pattern, {}
+        for engine in self.model.engines:
+            first = engine.entry_for(p)
+            if first and first.as_pattern and first.as_pattern.kind == "nm":
+                others[first.as_pattern.name] = first.as_pattern
+            for e in engine.accepts if self.options.execution != "native" else ():
+                q = e.pattern
+                if not e.as_pattern and q and q.kind == p.kind == "nm" and \
+                        oracle.satisfies_nm(p.a, p.b, q.a, q.b):
+                    others[q.name] = q
+        times = []
+        for q in others.values():
+            units = oracle.units_from_sparsity(q, layer, 1 - q.a / q.b)
+            st = self.model.stored(layer, q, units, None)
+            times.append(self.product(layer, q, units, st, batch, bound, pass_bytes))
+        return min((t for t in times if t is not None), default=None)
 
 
 def ratio(before, after):

@@ -25,7 +25,7 @@ import test_random as base  # noqa: E402
 MACHINES = ("a100-pcie-80gb", "rtx-4090", "h100-sxm.measured", "h100-sxm.measured",
             "a100-sxm-80gb", "h100-pcie", "h200-sxm")
 DATA = os.path.join(HERE, "..", "..", "data", "machines")
-PATTERNS = ("2:4", "2:4", "csr", "16x16", "32x32", "64x64", "4x4", "1:4", "bitmask", "csr16")
+PATTERNS = ("2:4", "2:4", "csr", "16x16", "32x32", "64x64", "4x4", "1:4", "2:8", "bitmask", "csr16")
 COLUMNS = ("expected_time_s", "expected_dense_time_s", "expected_speedup")
 
 
