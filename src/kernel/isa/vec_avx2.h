@@ -113,4 +113,9 @@ VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
                                 vec_pick4(x, index + 4), 1);
 }
 
+VEC_INLINE unsigned vec_at_least(vec a, vec b)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ));
+}
+
 #endif
