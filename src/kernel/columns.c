@@ -7,10 +7,6 @@
 #include "sproof/winners.h"
 
 #define ALIGNMENT 64
-/* Blocks that are listed before they are multiplied: the list stays in the nearest cache. */
-#define LISTED 512
-/* Entries of the list that are written together: most columns are done with the first. */
-#define TOGETHER 8
 #define ROWS_MAX 64
 
 /* Where the parts of the block begin. */
@@ -43,15 +39,15 @@ static int64_t block_rows(const struct spr_columns *c)
     return (c->m + c->rows - 1) / c->rows;
 }
 
-/* Scratch: sums of whole block rows, then blocks and inputs of a list. */
+/* Scratch: sums of whole block rows and of one more, then blocks and inputs of a list. */
 static size_t sums_bytes(const struct spr_columns *c)
 {
-    return lines((size_t)(block_rows(c) * c->rows) * sizeof(float));
+    return lines((size_t)((block_rows(c) + 1) * c->rows) * sizeof(float));
 }
 
 static size_t list_room(const struct spr_columns *c)
 {
-    return LISTED + TOGETHER + (size_t)block_rows(c);
+    return (size_t)(SPR_LISTED + SPR_LIST_TOGETHER + block_rows(c) + 15) / 16 * 16;
 }
 
 int spr_columns_rows(const struct spr_pattern *pattern)
@@ -92,9 +88,9 @@ static enum spr_status fill(struct spr_columns *c, const struct spr_matrix *w, u
     const size_t columns = (size_t)c->k;
     walk(c, w, seen, next, NULL);
     for (size_t i = 0; i < columns; i++) {
-        const uint32_t count = next[i];
+        const uint32_t count = next[i], whole = c->rows == 1 ? SPR_SINGLES : 1;
         next[i] = (uint32_t)c->stored;
-        c->stored += count;
+        c->stored += (count + whole - 1) / whole * whole;
     }
     c->bytes = value_place(c) + c->stored * (size_t)c->rows * sizeof(float);
     c->block = spr_aligned_alloc(ALIGNMENT, lines(c->bytes));
@@ -108,6 +104,9 @@ static enum spr_status fill(struct spr_columns *c, const struct spr_matrix *w, u
     memcpy(out.begin, next, columns * sizeof *next);
     out.begin[columns] = (uint32_t)c->stored;
     memset(seen, 0, columns * sizeof *seen);
+    for (size_t i = 0; c->rows == 1 && i < c->stored; i++) {
+        out.row[i] = (uint16_t)c->m;
+    }
     walk(c, w, seen, next, &out);
     return SPR_OK;
 }
@@ -116,7 +115,8 @@ enum spr_status spr_columns_pack(enum spr_isa isa, int rows, const struct spr_ma
                                  struct spr_columns *columns, struct spr_error *err)
 {
     *columns = (struct spr_columns){.isa = isa, .m = matrix->m, .k = matrix->k, .rows = rows};
-    if (block_rows(columns) > UINT16_MAX + 1 || matrix->nnz > UINT32_MAX) {
+    if (block_rows(columns) > UINT16_MAX ||
+        (double)matrix->nnz + SPR_SINGLES * (double)matrix->k > UINT32_MAX) {
         return spr_fail(err, SPR_EINPUT, "%lldx%lld by columns: too large to index",
                         (long long)matrix->m, (long long)matrix->k);
     }
@@ -139,44 +139,22 @@ void spr_columns_free(struct spr_columns *columns)
     *columns = (struct spr_columns){0};
 }
 
-/* Blocks of all winners in one list: how many a column has differs, and a loop over each would
- * mostly end where no branch predictor expects it. */
-static void run_blocks(const struct spr_columns *c, const struct spr_block_columns *w,
-                       const struct spr_winners *winners, float *sums)
-{
-    const struct spr_winner_loops *loops = spr_isa_code_of(c->isa)->winners;
-    uint32_t *block = (uint32_t *)(void *)((char *)c->scratch + sums_bytes(c));
-    struct spr_block_list list = {block, (float *)(void *)(block + list_room(c)), 0};
-    for (int64_t i = 0; i < winners->count; i++) {
-        const int32_t column = winners->index[i];
-        const uint32_t begin = w->begin[column], count = w->begin[column + 1] - begin;
-        for (uint32_t at = 0; at < count; at += TOGETHER) {
-            for (uint32_t j = 0; j < TOGETHER; j++) {
-                block[list.count + at + j] = begin + at + j;
-                list.input[list.count + at + j] = winners->value[i];
-            }
-        }
-        list.count += count;
-        if (list.count >= LISTED) {
-            loops->blocks(w, &list, sums);
-            list.count = 0;
-        }
-    }
-    loops->blocks(w, &list, sums);
-}
-
 void spr_columns_run(const struct spr_columns *columns, const struct spr_winners *winners,
                      float *y)
 {
     const struct parts parts = parts_of(columns);
-    const struct spr_block_columns w = {parts.begin, parts.row, parts.value, columns->rows};
+    const struct spr_winner_list list = {winners->index, winners->value, winners->count};
     float *sums = columns->scratch;
+    uint32_t *listed = (uint32_t *)(void *)((char *)columns->scratch + sums_bytes(columns));
+    const struct spr_block_columns w = {
+        .begin = parts.begin,
+        .row = parts.row,
+        .value = parts.value,
+        .rows = columns->rows,
+        .listed = listed,
+        .inputs = (float *)(void *)(listed + list_room(columns)),
+    };
     memset(sums, 0, sums_bytes(columns));
-    if (columns->rows > 1) {
-        run_blocks(columns, &w, winners, sums);
-    } else {
-        spr_isa_code_of(columns->isa)
-            ->winners->singles(&w, winners->index, winners->value, winners->count, sums);
-    }
+    spr_isa_code_of(columns->isa)->winners->columns(&w, &list, sums);
     memcpy(y, sums, (size_t)columns->m * sizeof *y);
 }

@@ -90,7 +90,7 @@ static void choose(const struct spr_wta *wta, const struct spr_wta_group *group,
         loops->collect(group->x, group->factor, group->count, least, out);
     }
     if (out->count > group->k) {
-        const struct spr_search search = {out->rank, out->count, group->k, 0, least};
+        const struct spr_search search = {out->rank, out->count, group->k, 0};
         loops->keep(out, loops->search(&search));
     }
     if (wta->strict && out->count > group->k) {

@@ -28,7 +28,7 @@ static float guess(const struct spr_winner_loops *loops, const struct spr_wta_gr
     const double spread = sqrt(size * share * (1 - share));
     const struct spr_search search = {g->scratch, SPR_WTA_SAMPLE,
                                       (int64_t)ceil(size * share + DEVIATIONS * spread) + 1,
-                                      SAMPLE_SLACK, -HUGE_VALF};
+                                      SAMPLE_SLACK};
     if (search.k + SAMPLE_SLACK >= SPR_WTA_SAMPLE) {
         return -HUGE_VALF;
     }
@@ -142,7 +142,7 @@ static float by_sort(const struct spr_winner_loops *loops, const struct spr_wta_
         v += begin;
         k -= begin;
     }
-    const struct spr_search rest = {v, count, k, 0, -HUGE_VALF};
+    const struct spr_search rest = {v, count, k, 0};
     return count == 1 ? v[0] : loops->search(&rest);
 }
 

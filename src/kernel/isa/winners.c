@@ -43,38 +43,59 @@ VEC_INLINE int64_t count_at_least(const float *value, int64_t count, float least
     return reached[0] + reached[1] + reached[2] + reached[3];
 }
 
-/* The largest value; at least `least`. */
-static float largest(const float *value, int64_t count, float least)
+/* The least and the largest of the values that are numbers; -infinity and infinity bound them. */
+static void find_ends(const float *value, int64_t count, float *least, float *largest)
 {
-    vec most = vec_set1(least);
-    float lanes[VEC_LANES];
+    vec low = vec_set1(HUGE_VALF), high = vec_set1(-HUGE_VALF);
+    float lows[VEC_LANES], highs[VEC_LANES];
     int64_t i = 0;
     for (; i + VEC_LANES <= count; i += VEC_LANES) {
-        most = vec_max(vec_load(value + i), most);
+        const vec v = vec_load(value + i);
+        low = vec_min(v, low);
+        high = vec_max(v, high);
     }
-    vec_store(lanes, most);
-    for (int lane = 0; lane < VEC_LANES; lane++) {
-        least = lanes[lane] > least ? lanes[lane] : least;
+    vec_store(lows, low);
+    vec_store(highs, high);
+    *least = lows[0];
+    *largest = highs[0];
+    for (int lane = 1; lane < VEC_LANES; lane++) {
+        *least = lows[lane] < *least ? lows[lane] : *least;
+        *largest = highs[lane] > *largest ? highs[lane] : *largest;
     }
     for (; i < count; i++) {
-        least = value[i] > least ? value[i] : least;
+        *least = value[i] < *least ? value[i] : *least;
+        *largest = value[i] > *largest ? value[i] : *largest;
     }
-    return least;
+}
+
+/* Between `low` and `high`: where a line through their counts meets the one asked for. As values
+ * of one layer spread, that takes few steps; each fourth one halves what is left of the keys, lest
+ * any values take many. */
+static int32_t between(int32_t low, int32_t high, float share, int step)
+{
+    const int64_t gap = (int64_t)high - low;
+    const float from = value_of(low), middle = from + share * (value_of(high - 1) - from);
+    const int32_t key = key_of(middle);
+    return step % 4 == 0 || !(fabsf(middle) <= FLT_MAX) ? (int32_t)(low + gap / 2)
+           : key <= low                                 ? low + 1
+           : key >= high                                ? high - 1
+                                                        : key;
 }
 
 static float search(const struct spr_search *s)
 {
+    float least, most;
+    find_ends(s->value, s->count, &least, &most);
+    if (!(least <= most)) {
+        return -HUGE_VALF; /* no numbers */
+    }
     /* `low` is reached by `reached` >= k values, `high` by `above` < k. */
-    int32_t low = key_of(s->least), high = key_of(largest(s->value, s->count, s->least)) + 1;
+    int32_t low = key_of(least), high = key_of(most) + 1;
     int64_t reached = s->count, above = 0;
     for (int step = 1; (int64_t)high - low > 1; step++) {
-        const int64_t gap = (int64_t)high - low;
-        /* On the line between both; now and then in the middle, lest one end never moves. */
-        const float share =
-            step % 4 == 0 ? 0.5F : ((float)(reached - s->k) + 0.5F) / (float)(reached - above);
-        int64_t part = (int64_t)(share * (float)gap);
-        part = part < 1 ? 1 : part > gap - 1 ? gap - 1 : part;
-        const int32_t middle = (int32_t)(low + part);
+        const float share = ((float)(reached - s->k) - 0.5F * (float)s->slack) /
+                            (float)(reached - above);
+        const int32_t middle = between(low, high, share, step);
         const int64_t count = count_at_least(s->value, s->count, value_of(middle));
         if (count < s->k) {
             high = middle;
@@ -155,18 +176,39 @@ static void keep(struct spr_ranked *list, float least)
     list->count = kept;
 }
 
-/* Blocks that are asked for ahead of their turn. */
-#define AHEAD 8
+/* Blocks of fewer rows than a vector has lanes, without its masks. */
+typedef float small4 __attribute__((vector_size(16)));
+typedef float small8 __attribute__((vector_size(32)));
+#define ADD_SMALL(type, sum, value, input)                                                    \
+    do {                                                                                      \
+        type a, b;                                                                            \
+        memcpy(&a, sum, sizeof a);                                                            \
+        memcpy(&b, value, sizeof b);                                                          \
+        a += b * (input);                                                                     \
+        memcpy(sum, &a, sizeof a);                                                            \
+    } while (0)
 
-VEC_INLINE void block_tile(int rows, const struct spr_block_columns *w,
-                           const struct spr_block_list *list, float *sums)
+/* Adds the listed blocks times their inputs. */
+VEC_INLINE void block_tile(int rows, const struct spr_block_columns *w, int64_t count,
+                           float *restrict sums)
 {
     const int vectors = rows / VEC_LANES, rest = rows % VEC_LANES;
-    for (int64_t i = 0; i < list->count; i++) {
-        const uint32_t block = list->block[i];
-        const float *value = w->value + (size_t)block * (size_t)rows;
-        float *sum = sums + (size_t)w->row[block] * (size_t)rows;
-        const vec input = vec_set1(list->input[i]);
+    const uint32_t *restrict listed = w->listed;
+    const float *restrict inputs = w->inputs, *restrict values = w->value;
+    const uint16_t *restrict block_row = w->row;
+    for (int64_t i = 0; i < count; i++) {
+        const uint32_t block = listed[i];
+        const float *value = values + (size_t)block * (size_t)rows;
+        float *sum = sums + (size_t)block_row[block] * (size_t)rows;
+        if (rows < VEC_LANES && rows == 4) {
+            ADD_SMALL(small4, sum, value, inputs[i]);
+            continue;
+        }
+        if (rows < VEC_LANES && rows == 8) {
+            ADD_SMALL(small8, sum, value, inputs[i]);
+            continue;
+        }
+        const vec input = vec_set1(inputs[i]);
 #pragma GCC unroll 8
         for (int v = 0; v < vectors; v++) {
             vec_store(sum + v * VEC_LANES, vec_fma(vec_load(value + v * VEC_LANES), input,
@@ -182,38 +224,82 @@ VEC_INLINE void block_tile(int rows, const struct spr_block_columns *w,
     }
 }
 
-#define BLOCK_CASE(r)                                                                         \
-    case r:                                                                                   \
-        block_tile(r, w, list, sums);                                                         \
-        break;
+typedef uint32_t together_int __attribute__((vector_size(4 * SPR_LIST_TOGETHER)));
+typedef float together_float __attribute__((vector_size(4 * SPR_LIST_TOGETHER)));
 
-static void blocks(const struct spr_block_columns *w, const struct spr_block_list *list,
-                   float *sums)
+/* Blocks of all winners stand in one list: how many a column has differs, and a loop over each
+ * would mostly end where no branch predictor expects it. Most columns are done with the first
+ * few entries that are written together. */
+VEC_INLINE void block_columns(int rows, const struct spr_block_columns *w,
+                              const struct spr_winner_list *winners, float *sums)
 {
-    switch (w->rows) {
-        BLOCK_CASE(4)
-        BLOCK_CASE(8)
-        BLOCK_CASE(16)
-        BLOCK_CASE(32)
-        BLOCK_CASE(64)
-    default:
-        block_tile(w->rows, w, list, sums);
-        break;
+    uint32_t *restrict listed = w->listed;
+    float *restrict inputs = w->inputs;
+    const together_int first = {0, 1, 2, 3, 4, 5, 6, 7};
+    int64_t count = 0;
+    for (int64_t i = 0; i < winners->count; i++) {
+        const int32_t column = winners->index[i];
+        const float input = winners->value[i];
+        const uint32_t begin = w->begin[column], blocks = w->begin[column + 1] - begin;
+        for (uint32_t at = 0; at < blocks; at += SPR_LIST_TOGETHER) {
+            const together_int block = begin + at + first;
+            const together_float same = input + (together_float){0};
+            memcpy(listed + count + at, &block, sizeof block);
+            memcpy(inputs + count + at, &same, sizeof same);
+        }
+        count += blocks;
+        if (count >= SPR_LISTED) {
+            block_tile(rows, w, count, sums);
+            count = 0;
+        }
     }
+    block_tile(rows, w, count, sums);
 }
 
-static void singles(const struct spr_block_columns *w, const int32_t *index,
-                    const float *input, int64_t winners, float *sums)
+static void single_columns(const struct spr_block_columns *w,
+                           const struct spr_winner_list *winners, float *restrict sums)
 {
-    for (int64_t i = 0; i < winners; i++) {
-        const float x = input[i];
-        const uint32_t end = w->begin[index[i] + 1];
-        for (uint32_t e = w->begin[index[i]]; e < end; e++) {
-            sums[w->row[e]] += w->value[e] * x;
+    const uint16_t *restrict row = w->row;
+    const float *restrict value = w->value;
+    for (int64_t i = 0; i < winners->count; i++) {
+        const float x = winners->value[i];
+        const uint32_t end = w->begin[winners->index[i] + 1];
+        for (uint32_t e = w->begin[winners->index[i]]; e < end; e += SPR_SINGLES) {
+            float sum[SPR_SINGLES]; /* rows of a column differ: none waits for another */
+#pragma GCC unroll 4
+            for (uint32_t j = 0; j < SPR_SINGLES; j++) {
+                sum[j] = sums[row[e + j]] + value[e + j] * x;
+            }
+#pragma GCC unroll 4
+            for (uint32_t j = 0; j < SPR_SINGLES; j++) {
+                sums[row[e + j]] = sum[j];
+            }
         }
     }
 }
 
+#define COLUMNS_CASE(r)                                                                       \
+    case r:                                                                                   \
+        block_columns(r, w, winners, sums);                                                   \
+        break;
+
+static void columns(const struct spr_block_columns *w, const struct spr_winner_list *winners,
+                    float *sums)
+{
+    switch (w->rows) {
+        COLUMNS_CASE(4)
+        COLUMNS_CASE(8)
+        COLUMNS_CASE(16)
+        COLUMNS_CASE(32)
+        COLUMNS_CASE(64)
+    case 1:
+        single_columns(w, winners, sums);
+        break;
+    default:
+        block_columns(w->rows, w, winners, sums);
+        break;
+    }
+}
+
 extern const struct spr_winner_loops SPR_PER_ISA(spr_winner_loops);
-const struct spr_winner_loops SPR_PER_ISA(spr_winner_loops) = {collect, keep, search, blocks,
-                                                               singles};
+const struct spr_winner_loops SPR_PER_ISA(spr_winner_loops) = {collect, keep, search, columns};

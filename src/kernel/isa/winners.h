@@ -19,24 +19,34 @@ struct spr_ranked {
 struct spr_search {
     const float *value;
     int64_t count;
-    int64_t k;     /* 1 .. how many are not NaN */
+    int64_t k;     /* at least 1 */
     int64_t slack; /* so many more than k are good too */
-    float least;   /* all values that are not NaN are at least this */
 };
 
-/* Blocks of winners' columns, in the order in which they are added. */
-struct spr_block_list {
-    uint32_t *block; /* which of the packed ones */
-    float *input;    /* the winner */
+struct spr_winner_list {
+    const int32_t *index;
+    const float *value;
     int64_t count;
 };
+
+/* Blocks that are listed before they are multiplied: a list stays in the nearest cache. So many
+ * entries are written together. */
+#define SPR_LISTED 512
+#define SPR_LIST_TOGETHER 8
+
+/* Columns of single weights are filled up to so many, with weights that are added to a sum behind
+ * the last row. */
+#define SPR_SINGLES 4
 
 /* W by columns: blocks of `rows` x 1. */
 struct spr_block_columns {
     const uint32_t *begin; /* columns + 1: of their blocks */
     const uint16_t *row;   /* block row of each block */
-    const float *value;    /* `rows` for each block, at whole vectors */
+    const float *value;    /* `rows` for each block */
     int rows;
+    uint32_t
+        *listed; /* the list: blocks, and what each is multiplied with; room for SPR_LISTED, */
+    float *inputs; /* a column and SPR_LIST_TOGETHER */
 };
 
 /* What one instruction set's object exports. */
@@ -47,14 +57,11 @@ struct spr_winner_loops {
     /* Leaves those that are at least `least`. */
     void (*keep)(struct spr_ranked *list, float least);
     /* A threshold that k .. k + slack of the values reach, or where there is none the k-th
-     * largest value. */
+     * largest value; the least where fewer than k are numbers, -infinity where none is. */
     float (*search)(const struct spr_search *search);
-    /* Adds block times input to the sums for all of the list. */
-    void (*blocks)(const struct spr_block_columns *w, const struct spr_block_list *list,
-                   float *sums);
-    /* Blocks of one row: adds the columns of so many winners. */
-    void (*singles)(const struct spr_block_columns *w, const int32_t *index,
-                    const float *input, int64_t winners, float *sums);
+    /* Adds the winners' columns times their values to sums of whole block rows. */
+    void (*columns)(const struct spr_block_columns *w, const struct spr_winner_list *winners,
+                    float *sums);
 };
 
 #endif
