@@ -39,7 +39,7 @@ enum spr_status spr_winners_alloc(const struct spr_wta *wta, struct spr_winners 
         return spr_fail(err, SPR_EINPUT, "k-winner-take-all: more than 2^31-1 values");
     }
     const size_t room = (size_t)(wta->channels * wta->pixels) + SPR_LIST_SLACK;
-    const size_t scratch = 2 * (size_t)spr_wta_size(wta) + SPR_WTA_SAMPLE;
+    const size_t scratch = 3 * (size_t)spr_wta_size(wta) + SPR_WTA_SAMPLE;
     winners->index = spr_aligned_alloc(64, room * sizeof *winners->index);
     winners->value = spr_aligned_alloc(64, room * sizeof *winners->value);
     winners->scratch = spr_aligned_alloc(64, scratch * sizeof *winners->scratch);
