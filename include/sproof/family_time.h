@@ -51,7 +51,7 @@ struct spr_family_expected {
 
 /* Of the families of a pattern in a dtype that were measured in a residency like this the one that
  * is expected to take least; of none such one of another residency. NULL: nobody measured such a
- * kernel, and *expected is untouched. */
+ * kernel or no engine runs it, and *expected is untouched. */
 const struct spr_family *spr_family_best(const struct spr_machine *machine,
                                          enum spr_dtype dtype,
                                          const struct spr_pattern *pattern,

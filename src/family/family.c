@@ -26,6 +26,11 @@ static const double splits[] = {1, 2, 3, 4, 6, 8, 16};
 static const double block_columns[] = {8, 16, 32, 64, 128, 256};
 #define BLOCK_COLUMNS (sizeof block_columns / sizeof *block_columns)
 
+/* A mean row of more weights than this is summed in another way: where cuSPARSE's times jump. */
+#define LONG_ROW 320.0
+/* What an element of Y costs besides its weights is paid in full from so many weights on. */
+#define FULL_ROW 32.0
+
 /* Of the last wave of tiles, of which some end sooner. */
 #define TILES_WHOLE_WAVES 0.5
 
@@ -52,16 +57,8 @@ struct spr_family_view spr_family_view_of(const struct spr_machine *machine,
     const bool gpu = machine->kind && machine->kind[0] == 'g';
     struct spr_family_view view = {.units = gpu && machine->cores ? (double)machine->cores : 1,
                                    .clock_hz = machine->clock_hz.value,
+                                   .flops_per_s = spr_engines_rate(machine, pattern, dtype),
                                    .bytes_per_s = last->bytes_per_s.value};
-    for (size_t i = 0; i < machine->engine_count; i++) {
-        const struct spr_engine *engine = &machine->engines[i];
-        const bool takes = (engine->dtypes & (1u << dtype)) != 0 &&
-                           !isnan(engine->flops_per_s.value) &&
-                           spr_engine_accept(engine, pattern) != NULL;
-        if (takes) {
-            view.flops_per_s = largest(view.flops_per_s, engine->flops_per_s.value);
-        }
-    }
     if (machine->memory_count > 1) {
         const double bytes = machine->memory[machine->memory_count - 2].bytes.value;
         view.cache_bytes = isnan(bytes) ? 0 : bytes;
@@ -252,10 +249,12 @@ static struct spent block_tiles(const struct given *g)
     const double x = of->x_bytes * of->k * of->n * spr_expected_touched(density, rows);
     const struct spent memory =
         memory_of(g, of->weight_bytes + x + of->y_bytes * of->m * of->n);
-    /* In standard deviations of a random block row's length, as a share of the mean. */
+    /* A random block row's standard deviation as a share of the mean; the longest of so many
+     * normal ones is about so many deviations longer. */
     const double deviation = density > 0 ? sqrt((1 - density) / (density * columns)) : 0;
+    const double longest = deviation * sqrt(2 * log(largest(2, rows)));
     const struct block_rows blocks = {rows, density * columns * of->cell_columns,
-                                      g->constant[SPR_IMBALANCE] * deviation};
+                                      g->constant[SPR_IMBALANCE] * longest};
     struct spent best = {HUGE_VAL, SPR_LIMIT_PEAK};
     for (double height = least(of->cell_rows, BLOCK_ROWS); height <= of->cell_rows;
          height *= 2) {
@@ -274,11 +273,13 @@ static struct spent weight_rows(const struct given *g)
     const bool far = of->x_bytes * of->k * of->n > g->view->cache_bytes;
     const double weights_s =
         of->kept * of->n * g->constant[SPR_WEIGHT_S] * (far ? 1 + g->constant[SPR_FAR_X] : 1);
-    const double outputs_s = of->m * of->n * g->constant[SPR_OUTPUT_S];
-    const struct spent work = {of->products * (weights_s + outputs_s), SPR_LIMIT_CACHE};
-    const struct spent chain = {of->products * g->constant[SPR_ROW_S] * of->kept / of->m,
-                                SPR_LIMIT_UNITS};
-    return longer(work, chain);
+    const double row = of->kept / of->m;
+    const double output_s = g->constant[SPR_OUTPUT_S] * least(1, row / FULL_ROW) +
+                            (row > LONG_ROW ? g->constant[SPR_LONG_ROW_S] : 0);
+    const double work_s = weights_s + of->m * of->n * output_s;
+    const double chain_s = g->constant[SPR_ROW_S] * row;
+    return (struct spent){of->products * (work_s + chain_s),
+                          work_s > chain_s ? SPR_LIMIT_CACHE : SPR_LIMIT_UNITS};
 }
 
 /* The same product with all weights. */
@@ -341,7 +342,8 @@ const struct spr_family *spr_family_best(const struct spr_machine *machine,
     for (size_t i = 0; i < machine->family_count; i++) {
         const struct spr_family *family = &machine->families[i];
         struct spr_family_expected one;
-        if (!(family->dtypes & (1u << dtype)) ||
+        const bool runs = view.flops_per_s > 0 || family->form == SPR_FORM_ROWS;
+        if (!runs || !(family->dtypes & (1u << dtype)) ||
             !spr_pattern_equal(&family->pattern, pattern)) {
             continue;
         }

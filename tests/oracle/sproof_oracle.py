@@ -1336,7 +1336,7 @@ def run(argv):
     mark_pareto(entries)
     return {"schema": "sproof/analysis", "schema_version": 2, "flops_per_mac": 2,
             "layers": [{"layer": l.name, "x_elements": l.x} for l in layers],
-            "variants": entries, "_machine": machine, "_options": opt}
+            "variants": entries, "_machine": machine, "_options": opt, "_model": model}
 
 
 def public(value):
