@@ -247,7 +247,7 @@ static void make_case(struct setup *s, const char *text, double activation, stru
         spr_wta_run(&c->wta, x + i * s->k, NULL, &winners[i]);
     }
     for (int i = 0; i < SUBJECTS; i++) {
-        const double expected_s = c->subjects[i].expected_s;
+        const double expected_s = i == SPARSE_DENSE ? c->subjects[i].expected_s : (double)NAN;
         c->subjects[i] =
             (struct subject){.s = s,
                              .packed = i == DENSE          ? &s->dense_packed
@@ -258,7 +258,7 @@ static void make_case(struct setup *s, const char *text, double activation, stru
                              .x = x,
                              .winners = winners,
                              .y = room((size_t)(s->n * s->m), sizeof(float)),
-                             .expected_s = i == SPARSE_DENSE ? expected_s : (double)NAN,
+                             .expected_s = expected_s,
                              .what = names[i]};
     }
     c->subjects[DENSE].expected_s =
