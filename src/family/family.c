@@ -323,11 +323,23 @@ double spr_family_time(const struct spr_family *family, const struct spr_family_
     return call_s + spent.s;
 }
 
+double spr_family_y_bytes(enum spr_dtype dtype, double stored)
+{
+    return dtype == SPR_FP8 ? largest(2, stored) : stored;
+}
+
 /* How near the calls that a family was fitted to are to the residency asked for. */
 static bool fits(const struct spr_family *family, enum spr_residency residency)
 {
     const bool far = residency == SPR_RESIDENCY_COLD || residency == SPR_RESIDENCY_DRAM;
     return (family->residency == SPR_RESIDENCY_WARM) != far;
+}
+
+static bool is_of(const struct spr_family *family, enum spr_dtype dtype,
+                  const struct spr_pattern *pattern)
+{
+    return (family->dtypes & (1u << dtype)) != 0 &&
+           spr_pattern_equal(&family->pattern, pattern);
 }
 
 const struct spr_family *spr_family_best(const struct spr_machine *machine,
@@ -337,14 +349,17 @@ const struct spr_family *spr_family_best(const struct spr_machine *machine,
                                          struct spr_family_expected *expected)
 {
     const struct spr_family *best = NULL;
-    const struct spr_family_view view = spr_family_view_of(machine, pattern, dtype);
+    const struct spr_pattern dense = spr_pattern_dense();
     bool best_fits = false;
     for (size_t i = 0; i < machine->family_count; i++) {
         const struct spr_family *family = &machine->families[i];
         struct spr_family_expected one;
-        const bool runs = view.flops_per_s > 0 || family->form == SPR_FORM_ROWS;
-        if (!runs || !(family->dtypes & (1u << dtype)) ||
-            !spr_pattern_equal(&family->pattern, pattern)) {
+        if (!is_of(family, dtype, pattern)) {
+            continue;
+        }
+        const struct spr_family_view view =
+            spr_family_view_of(machine, family->as_dense ? &dense : pattern, dtype);
+        if (view.flops_per_s <= 0 && family->form != SPR_FORM_ROWS) {
             continue;
         }
         const bool suits = fits(family, of->residency);
@@ -357,4 +372,20 @@ const struct spr_family *spr_family_best(const struct spr_machine *machine,
         }
     }
     return best;
+}
+
+double spr_family_call(const struct spr_machine *machine, enum spr_dtype dtype,
+                       enum spr_residency residency)
+{
+    const struct spr_pattern dense = spr_pattern_dense();
+    double like_s = HUGE_VAL, other_s = HUGE_VAL;
+    for (size_t i = 0; i < machine->family_count; i++) {
+        const struct spr_family *family = &machine->families[i];
+        if (is_of(family, dtype, &dense)) {
+            double *call_s = fits(family, residency) ? &like_s : &other_s;
+            *call_s = least(*call_s, family->constant[SPR_CALL_S]);
+        }
+    }
+    const double call_s = like_s < HUGE_VAL ? like_s : other_s;
+    return call_s < HUGE_VAL ? call_s : 0;
 }

@@ -82,17 +82,19 @@ class View:
 class Call:
     """Y (m x n) = W (m x k) X (k x n), `products` of them at once."""
 
-    def __init__(self, m, k, n, products, types, residency, pass_bytes):
+    def __init__(self, m, k, n, products, types, dtype, residency, pass_bytes):
         self.m, self.k, self.n, self.products = m, k, n, products
         self.types, self.residency, self.pass_bytes = types, residency, pass_bytes
         self.w_bytes, self.issued, self.nnz = m * k * types.w, m * k, m * k
         self.touched, self.blocks = k, None
+        # Sums of 8-bit floats leave as f16.
+        self.y = max(2, types.y) if dtype == "fp8" else types.y
 
     def bytes(self, touched=None):
         """touched: rows of X that are read; None: all."""
         rows = self.k if touched is None else touched
         return self.products * (self.w_bytes + rows * self.n * self.types.x
-                                + self.m * self.n * self.types.y)
+                                + self.m * self.n * self.y)
 
 
 def far_share(family, view, call, q):
@@ -217,18 +219,22 @@ class Expected:
         far = self.residency in ("cold", "dram")
         mine = [f for f in self.families if f.pattern.name == p.name
                 and self.model.dtype in f.dtypes]
-        mine = [f for f in mine if f.form == "rows" or self.peak(p)]
+        peak = {f: self.peak(DENSE if f.as_dense else p) for f in mine}
+        mine = [f for f in mine if f.form == "rows" or peak[f]]
         near = [f for f in mine if (f.residency == "cold") == far] or mine
-        view = View(self.model.machine, self.raw, self.peak(p))
-        return min(((FORMS[f.form](f, view, whole if f.as_dense else call), f) for f in near),
+        return min(((FORMS[f.form](f, View(self.model.machine, self.raw, peak[f]),
+                                   whole if f.as_dense else call), f) for f in near),
                    key=lambda x: x[0], default=None)
 
     def other(self, layer, bound):
         """What is no product: its bound, and a call unless that has one."""
         if self.model.call_s(layer) > 0 or (self.options.fusion == "epilogue" and layer.epilogue):
             return bound
-        call = min((f.c["call_s"] for f in self.families if f.pattern.kind == "dense"),
-                   default=0.0)
+        dense = [f for f in self.families if f.pattern.kind == "dense"
+                 and self.model.dtype in f.dtypes]
+        far = self.residency in ("cold", "dram")
+        near = [f for f in dense if (f.residency == "cold") == far] or dense
+        call = min((f.c["call_s"] for f in near), default=0.0)
         return bound + self.calls(layer) * call
 
     def product(self, layer, p, kept, storage, batch, bound, pass_bytes):
@@ -236,7 +242,8 @@ class Expected:
         each = self.calls(layer)
         shared = 1 / each if 0 < each < 1 else 1.0
         call = Call(layer.m, layer.k, layer.n * (1 if attention else batch),
-                    shared * (batch if attention else 1), self.types, self.residency, pass_bytes)
+                    shared * (batch if attention else 1), self.types, self.model.dtype,
+                    self.residency, pass_bytes)
         whole = copy.copy(call)
         if p.kind != "dense":
             call.w_bytes, call.issued = storage.values + storage.index, storage.elements
