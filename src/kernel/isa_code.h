@@ -6,12 +6,14 @@
 #include "kernel/isa/elementwise.h"
 #include "kernel/isa/probe_loops.h"
 #include "kernel/isa/strips.h"
+#include "kernel/isa/winners.h"
 #include "sproof/isa.h"
 
 struct spr_isa_code {
     const struct spr_tiles *tiles;
     const struct spr_elementwise *elementwise;
     const struct spr_probe_loops *probe_loops;
+    const struct spr_winner_loops *winners;
 };
 
 /* The code of a CPU's instruction set; all NULL when it was not compiled in. */
