@@ -2,7 +2,6 @@
 /* The network: room for its activations and its parts. */
 #include "convnet/convnet.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -230,20 +229,10 @@ static void take_sums(struct spr_convnet *net)
     }
 }
 
-/* Pools winners: the largest of each square, listed. */
 static void pool_winners(struct spr_convnet *net, int stage, float *map)
 {
-    struct spr_winners *list = &net->list[stage];
     const int64_t count = net->shape.filters[stage] * area(&net->shape, stage) / 4;
-    const int32_t *square = net->square[stage];
-    memset(map, 0, (size_t)count * sizeof *map);
-    for (int64_t i = 0; i < list->count; i++) {
-        float *to = &map[square[list->index[i]]];
-        *to = list->value[i] > *to ? list->value[i] : *to;
-    }
-    struct spr_ranked out = {list->index, list->value, 0};
-    spr_isa_code_of(net->isa)->winners->collect(map, NULL, count, FLT_TRUE_MIN, &out);
-    list->count = out.count;
+    spr_map_pool(net->isa, net->square[stage], &net->list[stage], map, count);
 }
 
 static void take_features(struct spr_convnet *net, int64_t sample)

@@ -4,6 +4,7 @@
 #define SPROOF_CONVNET_CONVNET_SOURCE_H
 
 #include "convnet/convnet.h"
+#include "sproof/convnet.h"
 #include "sproof/layer.h"
 
 struct spr_convnet_source {
@@ -23,9 +24,6 @@ struct spr_batch_norm {
 /* Folds it into that row of W and its bias. */
 void spr_batch_norm_fold(const struct spr_batch_norm *norm, struct spr_matrix *matrix,
                          int64_t row, float *bias);
-
-/* true when a network has this one's rows by their names. */
-bool spr_convnet_is(const struct spr_network *network);
 
 /* Errors: SPR_EINPUT when sizes do not fit together, naming the row; SPR_ENOMEM. */
 enum spr_status spr_convnet_source_make(const struct spr_network *network, int64_t batch,

@@ -2,6 +2,7 @@
 /* Packing a convolution's weights for winners, and running it. */
 #include "kernel/map_columns.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -178,6 +179,19 @@ void spr_map_run(const struct spr_map_columns *columns, const struct spr_winners
                                          columns->lists + columns->w.side + 1, columns->lists};
     memset(columns->sums, 0, sums_bytes(columns));
     spr_isa_code_of(columns->isa)->maps->winners(&columns->w, &list, columns->sums);
+}
+
+void spr_map_pool(enum spr_isa isa, const int32_t *square, struct spr_winners *winners,
+                  float *map, int64_t count)
+{
+    memset(map, 0, (size_t)count * sizeof *map);
+    for (int64_t i = 0; i < winners->count; i++) {
+        float *to = &map[square[winners->index[i]]];
+        *to = winners->value[i] > *to ? winners->value[i] : *to;
+    }
+    struct spr_ranked out = {winners->index, winners->value, 0};
+    spr_isa_code_of(isa)->winners->collect(map, NULL, count, FLT_TRUE_MIN, &out);
+    winners->count = out.count;
 }
 
 const float *spr_map_sums(const struct spr_map_columns *columns)

@@ -36,6 +36,11 @@ void spr_map_free(struct spr_map_columns *columns);
 /* columns->sums: the convolution of a map that is 0 but for its winners. Never allocates. */
 void spr_map_run(const struct spr_map_columns *columns, const struct spr_winners *winners);
 
+/* Winners of maps to those of the pooled maps, the largest of each square, in place: square[i] is
+ * where a value is pooled, `map` room for the `count` pooled ones. What is not positive is none. */
+void spr_map_pool(enum spr_isa isa, const int32_t *square, struct spr_winners *winners,
+                  float *map, int64_t count);
+
 /* Where the sums of a row's first pixel are, and floats from one row to the next. */
 const float *spr_map_sums(const struct spr_map_columns *columns);
 int64_t spr_map_step(const struct spr_map_columns *columns);
