@@ -56,8 +56,8 @@ enum spr_function {
     SPR_FUNCTION_EXCHANGE, /* reading an element that another thread has just written */
     SPR_FUNCTION_REWRITE,  /* writing one that another thread has read: how much longer */
     SPR_FUNCTION_PATCHES,  /* of a convolution, each run of up to a vector of pixels */
-    SPR_FUNCTION_POOL,     /* 2x2, with bias: each value that goes in */
-    SPR_FUNCTION_POOL_PIXELS, /* the same where the channels of a pixel lie side by side */
+    SPR_FUNCTION_POOL,     /* 2x2, with bias: each such run of what goes in */
+    SPR_FUNCTION_POOL_PIXELS, /* each value, where a pixel's channels lie side by side */
     SPR_FUNCTION_BIAS,        /* each value */
     SPR_FUNCTION_SQUARES,     /* pooling winners: each value of the pooled map */
     /* A convolution of winners, against the rows of a block in place of bytes: */

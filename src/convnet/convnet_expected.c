@@ -118,11 +118,13 @@ static double pool_time(const struct spr_convnet_trial *r, const struct spr_conv
                         int conv)
 {
     const double values = outputs(r, conv);
+    const double side = (double)spr_convnet_side(&net->shape, conv);
+    const double runs = values / side * ceil(side / spr_isa_lanes(r->options->isa));
+    const bool pixels = conv && net->winners;
     return net->pool_after
                ? function_time(r, SPR_FUNCTION_SQUARES, values / 4, values)
-               : function_time(
-                     r, conv && net->winners ? SPR_FUNCTION_POOL_PIXELS : SPR_FUNCTION_POOL,
-                     values, 4 * values);
+               : function_time(r, pixels ? SPR_FUNCTION_POOL_PIXELS : SPR_FUNCTION_POOL,
+                               pixels ? values : runs, 4 * values);
 }
 
 /* Of one sample with winners; without, the last three of all samples. */

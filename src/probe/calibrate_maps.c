@@ -122,6 +122,9 @@ static double elements_of(const struct bench *b, double *bytes)
     case SPR_FUNCTION_PATCHES:
         *bytes = (double)b->channels * TAPS * OUT * OUT * sizeof(float);
         return (double)b->channels * TAPS * OUT * ceil(OUT / lanes);
+    case SPR_FUNCTION_POOL:
+        *bytes = maps * sizeof(float);
+        return maps / SIDE * ceil(SIDE / lanes);
     case SPR_FUNCTION_SQUARES:
         *bytes = maps / 4 * sizeof(float);
         return maps / 4;
