@@ -25,6 +25,7 @@ enum option {
     OPT_COMPLETION,
     OPT_CONTEXT,
     OPT_DEVICE,
+    OPT_DIM,
     OPT_DTYPE,
     OPT_END_TO_END,
     OPT_EXECUTION,
@@ -101,8 +102,8 @@ struct exit_row {
 struct args {
     const char *positional[POSITIONALS_MAX];
     size_t positional_count;
-    const char *value[OPT_COUNT]; /* NULL: not given; flags: "" */
-    const char *set[SPR_CHANGES_MAX];
+    const char *value[OPT_COUNT];     /* NULL: not given; flags: "" */
+    const char *set[SPR_CHANGES_MAX]; /* of the verb's repeated option, --set or --dim */
     size_t set_count;
 };
 

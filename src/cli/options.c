@@ -28,6 +28,9 @@ static const struct option_row rows[OPT_COUNT] = {
                      "keys that attention of a decoder sees, the tokens\namong them (default: "
                      "the tokens)"},
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
+    [OPT_DIM] = {"dim", 0, REPEATED, "NAME=N",
+                 "ONNX, repeatable: a symbolic dimension, seq=128,\n"
+                 "or the shape of a value, x=1x3x224x224"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "LIST",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)\n"
                    "analyze: or of each operand, w:i4,x:f16,y:f16\n"
