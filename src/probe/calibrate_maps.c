@@ -2,6 +2,7 @@
 /* What a convolutional network computes beside its products takes, on synthetic maps. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/numbers.h"
@@ -44,8 +45,8 @@ struct bench {
     float *x, *y, *bias;
     int32_t *square;
     const struct spr_map_columns *map;
-    struct spr_winners winners;
-    int64_t count; /* of winners, before they were pooled */
+    struct spr_winners winners, dealt; /* dealt: as they were before they were pooled */
+    int64_t count;                     /* of those */
 };
 
 static void pool_once(const struct bench *b)
@@ -66,14 +67,14 @@ static void pool_once(const struct bench *b)
     }
 }
 
-/* Winners as they were, evenly over the maps. */
+/* Winners evenly over the maps. */
 static void deal(struct bench *b, int64_t values)
 {
     const int64_t each = values / b->count;
     b->winners.count = b->count;
     for (int64_t i = 0; i < b->count; i++) {
-        b->winners.index[i] = (int32_t)(i * each + i * 7 % each);
-        b->winners.value[i] = 1;
+        b->winners.index[i] = b->dealt.index[i] = (int32_t)(i * each + i * 7 % each);
+        b->winners.value[i] = b->dealt.value[i] = 1;
     }
 }
 
@@ -86,7 +87,9 @@ static void once(void *context)
     } else if (b->function == SPR_FUNCTION_BIAS) {
         b->loops->bias(b->x, b->bias, b->channels, AREA, 0);
     } else if (b->function == SPR_FUNCTION_SQUARES) {
-        deal(b, b->channels * AREA);
+        b->winners.count = b->count;
+        memcpy(b->winners.index, b->dealt.index, (size_t)b->count * sizeof *b->dealt.index);
+        memcpy(b->winners.value, b->dealt.value, (size_t)b->count * sizeof *b->dealt.value);
         spr_map_pool(b->isa, b->square, &b->winners, b->y, b->channels * AREA / 4);
     } else if (b->function == SPR_FUNCTION_MAP_BLOCKS) {
         spr_map_run(b->map, &b->winners);
@@ -151,6 +154,7 @@ static enum spr_status calibrate_function(const struct spr_calibration *c, struc
         double seconds = 0, bytes = 0;
         b->channels = sizes[i] / (function == SPR_FUNCTION_PATCHES ? OUT * OUT * TAPS : AREA);
         b->count = b->channels * AREA / 10;
+        deal(b, b->channels * AREA);
         SPR_TRY(time_once(c, b, &seconds, err));
         const double elements = elements_of(b, &bytes);
         add_point(&out->element, bytes, seconds / elements);
@@ -214,7 +218,8 @@ static enum spr_status make_bench(const struct spr_calibration *c, struct bench 
         b->y[i] = 0;
         b->square[i] = (i / SIDE / 2 * (SIDE / 2)) + i % SIDE / 2;
     }
-    return spr_winners_alloc(&all, &b->winners, err);
+    SPR_TRY(spr_winners_alloc(&all, &b->winners, err));
+    return spr_winners_alloc(&all, &b->dealt, err);
 }
 
 static enum spr_status calibrate_all(const struct spr_calibration *c, struct bench *b,
@@ -256,5 +261,6 @@ enum spr_status spr_calibrate_maps(const struct spr_calibration *calibration,
     spr_free(b.bias);
     spr_free(b.square);
     spr_winners_free(&b.winners);
+    spr_winners_free(&b.dealt);
     return status;
 }
