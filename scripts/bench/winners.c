@@ -4,7 +4,7 @@
  *   winners [--m M] [--k K] [--n N] [--sparsity S] [--activation-sparsity A,..]
  *           [--patterns 32x1,csr,comp:20] [--isa avx512] [--visits V] [--wait SECONDS]
  * A product is checked against double precision before it is timed. Expected times need a kept
- * probe (sproof probe). comp:P: its sparse-dense product is that of csr on the same weights. */
+ * probe (sproof probe). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,32 +115,6 @@ static void run(void *context)
     }
 }
 
-/* P rows that share the columns out among them. */
-static void draw_complementary(struct setup *s, int64_t together, struct spr_matrix *w)
-{
-    const size_t most = (size_t)(s->k * ((s->m + together - 1) / together));
-    int64_t *owner = room((size_t)s->k, sizeof *owner);
-    *w = (struct spr_matrix){.m = s->m, .k = s->k};
-    w->row = room((size_t)s->m + 1, sizeof *w->row);
-    w->column = room(most, sizeof *w->column);
-    w->value = room(most, sizeof *w->value);
-    for (int64_t i = 0; i < s->m; i++) {
-        const int64_t left = s->m - i / together * together;
-        for (int64_t j = 0; j < s->k && i % together == 0; j++) {
-            owner[j] = (int64_t)(spr_random(&s->random) %
-                                 (uint64_t)(left < together ? left : together));
-        }
-        for (int64_t j = 0; j < s->k; j++) {
-            if (owner[j] == i % together) {
-                w->column[w->nnz] = (int32_t)j;
-                w->value[w->nnz++] = (float)(2 * spr_random_unit(&s->random) - 1);
-            }
-        }
-        w->row[i + 1] = w->nnz;
-    }
-    spr_free(owner);
-}
-
 static struct spr_plan plan_of(const struct setup *s, const struct spr_pattern *pattern,
                                double kept)
 {
@@ -166,20 +140,11 @@ static double expected_product(const struct setup *s, const struct spr_packed *p
 
 static void make_matrix(struct setup *s, const char *text, struct one_case *c)
 {
-    struct spr_pattern csr;
     const struct spr_shape shape = {s->m, s->k, 1};
-    must(spr_pattern_parse("csr", &csr, &err));
     must(spr_pattern_parse(text, &c->pattern, &err));
-    struct spr_pattern run_as = c->pattern;
-    double kept = spr_pattern_kept(&c->pattern, &shape, s->sparsity);
-    if (c->pattern.kind->pattern_class == SPR_CLASS_COMP) {
-        draw_complementary(s, c->pattern.a, &c->w);
-        run_as = csr;
-        kept = (double)c->w.nnz;
-    } else {
-        must(spr_matrix_random(&c->pattern, s->m, s->k, kept, 7, &c->w, &err));
-    }
-    const struct spr_plan plan = plan_of(s, &run_as, kept);
+    const double kept = spr_pattern_kept(&c->pattern, &shape, s->sparsity);
+    must(spr_matrix_random(&c->pattern, s->m, s->k, kept, 7, &c->w, &err));
+    const struct spr_plan plan = plan_of(s, &c->pattern, kept);
     must(spr_pack(&plan, &c->w, &c->packed, &err));
     must(spr_columns_pack(s->isa, spr_columns_rows(&c->pattern), &c->w, &c->columns, &err));
     c->subjects[SPARSE_DENSE].expected_s = expected_product(s, &c->packed, kept);
