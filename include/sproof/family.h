@@ -38,8 +38,9 @@ enum spr_constant {
     SPR_WEIGHT_S,    /* seconds of a kept weight and a column of X */
     SPR_ROW_S,       /* seconds of a kept weight of one row, which are summed one by one */
     SPR_FAR_X,       /* what is added where X does not fit the last cache, as a share */
+    SPR_LONG_ROW_S,  /* more seconds of an element of Y whose row of W keeps many weights */
 };
-#define SPR_CONSTANT_COUNT 14
+#define SPR_CONSTANT_COUNT 15
 
 /* No form has more. */
 #define SPR_FORM_CONSTANTS_MAX 8

@@ -114,6 +114,10 @@ const char *spr_accept_text(const struct spr_accept *accept, char *text);
 const struct spr_accept *spr_engine_accept(const struct spr_engine *engine,
                                            const struct spr_pattern *pattern);
 
+/* FLOPs a second of the fastest engine for the pattern and dtype; 0: none has a known rate. */
+double spr_engines_rate(const struct spr_machine *machine, const struct spr_pattern *pattern,
+                        enum spr_dtype dtype);
+
 /* Bytes of one value: f64 8, f32 and tf32 4, f16 and bf16 2, fp8 and i8 1. */
 double spr_dtype_bytes(enum spr_dtype dtype);
 const char *spr_dtype_name(enum spr_dtype dtype);

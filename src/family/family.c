@@ -26,6 +26,11 @@ static const double splits[] = {1, 2, 3, 4, 6, 8, 16};
 static const double block_columns[] = {8, 16, 32, 64, 128, 256};
 #define BLOCK_COLUMNS (sizeof block_columns / sizeof *block_columns)
 
+/* A mean row of more weights than this is summed in another way: where cuSPARSE's times jump. */
+#define LONG_ROW 320.0
+/* What an element of Y costs besides its weights is paid in full from so many weights on. */
+#define FULL_ROW 32.0
+
 /* Of the last wave of tiles, of which some end sooner. */
 #define TILES_WHOLE_WAVES 0.5
 
@@ -52,16 +57,8 @@ struct spr_family_view spr_family_view_of(const struct spr_machine *machine,
     const bool gpu = machine->kind && machine->kind[0] == 'g';
     struct spr_family_view view = {.units = gpu && machine->cores ? (double)machine->cores : 1,
                                    .clock_hz = machine->clock_hz.value,
+                                   .flops_per_s = spr_engines_rate(machine, pattern, dtype),
                                    .bytes_per_s = last->bytes_per_s.value};
-    for (size_t i = 0; i < machine->engine_count; i++) {
-        const struct spr_engine *engine = &machine->engines[i];
-        const bool takes = (engine->dtypes & (1u << dtype)) != 0 &&
-                           !isnan(engine->flops_per_s.value) &&
-                           spr_engine_accept(engine, pattern) != NULL;
-        if (takes) {
-            view.flops_per_s = largest(view.flops_per_s, engine->flops_per_s.value);
-        }
-    }
     if (machine->memory_count > 1) {
         const double bytes = machine->memory[machine->memory_count - 2].bytes.value;
         view.cache_bytes = isnan(bytes) ? 0 : bytes;
@@ -274,11 +271,13 @@ static struct spent weight_rows(const struct given *g)
     const bool far = of->x_bytes * of->k * of->n > g->view->cache_bytes;
     const double weights_s =
         of->kept * of->n * g->constant[SPR_WEIGHT_S] * (far ? 1 + g->constant[SPR_FAR_X] : 1);
-    const double outputs_s = of->m * of->n * g->constant[SPR_OUTPUT_S];
-    const struct spent work = {of->products * (weights_s + outputs_s), SPR_LIMIT_CACHE};
-    const struct spent chain = {of->products * g->constant[SPR_ROW_S] * of->kept / of->m,
-                                SPR_LIMIT_UNITS};
-    return longer(work, chain);
+    const double row = of->kept / of->m;
+    const double output_s = g->constant[SPR_OUTPUT_S] * least(1, row / FULL_ROW) +
+                            (row > LONG_ROW ? g->constant[SPR_LONG_ROW_S] : 0);
+    const double work_s = weights_s + of->m * of->n * output_s;
+    const double chain_s = g->constant[SPR_ROW_S] * row;
+    return (struct spent){of->products * (work_s + chain_s),
+                          work_s > chain_s ? SPR_LIMIT_CACHE : SPR_LIMIT_UNITS};
 }
 
 /* The same product with all weights. */

@@ -9,6 +9,9 @@
 #include "family/fit.h"
 
 #define FOLD_PAIRS 4 /* with fewer distinct m x k nothing is held out */
+/* With fewer of them the simpler form must be this much better, since chance decides the rest. */
+#define FORM_PAIRS 16
+#define FORM_MARGIN 0.5
 
 /* Times of a pattern that are within this of dense ones, and of each other whatever the sparsity,
  * are those of a kernel that multiplies the zeros. */
@@ -171,7 +174,8 @@ static enum spr_status choose_form(struct spr_fitting *c, struct spr_group *g,
     }
     family->form = form_of(family);
     SPR_TRY(hold_out(c, g, family));
-    if (other > 0 && other <= error_at(g, 0.5) + error_at(g, 0.9)) {
+    const double share = g->pairs < FORM_PAIRS ? FORM_MARGIN : 1;
+    if (other > 0 && other <= share * (error_at(g, 0.5) + error_at(g, 0.9))) {
         family->form = SPR_FORM_ROOFLINE;
         SPR_TRY(hold_out(c, g, family));
     }

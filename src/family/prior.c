@@ -54,11 +54,13 @@ static void set_rows(const struct spr_family_view *view, struct spr_prior *prior
 {
     /* As many weights a second as units and clock, or the engine, could multiply at best. */
     const double weight_s = view->flops_per_s > 0 ? 10 / view->flops_per_s : 1e-12;
-    prior[SPR_CALL_S] = (struct spr_prior){5e-6, 1.0};
+    prior[SPR_CALL_S] = (struct spr_prior){5e-6, 0.5};
     prior[SPR_WEIGHT_S] = (struct spr_prior){weight_s, 1.5};
     prior[SPR_OUTPUT_S] = (struct spr_prior){20 * weight_s, 1.0};
     prior[SPR_ROW_S] = (struct spr_prior){20e-9, 1.0};
     prior[SPR_FAR_X] = (struct spr_prior){0.3, 1.0};
+    /* Nothing, unless long rows were measured. */
+    prior[SPR_LONG_ROW_S] = (struct spr_prior){weight_s, 3.0};
 }
 
 void spr_family_priors(enum spr_form form, const struct spr_pattern *pattern,

@@ -37,3 +37,18 @@ const struct spr_accept *spr_engine_accept(const struct spr_engine *engine,
     }
     return NULL;
 }
+
+double spr_engines_rate(const struct spr_machine *machine, const struct spr_pattern *pattern,
+                        enum spr_dtype dtype)
+{
+    double rate = 0;
+    for (size_t i = 0; i < machine->engine_count; i++) {
+        const struct spr_engine *engine = &machine->engines[i];
+        const double flops_per_s = engine->flops_per_s.value;
+        if ((engine->dtypes & (1u << dtype)) != 0 && flops_per_s > rate &&
+            spr_engine_accept(engine, pattern) != NULL) {
+            rate = flops_per_s;
+        }
+    }
+    return rate;
+}

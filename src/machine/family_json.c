@@ -123,17 +123,40 @@ static void read_list(struct spr_reader *r, const spr_json *root, struct spr_mac
     machine->families_from = spr_reader_text(r, root, "kernels_from", false);
 }
 
-/* What is as the machine is: rates of its caches by its units and clock, steps by its clock.
- * Shares stay; seconds of a call, too. */
+/* The engine's rate for what the family multiplies: of the first dtype that both engines know. */
+static double engine_ratio(const struct spr_machine *from, const struct spr_machine *to,
+                           const struct spr_family *family)
+{
+    for (int i = 0; i < SPR_DTYPE_COUNT; i++) {
+        const enum spr_dtype dtype = (enum spr_dtype)i;
+        const double of_from = spr_engines_rate(from, &family->pattern, dtype);
+        const double of_to = spr_engines_rate(to, &family->pattern, dtype);
+        if ((family->dtypes & (1u << i)) != 0 && of_from > 0 && of_to > 0) {
+            return of_to / of_from;
+        }
+    }
+    return 1;
+}
+
+/* What is done each clock by each unit stays: rates move by both, steps of one unit by the clock.
+ * Shares of the memory's rate and seconds of a call stay as they are. */
 static void transfer(const struct spr_machine *from, const struct spr_machine *to,
                      struct spr_family *family)
 {
     const double clock = to->clock_hz.value / from->clock_hz.value;
-    const double units = (double)to->cores / (double)from->cores;
-    if (isfinite(clock) && isfinite(units) && clock > 0 && units > 0) {
-        family->constant[SPR_CACHE_RATE] *= clock * units;
-        family->constant[SPR_STEP_S] /= clock;
+    const double both = clock * (double)to->cores / (double)from->cores;
+    double *constant = family->constant;
+    if (!isfinite(both) || !(both > 0)) {
+        return;
     }
+    /* A share of the engine's rate, which one file may have measured and the other declared. */
+    constant[SPR_PEAK] *= both / engine_ratio(from, to, family);
+    constant[SPR_CACHE_RATE] *= both;
+    constant[SPR_STEP_S] /= clock;
+    constant[SPR_ROW_S] /= clock;
+    constant[SPR_OUTPUT_S] /= both;
+    constant[SPR_WEIGHT_S] /= both;
+    constant[SPR_LONG_ROW_S] /= both;
 }
 
 /* The machine that others take families from, which has a list of its own: so that none is

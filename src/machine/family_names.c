@@ -25,6 +25,7 @@ static const struct {
     [SPR_WEIGHT_S] = {"weight_s", OF(SPR_FORM_ROWS)},
     [SPR_ROW_S] = {"row_s", OF(SPR_FORM_ROWS)},
     [SPR_FAR_X] = {"far_x", OF(SPR_FORM_ROWS)},
+    [SPR_LONG_ROW_S] = {"long_row_s", OF(SPR_FORM_ROWS)},
 };
 
 const char *spr_form_name(enum spr_form form)
