@@ -70,11 +70,25 @@ struct spr_function_rates {
     struct spr_sweep element;
 };
 
+/* What k-winner-take-all and products with winners alone cost on one thread. */
+struct spr_winner_rates {
+    enum spr_isa isa;
+    int rows;                /* of the blocks of a product; 0: k-winner-take-all */
+    int method;              /* of k-winner-take-all: spr_wta_method */
+    struct spr_sweep each;   /* a block, against the bytes of packed W; a value that competes,
+                              * against the bytes of those it competes with */
+    struct spr_sweep winner; /* what a winner adds, against the same */
+    double other_s;          /* a product: each output; k-winner-take-all: each value that does
+                              * not lie beside the next one */
+};
+
 struct spr_kernel_rates {
     struct spr_tile_rates *tiles;
     size_t count;
     struct spr_function_rates *functions; /* NULL where they were not measured */
     size_t function_count;
+    struct spr_winner_rates *winners; /* NULL where they were not measured */
+    size_t winner_count;
     double call_s;        /* one call on one thread */
     double parallel_s;    /* one call on all threads: start and end of the team */
     int parallel_threads; /* how many that were */
