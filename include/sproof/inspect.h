@@ -32,13 +32,22 @@ struct spr_inspected {
     const char *stays_dense; /* why pruning left it alone; NULL: it did not */
 };
 
+/* What another pattern of the same sparsity would have kept: share of sum w^2; NAN: no layer
+ * takes it. */
+#define SPR_KEPT_BESIDE 2
+struct spr_kept_beside {
+    struct spr_pattern pattern;
+    double energy;
+};
+
 struct spr_inspection {
     struct spr_weights *weights;
     const struct spr_pattern *patterns; /* borrowed */
     size_t pattern_count;
     struct spr_inspected *layer; /* of the weights that have a matrix, in their order */
     size_t layer_count;
-    struct spr_occupancy *occupancy; /* of all layers */
+    struct spr_occupancy *occupancy;                /* of all layers */
+    struct spr_kept_beside beside[SPR_KEPT_BESIDE]; /* pruned to comp:P; else without a kind */
 };
 
 /* Told after each layer; stop true ends with SPR_EINTERRUPTED. */
@@ -77,13 +86,23 @@ struct spr_prune_options {
 };
 
 /* Magnitude pruning of every prunable layer: the cells of the largest norm stay, exactly
- * spr_pattern_kept of them, of equal ones those that come first. Sets `keep` of the weights.
+ * spr_pattern_kept of them, of equal ones those that come first. comp:P, P <= 256: of every P rows
+ * and P columns a matching of largest sum. Sets `keep` of the weights.
  * energy (weight_count entries): share of sum w^2 kept, NAN for layers left alone; reason:
  * why. Errors: SPR_EINPUT (global with a pattern that keeps a fixed number in each group or
  * row; nothing prunable), SPR_ENOMEM, SPR_EINTERRUPTED. */
 enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_options *options,
                           const struct spr_inspect_progress *progress, double *energy,
                           const char **reason, struct spr_error *err);
+
+/* What csr and 1:P would keep of weights that no pruning has touched, at the sparsity that
+ * options->pattern, comp:P, fixes; leaves them as they are. Errors: as spr_prune, but what is no
+ * input for one of them has an energy of NAN. */
+enum spr_status spr_prune_beside(struct spr_weights *weights,
+                                 const struct spr_prune_options *options,
+                                 const struct spr_inspect_progress *progress,
+                                 struct spr_kept_beside beside[SPR_KEPT_BESIDE],
+                                 struct spr_error *err);
 
 /* Writes all tensors as one safetensors file: the pruned ones with zeros, else bit by bit what
  * was read. Errors: SPR_EINPUT (a tensor that is not stored densely, or is damaged); failures to write stay

@@ -35,7 +35,7 @@ struct spr_kernel {
 /* The `index`-th usable kernel; false past the last. */
 bool spr_kernel_at(size_t index, struct spr_kernel *kernel);
 
-/* The kernel of a pattern on an instruction set; false when the pattern has none (comp). */
+/* The kernel of a pattern on an instruction set; false when the pattern has none (V:N:M). */
 bool spr_kernel_find(const struct spr_pattern *pattern, enum spr_isa isa,
                      struct spr_kernel *kernel);
 

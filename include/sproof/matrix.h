@@ -26,7 +26,8 @@ void spr_matrix_free(struct spr_matrix *matrix);
 /* A matrix whose kept cells are legal for the pattern: `kept` cells (spr_pattern_kept) drawn
  * uniformly without replacement, N of every M for N:M, everything for dense; values uniform
  * in [-1, 1), never 0. The same seed gives the same matrix on every machine. ell: as csr with
- * w entries in every row. Errors: SPR_EINPUT (k above 2^31-1; comp has no kernel), ENOMEM. */
+ * w entries in every row. comp:P: of P rows each has one entry in every P columns, no two in the
+ * same. Errors: SPR_EINPUT (k above 2^31-1; a pattern without a kernel), ENOMEM. */
 enum spr_status spr_matrix_random(const struct spr_pattern *pattern, int64_t m, int64_t k,
                                   double kept, uint64_t seed, struct spr_matrix *matrix,
                                   struct spr_error *err);
@@ -37,7 +38,8 @@ enum spr_status spr_matrix_random(const struct spr_pattern *pattern, int64_t m, 
 enum spr_status spr_matrix_read_smtx(const char *path, uint64_t seed,
                                      struct spr_matrix *matrix, struct spr_error *err);
 
-/* Non-empty cells of a pattern on this matrix: stored blocks for RxC, entries for csr. */
+/* Non-empty cells of a pattern on this matrix: stored blocks for RxC, entries for csr; for comp:P
+ * the places of the dense rows, empty or not. */
 double spr_matrix_cells(const struct spr_matrix *matrix, const struct spr_pattern *pattern);
 
 /* Columns that hold an entry; entries of the fullest row. */

@@ -59,6 +59,7 @@ struct spr_weight_cost {
 struct spr_cell_shape {
     int64_t rows, columns; /* a cell is rows x columns weights, all kept or none */
     int64_t take, of;      /* of > 0: `take` of every `of` columns of each row instead */
+    int64_t owners;        /* > 1: and so many rows share no column */
 };
 
 /* A legal spelling, for suggestions and for tests. */

@@ -261,6 +261,11 @@ static enum spr_status count_detected(struct work *w)
 
 static enum spr_status prune_and_count(struct work *w)
 {
+    struct spr_kept_beside beside[SPR_KEPT_BESIDE] = {{.pattern = {0}}};
+    const bool shared = w->prunes && w->prune.pattern.kind->pattern_class == SPR_CLASS_COMP;
+    if (shared && !w->prune.global) {
+        SPR_TRY(spr_prune_beside(&w->weights, &w->prune, &w->progress, beside, w->err));
+    }
     if (w->prunes) {
         w->energy = spr_calloc(w->weights.weight_count + 1, sizeof *w->energy);
         w->reason = spr_calloc(w->weights.weight_count + 1, sizeof *w->reason);
@@ -271,6 +276,7 @@ static enum spr_status prune_and_count(struct work *w)
     }
     SPR_TRY(count(w));
     SPR_TRY(count_detected(w));
+    memcpy(w->inspection.beside, beside, sizeof beside);
     for (size_t i = 0; i < w->inspection.layer_count && w->prunes; i++) {
         size_t at = (size_t)(w->inspection.layer[i].weight - w->weights.weight);
         w->inspection.layer[i].energy = w->energy[at];

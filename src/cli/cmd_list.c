@@ -284,7 +284,7 @@ static enum spr_status list_kernels(struct cli *cli, struct spr_error *err)
     }
     spr_table_write(&table, cli->out, 0);
     fputs("\nY = W X in f32, each for both layouts: X k x n and Y m x n, or (nk) n x k and\n"
-          "n x m, row-major. comp has no kernel.\n",
+          "n x m, row-major. V:N:M has no kernel.\n",
           cli->out);
     spr_table_free(&table);
     return SPR_OK;

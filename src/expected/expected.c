@@ -224,6 +224,12 @@ static double packed_bytes(const struct spr_sums *s)
         double tiles = ceil(m / SPR_SHUFFLE_ROWS) * ceil(k / SPR_SHUFFLE_COLUMNS);
         return tiles * 64 * (s->plan.slots + ceil(s->plan.slots / (double)SPR_SHUFFLE_SLOTS));
     }
+    if (s->comp.columns > 0) {
+        const size_t each = (size_t)ceil((double)s->of->k / (double)s->comp.columns);
+        const int lanes = (int)s->lanes;
+        return 4.0 * ceil((double)s->of->m / lanes) *
+               (double)spr_comp_values(lanes, s->comp.inputs, each);
+    }
     const struct spr_tile_shape tile = spr_lane_tile(&s->plan);
     double groups = ceil((double)s->cell.rows / spr_tile_rows(&tile, (int)s->lanes));
     return tile.chunk == 0 ? steps * 6
@@ -267,6 +273,7 @@ static struct spr_sums begin_sums(const struct spr_machine *machine,
     struct spr_sums s = {.of = of, .machine = machine, .plan = *plan, .known = true};
     s.dense = of->pattern.kind->pattern_class == SPR_CLASS_DENSE;
     of->pattern.kind->cell(&of->pattern, of->m, of->k, of->kept, &s.cell);
+    s.comp = spr_comp_form_of(plan);
     s.lanes = spr_isa_lanes(of->isa);
     s.panels = ceil((double)of->k / (double)s.plan.panel);
     s.panel_columns = fmin((double)of->k, (double)s.plan.panel);

@@ -33,7 +33,9 @@ static void add_vector_steps(struct spr_sums *s, const struct spr_tile_shape *ti
         return;
     }
     /* Multiply-adds of a step: one of each vector, or of each slot. */
-    const int fmas = tile->form == SPR_TILE_SHUFFLE ? tile->slots : tile->vectors;
+    const int fmas = tile->form == SPR_TILE_SHUFFLE ? tile->slots
+                     : tile->form == SPR_TILE_COMP  ? 1
+                                                    : tile->vectors;
     double base = spr_sweep_at(&rates->w, 0);
     double fma = fmin(base, fmas * s->fma_s);
     s->part[SPR_LIMIT_FMA] += steps * fma;
@@ -67,9 +69,22 @@ static void add_shuffle(struct spr_sums *s)
     }
 }
 
+/* Row groups of as many rows as there are lanes pass over all of X. */
+static void add_comp(struct spr_sums *s)
+{
+    const struct spr_tile_shape tile = {.form = SPR_TILE_COMP, .vectors = s->comp.inputs};
+    const double groups = ceil((double)s->of->m / s->of->threads / s->lanes);
+    const double each = ceil((double)s->of->k / (double)s->comp.columns);
+    add_vector_steps(s, &tile, groups * each, groups);
+}
+
 void spr_add_vector(struct spr_sums *s)
 {
     const struct spr_tile_shape tile = spr_lane_tile(&s->plan);
+    if (s->comp.columns > 0) {
+        add_comp(s);
+        return;
+    }
     if (s->plan.slots > 0) {
         add_shuffle(s);
         return;

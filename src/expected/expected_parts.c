@@ -72,6 +72,9 @@ double spr_unit_steps(const struct spr_sums *s, double units)
     if (s->dense) {
         return (double)s->of->k;
     }
+    if (s->cell.owners > 1) {
+        return (double)s->of->k / (double)s->cell.owners;
+    }
     if (s->cell.of > 0) {
         return s->of->kept / (double)s->of->m;
     }

@@ -4,7 +4,7 @@
 #define SPROOF_EXPECTED_EXPECTED_PARTS_H
 
 #include "base/bits.h"
-#include "kernel/pack_shuffle.h"
+#include "kernel/pack_comp.h"
 #include "sproof/cpu.h"
 #include "sproof/expected.h"
 
@@ -14,6 +14,7 @@ struct spr_sums {
     const struct spr_machine *machine;
     struct spr_plan plan;
     struct spr_cell_shape cell;
+    struct spr_comp_form comp; /* of the plan */
     bool dense;
     double lanes;
     double panels, panel_columns;

@@ -167,19 +167,25 @@ static void select_groups(struct spr_pruning *p, const struct spr_weight *w, uin
     }
 }
 
-/* One of P rows in each column. */
-static void select_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
-                          bool *kept)
+/* Of every P rows and P columns a matching. */
+static void select_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep)
 {
-    for (int64_t row = 0; row < w->m; row += p->options->pattern.a) {
-        int64_t rows = p->options->pattern.a;
-        rows = row + rows <= w->m ? rows : w->m - row;
+    const int64_t side = p->options->pattern.a;
+    for (int64_t row = 0; row < w->m; row += side) {
+        const int64_t rows = row + side <= w->m ? side : w->m - row;
         spr_weight_values(w, row, rows, p->values);
-        for (int64_t j = 0; j < w->k; j++) {
-            spr_select_largest(w->k, rows, 1, p->values + j, kept);
+        for (int64_t start = 0; start < w->k; start += side) {
+            p->owners.count = 0;
             for (int64_t i = 0; i < rows; i++) {
-                if (kept[i]) {
-                    keep_cell(w, keep, row + i, j, p);
+                for (int64_t j = start; j < start + side && j < w->k; j++) {
+                    spr_add_owned(p, i, j - start, p->values[i * w->k + j], 0);
+                }
+            }
+            spr_owners_match(&p->owners);
+            for (size_t e = 0; e < p->owners.count; e++) {
+                const struct spr_owned *owned = &p->owners.entry[e];
+                if (owned->stays) {
+                    keep_cell(w, keep, row + owned->row, start + owned->column, p);
                 }
             }
         }
@@ -208,11 +214,7 @@ static enum spr_status prune_weight(struct spr_pruning *p, size_t index, struct 
     if (kind == SPR_CLASS_NM) {
         (sparse ? spr_entry_groups : select_groups)(p, w, keep, kept);
     } else if (kind == SPR_CLASS_COMP) {
-        if (sparse) {
-            spr_entry_owners(p, w, keep);
-        } else {
-            select_owners(p, w, keep, kept);
-        }
+        (sparse ? spr_entry_owners : select_owners)(p, w, keep);
     } else {
         if (!p->options->global) {
             struct spr_shape shape = shape_of(w);
@@ -267,9 +269,9 @@ static enum spr_status prepare(struct spr_pruning *p, struct spr_error *err)
     p->bucket = spr_calloc(BUCKETS, sizeof *p->bucket);
     p->cell = spr_calloc(room, sizeof *p->cell);
     p->stays = spr_calloc(room, sizeof *p->stays);
-    p->owner = spr_calloc(room, sizeof *p->owner);
+    const bool owners = kind != SPR_CLASS_COMP || spr_owners_make(&p->owners, pattern->a);
     if (!p->values || !p->norms || !p->sums || !p->bucket || !p->cell || !p->stays ||
-        !p->owner) {
+        !owners) {
         (void)spr_no_memory(err);
         return SPR_ENOMEM;
     }
@@ -285,6 +287,11 @@ static enum spr_status check_options(const struct spr_prune_options *options,
     if (kind == SPR_CLASS_DENSE || strcmp(options->pattern.kind->name, "ell") == 0) {
         return spr_fail(err, SPR_EINPUT,
                         "pruning to %s: expected csr, RxC blocks, N:M or comp:P", text);
+    }
+    if (kind == SPR_CLASS_COMP && options->pattern.a > SPR_OWNERS_MOST) {
+        return spr_fail(err, SPR_EINPUT,
+                        "pruning to %s: expected at most %d rows packed together", text,
+                        SPR_OWNERS_MOST);
     }
     if (options->global && (kind == SPR_CLASS_NM || kind == SPR_CLASS_COMP)) {
         return spr_fail(err, SPR_EINPUT,
@@ -347,6 +354,6 @@ enum spr_status spr_prune(struct spr_weights *weights, const struct spr_prune_op
     spr_free(p.bucket);
     spr_free(p.cell);
     spr_free(p.stays);
-    spr_free(p.owner);
+    spr_owners_free(&p.owners);
     return status;
 }

@@ -4,19 +4,20 @@
 #ifndef SPROOF_INSPECT_PRUNE_H
 #define SPROOF_INSPECT_PRUNE_H
 
+#include "inspect/prune_owners.h"
 #include "sproof/inspect.h"
 
 struct spr_pruning {
     struct spr_weights *weights;
     const struct spr_prune_options *options;
     const struct spr_inspect_progress *progress;
-    int64_t rows, columns; /* of a cell */
-    int64_t *cell;         /* of a matrix of entries: the cells of this cell row, rising */
-    bool *stays;           /* of each cell; false between the cell rows */
-    size_t *owner;         /* comp:P: the entry that stays in each column */
-    float *values;         /* of one cell row */
-    uint32_t *norms;       /* bits of its cells' norms */
-    double *sums;          /* of cells; 0 between the cell rows */
+    int64_t rows, columns;    /* of a cell */
+    int64_t *cell;            /* of a matrix of entries: the cells of this cell row, rising */
+    bool *stays;              /* of each cell; false between the cell rows */
+    struct spr_owners owners; /* comp:P */
+    float *values;            /* of one cell row */
+    uint32_t *norms;          /* bits of its cells' norms */
+    double *sums;             /* of cells; 0 between the cell rows */
     double *bucket;
     /* the cut: norms above stay, of equal ones the first `ties` */
     uint32_t cut;
@@ -46,8 +47,11 @@ void spr_keep_cells(struct spr_pruning *p, const struct spr_weight *w, int64_t r
 void spr_entry_groups(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep,
                       bool *kept);
 
-/* One of P rows in each column. */
+/* comp:P: of every P rows and P columns those that spr_owners_match says. */
 void spr_entry_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep);
+
+/* Adds a weight to the tile of p->owners, unless it is 0; at: for whoever keeps it. */
+void spr_add_owned(struct spr_pruning *p, int64_t row, int64_t column, float value, size_t at);
 
 /* SPR_EINPUT naming the first weight that is no finite number; values: room for a row, unless
  * it is a matrix of entries. */

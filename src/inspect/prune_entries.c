@@ -85,25 +85,45 @@ void spr_entry_groups(struct spr_pruning *p, const struct spr_weight *w, uint64_
     }
 }
 
+/* Entries of the next tile of a group of rows that holds any, of which next[] are the first not
+ * seen yet; false: there is none. */
+static bool next_tile(struct spr_pruning *p, const struct spr_weight *w, int64_t row,
+                      int64_t rows, size_t *next)
+{
+    const int32_t *column = w->matrix.column;
+    const int64_t side = p->options->pattern.a;
+    int64_t tile = INT64_MAX;
+    for (int64_t i = 0; i < rows; i++) {
+        if (next[i] < w->matrix.row[row + i + 1] && column[next[i]] / side < tile) {
+            tile = column[next[i]] / side;
+        }
+    }
+    p->owners.count = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (; next[i] < w->matrix.row[row + i + 1] && column[next[i]] / side == tile;
+             next[i]++) {
+            spr_add_owned(p, i, column[next[i]] % side, spr_weight_entry(w, next[i]), next[i]);
+        }
+    }
+    return tile < INT64_MAX;
+}
+
 void spr_entry_owners(struct spr_pruning *p, const struct spr_weight *w, uint64_t *keep)
 {
-    const int64_t rows = p->options->pattern.a;
-    for (int64_t row = 0; row < w->m; row += rows) {
-        const size_t begin = w->matrix.row[row], end = last_entry(w, row, rows);
-        for (size_t e = begin; e < end; e++) {
-            const int32_t j = w->matrix.column[e];
-            const float value = fabsf(spr_weight_entry(w, e));
-            if (!p->stays[j] || value > fabsf(spr_weight_entry(w, p->owner[j]))) {
-                p->owner[j] = e;
-                p->stays[j] = true;
-            }
+    const int64_t side = p->options->pattern.a;
+    size_t next[SPR_OWNERS_MOST];
+    for (int64_t row = 0; row < w->m; row += side) {
+        const int64_t rows = row + side <= w->m ? side : w->m - row;
+        for (int64_t i = 0; i < rows; i++) {
+            next[i] = w->matrix.row[row + i];
         }
-        for (size_t e = begin; e < end; e++) {
-            const int32_t j = w->matrix.column[e];
-            if (p->owner[j] == e) {
-                keep_entry(keep, e);
+        while (next_tile(p, w, row, rows, next)) {
+            spr_owners_match(&p->owners);
+            for (size_t e = 0; e < p->owners.count; e++) {
+                if (p->owners.entry[e].stays) {
+                    keep_entry(keep, p->owners.entry[e].at);
+                }
             }
-            p->stays[j] = false;
         }
     }
 }

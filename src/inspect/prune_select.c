@@ -28,3 +28,15 @@ void spr_select_largest(int64_t stride, int64_t count, int64_t most, const float
         kept[best] = true;
     }
 }
+
+void spr_add_owned(struct spr_pruning *p, int64_t row, int64_t column, float value, size_t at)
+{
+    const double size = fabs((double)value);
+    if (size > 0) {
+        p->owners.entry[p->owners.count++] =
+            (struct spr_owned){.row = (int32_t)row,
+                               .column = (int32_t)column,
+                               .norm = p->options->score == SPR_SCORE_L1 ? size : size * size,
+                               .at = at};
+    }
+}

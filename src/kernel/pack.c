@@ -145,9 +145,13 @@ static void put_all(struct spr_packer *p, struct order *order, bool fill)
         if (fill) {
             p->out.thread_strip[t] = (uint32_t)p->at.strip;
         }
-        if (p->shuffle) {
-            const struct spr_span rows = {p->first[t], p->first[t + 1]};
-            spr_shuffle_put(p->plan, p->matrix, &rows, &p->at, fill ? &p->out : NULL);
+        const struct spr_span rows = {p->first[t], p->first[t + 1]};
+        if (p->comp) {
+            spr_comp_put(p->plan, p->matrix, &rows, &p->at, fill ? &p->out : NULL);
+            continue;
+        }
+        if (p->slots > 0) {
+            spr_shuffle_put(p->matrix, p->slots, &rows, &p->at, fill ? &p->out : NULL);
             continue;
         }
         find_heights(p, p->first[t], p->first[t + 1], heights);

@@ -56,14 +56,14 @@ int spr_shuffle_slots(const struct spr_cell_shape *cell, int64_t k, double cells
     return best;
 }
 
-bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *w)
+bool spr_shuffle_usable(const struct spr_matrix *w)
 {
-    for (size_t i = 0; plan->slots > 0 && i < w->nnz; i++) {
+    for (size_t i = 0; i < w->nnz; i++) {
         if (w->value[i] == 0) {
             return false; /* an empty slot holds 0: a stored 0 must not look like one */
         }
     }
-    return plan->slots > 0;
+    return true;
 }
 
 /* Some slots of one column group for some rows: values and positions. */
@@ -162,19 +162,18 @@ static void put_rest(const struct spr_matrix *w, const struct spr_span *rows, in
     at->strip++;
 }
 
-void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *w,
-                     const struct spr_span *rows, struct spr_cursor *at,
-                     struct spr_strips *out)
+void spr_shuffle_put(const struct spr_matrix *w, int slots, const struct spr_span *rows,
+                     struct spr_cursor *at, struct spr_strips *out)
 {
     if (rows->begin == rows->end) {
         return;
     }
-    for (int from = 0; from < plan->slots; from += SPR_SHUFFLE_SLOTS) {
+    for (int from = 0; from < slots; from += SPR_SHUFFLE_SLOTS) {
         const int end = from + SPR_SHUFFLE_SLOTS;
-        const struct spr_span slots = {from, end < plan->slots ? end : plan->slots};
-        put_pass(w, rows, &slots, at, out);
+        const struct spr_span some = {from, end < slots ? end : slots};
+        put_pass(w, rows, &some, at, out);
     }
-    put_rest(w, rows, plan->slots, at, out);
+    put_rest(w, rows, slots, at, out);
     /* The next share starts at a whole vector again. */
     at->value = (at->value + SPR_SHUFFLE_ROWS - 1) / SPR_SHUFFLE_ROWS * SPR_SHUFFLE_ROWS;
 }

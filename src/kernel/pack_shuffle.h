@@ -20,12 +20,12 @@ double spr_shuffle_overflow(const struct spr_cell_shape *cell, int64_t k, double
 /* Slots of a tile that should take the least time; 1..32. */
 int spr_shuffle_slots(const struct spr_cell_shape *cell, int64_t k, double cells);
 
-/* The plan asks for it and the matrix stores no 0. */
-bool spr_shuffle_usable(const struct spr_plan *plan, const struct spr_matrix *matrix);
+/* The matrix stores no 0. */
+bool spr_shuffle_usable(const struct spr_matrix *matrix);
 
-/* Advances *at over one thread's rows and, when out is not NULL, writes there. */
-void spr_shuffle_put(const struct spr_plan *plan, const struct spr_matrix *matrix,
-                     const struct spr_span *rows, struct spr_cursor *at,
-                     struct spr_strips *out);
+/* Advances *at over one thread's rows, with so many slots, and, when out is not NULL, writes
+ * there. */
+void spr_shuffle_put(const struct spr_matrix *matrix, int slots, const struct spr_span *rows,
+                     struct spr_cursor *at, struct spr_strips *out);
 
 #endif

@@ -14,15 +14,31 @@ void spr_packer_free(struct spr_packer *p)
     spr_free(p->first);
 }
 
+/* Slots of the shuffle form. What the comp form cannot hold has weights anywhere. */
+static int shuffle_slots(const struct spr_packer *p, const struct spr_comp_form *comp)
+{
+    const struct spr_cell_shape single = {.rows = 1, .columns = 1};
+    const struct spr_plan *plan = p->plan;
+    int slots = plan->slots;
+    if (comp->columns > 0 && spr_isa_code_of(plan->isa)->tiles->shuffles &&
+        plan->k <= SPR_PANEL_MAX) {
+        slots = spr_shuffle_slots(
+            &single, plan->k, (double)p->matrix->nnz / ((double)plan->m * (double)plan->k));
+    }
+    return slots > 0 && spr_shuffle_usable(p->matrix) ? slots : 0;
+}
+
 bool spr_packer_make(struct spr_packer *p)
 {
     const struct spr_plan *plan = p->plan;
+    const struct spr_comp_form comp = spr_comp_form_of(plan);
     plan->pattern.kind->cell(&plan->pattern, plan->m, plan->k, 0, &p->cell);
     p->dense = plan->pattern.kind->pattern_class == SPR_CLASS_DENSE;
     p->lanes = plan->vectors == 0;
     p->tile = p->lanes ? spr_lane_tile(plan) : (struct spr_tile_shape){0};
     p->chunk = p->tile.chunk > 0 ? p->tile.chunk : 1;
-    p->shuffle = p->lanes && p->tile.chunk == 0 && spr_shuffle_usable(plan, p->matrix);
+    p->comp = comp.columns > 0 && spr_comp_usable(&comp, p->matrix);
+    p->slots = p->lanes && p->tile.chunk == 0 && !p->comp ? shuffle_slots(p, &comp) : 0;
     p->unit_rows = !p->dense  ? p->cell.rows
                    : p->lanes ? spr_tile_rows(&p->tile, spr_isa_lanes(plan->isa))
                               : plan->rows;

@@ -3,14 +3,15 @@
 #ifndef SPROOF_KERNEL_PACK_UNITS_H
 #define SPROOF_KERNEL_PACK_UNITS_H
 
-#include "kernel/pack_shuffle.h"
+#include "kernel/pack_comp.h"
 
 /* A unit is what shares its columns: a block row, a single row, a dense row group. */
 struct spr_packer {
     const struct spr_plan *plan;
     const struct spr_matrix *matrix;
     struct spr_cell_shape cell;
-    bool dense, shuffle;
+    bool dense, comp;           /* comp: in that form */
+    int slots;                  /* of the shuffle form; 0: row by row */
     bool lanes;                 /* lanes are weights, in tiles of the shape below */
     struct spr_tile_shape tile; /* else every row group has its own */
     int64_t chunk;              /* columns of a step */

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/bits.h"
-#include "kernel/pack_shuffle.h"
+#include "kernel/pack_comp.h"
 #include "sproof/cpu.h"
 
 /* Share of a second-level cache that a panel of X may take: the weights stream past it. Narrow
@@ -109,7 +109,7 @@ struct spr_plan spr_plan_choose(const struct spr_pattern *pattern, enum spr_isa 
         plan.vectors = 0;
         plan.panel = dense ? k : k < SPR_PANEL_MAX ? k : SPR_PANEL_MAX;
         if (!dense && spr_isa_code_of(isa)->tiles->shuffles && k <= SPR_PANEL_MAX &&
-            spr_lane_tile(&plan).chunk == 0) {
+            spr_lane_tile(&plan).chunk == 0 && spr_comp_form_of(&plan).columns == 0) {
             plan.slots = spr_shuffle_slots(&cell, k, kept / ((double)m * (double)k));
         }
         return plan;

@@ -18,6 +18,8 @@ int spr_tile_rows(const struct spr_tile_shape *tile, int lanes)
         return tile->rows;
     case SPR_TILE_SHUFFLE:
         return SPR_SHUFFLE_ROWS;
+    case SPR_TILE_COMP:
+        return lanes;
     case SPR_TILE_VECTOR:
     case SPR_TILE_TOKENS:
         break;
@@ -32,6 +34,8 @@ int spr_tile_values(const struct spr_tile_shape *tile, int lanes)
         return tile->rows;
     case SPR_TILE_SHUFFLE:
         return (tile->slots + 1) * SPR_SHUFFLE_ROWS;
+    case SPR_TILE_COMP:
+        return lanes;
     case SPR_TILE_VECTOR:
     case SPR_TILE_TOKENS:
         break;

@@ -20,8 +20,10 @@ struct named_tile {
 };
 #define FORMS 4
 static const char *const forms[FORMS] = {"dense", "strip", "vector", "tokens"};
-/* `vectors` of the shuffle form, whose slots are in `rows`; factor of the chunk in layout nk. */
+/* `vectors` of the shuffle form, whose slots are in `rows`, and of the comp form, whose vectors of
+ * inputs are; factor of the chunk in layout nk. */
 #define NAMED_SHUFFLE 31
+#define NAMED_COMP 30
 #define NAMED_CHUNK 32
 
 static struct named_tile name_tile(const struct spr_tile_shape *tile, int lanes)
@@ -31,6 +33,8 @@ static struct named_tile name_tile(const struct spr_tile_shape *tile, int lanes)
         return (struct named_tile){tile->dense ? DENSE : STRIP, tile->rows, tile->vectors};
     case SPR_TILE_SHUFFLE:
         return (struct named_tile){VECTOR, tile->slots, NAMED_SHUFFLE};
+    case SPR_TILE_COMP:
+        return (struct named_tile){VECTOR, tile->vectors, NAMED_COMP};
     case SPR_TILE_TOKENS:
         return (struct named_tile){TOKENS, tile->vectors,
                                    (tile->dense ? 2 * lanes : tile->chunk) * NAMED_CHUNK +
@@ -55,6 +59,9 @@ static struct spr_tile_shape tile_named(const struct named_tile *named, int lane
     }
     if (named->form == VECTOR && named->vectors == NAMED_SHUFFLE) {
         return (struct spr_tile_shape){.form = SPR_TILE_SHUFFLE, .slots = named->rows};
+    }
+    if (named->form == VECTOR && named->vectors == NAMED_COMP) {
+        return (struct spr_tile_shape){.form = SPR_TILE_COMP, .vectors = named->rows};
     }
     if (named->form == VECTOR || (dense && named->vectors == 0)) {
         return (struct spr_tile_shape){.form = SPR_TILE_VECTOR,

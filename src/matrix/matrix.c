@@ -139,6 +139,67 @@ static enum spr_status fill_groups(const struct spr_cell_shape *cell, uint64_t s
     return status;
 }
 
+/* Numbers 0..count-1 in any order. */
+static void draw_order(int64_t *order, int64_t count, uint64_t *state)
+{
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = (int64_t)(spr_random_unit(state) * (double)(i + 1));
+        order[i] = order[at];
+        order[at] = i;
+    }
+}
+
+/* A matching in every tile of `of` columns of some rows: those of its rows and columns that are
+ * fewer have one each of the others. column: [tile][row], -1 where a row has none. */
+static void draw_owners(int64_t rows, int64_t k, int64_t of, int64_t *order, int32_t *column,
+                        uint64_t *state)
+{
+    for (int64_t start = 0; start < k; start += of, column += rows) {
+        const int64_t columns = start + of <= k ? of : k - start;
+        draw_order(order, rows < columns ? columns : rows, state);
+        for (int64_t i = 0; i < rows; i++) {
+            column[i] = rows < columns ? (int32_t)(start + order[i]) : -1;
+        }
+        for (int64_t j = 0; j < columns && rows >= columns; j++) {
+            column[order[j]] = (int32_t)(start + j);
+        }
+    }
+}
+
+/* One of `owners` rows in each column: of as many columns each row has one. */
+static enum spr_status fill_owners(const struct spr_cell_shape *cell, uint64_t seed,
+                                   struct spr_matrix *matrix, struct spr_error *err)
+{
+    const int64_t m = matrix->m, k = matrix->k, of = cell->owners;
+    const int64_t tall = of < m ? of : m, tiles = (k + of - 1) / of;
+    const size_t most = (size_t)(m * tiles);
+    int64_t *order = spr_calloc((size_t)(of < k || of < m ? of
+                                         : k < m          ? m
+                                                          : k),
+                                sizeof *order);
+    int32_t *column = spr_calloc((size_t)(tall * tiles), sizeof *column);
+    size_t at = 0;
+    enum spr_status status =
+        order && column ? spr_matrix_alloc(matrix, m, k, most, err) : spr_no_memory(err);
+    for (int64_t row = 0; row < m && status == SPR_OK; row += of) {
+        const int64_t rows = row + of <= m ? of : m - row;
+        draw_owners(rows, k, of, order, column, &seed);
+        for (int64_t i = 0; i < rows; i++) {
+            for (int64_t t = 0; t < tiles; t++) {
+                const int32_t owned = column[t * rows + i];
+                if (owned >= 0) {
+                    matrix->column[at++] = owned;
+                }
+            }
+            matrix->row[row + i + 1] = at;
+        }
+    }
+    matrix->nnz = at;
+    spr_free(order);
+    spr_free(column);
+    return status;
+}
+
 enum spr_status spr_matrix_random(const struct spr_pattern *pattern, int64_t m, int64_t k,
                                   double kept, uint64_t seed, struct spr_matrix *matrix,
                                   struct spr_error *err)
@@ -158,8 +219,9 @@ enum spr_status spr_matrix_random(const struct spr_pattern *pattern, int64_t m, 
     }
     pattern->kind->cell(pattern, m, k, kept, &cell);
     *matrix = (struct spr_matrix){.m = m, .k = k};
-    enum spr_status status = cell.of > 0 ? fill_groups(&cell, seed, matrix, err)
-                                         : fill_blocks(&cell, kept, seed, matrix, err);
+    enum spr_status status = cell.owners > 1 ? fill_owners(&cell, seed, matrix, err)
+                             : cell.of > 0   ? fill_groups(&cell, seed, matrix, err)
+                                             : fill_blocks(&cell, kept, seed, matrix, err);
     if (status == SPR_OK) {
         spr_matrix_draw_values(matrix, seed);
     } else {
@@ -172,6 +234,9 @@ double spr_matrix_cells(const struct spr_matrix *matrix, const struct spr_patter
 {
     struct spr_cell_shape cell;
     pattern->kind->cell(pattern, matrix->m, matrix->k, 0, &cell);
+    if (cell.owners > 1) {
+        return (double)((matrix->m + cell.owners - 1) / cell.owners) * (double)matrix->k;
+    }
     if (cell.of > 0 || (cell.rows == 1 && cell.columns == 1)) {
         return (double)matrix->nnz;
     }

@@ -98,6 +98,7 @@ static void draw_columns(struct spr_trial_bench *b, struct spr_segment *s, size_
 /* A synthetic matrix, in counts. */
 struct plan {
     bool whole;          /* row groups as long as the panel */
+    int comp;            /* vectors of inputs of a step of the comp form; 0: another form */
     size_t n;            /* columns of X */
     size_t chunk;        /* columns of W in a step */
     size_t values;       /* floats of a step */
@@ -113,9 +114,13 @@ static struct plan plan_matrix(const struct spr_trial *t, int lanes, int *window
 {
     const struct spr_tile_shape *tile = &t->tile;
     const bool matrix = tile->form == SPR_TILE_MATRIX;
+    const int comp = tile->form == SPR_TILE_COMP ? tile->vectors : 0;
     struct plan p = {.whole = matrix && tile->dense,
+                     .comp = comp,
                      .n = 1,
-                     .chunk = tile->chunk > 1 ? (size_t)tile->chunk : 1,
+                     .chunk = comp              ? (size_t)(comp * lanes)
+                              : tile->chunk > 1 ? (size_t)tile->chunk
+                                                : 1,
                      .values = (size_t)spr_tile_values(tile, lanes),
                      .rows_each = (size_t)spr_tile_rows(tile, lanes)};
     if (matrix) {
@@ -128,9 +133,13 @@ static struct plan plan_matrix(const struct spr_trial *t, int lanes, int *window
                 : columns > SPR_PANEL_MAX ? SPR_PANEL_MAX
                                           : columns / 16 * 16;
     const size_t chunks = p.columns / p.chunk;
-    p.mean = t->steps < chunks / 2 ? t->steps : chunks / 2;
-    const size_t step_bytes = p.values * sizeof(float) + (tile->dense ? 0 : 2);
-    size_t total = (size_t)(t->w_bytes / (double)step_bytes);
+    /* Random masks fill at most half; of comp:P every step is there. */
+    const size_t longest = comp ? chunks : chunks / 2;
+    p.mean = t->steps < longest ? t->steps : longest;
+    const double step_bytes =
+        comp ? 4.0 * (double)spr_comp_values(lanes, comp, p.mean) / (double)p.mean
+             : 4.0 * (double)p.values + (tile->dense ? 0 : 2);
+    size_t total = (size_t)(t->w_bytes / step_bytes);
     if (t->w_bytes <= 0) {
         /* Enough to need every row of X. */
         total = 2 * p.columns / p.chunk;
@@ -154,7 +163,9 @@ static bool draw_lengths(struct spr_trial_bench *b, struct plan *p)
         return false;
     }
     for (size_t i = 0; i < p->segments; i++) {
-        const size_t steps = p->whole ? p->columns : draw_steps(b, p->mean);
+        const size_t steps = p->whole  ? p->columns
+                             : p->comp ? p->mean
+                                       : draw_steps(b, p->mean);
         b->segment[i].steps = (uint32_t)(steps > most ? most : steps);
         p->all += b->segment[i].steps;
         p->longest = b->segment[i].steps > p->longest ? b->segment[i].steps : p->longest;
@@ -162,9 +173,23 @@ static bool draw_lengths(struct spr_trial_bench *b, struct plan *p)
     return true;
 }
 
-/* One strip a window, which holds its even share of the segments. */
-static void cut_windows(struct spr_trial_bench *b, const struct spr_trial *t, size_t segments)
+/* Floats of so many steps of a row group, in the comp form with their positions. */
+static size_t values_of(const struct plan *p, size_t steps)
 {
+    return p->comp ? spr_comp_values((int)p->values, p->comp, steps) : steps * p->values;
+}
+
+/* Of all of them; in the comp form they are alike. */
+static size_t total_values(const struct plan *p)
+{
+    return p->comp ? p->segments * values_of(p, p->mean) : p->all * p->values;
+}
+
+/* One strip a window, which holds its even share of the segments. */
+static void cut_windows(struct spr_trial_bench *b, const struct spr_trial *t, int lanes,
+                        size_t segments)
+{
+    const int comp = t->tile.form == SPR_TILE_COMP ? t->tile.vectors : 0;
     for (int w = 0; w < b->windows; w++) {
         b->window[w] = (uint32_t)w;
         b->strip[w] = (struct spr_strip){
@@ -172,8 +197,10 @@ static void cut_windows(struct spr_trial_bench *b, const struct spr_trial *t, si
             .end = (uint32_t)(segments * (size_t)(w + 1) / (size_t)b->windows),
             .rows = (uint16_t)t->tile.rows,
             .vectors = (uint16_t)t->tile.vectors,
-            .chunk = (uint16_t)t->tile.chunk,
+            .chunk = (uint16_t)(comp ? comp * lanes : t->tile.chunk),
             .slots = (uint16_t)t->tile.slots,
+            .inputs = (uint16_t)comp,
+            .full = true,
             .first = t->first};
     }
     b->window[b->windows] = (uint32_t)b->windows;
@@ -197,7 +224,7 @@ static void fill_windows(struct spr_trial_bench *b, const struct plan *p, bool d
                 draw_columns(b, s, p->columns / p->chunk, p->chunk);
                 step += s->steps;
             }
-            value += s->steps * p->values;
+            value += values_of(p, s->steps);
             b->steps[w] += s->steps;
         }
     }
@@ -225,7 +252,7 @@ static void set_strips(struct spr_trial_bench *b, const struct spr_trial *t, siz
 
 static bool build_groups(struct spr_trial_bench *b, const struct spr_trial *t, int lanes)
 {
-    const bool dense = t->tile.dense;
+    const bool dense = t->tile.dense || t->tile.form == SPR_TILE_COMP; /* without an index */
     struct plan p = plan_matrix(t, lanes, &b->windows);
     if (!draw_lengths(b, &p)) {
         return false;
@@ -233,11 +260,11 @@ static bool build_groups(struct spr_trial_bench *b, const struct spr_trial *t, i
     for (size_t i = 0; i <= p.longest && !dense; i++) {
         b->last[i] = NONE;
     }
-    if (!room_for(b, p.segments, dense ? 1 : p.all, p.all * p.values, p.columns * p.n + 16,
+    if (!room_for(b, p.segments, dense ? 1 : p.all, total_values(&p), p.columns * p.n + 16,
                   p.rows * p.n)) {
         return false;
     }
-    cut_windows(b, t, p.segments);
+    cut_windows(b, t, lanes, p.segments);
     fill_windows(b, &p, dense);
     set_strips(b, t, p.rows, p.columns, p.n);
     return true;
@@ -274,7 +301,7 @@ static bool build_shuffle(struct spr_trial_bench *b, const struct spr_trial *t)
                                  .rows = (uint32_t)rows,
                                  .value = i * tiles * values};
     }
-    cut_windows(b, t, groups);
+    cut_windows(b, t, SPR_SHUFFLE_ROWS, groups);
     for (int w = 0; w < b->windows; w++) {
         b->steps[w] = (b->strip[w].end - b->strip[w].begin) * tiles;
     }

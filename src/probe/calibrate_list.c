@@ -57,6 +57,9 @@ size_t spr_list_tiles(const struct spr_calibration *c,
     for (int slots = 1; tiles->shuffles && slots <= SPR_SHUFFLE_SLOTS; slots++) {
         out[count++] = (struct spr_tile_shape){.form = SPR_TILE_SHUFFLE, .slots = slots};
     }
+    for (int inputs = 1; tiles->fetches && inputs <= 2; inputs++) {
+        out[count++] = (struct spr_tile_shape){.form = SPR_TILE_COMP, .vectors = inputs};
+    }
     *needed = count;
     for (int turn = 1; turn < (c->quick ? QUICK_TURNS : TURNS); turn++) {
         count += add_widths(tiles, turn, out + count);

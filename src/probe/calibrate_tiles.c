@@ -98,6 +98,9 @@ static void sweep(const struct spr_calibration *c, struct spr_trial_team *team,
                 points->at[i] / (4.0 * trial->tile.vectors * spr_isa_lanes(c->isa));
             trial->steps = (size_t)fmin(LONG_STEPS, fmax(16, columns / X_SPARSITY));
         }
+        if (trial->tile.form == SPR_TILE_COMP && varied == &trial->x_bytes) {
+            trial->steps = SPR_PANEL_MAX; /* all of X */
+        }
         double step_s = spr_trial_team_time(c, team, trial, &steps);
         if (rates->group.count > 0) {
             double more = trial->unaligned ? rates->unaligned_group_s : 0;
@@ -234,6 +237,7 @@ static const struct points *x_points(const struct spr_calibration *c,
         return tile->dense && tile->rows > 2 ? &effort->dense_x : &effort->x;
     case SPR_TILE_VECTOR:
     case SPR_TILE_TOKENS:
+    case SPR_TILE_COMP:
         break;
     }
     return &effort->vector_x;

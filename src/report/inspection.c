@@ -72,6 +72,22 @@ static struct totals sum_up(const struct spr_inspection *in)
     return t;
 }
 
+/* What other patterns would have kept at this sparsity. */
+static void put_beside(FILE *file, const struct spr_inspection *in)
+{
+    char text[SPR_PATTERN_TEXT];
+    const char *before = "  at the same sparsity";
+    for (int i = 0; i < SPR_KEPT_BESIDE; i++) {
+        const struct spr_kept_beside *b = &in->beside[i];
+        if (b->pattern.kind && !isnan(b->energy)) {
+            fprintf(file, "%s %s would keep %.4g %%", before,
+                    spr_pattern_text(&b->pattern, text), 100 * b->energy);
+            before = ",";
+        }
+    }
+    fputs(*before == ',' ? "\n" : "", file);
+}
+
 static void put_totals(FILE *file, const struct spr_inspection *in)
 {
     const struct totals t = sum_up(in);
@@ -96,6 +112,7 @@ static void put_totals(FILE *file, const struct spr_inspection *in)
         fprintf(file,
                 "weight energy kept: %.4g %% of sum w^2 (a proxy; it is not an accuracy)\n",
                 100 * t.energy);
+        put_beside(file, in);
     }
 }
 
@@ -290,6 +307,15 @@ static void put_document(struct spr_emit *out, const void *subject)
     spr_emit_number(out, "prunable_weights", t.weights);
     spr_emit_number(out, "prunable_nnz", t.nnz);
     spr_emit_number(out, "energy_kept", t.energy);
+    if (in->beside[0].pattern.kind) {
+        spr_emit_open(out, "energy_kept_by", '{');
+        for (int i = 0; i < SPR_KEPT_BESIDE; i++) {
+            char text[SPR_PATTERN_TEXT];
+            spr_emit_number(out, spr_pattern_text(&in->beside[i].pattern, text),
+                            in->beside[i].energy);
+        }
+        spr_emit_close(out, '}');
+    }
     spr_emit_open(out, "layers", '[');
     for (size_t i = 0; i < in->layer_count; i++) {
         spr_emit_open(out, NULL, '{');

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/mem.h"
 #include "base/random.h"
 #include "validate/validate_parts.h"
 
@@ -69,6 +70,32 @@ static enum spr_status check_groups(const struct spr_planned *planned,
     return SPR_OK;
 }
 
+/* No two of P rows share a column. */
+static enum spr_status check_owners(const struct spr_planned *planned,
+                                    const struct spr_matrix *matrix, struct spr_error *err)
+{
+    const int64_t rows = planned->pattern.a;
+    int64_t *owner =
+        spr_calloc((size_t)matrix->k, sizeof *owner); /* the last one, from 1 on */
+    enum spr_status status = owner ? SPR_OK : spr_no_memory(err);
+    for (int64_t i = 0; i < matrix->m && status == SPR_OK; i++) {
+        for (size_t e = matrix->row[i]; e < matrix->row[i + 1] && status == SPR_OK; e++) {
+            int64_t *last = &owner[matrix->column[e]];
+            if (*last > i / rows * rows) {
+                status = spr_fail(err, SPR_EINPUT,
+                                  "%s: column %lld (from 0), rows %lld and %lld: expected at "
+                                  "most one weight of %lld rows in a mask of comp:%lld",
+                                  planned->mask, (long long)matrix->column[e],
+                                  (long long)(*last - 1), (long long)i, (long long)rows,
+                                  (long long)rows);
+            }
+            *last = i + 1;
+        }
+    }
+    spr_free(owner);
+    return status;
+}
+
 static enum spr_status make_matrix(const struct spr_validate_run *run, struct spr_side *side,
                                    struct spr_error *err)
 {
@@ -86,6 +113,9 @@ static enum spr_status make_matrix(const struct spr_validate_run *run, struct sp
                         "%s: mask of %lld x %lld: expected %lld x %lld, the shape of layer %s",
                         planned->mask, (long long)side->matrix.m, (long long)side->matrix.k,
                         (long long)planned->m, (long long)planned->k, planned->layer);
+    }
+    if (planned->pattern.kind->pattern_class == SPR_CLASS_COMP) {
+        SPR_TRY(check_owners(planned, &side->matrix, err));
     }
     if (planned->pattern.kind->pattern_class == SPR_CLASS_NM) {
         SPR_TRY(check_groups(planned, &side->matrix, err));

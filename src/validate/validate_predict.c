@@ -5,15 +5,23 @@
 #include "sproof/schedule.h"
 #include "validate/validate_cpu.h"
 
-/* Cells that nothing can beat: the format issues blocks at the edge whole, the kernels leave
- * out what is beyond it. */
+/* Cells that nothing can beat: the format issues blocks at the edge whole, and places of comp:P
+ * that no row has; the kernels leave them out. */
 static double least_kept(const struct spr_side *side)
 {
     const struct spr_pattern *pattern = &side->planned.pattern;
-    return pattern->kind->pattern_class == SPR_CLASS_BLOCK
-               ? fmin(side->kept,
-                      (double)side->matrix.nnz / ((double)pattern->a * (double)pattern->b))
-               : side->kept;
+    const double nnz = (double)side->matrix.nnz;
+    switch (pattern->kind->pattern_class) {
+    case SPR_CLASS_BLOCK:
+        return fmin(side->kept, nnz / ((double)pattern->a * (double)pattern->b));
+    case SPR_CLASS_COMP:
+        return fmin(side->kept, nnz);
+    case SPR_CLASS_DENSE:
+    case SPR_CLASS_CSR:
+    case SPR_CLASS_NM:
+        break;
+    }
+    return side->kept;
 }
 
 /* The bound is that of the format; a kernel whose packed form is smaller moves less. */

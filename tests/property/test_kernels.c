@@ -13,6 +13,7 @@ struct setting {
     int threads;
     bool at_end;
     enum spr_layout layout;
+    bool mixed; /* columns change places: comp:P stays legal, its rows lose their order */
 };
 
 static void describe(const struct setting *s, char *text, size_t size)
@@ -31,6 +32,30 @@ static struct spr_plan plan_of(const struct spr_pattern *pattern, const struct s
 }
 
 static void check_layout(const struct setting *s);
+
+static int by_column(const void *a, const void *b)
+{
+    const int32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void mix_columns(struct spr_matrix *w)
+{
+    int32_t *place = calloc((size_t)w->k, sizeof *place);
+    uint64_t state = 5;
+    for (int64_t j = 0; j < w->k; j++) {
+        const int64_t at = (int64_t)(spr_random(&state) % (uint64_t)(j + 1));
+        place[j] = place[at];
+        place[at] = (int32_t)j;
+    }
+    for (size_t e = 0; e < w->nnz; e++) {
+        w->column[e] = place[w->column[e]];
+    }
+    for (int64_t i = 0; i < w->m; i++) {
+        qsort(w->column + w->row[i], w->row[i + 1] - w->row[i], sizeof *w->column, by_column);
+    }
+    free(place);
+}
 
 /* In both layouts. */
 static void check_setting(const struct setting *s)
@@ -60,6 +85,9 @@ static void check_layout(const struct setting *s)
         kept = 1; /* one entry */
     }
     CHECK(spr_matrix_random(&pattern, s->m, s->k, kept, 7, &w, &err) == SPR_OK);
+    if (s->mixed) {
+        mix_columns(&w);
+    }
     struct spr_plan plan = plan_of(&pattern, s, kept);
     CHECK(spr_pack(&plan, &w, &packed, &err) == SPR_OK);
     CHECK_INT(packed.bytes, spr_packed_bytes(&plan, &w)); /* those declared */
@@ -93,10 +121,12 @@ static bool has_kernel(const struct spr_pattern *pattern)
 
 /* Sizes around those of registers, beside the examples of the registry. */
 static const char *const sizes_too[] = {
-    "1:4", "4:8",  "1:8",  "2:8",  "3:7",  "4x1",   "8x1",   "16x1", "1x4",
-    "1x8", "1x16", "1x32", "2x2",  "8x8",  "16x16", "32x32", "3x5",  "7x2",
-    "5x1", "1x3",  "64x1", "24x2", "12x3", "2x16",  "48x4",  NULL};
-static const char *const few_too[] = {"4x1", "1x16", NULL};
+    "1:4",    "4:8",     "1:8",     "2:8",     "3:7",     "4x1",     "8x1",
+    "16x1",   "1x4",     "1x8",     "1x16",    "1x32",    "2x2",     "8x8",
+    "16x16",  "32x32",   "3x5",     "7x2",     "5x1",     "1x3",     "64x1",
+    "24x2",   "12x3",    "2x16",    "48x4",    "comp:2",  "comp:4",  "comp:7",
+    "comp:8", "comp:10", "comp:20", "comp:32", "comp:48", "comp:64", NULL};
+static const char *const few_too[] = {"4x1", "1x16", "comp:8", "comp:10", "comp:32", NULL};
 static struct test_patterns patterns, few;
 
 /* Every pattern x instruction set on shapes around the vector width. */
@@ -117,11 +147,28 @@ static void test_shapes(void)
             for (size_t a = 0; a < sizeof widths / sizeof widths[0]; a++) {
                 for (size_t b = 0; b < sizeof sizes / sizeof sizes[0]; b++) {
                     size_t d = (a + b + p) % 5;
-                    struct setting s = {patterns.text[p], sizes[b][0],      sizes[b][1],
-                                        widths[a],        densities[d],     (enum spr_isa)isa,
-                                        1 + (int)(a % 3), (a + b) % 2 == 0, SPR_LAYOUT_KN};
+                    struct setting s = {patterns.text[p], sizes[b][0],
+                                        sizes[b][1],      widths[a],
+                                        densities[d],     (enum spr_isa)isa,
+                                        1 + (int)(a % 3), (a + b) % 2 == 0,
+                                        SPR_LAYOUT_KN,    false};
                     check_setting(&s);
                 }
+            }
+        }
+    }
+}
+
+/* Masks of comp:P that were read from a file: rows need not have one weight in every P columns. */
+static void test_mixed(void)
+{
+    static const int64_t widths[] = {1, 2, 17};
+    for (size_t p = 0; p < patterns.count; p++) {
+        for (size_t c = 0; c < 3 * SPR_ISA_COUNT; c++) {
+            struct setting s = {patterns.text[p],      70, 131,  widths[c % 3], 0.1,
+                                (enum spr_isa)(c / 3), 2,  true, SPR_LAYOUT_KN, true};
+            if (strncmp(s.pattern, "comp", 4) == 0 && spr_isa_usable(s.isa)) {
+                check_setting(&s);
             }
         }
     }
@@ -131,12 +178,12 @@ static void test_shapes(void)
 static void test_panels(void)
 {
     for (size_t p = 0; p < few.count; p++) {
-        struct setting deep = {few.text[p],    19, 9001, 70,           0.3,
-                               spr_isa_best(), 2,  true, SPR_LAYOUT_KN};
-        struct setting wide = {few.text[p],    3, 70001, 17,           0.1,
-                               spr_isa_best(), 1, true,  SPR_LAYOUT_KN};
-        struct setting vector = {few.text[p], 33,   70016,        1, 0.1, spr_isa_best(),
-                                 2,           true, SPR_LAYOUT_KN};
+        struct setting deep = {few.text[p], 19,   9001,          70,   0.3, spr_isa_best(),
+                               2,           true, SPR_LAYOUT_KN, false};
+        struct setting wide = {few.text[p], 3,    70001,         17,   0.1, spr_isa_best(),
+                               1,           true, SPR_LAYOUT_KN, false};
+        struct setting vector = {few.text[p], 33,   70016,         1,    0.1, spr_isa_best(),
+                                 2,           true, SPR_LAYOUT_KN, false};
         check_setting(&deep);
         check_setting(&wide);
         check_setting(&vector);
@@ -219,14 +266,15 @@ static void test_special_values(enum spr_layout layout)
             for (int64_t j = 0; j < n; j++) {
                 x[3 * across + j * along] = INFINITY;
                 x[17 * across + j * along] = NAN;
-                x[30 * across + j * along] = 1e-41F; /* a denormal */
+                x[30 * across + j * along] = 1e-41F;   /* a denormal */
+                x[48 * across + j * along] = INFINITY; /* the first input of a step */
             }
             spr_kernel_run(&packed, x, y);
             for (int64_t i = 0; i < m; i++) {
                 double special = 0, small = 0;
                 for (size_t e = w.row[i]; e < w.row[i + 1]; e++) {
                     double value = (double)w.value[e];
-                    special += w.column[e] == 3 ? value * HUGE_VAL : 0;
+                    special += w.column[e] == 3 || w.column[e] == 48 ? value * HUGE_VAL : 0;
                     special += w.column[e] == 17 ? value * (double)NAN : 0;
                     small += w.column[e] == 30 ? value * (double)1e-41F : 0;
                 }
@@ -261,7 +309,8 @@ static void test_random_settings(size_t count)
                             (enum spr_isa)(spr_random(&state) % SPR_ISA_COUNT),
                             (int)(spr_random(&state) % 5 + 1),
                             spr_random(&state) % 2 == 0,
-                            SPR_LAYOUT_KN};
+                            SPR_LAYOUT_KN,
+                            false};
         if (spr_isa_usable(s.isa)) {
             check_setting(&s);
         }
@@ -277,6 +326,7 @@ int main(void)
     test_special_values(SPR_LAYOUT_KN);
     test_special_values(SPR_LAYOUT_NK);
     test_shapes();
+    test_mixed();
     test_panels();
     test_random_settings(1000);
     return test_end();

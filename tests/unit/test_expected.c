@@ -107,6 +107,9 @@ static void test_counts(void)
     e = expect("2x1", 6, 10, 4, 12);
     CHECK_NEAR(24 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
     CHECK_NEAR(3 * 10e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
+    /* comp:4: a fourth of the columns in each row, 5 rows as well as 8 */
+    e = expect("comp:4", 5, 12, 4, 24);
+    CHECK_NEAR(15 * 4e-9, e.part_s[SPR_LIMIT_FMA], 1e-9);
     /* n = 1: 1 ns a weight, a row group a row */
     e = expect("csr", 5, 10, 1, 20);
     CHECK_NEAR(20 * 1e-9 + 5 * 10e-9 + 1e-7, e.time_s, 1e-9);
@@ -195,6 +198,51 @@ static void test_tokens(void)
     CHECK_NEAR(512 * 2 * 10 * 1e-9, e.part_s[SPR_LIMIT_SEGMENTS], 1e-9);
 }
 
+/* comp:P with one token on vectors of 16: a step is one weight of each of 16 rows. */
+static void test_comp(void)
+{
+    static const struct {
+        const char *pattern;
+        double steps, step_s, groups; /* 0 groups: not in this form */
+    } rows[] = {
+        {"comp:16", 3 * 5, 1e-9, 3},                              /* 40 rows, 70 columns */
+        {"comp:10", 3 * 7, 1e-9, 3}, {"comp:32", 3 * 3, 7e-9, 3}, /* out of two vectors */
+        {"comp:64", 3 * 3, 7e-9, 3},                              /* half of each step */
+        {"comp:34", 3 * 5, 7e-9, 3},                              /* 17 columns a step */
+        {"comp:37", 0, 0, 0}, /* prime: a step would have one column */
+    };
+    const size_t before = kernels.count;
+    if (!spr_isa_usable(SPR_ISA_AVX512)) {
+        return;
+    }
+    for (int inputs = 1; inputs <= 2; inputs++) {
+        add_tile((struct spr_tile_shape){.form = SPR_TILE_COMP, .vectors = inputs},
+                 inputs == 1 ? 1e-9 : 7e-9);
+        tiles[kernels.count - 1].isa = SPR_ISA_AVX512;
+    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct spr_error err = {0};
+        struct spr_expected out = {0};
+        struct spr_expected_case of = {.m = 40,
+                                       .k = 70,
+                                       .n = 1,
+                                       .kept = 210,
+                                       .threads = 1,
+                                       .isa = SPR_ISA_AVX512,
+                                       .residency = SPR_RESIDENCY_WARM};
+        test_row = rows[i].pattern;
+        CHECK_STATUS(SPR_OK, spr_pattern_parse(rows[i].pattern, &of.pattern, &err), &err);
+        const bool known = spr_expected_time(&machine, &of, &out);
+        CHECK(known == (rows[i].groups > 0));
+        if (known) {
+            CHECK_NEAR(rows[i].steps * rows[i].step_s + rows[i].groups * 10e-9 + 1e-7,
+                       out.time_s, 1e-9);
+        }
+    }
+    test_row = "";
+    kernels.count = before;
+}
+
 static void test_unknown(void)
 {
     struct spr_error err = {0};
@@ -204,7 +252,7 @@ static void test_unknown(void)
         .m = 8, .k = 8, .n = 4, .kept = 16, .threads = 1, .isa = SPR_ISA_SCALAR};
     CHECK_STATUS(SPR_OK, spr_pattern_parse("csr", &of.pattern, &err), &err);
     CHECK(!spr_expected_time(&bare, &of, &out));
-    CHECK_STATUS(SPR_OK, spr_pattern_parse("comp:4", &of.pattern, &err), &err);
+    CHECK_STATUS(SPR_OK, spr_pattern_parse("4:2:8", &of.pattern, &err), &err);
     CHECK(!spr_expected_time(&machine, &of, &out));
 }
 
@@ -216,6 +264,7 @@ int main(void)
     test_residency();
     test_threads();
     test_tokens();
+    test_comp();
     test_unknown();
     return test_end();
 }

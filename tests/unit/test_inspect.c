@@ -254,9 +254,96 @@ static void test_by_hand(void)
     free(w.keep);
     w.keep = NULL;
     prune(&w, 1, "comp:2", 0.5, SPR_SCORE_L2, false);
-    CHECK(kept_at(&w, 0, 0) && !kept_at(&w, 1, 0)); /* a tie: the first row */
-    CHECK(kept_at(&w, 0, 1) && kept_at(&w, 0, 2) && kept_at(&w, 1, 3));
+    /* Of two columns each row keeps one: 9 + 1 are more than 1 + 1. */
+    CHECK(kept_at(&w, 0, 1) && kept_at(&w, 1, 0) && !kept_at(&w, 0, 0) && !kept_at(&w, 1, 1));
+    CHECK(kept_at(&w, 0, 2) && kept_at(&w, 1, 3) && !kept_at(&w, 1, 2) && !kept_at(&w, 0, 3));
     free(w.keep);
+}
+
+/* The largest sum of squares of a tile's weights, no two in a row or column: all of them tried. */
+static double best_matching(const struct spr_weight *w, int64_t row, int64_t rows,
+                            int64_t column, int64_t columns, unsigned taken)
+{
+    double best = 0;
+    if (rows == 0) {
+        return 0;
+    }
+    best = best_matching(w, row + 1, rows - 1, column, columns, taken);
+    for (int64_t j = 0; j < columns; j++) {
+        if (!(taken >> j & 1)) {
+            const double value = (double)*at(w, row, column + j);
+            best = fmax(best, value * value + best_matching(w, row + 1, rows - 1, column,
+                                                            columns, taken | 1u << j));
+        }
+    }
+    return best;
+}
+
+/* comp:P keeps the best assignment of each tile, and as many weights of each row. */
+static void test_owners(void)
+{
+    static const int64_t sides[] = {2, 3, 5, 6};
+    for (int run = 0; run < 40; run++) {
+        const int64_t side = sides[run % 4];
+        struct spr_weight w =
+            weight_of(test_between(&state, side, 13), test_between(&state, 1, 14), run % 2);
+        char text[16];
+        draw(&w, run % 3 ? 1 : 0.4);
+        snprintf(text, sizeof text, "comp:%d", (int)side);
+        prune(&w, 1, text, 0.5, SPR_SCORE_L2, false);
+        test_row = text;
+        for (int64_t row = 0; row < w.m; row += side) {
+            for (int64_t column = 0; column < w.k; column += side) {
+                const int64_t rows = row + side <= w.m ? side : w.m - row;
+                const int64_t columns = column + side <= w.k ? side : w.k - column;
+                double sum = 0;
+                int in_row[8] = {0}, in_column[8] = {0};
+                for (int64_t i = 0; i < rows; i++) {
+                    for (int64_t j = 0; j < columns; j++) {
+                        const bool stays = kept_at(&w, row + i, column + j);
+                        const double value = (double)*at(&w, row + i, column + j);
+                        sum += stays ? value * value : 0;
+                        in_row[i] += stays;
+                        in_column[j] += stays;
+                    }
+                }
+                CHECK_NEAR(best_matching(&w, row, rows, column, columns, 0), sum, 1e-9);
+                for (int i = 0; i < 8; i++) {
+                    CHECK(in_row[i] <= 1 && in_column[i] <= 1);
+                }
+            }
+        }
+        free(w.keep);
+    }
+    test_row = "";
+}
+
+/* Beside comp:P: what csr and 1:P keep; the weights stay as they are. */
+static void test_beside(void)
+{
+    struct spr_weight w = weight_of(32, 64, false);
+    struct spr_weights weights = {.weight = &w, .weight_count = 1};
+    struct spr_prune_options options = {pattern_of("comp:16"), 0.9375, false, SPR_SCORE_L2};
+    struct spr_kept_beside beside[SPR_KEPT_BESIDE];
+    struct spr_error err = {0};
+    draw(&w, 1);
+    CHECK_STATUS(SPR_OK, spr_prune_beside(&weights, &options, NULL, beside, &err), &err);
+    CHECK(!w.keep);
+    const double energy = prune(&w, 1, "comp:16", 0.9375, SPR_SCORE_L2, false);
+    CHECK(beside[0].energy > beside[1].energy && beside[1].energy > energy);
+    free(w.keep);
+    w.keep = NULL;
+    CHECK_EXACT(beside[0].energy, prune(&w, 1, "csr", 0.9375, SPR_SCORE_L2, false));
+    free(w.keep);
+    w.keep = NULL;
+    CHECK_EXACT(beside[1].energy, prune(&w, 1, "1:16", 0.9375, SPR_SCORE_L2, false));
+    free(w.keep);
+    w.keep = NULL;
+    options.pattern = pattern_of("comp:257");
+    CHECK_STATUS(
+        SPR_EINPUT,
+        spr_prune(&weights, &options, NULL, &(double){0}, &(const char *){NULL}, &err), &err);
+    CHECK_TEXT("pruning to comp:257: expected at most 256 rows packed together", err.text);
 }
 
 /* One threshold for two layers: the one with the larger weights keeps more. */
@@ -403,6 +490,8 @@ int main(void)
     test_detection();
     test_pruning();
     test_by_hand();
+    test_owners();
+    test_beside();
     test_global();
     test_entries_as_dense();
     return test_end();

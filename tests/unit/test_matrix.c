@@ -23,7 +23,7 @@ static void test_draw(void)
         {"4x1", 8, 5, 3, 12},      {"1x4", 3, 8, 2, 8},       {"4x4", 8, 8, 4, 64},
         {"2:4", 5, 16, 40, 40},    {"2:4", 5, 18, 50, 50},    {"1:4", 3, 9, 9, 9},
         {"dense", 4, 6, 24, 24},   {"bitmask", 9, 9, 80, 80}, {"ell", 4, 10, 12, 12},
-        {"16x16", 32, 32, 1, 256},
+        {"16x16", 32, 32, 1, 256}, {"comp:4", 8, 10, 20, 20}, {"comp:4", 6, 10, 20, 16},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct spr_pattern pattern = pattern_of(rows[i].pattern);
@@ -56,6 +56,39 @@ static void test_draw(void)
                                             &again, &err));
         CHECK(w.nnz == 0 || memcmp(w.value, again.value, w.nnz * sizeof *w.value) != 0);
         spr_matrix_free(&again);
+        spr_matrix_free(&w);
+    }
+    test_row = "";
+}
+
+/* comp:P: of P rows each has one weight in every P columns, no two in the same. */
+static void test_owners(void)
+{
+    static const struct {
+        const char *pattern;
+        int64_t owners, m, k;
+    } rows[] = {{"comp:4", 4, 30, 33}, {"comp:7", 7, 21, 70}, {"comp:9", 9, 20, 5}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct spr_pattern pattern = pattern_of(rows[i].pattern);
+        const int64_t owners = rows[i].owners, rest = rows[i].k % owners;
+        struct spr_matrix w;
+        struct spr_error err = {0};
+        int64_t taken[128] = {0}; /* by which row, from 1 on */
+        test_row = rows[i].pattern;
+        CHECK_INT(SPR_OK, spr_matrix_random(&pattern, rows[i].m, rows[i].k, 1, 3, &w, &err));
+        for (int64_t r = 0; r < w.m; r++) {
+            const int64_t count = (int64_t)(w.row[r + 1] - w.row[r]);
+            CHECK(count == w.k / owners || (rest > 0 && count == w.k / owners + 1));
+            for (size_t e = w.row[r]; e < w.row[r + 1]; e++) {
+                int64_t *owner = &taken[w.column[e]];
+                CHECK(*owner <= r / owners * owners);
+                *owner = r + 1;
+                CHECK(e == w.row[r] || w.column[e - 1] / owners < w.column[e] / owners);
+            }
+        }
+        for (int64_t j = 0; j < w.k; j++) {
+            CHECK(w.m % owners > 0 || taken[j] > w.m - owners); /* no column without one */
+        }
         spr_matrix_free(&w);
     }
     test_row = "";
@@ -100,11 +133,11 @@ static void test_uniform(void)
 
 static void test_refused(void)
 {
-    struct spr_pattern comp = pattern_of("comp:4"), csr = pattern_of("csr");
+    struct spr_pattern venom = pattern_of("4:2:8"), csr = pattern_of("csr");
     struct spr_matrix w;
     struct spr_error err = {0};
-    CHECK_INT(SPR_EINPUT, spr_matrix_random(&comp, 8, 8, 16, 1, &w, &err));
-    CHECK_TEXT("pattern comp:4: sproof has no kernel for it", err.text);
+    CHECK_INT(SPR_EINPUT, spr_matrix_random(&venom, 8, 8, 16, 1, &w, &err));
+    CHECK_TEXT("pattern 4:2:8: sproof has no kernel for it", err.text);
     err = (struct spr_error){0};
     CHECK_INT(SPR_EINPUT, spr_matrix_random(&csr, 1, (int64_t)1 << 31, 1, 1, &w, &err));
 }
@@ -190,6 +223,7 @@ int main(void)
 {
     test_draw();
     test_groups();
+    test_owners();
     test_uniform();
     test_refused();
     test_product();

@@ -41,7 +41,7 @@ static bool left_out(const struct spr_validation *v, const char *line)
 
 static void test_cases(void)
 {
-    static const char *const patterns[] = {"csr", "comp:4", "2:4", "4x4", "32x1"};
+    static const char *const patterns[] = {"csr", "4:2:8", "2:4", "4x4", "32x1"};
     struct test_validation t;
     struct spr_validation *v = &t.validation;
     test_validation_start(&t, MIXED);
@@ -74,7 +74,7 @@ static void test_cases(void)
     }
     CHECK(find(v, "head", "dense") != NULL && find(v, "c", "dense") != NULL);
     CHECK(find(v, "a", "dense") == NULL);
-    CHECK(left_out(v, "comp:4: no kernel"));
+    CHECK(left_out(v, "4:2:8: no kernel"));
     CHECK(left_out(v, "dw: depthwise"));
     CHECK(left_out(v, "grouped: a convolution in groups"));
     CHECK(left_out(v, "softmax: not a matrix product"));
@@ -209,6 +209,11 @@ static void test_masks_of_groups(void)
          "masks/a.smtx: row 1, columns 4 to 5 (from 0): expected at most 1 weight in a "
          "mask of 1:4"},
         {"ell", "2, 8, 4\n0 3 4\n0 1 2 0\n", ""},
+        {"comp:2", "2, 8, 4\n0 2 4\n0 5 1 7\n", ""},
+        {"comp:2", "2, 8, 4\n0 2 4\n0 5 1 5\n",
+         "masks/a.smtx: column 5 (from 0), rows 0 and 1: expected at most one weight of 2 "
+         "rows "
+         "in a mask of comp:2"},
     };
     mkdir("masks", 0777);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -14,7 +14,13 @@
  * in two registers, a slot is one weight for each of 16 rows, and a permutation fetches each
  * lane's input. Every tile of 16 rows x 32 columns has the same number of slots, so that no
  * loop depends on the data; what does not fit follows row by row. The 5-bit positions of six
- * slots share one word a lane. A tile lies in value[] as 16 position words, then the slots. */
+ * slots share one word a lane. A tile lies in value[] as 16 position words, then the slots.
+ *
+ * comp:P at n = 1 ("comp", where spr_tiles.fetches): lanes are rows, each of which has at most
+ * one weight in the columns of a step; these follow each other, stand in one or two registers
+ * and a permutation fetches each lane's input. A row group passes over all of X, its sums in
+ * registers. The places of some steps share one word a lane: value[] holds a vector of words,
+ * then as many vectors of weights, and so on. */
 #ifndef SPROOF_KERNEL_ISA_STRIPS_H
 #define SPROOF_KERNEL_ISA_STRIPS_H
 
@@ -38,7 +44,9 @@ struct spr_strip {
     uint32_t begin, end; /* segments */
     int64_t column;      /* first column of the panel */
     uint16_t rows, vectors, chunk, slots;
-    bool first; /* starts from zero; else continues the sums in Y */
+    uint16_t inputs; /* comp: vectors of X that a step reads, `chunk` columns apart; else 0 */
+    bool full;       /* comp: every row has a weight in every step */
+    bool first;      /* starts from zero; else continues the sums in Y */
 };
 
 struct spr_strips {
@@ -69,6 +77,7 @@ struct spr_tiles {
     size_t height_count;
     bool halves;   /* a tile's last vector may be half of one */
     bool shuffles; /* `vector` takes the shuffle form */
+    bool fetches;  /* `vector` takes the comp form */
     /* One thread's share of Y = W X with n > 1. */
     void (*matrix)(const struct spr_strips *strips, int thread, const float *x, float *y);
     /* The same with n = 1. */
@@ -106,6 +115,27 @@ static inline int spr_token_step(int lanes, int vectors, int64_t left)
 #define SPR_SHUFFLE_ROWS 16
 #define SPR_SHUFFLE_COLUMNS 32
 #define SPR_SHUFFLE_SLOTS 6
+
+/* The comp form: bits of a place among the inputs of a step, steps whose places share a word,
+ * and the values that so many steps take. */
+static inline int spr_comp_bits(int lanes, int inputs)
+{
+    return lanes * inputs > 16 ? 5 : 4;
+}
+static inline int spr_comp_block(int lanes, int inputs)
+{
+    return 32 / spr_comp_bits(lanes, inputs);
+}
+static inline size_t spr_comp_values(int lanes, int inputs, size_t steps)
+{
+    const size_t block = (size_t)spr_comp_block(lanes, inputs);
+    return (steps + (steps + block - 1) / block) * (size_t)lanes;
+}
+/* Where the inputs of a step begin: beyond the last ones of X none is read. */
+static inline size_t spr_comp_column(size_t step, size_t columns, size_t last)
+{
+    return step * columns < last ? step * columns : last;
+}
 
 /* K panels hold at most this many columns: indices have 16 bits. */
 #define SPR_PANEL_MAX 65536

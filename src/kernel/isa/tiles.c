@@ -240,6 +240,7 @@ const struct spr_tiles SPR_PER_ISA(spr_tiles) = {
     .height_count = HEIGHT_COUNT,
     .halves = VEC_HAS_HALF,
     .shuffles = VEC_HAS_PERMUTE,
+    .fetches = VEC_HAS_FETCH,
     .matrix = matrix,
     .vector = vector,
     .interleave = interleave,

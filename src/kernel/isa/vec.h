@@ -27,6 +27,8 @@
  * vec_compress_loaded and vec_compress_places (first, first + 1, ...) with whole numbers.
  * VEC_HAS_HALF: the low half of a vector (vec_load_half, vec_store_half, vec_fma_half): where a row
  * of X ends in at most half a vector, cores that run wide multiply-adds in two halves save one.
+ * VEC_HAS_FETCH: vec_fetch(inputs, places), one instruction that puts any input in each lane, what
+ * the comp form (strips.h) is made of; vec_permute takes them out of two registers.
  * VEC_HAS_PERMUTE: two registers of inputs from which one instruction fetches any lane
  * (vec_permute), what the shuffle form (strips.h) is made of. A place counts lanes of `low`, then
  * of `high`: the lowest VEC_PLACE_BITS of each word, the others do not matter. vec_fma_nonzero:
@@ -64,6 +66,9 @@ VEC_INLINE vec vec_fma_half(vec a, vec b, vec sum)
 
 #ifndef VEC_HAS_PERMUTE
 #define VEC_HAS_PERMUTE 0
+#endif
+#ifndef VEC_HAS_FETCH
+#define VEC_HAS_FETCH 0
 #endif
 
 /* Keeps a value in a register: without it gcc folds the load of X into every multiply-add

@@ -112,6 +112,37 @@ VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
     return _mm256_insertf128_ps(_mm256_castps128_ps256(vec_pick4(x, index)),
                                 vec_pick4(x, index + 4), 1);
 }
+#define VEC_HAS_FETCH 1
+typedef __m256i vec_places;
+VEC_INLINE vec_places vec_load_places(const float *p)
+{
+    return _mm256_loadu_si256((const void *)p);
+}
+VEC_INLINE vec_places vec_next_places(vec_places places, int bits)
+{
+    return bits == 4 ? _mm256_srli_epi32(places, 4) : _mm256_srli_epi32(places, 5);
+}
+VEC_INLINE vec vec_fetch(vec inputs, vec_places places)
+{
+    return _mm256_permutevar8x32_ps(inputs, places);
+}
+VEC_INLINE vec vec_permute(vec low, vec_places places, vec high)
+{
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, places),
+                            _mm256_permutevar8x32_ps(high, places),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(places, 28)));
+}
+VEC_INLINE vec vec_fma_nonzero(vec a, vec b, vec sum)
+{
+    return _mm256_blendv_ps(sum, _mm256_fmadd_ps(a, b, sum),
+                            _mm256_cmp_ps(a, _mm256_setzero_ps(), _CMP_NEQ_UQ));
+}
+VEC_INLINE unsigned short vec_not_finite(vec v)
+{
+    const vec size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
+    return (unsigned short)_mm256_movemask_ps(
+        _mm256_cmp_ps(size, _mm256_set1_ps(FLT_MAX), _CMP_NLE_UQ));
+}
 
 VEC_INLINE unsigned vec_at_least(vec a, vec b)
 {

@@ -135,9 +135,14 @@ VEC_INLINE vec_places vec_load_places(const float *p)
 {
     return _mm512_loadu_si512((const void *)p);
 }
-VEC_INLINE vec_places vec_next_places(vec_places places)
+VEC_INLINE vec_places vec_next_places(vec_places places, int bits)
 {
-    return _mm512_srli_epi32(places, VEC_PLACE_BITS);
+    return bits == 4 ? _mm512_srli_epi32(places, 4) : _mm512_srli_epi32(places, 5);
+}
+#define VEC_HAS_FETCH 1
+VEC_INLINE vec vec_fetch(vec inputs, vec_places places)
+{
+    return _mm512_permutexvar_ps(places, inputs);
 }
 VEC_INLINE vec vec_permute(vec low, vec_places places, vec high)
 {

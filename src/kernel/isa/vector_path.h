@@ -4,6 +4,7 @@
 #ifndef SPROOF_KERNEL_ISA_VECTOR_PATH_H
 #define SPROOF_KERNEL_ISA_VECTOR_PATH_H
 
+#include "kernel/isa/comp_path.h"
 #include "kernel/isa/strips.h"
 #include "kernel/isa/vec.h"
 
@@ -119,17 +120,6 @@ _Static_assert(VEC_LANES == SPR_SHUFFLE_ROWS && 2 * VEC_LANES == SPR_SHUFFLE_COL
                    SPR_SHUFFLE_SLOTS * VEC_PLACE_BITS <= 32,
                "a tile of the shuffle form is one vector of rows, two of inputs");
 
-/* A slot without a weight holds 0 and must not meet an infinite or undefined input. */
-static bool all_finite(const float *x, int64_t count)
-{
-    unsigned short bad = 0;
-    for (int64_t i = 0; i < count; i += VEC_LANES) {
-        int left = count - i < VEC_LANES ? (int)(count - i) : VEC_LANES;
-        bad = (unsigned short)(bad | vec_not_finite(vec_load_part(x + i, left)));
-    }
-    return bad == 0;
-}
-
 VEC_INLINE void shuffle_tile(int slots, bool finite, const struct vector_work *work,
                              int64_t columns)
 {
@@ -156,7 +146,7 @@ VEC_INLINE void shuffle_tile(int slots, bool finite, const struct vector_work *w
                 vec input = vec_permute(low, places, high);
                 vec value = vec_load(w + (i + 1) * VEC_LANES);
                 sum = finite ? vec_fma(value, input, sum) : vec_fma_nonzero(value, input, sum);
-                places = vec_next_places(places);
+                places = vec_next_places(places, VEC_PLACE_BITS);
             }
             if (whole) {
                 vec_store(y, sum);
@@ -241,6 +231,12 @@ static void vector(const struct spr_strips *strips, int thread, const float *x, 
                                    .y = y,
                                    .first = strip->first,
                                    .dense = strips->dense};
+#if VEC_HAS_FETCH
+        if (strip->inputs > 0) {
+            comp(strips, strip, x, y);
+            continue;
+        }
+#endif
         if (strip->chunk > 0) {
             vector_strip(strip->vectors, strip->chunk, &work);
 #if VEC_HAS_PERMUTE

@@ -48,6 +48,15 @@ static const char *misfit(const struct spr_pattern *pattern, const struct spr_sh
     return shape->m < pattern->a ? "it has fewer rows than are packed together" : NULL;
 }
 
+/* Of P rows and P columns each row has one weight, in a column of its own. */
+static void cell(const struct spr_pattern *pattern, int64_t m, int64_t k, double kept_weights,
+                 struct spr_cell_shape *out)
+{
+    (void)m, (void)k, (void)kept_weights;
+    *out = (struct spr_cell_shape){
+        .rows = 1, .columns = 1, .take = 1, .of = pattern->a, .owners = pattern->a};
+}
+
 SPR_DEFINE_PATTERN(comp) = {
     {.name = "comp:P",
      .spelling = "comp:P",
@@ -62,6 +71,8 @@ SPR_DEFINE_PATTERN(comp) = {
      .cells = spr_cells_weights,
      .kept = kept,
      .cost = cost,
+     .cell = cell,
+     .kernel = "comp",
      .misfit = misfit,
      .misfit_is_error = true},
     {0},
