@@ -28,6 +28,7 @@ struct peer_case {
     int threads;
     struct spr_pattern pattern;
     double kept;                     /* cells of the pattern */
+    int activation;                  /* percent of X that is zero and known to be; else 0 */
     const struct spr_matrix *matrix; /* what is not zero */
     const float *w;                  /* m x k; NULL unless the matrix is dense */
     const float *x;                  /* k x n row-major, PEER_SLACK readable past its end */
