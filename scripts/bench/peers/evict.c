@@ -3,7 +3,6 @@
 
 #include <math.h>
 
-#include "peer.h"
 #include "sproof/cpu.h"
 
 /* Of the largest cache: so many times its size pass. */
@@ -21,20 +20,27 @@ double last_cache_bytes(void)
     return last;
 }
 
-void evict_all(const void *context, const void *subject)
+static float read_lines(const void *block, size_t bytes)
+{
+    const float *values = block;
+    float sum = 0;
+    for (size_t i = 0; i < bytes / sizeof(float); i += LINE) {
+        sum += values[i];
+    }
+    return sum;
+}
+
+void evict_weights(const struct peer_case *c, const struct peer_product *product)
 {
     static const float *passed;
-    static size_t count;
-    float sum = 0;
-    (void)context;
-    (void)subject;
+    const size_t bytes = (size_t)(CACHES_PASSED * last_cache_bytes());
     if (passed == NULL) {
-        count = (size_t)(CACHES_PASSED * last_cache_bytes()) / sizeof(float);
-        passed = peer_alloc(count * sizeof(float));
+        passed = peer_alloc(bytes);
     }
-    for (size_t i = 0; i < count; i += LINE) {
-        sum += passed[i];
-    }
+    float sum = read_lines(passed, bytes);
+    sum += product->x != NULL ? read_lines(product->x, product->x_bytes)
+                              : read_lines(c->x, (size_t)(c->k * c->n) * sizeof(float));
+    sum += read_lines(product->y, (size_t)(c->m * c->n) * sizeof(float));
     volatile float sink = sum; /* or the reads could be left out */
     (void)sink;
 }

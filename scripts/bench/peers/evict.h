@@ -3,11 +3,13 @@
 #ifndef EVICT_H
 #define EVICT_H
 
+#include "peer.h"
+
 /* Bytes of the largest cache. */
 double last_cache_bytes(void);
 
-/* Other data pass through all caches: what a product reads comes from memory then. As
- * spr_bench's `before`: the arguments are not used. */
-void evict_all(const void *context, const void *subject);
+/* W is in no cache when a call begins: other data pass through all of them, then X and Y come
+ * back in, as the layer before left them. */
+void evict_weights(const struct peer_case *c, const struct peer_product *product);
 
 #endif

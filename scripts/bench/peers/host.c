@@ -177,6 +177,12 @@ static void run_product(void *context)
     product->run(product->state);
 }
 
+/* Of one shape all cases have the same sizes. */
+static void evict(const void *context, const void *subject)
+{
+    evict_weights(context, subject);
+}
+
 static bool answer_visit(const struct spr_bench *bench, struct peer_product *product,
                          double pause_s, int to)
 {
@@ -205,7 +211,7 @@ static void answer_all(const struct host *host, const struct options *options,
     spr_canaries_learn(bench->canaries, needs_memory || options->matmul95);
     while (take_all(host->from, &request, sizeof request) && (size_t)request.ordinal < count) {
         bench->visit = request.visit;
-        bench->before = request.cold ? evict_all : NULL;
+        bench->before = request.cold ? evict : NULL;
         bench->memory = request.cold || needs_memory;
         if (!answer_visit(bench, &products[request.ordinal], pause_s, host->to)) {
             break;
@@ -225,6 +231,7 @@ static _Noreturn void serve(struct host *host, const struct options *options,
                               .warm_up_s = options->matmul95 ? MATMUL95_WARM_UP_S : WARM_UP_S,
                               .sample_s = SAMPLE_S,
                               .budget_s = options->matmul95 ? MATMUL95_VISIT_S : VISIT_S,
+                              .context = &cases[0].c,
                               .canaries = canaries,
                               .memory = case_needs_memory(&cases[0])};
     dup2(STDERR_FILENO, STDOUT_FILENO); /* what a library says does not belong in the table */

@@ -35,31 +35,53 @@ static void run_winners(void *state)
     }
 }
 
+static int64_t nonzeros(const float *x, int64_t count)
+{
+    int64_t found = 0;
+    for (int64_t i = 0; i < count; i++) {
+        found += x[i] != 0;
+    }
+    return found;
+}
+
+/* Of all tokens, side by side in one block. */
+static void list_winners(const struct peer_case *c, struct spr_winners *winners,
+                         struct peer_product *product)
+{
+    const int64_t all = nonzeros(c->x, c->k * c->n);
+    float *value = peer_floats(2 * all);
+    int32_t *index = (int32_t *)(void *)(value + all);
+    product->x = value;
+    product->x_bytes = 2 * (size_t)all * sizeof *value;
+    for (int64_t j = 0; j < c->n; j++) {
+        winners[j] = (struct spr_winners){.index = index, .value = value};
+        for (int64_t i = 0; i < c->k; i++) {
+            if (c->x[i * c->n + j] != 0) {
+                *index++ = (int32_t)i;
+                *value++ = c->x[i * c->n + j];
+            }
+        }
+        winners[j].count = value - winners[j].value;
+    }
+}
+
 /* Token by token, of an X whose places that are not zero are known beforehand. */
 static bool make_winners(const struct peer_case *c, struct peer_product *product, char *why)
 {
     struct spr_error err = {0};
     struct with_winners *p = peer_alloc(sizeof *p);
-    const struct spr_wta room = {.isa = own_isa, .channels = c->k, .pixels = 1, .k = c->k};
-    enum spr_status status =
-        spr_columns_pack(own_isa, spr_columns_rows(&c->pattern), c->matrix, &p->columns, &err);
+    const int rows = spr_columns_rows(&c->pattern);
+    if (spr_columns_pack(own_isa, rows, c->matrix, &p->columns, &err) != SPR_OK) {
+        snprintf(why, PEER_TEXT, "%.119s", err.text);
+        return false;
+    }
     p->n = c->n;
     p->winners = peer_alloc((size_t)c->n * sizeof *p->winners);
-    for (int64_t j = 0; j < c->n && status == SPR_OK; j++) {
-        struct spr_winners *winners = &p->winners[j];
-        status = spr_winners_alloc(&room, winners, &err);
-        for (int64_t i = 0; i < c->k && status == SPR_OK; i++) {
-            if (c->x[i * c->n + j] != 0) {
-                winners->index[winners->count] = (int32_t)i;
-                winners->value[winners->count++] = c->x[i * c->n + j];
-            }
-        }
-    }
-    snprintf(why, PEER_TEXT, "%.119s", err.text);
+    list_winners(c, p->winners, product);
     p->y = peer_y_transposed(c, product);
     product->state = p;
     product->run = run_winners;
-    return status == SPR_OK;
+    return true;
 }
 
 static bool make(const struct peer_case *c, struct peer_product *product, char *why)
