@@ -17,17 +17,18 @@ const char *spr_explain_layer(const struct spr_analysis *analysis,
                               const struct spr_result *result, size_t layer, char *text);
 
 enum spr_step_kind {
-    SPR_STEP_IDEAL,     /* 1/density */
-    SPR_STEP_PLACEMENT, /* the zeros sit in layers with more or less time than weights */
-    SPR_STEP_UNPRUNED,  /* operators not pruned (Amdahl) */
-    SPR_STEP_TRAFFIC,   /* X, Y and index traffic */
-    SPR_STEP_CALLS,     /* calls of all operators, where a call is known */
-    SPR_STEP_ENGINE,    /* engine and tile */
-    SPR_STEP_TYPES,     /* the dense side has other number types */
-    SPR_STEP_KERNEL,    /* sproof's own kernels: expected against bound */
-    SPR_STEP_RUNTIME,   /* the user's runtime against what stands before it */
+    SPR_STEP_IDEAL,       /* 1/density */
+    SPR_STEP_PLACEMENT,   /* the zeros sit in layers with more or less time than weights */
+    SPR_STEP_UNPRUNED,    /* operators not pruned (Amdahl) */
+    SPR_STEP_TRAFFIC,     /* X, Y and index traffic */
+    SPR_STEP_CALLS,       /* calls of all operators, where a call is known */
+    SPR_STEP_ENGINE,      /* engine and tile */
+    SPR_STEP_TYPES,       /* the dense side has other number types */
+    SPR_STEP_KERNEL,      /* sproof's own kernels: expected against bound */
+    SPR_STEP_RUNTIME,     /* the user's runtime against what stands before it */
+    SPR_STEP_ACTIVATIONS, /* behind 1/density: multiply-adds with zeros of X are skipped */
 };
-#define SPR_STEPS_MAX 9
+#define SPR_STEPS_MAX 10
 
 /* One step of the waterfall. */
 struct spr_step {

@@ -32,7 +32,7 @@ enum spr_constant {
     SPR_STEP_S,      /* least seconds of one step of k */
     SPR_RESIDENT,    /* share of the last cache that keeps operands from call to call */
     SPR_LONG_RUN,    /* speed left in calls of a millisecond and more: power, heat */
-    SPR_IMBALANCE,   /* how much longer the longest block row is, in standard deviations */
+    SPR_IMBALANCE,   /* how much longer the longest block row is, of what is likely at random */
     SPR_WHOLE_WAVES, /* share of the last wave that is paid although it is not full */
     SPR_OUTPUT_S,    /* seconds of an element of Y */
     SPR_WEIGHT_S,    /* seconds of a kept weight and a column of X */
@@ -45,8 +45,11 @@ enum spr_constant {
 /* No form has more. */
 #define SPR_FORM_CONSTANTS_MAX 8
 
+/* Bytes of a family's name, the final 0 among them. */
+#define SPR_FAMILY_NAME 64
+
 struct spr_family {
-    const char *name; /* "cublaslt" */
+    const char *name; /* "cublaslt"; shorter than SPR_FAMILY_NAME */
     struct spr_pattern pattern;
     unsigned dtypes; /* bit 1u << enum spr_dtype */
     enum spr_form form;

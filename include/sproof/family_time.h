@@ -40,6 +40,10 @@ struct spr_family_case {
 void spr_family_case_of(const struct spr_pattern *pattern, const double mkn[3], double kept,
                         const double bytes[3], struct spr_family_case *of);
 
+/* Bytes of an output as the kernels of a dtype write it, of `stored` in the network: sums of 8-bit
+ * floats leave as f16. */
+double spr_family_y_bytes(enum spr_dtype dtype, double stored);
+
 /* Seconds of the call, above 0; limit, unless NULL: what most of them are spent on. */
 double spr_family_time(const struct spr_family *family, const struct spr_family_view *view,
                        const struct spr_family_case *of, enum spr_limit *limit);
@@ -51,12 +55,17 @@ struct spr_family_expected {
 
 /* Of the families of a pattern in a dtype that were measured in a residency like this the one that
  * is expected to take least; of none such one of another residency. NULL: nobody measured such a
- * kernel, and *expected is untouched. */
+ * kernel or no engine runs it, and *expected is untouched. */
 const struct spr_family *spr_family_best(const struct spr_machine *machine,
                                          enum spr_dtype dtype,
                                          const struct spr_pattern *pattern,
                                          const struct spr_family_case *of,
                                          struct spr_family_expected *expected);
+
+/* Seconds of a call of the dense kernels of a dtype, the least that were measured in a residency
+ * like this, or in another one. 0: nobody measured one. */
+double spr_family_call(const struct spr_machine *machine, enum spr_dtype dtype,
+                       enum spr_residency residency);
 
 #ifdef __cplusplus
 }

@@ -48,6 +48,7 @@ struct spr_choice {
     double sparsity;                 /* 0..1; for blocks the fraction of zero blocks */
     struct spr_counted counted;      /* NAN where estimates apply */
     double activation_sparsity;      /* zero fraction of X in this variant */
+    double skipped;                  /* the same where products skip these zeros, else 0 */
     size_t line;                     /* line of the table, 0 when not from a table */
 };
 
@@ -61,9 +62,12 @@ enum spr_accuracy_source {
 /* One pruned network. */
 struct spr_variant {
     const char *name;
-    struct spr_pattern pattern;       /* the one pattern, or kind NULL when mixed */
-    double sparsity;                  /* requested (grid) or weight-averaged (table) */
-    bool smaller;                     /* some layer is smaller than in the network */
+    struct spr_pattern pattern; /* the one pattern, or kind NULL when mixed */
+    double sparsity;            /* requested (grid) or weight-averaged (table) */
+    bool smaller;               /* some layer is smaller than in the network */
+    /* zero fraction of X that the products of prunable layers skip: 0 none, NAN as much as the
+     * table says of each */
+    double skipped;
     bool grid;                        /* every prunable layer alike; choices is then NULL */
     const struct spr_choice *choices; /* table variants: sorted by layer */
     size_t choice_count;
@@ -110,6 +114,16 @@ struct spr_grid {
 enum spr_status spr_network_add_grid(struct spr_network *network, const struct spr_grid *grid,
                                      struct spr_error *err);
 
+/* Each variant once for each of so many fractions of X's zeros that its products skip, named
+ * VARIANT+actFRACTION; 0 leaves it as it is, NAN (+act) is what the table says of each layer. The
+ * accuracy of a variant whose X has zeros that the table does not say is not known. Errors:
+ * SPR_ENOMEM. */
+enum spr_status spr_network_add_skipped(struct spr_network *network, const double *skipped,
+                                        size_t count, struct spr_error *err);
+
+/* true when the table says that the X of some prunable layer has zeros. */
+bool spr_network_has_zeros_of_x(const struct spr_network *network);
+
 /* Keeps only table variants of the listed patterns. Errors: SPR_EINPUT when none is left. */
 enum spr_status spr_network_filter(struct spr_network *network,
                                    const struct spr_pattern *patterns, size_t count,
@@ -129,11 +143,14 @@ static inline const struct spr_layer *spr_choice_layer(const struct spr_network 
     return choice->smaller ? choice->smaller : &network->layers[choice->layer];
 }
 
-/* true when the variant leaves the layer as it is: dense, of its own size. */
+/* true when the variant leaves the layer as it is: dense, of its own size, every X multiplied. */
 static inline bool spr_choice_unchanged(const struct spr_choice *choice)
 {
-    return !choice->smaller && spr_pattern_is_dense(&choice->pattern);
+    return !choice->smaller && spr_pattern_is_dense(&choice->pattern) && choice->skipped <= 0;
 }
+
+/* true when two variants do the same to layers, at whatever sparsity of W. */
+bool spr_variant_same_change(const struct spr_variant *a, const struct spr_variant *b);
 
 /* Sets y_elements of an epilogue from the rows above it (src/network/README.md, "Fusion").
  * SIZE_MAX, or the layer above that is neither a product nor an epilogue; the index itself
@@ -150,6 +167,12 @@ bool spr_layer_alike(const struct spr_layer *a, const struct spr_layer *b);
  * returns text[SPR_CHANGE_TEXT]. smaller: some layer is. */
 #define SPR_CHANGE_TEXT (SPR_PATTERN_TEXT + 8)
 const char *spr_change_text(const struct spr_pattern *pattern, bool smaller, char *text);
+
+/* What a variant skips of X behind its pattern or name: "+act0.9", "+act" of the table, "" nothing;
+ * returns text[SPR_SKIPPED_TEXT]. */
+#define SPR_SKIPPED "+act"
+#define SPR_SKIPPED_TEXT 24
+const char *spr_skipped_text(double skipped, char *text);
 
 /* "linear", "conv", ... */
 const char *spr_op_name(enum spr_op op);

@@ -35,6 +35,7 @@ struct spr_model {
     bool native_only; /* what engines accept alone: no expanded and no dense execution */
     bool packed;      /* the format counts no more than sproof's kernels store of it */
     bool fuse;        /* epilogues run inside their products */
+    double skipped;   /* zero fraction of X that products skip; 0: none */
     enum spr_residency residency;
     double network_bytes;                /* U of residency network: bytes of one pass */
     double flops_per_s[SPR_ENGINES_MAX]; /* 0: unusable for this dtype */
@@ -71,12 +72,14 @@ struct spr_prediction {
     double flops_issued;
     double bytes_weight_values;
     double bytes_weight_index;
-    double bytes_x;        /* NAN for op=other */
-    double bytes_y;        /* NAN for op=other */
-    double bytes;          /* all compulsory bytes */
-    double time_s;         /* the bound, calls included */
-    double compute_s;      /* flops_issued / engine peak */
-    double memory_s;       /* largest memory term */
+    double bytes_x; /* NAN for op=other */
+    double bytes_y; /* NAN for op=other */
+    double bytes;   /* all compulsory bytes */
+    double
+        stored_bytes; /* of W as it is stored: what moves is less where columns are skipped */
+    double time_s;    /* the bound, calls included */
+    double compute_s; /* flops_issued / engine peak */
+    double memory_s;  /* largest memory term */
     double ceiling_time_s; /* the same with no FLOPs and no bytes of W */
     int engine;            /* index into machine.engines */
     int bound;             /* SPR_BOUND_* or memory level of the largest memory term */
@@ -125,7 +128,7 @@ static inline double spr_work_s(const struct spr_prediction *run)
     return run->compute_s >= run->memory_s ? run->compute_s : run->memory_s;
 }
 
-/* The dense operator, or attention or other. */
+/* The dense operator, or attention or other. Zeros of X are skipped by products with weights. */
 void spr_model_dense(const struct spr_model *model, const struct spr_layer *layer,
                      double batch, struct spr_prediction *out);
 

@@ -20,9 +20,10 @@ enum spr_plot_kind {
     SPR_PLOT_LAYERS,    /* time per layer before and after, coloured by what limits it */
     SPR_PLOT_WATERFALL, /* from 1/density to the final speedup */
     SPR_PLOT_ERROR,     /* predicted against measured speedup of a validation */
-    SPR_PLOT_ALL,       /* one picture of each kind */
+    SPR_PLOT_TWO,       /* speedup over both sparsities, of W and of X */
+    SPR_PLOT_ALL,       /* one picture of each kind but two */
 };
-#define SPR_PLOT_KIND_COUNT 7
+#define SPR_PLOT_KIND_COUNT 8
 
 /* "roofline", ..., "all". */
 const char *spr_plot_kind_name(enum spr_plot_kind kind);

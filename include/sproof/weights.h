@@ -127,9 +127,12 @@ struct spr_weights {
 };
 
 struct spr_weights_options {
-    int64_t tokens;         /* n of layers whose file does not tell; 0: unknown */
-    int64_t context;        /* keys that attention of a decoder sees; 0: the tokens */
-    int64_t image;          /* side of the picture that is cut into patches; 0: unknown */
+    int64_t tokens;  /* n of layers whose file does not tell; 0: unknown */
+    int64_t context; /* keys that attention of a decoder sees; 0: the tokens */
+    int64_t image;   /* side of the picture that is cut into patches; 0: unknown */
+    /* ONNX: "NAME=N" of symbolic dimensions, "NAME=AxBxC" of values; borrowed */
+    const char *const *dim;
+    size_t dim_count;
     int64_t experts_active; /* experts that a token is sent to; 0: config.json tells */
     /* Bytes that one compressed file may take when it is inflated; 0: 2^30, or 64 times the
      * size of the file where that is more. */

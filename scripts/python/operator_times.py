@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from input_zeros import count_zeros
 from known_weights import plain
 from layer_row import Row
 
@@ -72,8 +73,7 @@ class Watch:
     def __call__(self, row: Row, weight: Tensor, x: Tensor) -> None:
         if x.is_meta or x.layout != torch.strided:
             return
-        row.x_seen += x.numel()
-        row.x_zeros += x.numel() - int(torch.count_nonzero(x))
+        count_zeros(row, weight, x)
         if row.op != "linear" or weight.dim() != 2 or row.count > 1:
             return
         inputs = x.reshape(-1, row.k)

@@ -12,6 +12,8 @@ layer norm, GELU, additions and pooling by the module they ran in. Weights and i
 `meta` device do, for models that do not fit. From a shell:
 
     sproof_export.py --model torchvision.models:resnet50 --input 1x3x224x224 -o resnet50.csv
+
+With samples each of them runs once more, and the table has the zeros of layers' inputs.
 """
 from __future__ import annotations
 
@@ -22,13 +24,14 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from input_zeros import Shares, count_zeros, read, single
 from known_weights import plain
 from layer_row import Row, rename_attention
 from operator_times import Watch, lines, timed_call
@@ -37,6 +40,7 @@ from operators import LOOKED_UP, Recorder, just_call
 BASE = ("layer", "op", "m", "k", "n", "count", "groups", "prunable", "x_elements", "flops",
         "calls", "epilogue")
 ACTIVATIONS = "activation_sparsity"
+SPREAD = "activation_sparsity_spread"
 COUNTED = ("variant", "pattern", "sparsity", "nnz", "touched_columns", "longest_row")
 
 
@@ -142,6 +146,23 @@ def record(model: Any, example_inputs: Sequence[Any], keep_dense: str | None = N
     return recorder.rows
 
 
+def zeros_of_inputs(model: Any, samples: Iterable[Sequence[Any]]) -> Shares:
+    """Of each layer, over all samples of these batches."""
+    model, shares = runnable(model), Shares()
+    try:
+        for sample in (one for batch in samples for one in single(batch)):
+            recorder = Recorder(model, just_call, count_zeros)
+            with evaluating(model), recorder.names_of_modules(), recorder:
+                model(*sample)
+            rename_attention(recorder.rows)
+            shares.add(recorder.rows)
+    except ValueError as error:
+        raise ExportError(f"samples: {error}") from None
+    if not shares.of:
+        raise ExportError("samples: no layer read any: expected inputs with values")
+    return shares
+
+
 # --- What a pruned model holds.
 
 def block_of(pattern: str) -> tuple[int, int]:
@@ -198,18 +219,23 @@ def write(path: str | os.PathLike[str], table: list[list[str]]) -> None:
 
 def export(model: Any, example_inputs: Sequence[Any], path: str | os.PathLike[str],
            variant: str | None = None, pattern: str = "csr", keep_dense: str | None = None,
-           profile: str | os.PathLike[str] | None = None) -> list[Row]:
+           profile: str | os.PathLike[str] | None = None,
+           samples: Iterable[Sequence[Any]] | None = None) -> list[Row]:
     """Writes the table of a model. variant: also, under this name, the zeros of each layer,
     counted; pattern: the one they were made with. profile: the table also has the zeros of
-    inputs, and this file the times for `explain --times`. Raises ExportError."""
+    inputs, and this file the times for `explain --times`. samples: batches of inputs, such as
+    [(x,), (y,)]; the table has the zeros of each layer's input, the mean over all samples, and
+    how far they spread. Raises ExportError."""
     if variant:
         block_of(pattern)
     watch = Watch(pattern if variant else None) if profile else None
     rows = record(model, example_inputs, keep_dense, watch)
-    header = list(BASE) + [ACTIVATIONS] * bool(profile)
+    shares = zeros_of_inputs(model, samples) if samples is not None else None
+    header = list(BASE) + ([ACTIVATIONS, SPREAD] if shares else [ACTIVATIONS] * bool(profile))
 
     def base(row: Row) -> list[str]:
-        return row.cells() + [row.zero_inputs()] * bool(profile)
+        return row.cells() + (shares.cells(row) if shares
+                              else [row.zero_inputs()] * bool(profile))
 
     table = [header + list(COUNTED) * bool(variant)]
     table += [base(row) + [""] * (len(table[0]) - len(header)) for row in rows]
@@ -270,6 +296,9 @@ def main() -> int:
     parser.add_argument("--profile", metavar="TIMES.csv",
                         help="also time the operators, for sproof explain --times, and count the "
                         "zeros of inputs")
+    parser.add_argument("--samples", action="append", metavar="X.npy",
+                        help="a batch of inputs, .npy or .pt, for each --input: the table also has "
+                        "the zeros of layers' inputs")
     parser.add_argument("--threads", type=int, metavar="N", help="of PyTorch, for --profile")
     parser.add_argument("-o", "--output", default="model.csv")
     arguments = parser.parse_args()
@@ -279,10 +308,11 @@ def main() -> int:
             parser.error(f"--threads {arguments.threads}: expected 1 or more")
         torch.set_num_threads(arguments.threads)
     try:
+        samples = [tuple(read(path) for path in arguments.samples)] if arguments.samples else None
         rows = export(load(arguments.model), [example(x) for x in arguments.input],
                       arguments.output, arguments.variant, arguments.pattern,
-                      arguments.keep_dense, arguments.profile)
-    except (ExportError, OSError) as error:
+                      arguments.keep_dense, arguments.profile, samples)
+    except (ExportError, OSError, ValueError) as error:
         print(f"sproof_export: {error}", file=sys.stderr)
         return 2
     macs = sum(r.macs() for r in rows)

@@ -44,10 +44,8 @@ static void add_layer(const struct spr_layer *layer, const struct spr_prediction
         sums->other_s += sparse_s;
     }
     if (spr_op_has_weights(layer->op)) {
-        sums->weight_bytes +=
-            runs * (result->run.bytes_weight_values + result->run.bytes_weight_index);
-        sums->dense_weight_bytes +=
-            count * (dense->bytes_weight_values + dense->bytes_weight_index);
+        sums->weight_bytes += runs * result->run.stored_bytes;
+        sums->dense_weight_bytes += count * dense->stored_bytes;
     }
 }
 

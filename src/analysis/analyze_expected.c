@@ -49,7 +49,7 @@ void spr_expected_begin(struct spr_analysis *a)
     const bool own = kernels && kernels->count > 0 && spr_types_equal(&types, &f32);
     a->has_expected = (own || has_dense_family(a->machine, spr_plain_dtype(&types))) &&
                       !spr_options_differ(&a->options) &&
-                      (a->options.native || as_measured(&a->options));
+                      ((a->options.native && own) || as_measured(&a->options));
     /* Where the rate of a cache is unknown, what stays in it would move for free. */
     bool known = true;
     for (size_t i = 0; i < a->machine->memory_count; i++) {
@@ -152,7 +152,8 @@ static void expect_layer(const struct spr_analysis *a, const struct spr_result *
     out->expected = (struct spr_layer_expected){.time_s = (double)NAN};
     if (!a->has_expected || spr_choice_unchanged(&out->choice)) {
         out->expected = *dense;
-    } else if (has_kernel(layer) && (a->options.native || !(out->run.nnz < 1))) {
+    } else if (has_kernel(layer) &&
+               ((a->options.native && a->machine->kernels) || !(out->run.nnz < 1))) {
         /* Without a single weight there is no product, and no kernel was measured for that. */
         const bool warm = a->expected_residency == SPR_RESIDENCY_WARM;
         const struct spr_asked asked = {.layer = layer,

@@ -62,14 +62,25 @@ static const struct spr_ways *ways_of(struct spr_evaluation *e,
     return &e->ways;
 }
 
-/* Of what is left of a smaller layer: against a dense product of that. */
-static double break_even_smaller(struct spr_evaluation *e, double batch,
+/* The model of products that skip what the choice says. */
+static struct spr_model skipping(const struct spr_model *model,
                                  const struct spr_choice *choice)
 {
-    const struct spr_model *model = &e->analysis->model;
+    struct spr_model out = *model;
+    out.skipped = choice->skipped;
+    return out;
+}
+
+/* Of what is left of a smaller layer, or of X: against a dense product of that. */
+static double break_even_less(struct spr_evaluation *e, double batch,
+                              const struct spr_choice *choice)
+{
+    const struct spr_layer *layer = spr_choice_layer(e->analysis->network, choice);
+    const struct spr_model model = skipping(&e->analysis->model, choice);
+    const struct spr_model against = skipping(&e->analysis->dense_model, choice);
     struct spr_prediction dense;
-    spr_model_dense(&e->analysis->dense_model, choice->smaller, batch, &dense);
-    return spr_model_break_even(model, choice->smaller, batch, ways_of(e, &choice->pattern),
+    spr_model_dense(&against, layer, batch, &dense);
+    return spr_model_break_even(&model, layer, batch, ways_of(e, &choice->pattern),
                                 dense.time_s);
 }
 
@@ -80,15 +91,20 @@ static double break_even(struct spr_evaluation *e, size_t batch_index,
     const struct spr_pattern *pattern = &choice->pattern;
     size_t layer_index = choice->layer;
     if (choice->smaller) {
-        return break_even_smaller(e, a->options.batches[batch_index], choice);
+        return break_even_less(e, a->options.batches[batch_index], choice);
     }
     size_t slot = batch_index * a->network->layer_count + layer_index;
     struct spr_break_even *known = &e->break_even[slot];
-    if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern)) {
+    if (!known->pattern.kind || !spr_pattern_equal(&known->pattern, pattern) ||
+        known->skipped < choice->skipped || known->skipped > choice->skipped) {
         known->pattern = *pattern;
-        known->sparsity = spr_model_break_even(&a->model, &a->network->layers[layer_index],
-                                               a->options.batches[batch_index],
-                                               ways_of(e, pattern), a->dense[slot].time_s);
+        known->skipped = choice->skipped;
+        known->sparsity =
+            choice->skipped > 0
+                ? break_even_less(e, a->options.batches[batch_index], choice)
+                : spr_model_break_even(&a->model, &a->network->layers[layer_index],
+                                       a->options.batches[batch_index], ways_of(e, pattern),
+                                       a->dense[slot].time_s);
     }
     return known->sparsity;
 }
@@ -100,6 +116,11 @@ static enum spr_status evaluate_layer(struct spr_evaluation *e, const struct spr
     const struct spr_analysis *a = e->analysis;
     const struct spr_layer *layer = spr_choice_layer(a->network, choice);
     const struct spr_prediction *dense = spr_analysis_dense(a, batch_index, choice->layer);
+    struct spr_model less;
+    if (choice->skipped > 0) {
+        less = skipping(model, choice);
+        model = &less;
+    }
     out->choice = *choice;
     out->break_even_sparsity = (double)NAN;
     if (spr_choice_unchanged(choice)) {
@@ -151,6 +172,11 @@ void spr_predict_again(struct spr_evaluation *e, const struct spr_model *model,
                        struct spr_prediction *run)
 {
     const struct spr_layer *layer = spr_choice_layer(e->analysis->network, choice);
+    struct spr_model less;
+    if (choice->skipped > 0) {
+        less = skipping(model, choice);
+        model = &less;
+    }
     if (spr_pattern_is_dense(&choice->pattern)) {
         spr_model_dense(model, layer, result->batch, run);
     } else {

@@ -10,6 +10,7 @@
 /* The last break-even of a layer at a batch: variants of one pattern share it. */
 struct spr_break_even {
     struct spr_pattern pattern;
+    double skipped;
     double sparsity;
 };
 

@@ -140,11 +140,6 @@ static bool eligible(const struct spr_analysis *a, const struct spr_result *resu
            (!a->options.has_max_drop || !limited || result->within_drop);
 }
 
-static bool same_change(const struct spr_variant *a, const struct spr_variant *b)
-{
-    return spr_pattern_equal(&a->pattern, &b->pattern) && a->smaller == b->smaller;
-}
-
 size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_index,
                                      size_t *indices, size_t size)
 {
@@ -157,7 +152,7 @@ size_t spr_analysis_best_per_pattern(const struct spr_analysis *a, size_t batch_
         }
         size_t slot = 0;
         while (slot < count &&
-               !same_change(a->results[indices[slot]].variant, result->variant)) {
+               !spr_variant_same_change(a->results[indices[slot]].variant, result->variant)) {
             slot++;
         }
         if (slot == count && count < size) {

@@ -128,7 +128,9 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
     const bool attention = layer->op == SPR_OP_ATTENTION;
     const double mkn[3] = {(double)layer->m, (double)layer->k,
                            (double)layer->n * (attention ? 1 : asked->batch)};
-    const double bytes[3] = {types.w.bytes, types.x.bytes, types.y.bytes};
+    const enum spr_dtype dtype = (enum spr_dtype)spr_plain_dtype(&types);
+    const double bytes[3] = {types.w.bytes, types.x.bytes,
+                             spr_family_y_bytes(dtype, types.y.bytes)};
     struct spr_family_case of;
     struct spr_family_expected one;
     spr_family_case_of(&pattern, mkn,
@@ -140,8 +142,7 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
     of.products = shared * (attention ? asked->batch : 1);
     of.residency = a->expected_residency;
     of.pass_bytes = asked->pass_bytes;
-    const struct spr_family *family = spr_family_best(
-        a->machine, (enum spr_dtype)spr_plain_dtype(&types), &pattern, &of, &one);
+    const struct spr_family *family = spr_family_best(a->machine, dtype, &pattern, &of, &one);
     if (!family) {
         return nothing;
     }
@@ -155,9 +156,21 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
                                        keep_name(a->names, family->name), family};
 }
 
+/* By a kernel that skips zeros of X: none is known. */
+static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
+                                                 const struct spr_asked *asked)
+{
+    (void)a;
+    (void)asked;
+    return nothing;
+}
+
 struct spr_layer_expected spr_expect_product(const struct spr_analysis *a,
                                              const struct spr_asked *asked)
 {
+    if (asked->choice && asked->choice->skipped > 0) {
+        return expect_skipping(a, asked);
+    }
     return a->machine->kernels ? expect_own(a, asked) : expect_family(a, asked);
 }
 
@@ -167,13 +180,9 @@ double spr_expect_other(const struct spr_analysis *a, const struct spr_layer *la
     if (a->machine->family_count == 0 || spr_model_call_s(&a->model, layer) > 0) {
         return bound->time_s;
     }
-    double call_s = HUGE_VAL;
-    for (size_t i = 0; i < a->machine->family_count; i++) {
-        const struct spr_family *family = &a->machine->families[i];
-        if (spr_pattern_is_dense(&family->pattern)) {
-            call_s = fmin(call_s, family->constant[SPR_CALL_S]);
-        }
-    }
+    const struct spr_types types = spr_options_types(&a->options);
+    const double call_s = spr_family_call(a->machine, (enum spr_dtype)spr_plain_dtype(&types),
+                                          a->expected_residency);
     const bool inside = a->options.fuse && layer->epilogue;
-    return bound->time_s + (inside || call_s == HUGE_VAL ? 0 : calls_each(layer) * call_s);
+    return bound->time_s + (inside ? 0 : calls_each(layer) * call_s);
 }

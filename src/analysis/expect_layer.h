@@ -11,6 +11,7 @@ struct spr_expected_names {
     char name[NAMES_MAX][sizeof((struct spr_expected *)0)->kernel];
     size_t count;
 };
+_Static_assert(sizeof((struct spr_expected *)0)->kernel >= SPR_FAMILY_NAME, "families fit");
 
 /* The dtype that W and X are stored in, which families are of; SPR_DTYPE_COUNT: none. */
 int spr_plain_dtype(const struct spr_types *types);

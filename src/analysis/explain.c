@@ -93,6 +93,26 @@ static const char *smaller_reason(const struct why *w, char *text)
     return text;
 }
 
+static double activation_share(const struct spr_prediction *run);
+
+/* W is dense, zeros of X are skipped. */
+static const char *skipped_reason(const struct why *w, char *text)
+{
+    const struct spr_prediction *run = &w->r->run;
+    if (run->bound == SPR_BOUND_COMPUTE) {
+        snprintf(text, SPR_REASON_TEXT,
+                 "FLOPs bind: %.4g %% zeros of X are skipped, W is dense",
+                 percent(w->r->choice.skipped));
+    } else {
+        snprintf(text, SPR_REASON_TEXT,
+                 "%s-bound: X and Y are %.0f %% of traffic; %.4g %% zeros of X are skipped, W "
+                 "is dense",
+                 spr_bound_name(w->a->machine, run->memory_level),
+                 percent(activation_share(run)), percent(w->r->choice.skipped));
+    }
+    return text;
+}
+
 /* Shares of the pruned operator's traffic. */
 static double index_share(const struct spr_prediction *run)
 {
@@ -258,7 +278,7 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
     if (spr_choice_unchanged(&r->choice)) {
         return unpruned_reason(&w, text);
     }
-    if (spr_pattern_is_dense(&r->choice.pattern)) {
+    if (spr_pattern_is_dense(&r->choice.pattern) && r->choice.smaller) {
         return smaller_reason(&w, text);
     }
     if (r->run.bound == SPR_BOUND_OVERHEAD) {
@@ -267,6 +287,9 @@ const char *spr_explain_layer(const struct spr_analysis *a, const struct spr_res
             "call overhead is %.0f %% of the time: larger batches or fused calls would help",
             percent(spr_model_call_s(&a->model, w.layer) / r->run.time_s));
         return text;
+    }
+    if (spr_pattern_is_dense(&r->choice.pattern)) {
+        return skipped_reason(&w, text);
     }
     if (r->run.execution == SPR_EXECUTION_DENSE && !r->choice.smaller) {
         return dense_reason(&w, text);

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "pattern/contract.h"
+
 static double at_corner(const struct spr_number *number, enum spr_corner corner)
 {
     double value = corner == SPR_LOW    ? number->low
@@ -170,6 +172,28 @@ void spr_model_set_times(const struct spr_model *model, double rate, double weig
     out->ceiling_time_s = spr_model_memory_time(model, 0, activations, &level) + call_s;
 }
 
+double spr_left_of_flops(const struct spr_model *model)
+{
+    return 1 - model->skipped;
+}
+
+double spr_left_of_weights(const struct spr_model *model, const struct spr_layer *layer,
+                           double batch)
+{
+    return model->skipped > 0 ? -expm1((double)layer->n * batch * log(model->skipped)) : 1;
+}
+
+double spr_bytes_of_x(const struct spr_model *model, const struct spr_layer *layer,
+                      double batch)
+{
+    const double elements = layer->x_elements * batch;
+    const double index_bytes = spr_ceil_log2(layer->k) / 8.0;
+    const double all = elements * model->x_bytes;
+    return model->skipped > 0
+               ? fmin(all, (1 - model->skipped) * (elements * (model->x_bytes + index_bytes)))
+               : all;
+}
+
 static void no_times(struct spr_prediction *out)
 {
     for (int e = 0; e < SPR_EXECUTIONS; e++) {
@@ -205,10 +229,11 @@ double spr_model_dense_time(const struct spr_model *model, const struct spr_laye
                             double batch, double *bytes)
 {
     const double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n * batch;
-    const double weights = m * k * model->w_bytes;
+    const double weights = m * k * model->w_bytes * spr_left_of_weights(model, layer, batch);
     int level;
-    *bytes = weights + layer->x_elements * batch * model->x_bytes + m * n * model->y_bytes;
-    const double compute_s = 2 * m * k * n / model->flops_per_s[model->dense_engine];
+    *bytes = weights + spr_bytes_of_x(model, layer, batch) + m * n * model->y_bytes;
+    const double compute_s =
+        2 * m * k * n * spr_left_of_flops(model) / model->flops_per_s[model->dense_engine];
     const double memory_s = spr_model_memory_time(model, weights, *bytes, &level);
     return (compute_s >= memory_s ? compute_s : memory_s) + spr_model_call_s(model, layer);
 }
@@ -225,12 +250,13 @@ void spr_model_dense(const struct spr_model *model, const struct spr_layer *laye
         predict_attention(model, layer, batch, out);
     } else {
         double m = (double)layer->m, k = (double)layer->k, n = (double)layer->n * batch;
-        weights = m * k * model->w_bytes;
+        out->stored_bytes = m * k * model->w_bytes;
+        weights = out->stored_bytes * spr_left_of_weights(model, layer, batch);
         out->nnz = m * k;
         out->tau = 1;
-        out->flops_useful = out->flops_issued = 2 * m * k * n;
+        out->flops_useful = out->flops_issued = 2 * m * k * n * spr_left_of_flops(model);
         out->bytes_weight_values = weights;
-        out->bytes_x = layer->x_elements * batch * model->x_bytes;
+        out->bytes_x = spr_bytes_of_x(model, layer, batch);
         out->bytes_y = m * n * model->y_bytes;
         out->bytes = weights + out->bytes_x + out->bytes_y;
     }

@@ -40,6 +40,15 @@ static struct spr_weight_cost format_cost(const struct spr_model *model,
     return cost;
 }
 
+/* What moves of stored weights: the columns that some column of X needs. */
+static void move(const struct spr_model *model, const struct spr_layer *layer, double batch,
+                 struct spr_weight_cost *stored)
+{
+    const double left = spr_left_of_weights(model, layer, batch);
+    stored->value_bytes *= left;
+    stored->index_bytes *= left;
+}
+
 static const struct spr_counted nothing_counted = {(double)NAN, (double)NAN, (double)NAN};
 
 /* Issued elements when the engine multiplies whole groups of tile_rows rows that share
@@ -55,19 +64,19 @@ static double tiled_elements(const struct spr_model *model, const struct spr_eng
     return issued / (double)pattern->a * ((double)groups * (double)engine->tile_rows);
 }
 
-/* FLOPs and bytes of a pruned operator whose stored weights cost `stored`. */
+/* FLOPs and bytes of a pruned operator of whose stored weights `stored` moves. */
 static void set_sparse(const struct spr_model *model, const struct spr_layer *layer,
                        double batch, const struct spr_weight_cost *stored,
                        struct spr_prediction *out)
 {
-    double n = (double)layer->n * batch;
+    double n = (double)layer->n * batch, left = spr_left_of_flops(model);
     out->nnz = stored->nnz;
     out->tau = stored->tau;
-    out->flops_useful = 2 * stored->nnz * n;
-    out->flops_issued = 2 * stored->issued * n;
+    out->flops_useful = 2 * stored->nnz * n * left;
+    out->flops_issued = 2 * stored->issued * n * left;
     out->bytes_weight_values = stored->value_bytes;
     out->bytes_weight_index = stored->index_bytes;
-    out->bytes_x = stored->tau * (layer->x_elements * batch * model->x_bytes);
+    out->bytes_x = stored->tau * spr_bytes_of_x(model, layer, batch);
     out->bytes_y = (double)layer->m * n * model->y_bytes;
     out->bytes = stored->value_bytes + stored->index_bytes + out->bytes_x + out->bytes_y;
     out->least_bytes = out->bytes;
@@ -100,7 +109,8 @@ struct pruned {
     const struct spr_layer *layer;
     const struct spr_ways *ways;
     double batch;
-    struct spr_weight_cost own; /* of the format itself */
+    struct spr_weight_cost own; /* of the format itself, bytes that move */
+    double stored_bytes;        /* and that are stored */
     double bytes, memory_s;     /* stored in the format */
     double call_s;              /* of its calls */
 };
@@ -130,7 +140,8 @@ static double time_of(const struct pruned *of, const struct spr_way *way, double
                       double memory_s)
 {
     const double n = (double)of->layer->n * of->batch;
-    const double compute_s = 2 * issued * n / of->model->flops_per_s[engine_of(of, way)];
+    const double compute_s = 2 * issued * n * spr_left_of_flops(of->model) /
+                             of->model->flops_per_s[engine_of(of, way)];
     return (compute_s >= memory_s ? compute_s : memory_s) + of->call_s;
 }
 
@@ -147,8 +158,11 @@ static void predict_way(const struct pruned *of, const struct spr_way *way, doub
     struct spr_weight_cost stored = of->own;
     *out = (struct spr_prediction){
         .engine = engine_of(of, way), .executed_as = way->as, .execution = way->execution};
+    out->stored_bytes = of->stored_bytes;
     if (stored_otherwise(way)) {
         stored = executed_cost(of->model, of->layer, &way->as, &of->own);
+        out->stored_bytes = stored.value_bytes + stored.index_bytes;
+        move(of->model, of->layer, of->batch, &stored);
     } else {
         stored.issued = issued;
     }
@@ -221,6 +235,8 @@ static void set_kept(struct pruned *of, double kept, const struct spr_counted *c
     int level;
     of->own = format_cost(of->model, of->layer, &of->ways->pattern, kept,
                           counted ? counted : &nothing_counted);
+    of->stored_bytes = of->own.value_bytes + of->own.index_bytes;
+    move(of->model, of->layer, of->batch, &of->own);
     set_sparse(of->model, of->layer, of->batch, &of->own, &stored);
     of->bytes = stored.bytes;
     of->memory_s = spr_model_memory_time(of->model, of->own.value_bytes + of->own.index_bytes,
@@ -247,7 +263,8 @@ bool spr_model_pruned(const struct spr_model *model, const struct spr_layer *lay
         /* Of what is multiplied the pruned weights are all that is useful. */
         spr_model_dense(model, layer, batch, out);
         out->nnz = of.own.nnz;
-        out->flops_useful = 2 * of.own.nnz * (double)layer->n * batch;
+        out->flops_useful =
+            2 * of.own.nnz * ((double)layer->n * batch) * spr_left_of_flops(model);
         out->executed_as = ways->dense;
     } else {
         predict_way(&of, found[best].way, found[best].issued, out);
@@ -278,6 +295,7 @@ double spr_model_traffic_time(const struct spr_model *model, const struct spr_la
     struct spr_weight_cost own = format_cost(model, layer, pattern, kept, counted);
     struct spr_prediction out = {0};
     own.issued = own.nnz;
+    move(model, layer, batch, &own);
     set_sparse(model, layer, batch, &own, &out);
     spr_model_set_times(model, model->flops_per_s[model->dense_engine],
                         own.value_bytes + own.index_bytes, spr_model_call_s(model, layer),

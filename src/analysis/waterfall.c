@@ -44,7 +44,9 @@ static double traffic_s(const struct chain *c, const struct spr_layer *layer,
         return spr_work_s(&r->run);
     }
     double kept = spr_pattern_kept(&r->choice.pattern, &shape, r->choice.sparsity);
-    return spr_model_traffic_time(&c->model, layer, c->result->batch, &r->choice.pattern, kept,
+    struct spr_model model = c->model;
+    model.skipped = r->choice.skipped;
+    return spr_model_traffic_time(&model, layer, c->result->batch, &r->choice.pattern, kept,
                                   &r->choice.counted);
 }
 
@@ -58,7 +60,8 @@ static void chain_times(const struct chain *c, size_t index, double *times)
     times[AFTER_UNPRUNED] = count * one_s;
     if (base->prunable && !spr_choice_unchanged(&r->choice)) {
         double weights = (double)base->count * ((double)base->m * (double)base->k);
-        times[AFTER_UNPRUNED] = dense_work_s(c, index) * (count * r->run.nnz / weights);
+        times[AFTER_UNPRUNED] =
+            dense_work_s(c, index) * (count * r->run.nnz / weights) * (1 - r->choice.skipped);
         /* What stays dense moves what dense moves. */
         one_s = !c->a->options.native && r->run.execution == SPR_EXECUTION_DENSE
                     ? spr_work_s(&r->run)
@@ -178,6 +181,7 @@ struct chain_sums {
     double dense_prunable_s, ideal_prunable_s;
     double after[AFTER_COUNT];
     double weights;
+    double macs, left_macs; /* of prunable operators: all, and those of non-zeros of X */
 };
 
 static void sum_chain(const struct chain *c, struct chain_sums *sums)
@@ -197,7 +201,11 @@ static void sum_chain(const struct chain *c, struct chain_sums *sums)
         if (layer->prunable) {
             sums->dense_prunable_s += work_s;
             sums->ideal_prunable_s += times[AFTER_UNPRUNED];
-            sums->weights += count * ((double)layer->m * (double)layer->k);
+            double weights = count * ((double)layer->m * (double)layer->k);
+            double macs = weights * (double)layer->n * c->result->batch;
+            sums->weights += weights;
+            sums->macs += macs;
+            sums->left_macs += macs * (1 - c->result->layers[i].choice.skipped);
         }
     }
 }
@@ -222,9 +230,14 @@ void spr_explain_waterfall(const struct spr_analysis *a, const struct spr_result
                      : result->density > 0  ? result->density
                                             : 1 / sums.weights;
     double ideal = 1 / density;
+    add_step(w, SPR_STEP_IDEAL, ideal);
+    if (sums.left_macs < sums.macs) {
+        /* One multiply-add left keeps it a number, too. */
+        ideal *= sums.macs / fmax(sums.left_macs, 1);
+        add_step(w, SPR_STEP_ACTIVATIONS, ideal);
+    }
     double placed =
         sums.ideal_prunable_s > 0 ? sums.dense_prunable_s / sums.ideal_prunable_s : ideal;
-    add_step(w, SPR_STEP_IDEAL, ideal);
     add_step(w, SPR_STEP_PLACEMENT, placed);
     add_step(w, SPR_STEP_UNPRUNED, speedup_of(&sums, AFTER_UNPRUNED, placed));
     find_worst(&c, AFTER_UNPRUNED, &w->steps[w->count - 1]);
@@ -265,6 +278,7 @@ const char *spr_step_name(enum spr_step_kind kind)
         "number types",
         "kernel against bound",
         "your runtime",
+        "zeros of activations",
     };
     return names[kind];
 }
@@ -409,6 +423,11 @@ const char *spr_step_remedy(const struct spr_analysis *a, const struct spr_resul
     case SPR_STEP_KERNEL:
         return kernel_remedy(a, result, step, text);
     case SPR_STEP_RUNTIME:
+        break;
+    case SPR_STEP_ACTIVATIONS:
+        snprintf(text, SPR_REASON_TEXT,
+                 "%.1f %% of their multiply-adds have a zero of X, and are skipped",
+                 100 * (1 - 1 / step->factor));
         break;
     }
     return text;

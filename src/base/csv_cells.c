@@ -17,9 +17,11 @@ const char *spr_csv_cell(const struct spr_csv *csv, size_t column)
 
 enum spr_status spr_csv_bad(struct spr_csv *csv, size_t column, const char *expected)
 {
-    return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column '%s': '%.80s': expected %s",
-                         csv->path, csv->line, csv->columns[column], spr_csv_cell(csv, column),
-                         expected);
+    char value[81];
+    snprintf(value, sizeof value, "%s", spr_csv_cell(csv, column));
+    spr_make_printable(value, '?'); /* a line break would begin another message */
+    return spr_fail_more(csv->err, SPR_EINPUT, "%s:%zu: column '%s': '%s': expected %s",
+                         csv->path, csv->line, csv->columns[column], value, expected);
 }
 
 enum spr_status spr_csv_integer(struct spr_csv *csv, size_t column, int64_t low, int64_t high,

@@ -54,6 +54,7 @@ void spr_reader_wrong(struct spr_reader *r, const char *key, const spr_json *ite
     bool flag;
     if (spr_json_text(item)) {
         snprintf(value, sizeof value, "'%.60s'", spr_json_text(item));
+        spr_make_printable(value, '?'); /* a line break would begin another message */
     } else if (spr_json_number(item, &number)) {
         snprintf(value, sizeof value, "%.10g", number);
     } else if (spr_json_bool(item, &flag)) {

@@ -15,6 +15,7 @@
 
 enum option {
     OPT_ACCURACY,
+    OPT_ACTIVATION_SPARSITY,
     OPT_AGAINST,
     OPT_ALLOW_MISMATCH,
     OPT_ASSUME_UNIFORM,
@@ -23,6 +24,7 @@ enum option {
     OPT_COMPLETION,
     OPT_CONTEXT,
     OPT_DEVICE,
+    OPT_DIM,
     OPT_DTYPE,
     OPT_END_TO_END,
     OPT_EXECUTION,
@@ -98,8 +100,8 @@ struct exit_row {
 struct args {
     const char *positional[POSITIONALS_MAX];
     size_t positional_count;
-    const char *value[OPT_COUNT]; /* NULL: not given; flags: "" */
-    const char *set[SPR_CHANGES_MAX];
+    const char *value[OPT_COUNT];     /* NULL: not given; flags: "" */
+    const char *set[SPR_CHANGES_MAX]; /* of the verb's repeated option, --set or --dim */
     size_t set_count;
 };
 
@@ -164,6 +166,9 @@ enum spr_status cli_patterns(const char *text, struct spr_pattern **patterns, si
                              struct spr_error *err);
 enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
                                struct spr_error *err);
+/* Zero fractions of X; NAN: what the table says. */
+enum spr_status cli_activations(const char *text, double **values, size_t *count,
+                                struct spr_error *err);
 enum spr_status cli_batches(const char *text, struct spr_options *options,
                             struct spr_error *err);
 
@@ -217,6 +222,13 @@ void cli_find_validation(struct cli *cli, const struct spr_record *record,
 enum spr_status cli_choose_result(struct cli_evaluated *evaluated, const char *name,
                                   size_t batch, const struct spr_result **result,
                                   struct spr_error *err);
+
+/* The record with a grid of *pattern over zeros of W and of X besides, at one batch, evaluated again;
+ * a pattern of kind NULL becomes that of the result, or csr. Errors: SPR_EINPUT, a pattern that
+ * fixes its sparsity. */
+enum spr_status cli_evaluate_two(struct cli_evaluated *evaluated,
+                                 const struct spr_result *result, struct spr_pattern *pattern,
+                                 struct spr_error *err);
 
 /* host.c: measures, with progress on a terminal. threads 0: all. */
 enum spr_status cli_probe(struct cli *cli, const struct args *args, bool quick, int threads,

@@ -169,6 +169,31 @@ static enum spr_status make_grid(struct work *w)
     return status;
 }
 
+/* Each variant with every fraction of zeros of X that is to be skipped. */
+static enum spr_status skip_activations(struct work *w)
+{
+    double *skipped = NULL;
+    size_t count = 0;
+    if (!w->args->value[OPT_ACTIVATION_SPARSITY]) {
+        return SPR_OK;
+    }
+    SPR_TRY(
+        cli_activations(w->args->value[OPT_ACTIVATION_SPARSITY], &skipped, &count, w->err));
+    bool of_table = false;
+    for (size_t i = 0; i < count; i++) {
+        of_table = of_table || isnan(skipped[i]);
+    }
+    enum spr_status status =
+        of_table && !spr_network_has_zeros_of_x(&w->network)
+            ? spr_fail(w->err, SPR_EINPUT,
+                       "--activation-sparsity table: %s has zeros of X for no prunable layer: "
+                       "expected a column 'activation_sparsity'",
+                       w->network.path)
+            : spr_network_add_skipped(&w->network, skipped, count, w->err);
+    spr_free(skipped);
+    return status;
+}
+
 /* The variants: those of the table, the points of the accuracy table, or a grid. */
 static enum spr_status make_variants(struct work *w)
 {
@@ -233,6 +258,7 @@ static enum spr_status read_inputs(struct work *w)
         w->has_accuracy = true;
     }
     SPR_TRY(make_variants(w));
+    SPR_TRY(skip_activations(w));
     return check_drop(w);
 }
 
@@ -349,12 +375,28 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
     return status;
 }
 
-static const enum option options[] = {
-    OPT_ACCURACY,  OPT_MAX_DROP, OPT_MACHINE,   OPT_SET,         OPT_PATTERN,
-    OPT_SPARSITY,  OPT_BATCH,    OPT_DTYPE,     OPT_AGAINST,     OPT_THREADS,
-    OPT_RESIDENCY, OPT_LAYOUT,   OPT_FUSION,    OPT_LAYERS,      OPT_NO_SAVE,
-    OPT_OUTPUT,    OPT_FORMAT,   OPT_EXECUTION, OPT_IDEAL_TILES, OPT_ASSUME_UNIFORM,
-    OPT_COUNT};
+static const enum option options[] = {OPT_ACCURACY,
+                                      OPT_ACTIVATION_SPARSITY,
+                                      OPT_MAX_DROP,
+                                      OPT_MACHINE,
+                                      OPT_SET,
+                                      OPT_PATTERN,
+                                      OPT_SPARSITY,
+                                      OPT_BATCH,
+                                      OPT_DTYPE,
+                                      OPT_AGAINST,
+                                      OPT_THREADS,
+                                      OPT_RESIDENCY,
+                                      OPT_LAYOUT,
+                                      OPT_FUSION,
+                                      OPT_LAYERS,
+                                      OPT_NO_SAVE,
+                                      OPT_OUTPUT,
+                                      OPT_FORMAT,
+                                      OPT_EXECUTION,
+                                      OPT_IDEAL_TILES,
+                                      OPT_ASSUME_UNIFORM,
+                                      OPT_COUNT};
 
 const struct verb verb_analyze = {
     .name = "analyze",

@@ -167,6 +167,8 @@ static enum spr_status read_options(struct work *w)
                         "inspect");
     }
     SPR_TRY(read_sizes(w));
+    w->options.dim = w->args->set;
+    w->options.dim_count = w->args->set_count;
     SPR_TRY(cli_inflated(w->args->value[OPT_MAX_INFLATED], &w->options.inflated_most, w->err));
     SPR_TRY(read_prune(w));
     SPR_TRY(read_choices(w));
@@ -219,10 +221,11 @@ static enum spr_status read_weights(struct work *w)
         }
     }
     if (w->weights.weight_count == 0) {
-        return spr_fail(w->err, SPR_EINPUT,
-                        "%s: no layers: expected tensors of 2 to 5 dimensions named "
-                        "'....weight'",
-                        w->args->positional[0]);
+        return spr_fail(w->err, SPR_EINPUT, "%s: no layers: expected %s",
+                        w->args->positional[0],
+                        w->weights.origin && strcmp(w->weights.origin, "the graph") == 0
+                            ? "operators that multiply matrices, such as MatMul, Gemm and Conv"
+                            : "tensors of 2 to 5 dimensions named '....weight'");
     }
     SPR_TRY(refuse_input(w, "output", w->args->value[OPT_OUTPUT]));
     return refuse_input(w, "write", w->args->value[OPT_WRITE]);
@@ -378,9 +381,9 @@ static enum spr_status run(struct cli *cli, const struct args *args, struct spr_
 }
 
 static const enum option options[] = {
-    OPT_PATTERN, OPT_TOKENS, OPT_CONTEXT, OPT_IMAGE, OPT_EXPERTS_ACTIVE, OPT_MAX_INFLATED,
-    OPT_PRUNE,   OPT_SCOPE,  OPT_SCORE,   OPT_WRITE, OPT_MASKS,          OPT_OUTPUT,
-    OPT_STRICT,  OPT_LAYERS, OPT_FORMAT,  OPT_COUNT};
+    OPT_PATTERN,      OPT_TOKENS, OPT_CONTEXT, OPT_IMAGE,  OPT_EXPERTS_ACTIVE, OPT_DIM,
+    OPT_MAX_INFLATED, OPT_PRUNE,  OPT_SCOPE,   OPT_SCORE,  OPT_WRITE,          OPT_MASKS,
+    OPT_OUTPUT,       OPT_STRICT, OPT_LAYERS,  OPT_FORMAT, OPT_COUNT};
 
 const struct verb verb_inspect = {
     .name = "inspect",

@@ -52,6 +52,16 @@ static enum spr_status draw(struct cli *cli, const struct args *args,
                                    &result, err);
         request->variant = status == SPR_OK ? result->variant->name : NULL;
     }
+    struct spr_pattern two =
+        request->pattern_count ? request->patterns[0] : (struct spr_pattern){0};
+    if (status == SPR_OK && request->kind == SPR_PLOT_TWO) {
+        status = cli_choose_result(evaluated, args->value[OPT_VARIANT], request->batch_index,
+                                   &result, err);
+        status = status ? status : cli_evaluate_two(evaluated, result, &two, err);
+        request->patterns = &two;
+        request->pattern_count = 1;
+        request->batch_index = 0;
+    }
     if (status == SPR_OK && args->value[OPT_MEASURED]) {
         status = cli_measured(args->value[OPT_MEASURED], &measured, &errors, err);
         request->measured = &measured;
@@ -137,7 +147,7 @@ static const enum option options[] = {OPT_KIND,    OPT_PATTERN, OPT_OUTPUT,   OP
 const struct verb verb_plot = {
     .name = "plot",
     .arguments = "[ANALYSIS] ",
-    .summary = "Pictures: roofline, sparsity, speedup, layers, waterfall, error.",
+    .summary = "Pictures: roofline, sparsity, speedup, layers, waterfall, error, two.",
     .examples = {"sproof plot --kind sparsity", "sproof plot --pattern 4x4 -o roofline.png"},
     .notes = "Writes sproof-KIND.svg, the gnuplot script that made it and its points as CSV;\n"
              "-o names the picture (.svg, .png, .pdf). ANALYSIS is sproof.json by default;\n"

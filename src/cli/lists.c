@@ -74,7 +74,10 @@ enum spr_status cli_patterns(const char *text, struct spr_pattern **patterns, si
     return SPR_OK;
 }
 
+/* Fractions of one option. */
 struct number_list {
+    const char *option;
+    const char *also; /* a word that is NAN; NULL: none */
     double *items;
     size_t count, capacity;
 };
@@ -83,12 +86,12 @@ static enum spr_status add_sparsity_value(struct number_list *list, double value
                                           struct spr_error *err)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i] == value) {
+        if (list->items[i] == value || (isnan(list->items[i]) && isnan(value))) {
             return SPR_OK;
         }
     }
     if (list->count == LIST_MAX) {
-        return spr_fail(err, SPR_EINPUT, "--sparsity: more than %d values", LIST_MAX);
+        return spr_fail(err, SPR_EINPUT, "--%s: more than %d values", list->option, LIST_MAX);
     }
     if (!spr_grow(&list->items, &list->capacity, list->count + 1, sizeof value)) {
         return spr_no_memory(err);
@@ -97,12 +100,14 @@ static enum spr_status add_sparsity_value(struct number_list *list, double value
     return SPR_OK;
 }
 
-static enum spr_status bad_sparsity(const char *part, struct spr_error *err)
+static enum spr_status bad_sparsity(const struct number_list *list, const char *part,
+                                    struct spr_error *err)
 {
     return spr_fail(err, SPR_EINPUT,
-                    "--sparsity: '%.60s': expected a fraction 0..1, a percentage, or a range "
-                    "low:high:step",
-                    part);
+                    "--%s: '%.60s': expected a fraction 0..1, a percentage, %sa range "
+                    "low:high:step%s%s",
+                    list->option, part, list->also ? "" : "or ", list->also ? ", or " : "",
+                    list->also ? list->also : "");
 }
 
 static enum spr_status add_sparsity(const char *part, void *context, struct spr_error *err)
@@ -111,19 +116,22 @@ static enum spr_status add_sparsity(const char *part, void *context, struct spr_
     char text[128], *piece[3] = {text, NULL, NULL};
     double value[3];
     size_t pieces = 1;
+    if (list->also && strcmp(part, list->also) == 0) {
+        return add_sparsity_value(list, (double)NAN, err);
+    }
     snprintf(text, sizeof text, "%s", part);
     for (char *c = text; *c; c++) {
         if (*c == ':') {
             *c = '\0';
             if (pieces == 3) {
-                return bad_sparsity(part, err);
+                return bad_sparsity(list, part, err);
             }
             piece[pieces++] = c + 1;
         }
     }
     for (size_t i = 0; i < pieces; i++) {
         if (!spr_parse_fraction(piece[i], &value[i])) {
-            return bad_sparsity(part, err);
+            return bad_sparsity(list, part, err);
         }
     }
     if (pieces == 1) {
@@ -131,7 +139,7 @@ static enum spr_status add_sparsity(const char *part, void *context, struct spr_
     }
     if (pieces == 2 || value[2] <= 0 || value[1] < value[0] ||
         (value[1] - value[0]) / value[2] > LIST_MAX) {
-        return bad_sparsity(part, err);
+        return bad_sparsity(list, part, err);
     }
     enum spr_status status = SPR_OK;
     for (size_t i = 0; status == SPR_OK; i++) {
@@ -144,18 +152,31 @@ static enum spr_status add_sparsity(const char *part, void *context, struct spr_
     return status;
 }
 
+static enum spr_status read_fractions(const char *text, struct number_list *list,
+                                      double **values, size_t *count, struct spr_error *err)
+{
+    enum spr_status status = for_parts(list->option, text, add_sparsity, list, err);
+    if (status != SPR_OK) {
+        spr_free(list->items);
+        return status;
+    }
+    *values = list->items;
+    *count = list->count;
+    return SPR_OK;
+}
+
 enum spr_status cli_sparsities(const char *text, double **values, size_t *count,
                                struct spr_error *err)
 {
-    struct number_list list = {0};
-    enum spr_status status = for_parts("sparsity", text, add_sparsity, &list, err);
-    if (status != SPR_OK) {
-        spr_free(list.items);
-        return status;
-    }
-    *values = list.items;
-    *count = list.count;
-    return SPR_OK;
+    struct number_list list = {.option = "sparsity"};
+    return read_fractions(text, &list, values, count, err);
+}
+
+enum spr_status cli_activations(const char *text, double **values, size_t *count,
+                                struct spr_error *err)
+{
+    struct number_list list = {.option = "activation-sparsity", .also = "table"};
+    return read_fractions(text, &list, values, count, err);
 }
 
 static enum spr_status bad_batch(const char *part, struct spr_error *err)

@@ -7,6 +7,9 @@
 static const struct option_row rows[OPT_COUNT] = {
     [OPT_ACCURACY] = {"accuracy", 'a', VALUE, "FILE",
                       "accuracy table: pattern,sparsity,accuracy"},
+    [OPT_ACTIVATION_SPARSITY] = {"activation-sparsity", 0, VALUE, "LIST",
+                                 "zeros of X skipped as well, such as 0,0.5,0.9;\n"
+                                 "table: those of the layer table"},
     [OPT_AGAINST] = {"against", 0, VALUE, "LIST",
                      "types of the dense side, such as i8 (default\nthose of --dtype)"},
     [OPT_ALLOW_MISMATCH] = {"allow-mismatch", 0, FLAG, "",
@@ -25,6 +28,9 @@ static const struct option_row rows[OPT_COUNT] = {
                      "keys that attention of a decoder sees, the tokens\namong them (default: "
                      "the tokens)"},
     [OPT_DEVICE] = {"device", 0, VALUE, "D", "cuda:0: on an NVIDIA GPU (see the README)"},
+    [OPT_DIM] = {"dim", 0, REPEATED, "NAME=N",
+                 "ONNX, repeatable: a symbolic dimension, seq=128,\n"
+                 "or the shape of a value, x=1x3x224x224"},
     [OPT_DTYPE] = {"dtype", 'd', VALUE, "LIST",
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)\n"
                    "analyze: or of each operand, w:i4,x:f16,y:f16\n"
@@ -48,7 +54,7 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_ISA] = {"isa", 0, VALUE, "I", "scalar neon avx2 avx512 (default the best)"},
     [OPT_KIND] = {"kind", 'k', VALUE, "KIND",
                   "roofline sparsity speedup layers waterfall\n"
-                  "error all"},
+                  "error two all"},
     [OPT_LAYERS] = {"layers", 'l', FLAG, "", "show every layer"},
     [OPT_LAYOUT] = {"layout", 0, VALUE, "L",
                     "kn: X is k x n (default); nk: n x k, as\ninference frameworks hold it"},

@@ -119,25 +119,45 @@ void cli_evaluated_free(struct cli_evaluated *evaluated)
     spr_record_free(&evaluated->record);
 }
 
-/* "8x8@0.9", for a variant the record lacks. */
-static bool parse_point(const char *name, struct spr_pattern *pattern, double *sparsity)
+/* A variant the record lacks. */
+struct point {
+    struct spr_pattern pattern;
+    double sparsity; /* NAN: not said, and not fixed */
+    double skipped;  /* of X */
+};
+
+/* "8x8@0.9", and behind it "+act0.5", or "+act" for what the table says. */
+static bool parse_point(const char *name, struct point *point)
 {
-    char text[SPR_PATTERN_TEXT];
-    const char *at = strchr(name, '@');
-    size_t length = at ? (size_t)(at - name) : strlen(name);
+    char text[SPR_PATTERN_TEXT + 80];
+    const size_t length = strlen(name);
     if (length >= sizeof text) {
         return false;
     }
-    snprintf(text, sizeof text, "%.*s", (int)length, name);
-    if (spr_pattern_parse(text, pattern, NULL) != SPR_OK) {
+    memcpy(text, name, length + 1);
+    char *at = strchr(text, '@'), *skipped = at ? strstr(at, SPR_SKIPPED) : NULL;
+    point->skipped = 0;
+    if (skipped) {
+        *skipped = '\0';
+        skipped += strlen(SPR_SKIPPED);
+        point->skipped = (double)NAN;
+        if (*skipped && !spr_parse_fraction(skipped, &point->skipped)) {
+            return false;
+        }
+    }
+    if (at) {
+        *at = '\0';
+    }
+    if (strlen(text) >= SPR_PATTERN_TEXT ||
+        spr_pattern_parse(text, &point->pattern, NULL) != SPR_OK) {
         return false;
     }
-    double fixed = spr_pattern_fixed_sparsity(pattern);
-    *sparsity = fixed;
-    if (at && !spr_parse_fraction(at + 1, sparsity)) {
+    double fixed = spr_pattern_fixed_sparsity(&point->pattern);
+    point->sparsity = fixed;
+    if (at && !spr_parse_fraction(at + 1, &point->sparsity)) {
         return false;
     }
-    return isnan(fixed) || fabs(*sparsity - fixed) <= SPR_SPARSITY_SLACK;
+    return isnan(fixed) || fabs(point->sparsity - fixed) <= SPR_SPARSITY_SLACK;
 }
 
 static bool has_variant(const struct spr_network *network, const char *name)
@@ -167,12 +187,11 @@ static enum spr_status unknown_variant(const struct spr_network *network, const 
 
 /* Adds PATTERN@SPARSITY to the record when it has no such variant, and evaluates again. */
 static enum spr_status add_point(struct cli_evaluated *e, const char *name,
-                                 const struct spr_pattern *pattern, double sparsity,
-                                 struct spr_error *err)
+                                 const struct point *point, struct spr_error *err)
 {
-    struct spr_grid grid = {pattern, 1, &sparsity, 1};
+    struct spr_grid grid = {&point->pattern, 1, &point->sparsity, 1};
     size_t before = e->record.network.variant_count;
-    if (isnan(sparsity)) {
+    if (isnan(point->sparsity)) {
         return spr_fail(err, SPR_EINPUT,
                         "variant '%.60s': the record has none of this pattern: expected "
                         "PATTERN@SPARSITY, such as %.60s@0.9",
@@ -181,6 +200,7 @@ static enum spr_status add_point(struct cli_evaluated *e, const char *name,
     spr_analysis_free(&e->analysis);
     SPR_TRY(spr_network_add_grid(&e->record.network, &grid, err));
     if (e->record.network.variant_count > before) {
+        e->record.network.variants[before].skipped = point->skipped;
         e->record.network.variants[before].name =
             spr_arena_text(&e->record.network.arena, name, strlen(name));
         if (!e->record.network.variants[before].name) {
@@ -189,6 +209,50 @@ static enum spr_status add_point(struct cli_evaluated *e, const char *name,
     }
     return spr_analyze(&e->record.network, &e->record.machine, &e->record.options,
                        &e->analysis, err);
+}
+
+/* The pattern whose two sparsities are looked at: that of a result, or csr. */
+static struct spr_pattern free_pattern(const struct spr_result *result)
+{
+    struct spr_pattern pattern = {0};
+    const struct spr_variant *variant = result->variant;
+    if (variant->pattern.kind && isnan(spr_pattern_fixed_sparsity(&variant->pattern))) {
+        return variant->pattern;
+    }
+    (void)spr_pattern_parse("csr", &pattern, NULL);
+    return pattern;
+}
+
+enum spr_status cli_evaluate_two(struct cli_evaluated *e, const struct spr_result *result,
+                                 struct spr_pattern *pattern, struct spr_error *err)
+{
+    double *zeros = NULL;
+    size_t count = 0;
+    struct spr_network *network = &e->record.network;
+    *pattern = pattern->kind ? *pattern : free_pattern(result);
+    if (!isnan(spr_pattern_fixed_sparsity(pattern))) {
+        char text[SPR_PATTERN_TEXT];
+        return spr_fail(err, SPR_EINPUT,
+                        "--kind two: %s fixes its sparsity: expected a pattern of any",
+                        spr_pattern_text(pattern, text));
+    }
+    SPR_TRY(cli_sparsities("0:0.95:0.05", &zeros, &count, err));
+    e->record.options.batches[0] = result->batch;
+    e->record.options.batch_count = 1;
+    spr_analysis_free(&e->analysis);
+    const struct spr_grid grid = {pattern, 1, zeros, count};
+    enum spr_status status = SPR_OK;
+    for (size_t x = 0; x < count && status == SPR_OK; x++) {
+        size_t before = network->variant_count;
+        status = spr_network_add_grid(network, &grid, err);
+        for (size_t v = before; v < network->variant_count; v++) {
+            network->variants[v].skipped = zeros[x];
+        }
+    }
+    spr_free(zeros);
+    return status ? status
+                  : spr_analyze(network, &e->record.machine, &e->record.options, &e->analysis,
+                                err);
 }
 
 /* The fastest result of a pattern at a batch, NULL when there is none. */
@@ -204,7 +268,8 @@ static const struct spr_result *best_of(const struct spr_analysis *a,
         /* Within --max-drop first, the faster among equals. */
         if (!best || r->within_drop > best->within_drop ||
             (r->within_drop == best->within_drop &&
-             spr_analysis_speedup(a, r) > spr_analysis_speedup(a, best))) {
+             !(spr_analysis_speedup(a, r) <= spr_analysis_speedup(a, best)) &&
+             !isnan(spr_analysis_speedup(a, r)))) {
             best = r;
         }
     }
@@ -214,8 +279,7 @@ static const struct spr_result *best_of(const struct spr_analysis *a,
 enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, size_t batch,
                                   const struct spr_result **result, struct spr_error *err)
 {
-    struct spr_pattern pattern;
-    double sparsity;
+    struct point point;
     const struct spr_analysis *a = &e->analysis;
     if (!name) {
         size_t best = spr_analysis_shown(a, batch);
@@ -227,16 +291,16 @@ enum spr_status cli_choose_result(struct cli_evaluated *e, const char *name, siz
         return SPR_OK;
     }
     bool known = has_variant(&e->record.network, name);
-    if (!known && !parse_point(name, &pattern, &sparsity)) {
+    if (!known && !parse_point(name, &point)) {
         return unknown_variant(&e->record.network, name, err);
     }
     if (!known && !strchr(name, '@')) {
-        *result = best_of(a, &pattern, batch);
+        *result = best_of(a, &point.pattern, batch);
         if (*result) {
             return SPR_OK;
         }
     }
-    enum spr_status status = known ? SPR_OK : add_point(e, name, &pattern, sparsity, err);
+    enum spr_status status = known ? SPR_OK : add_point(e, name, &point, err);
     *result = status == SPR_OK ? spr_analysis_find(&e->analysis, name, batch) : NULL;
     return status;
 }

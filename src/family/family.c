@@ -249,10 +249,12 @@ static struct spent block_tiles(const struct given *g)
     const double x = of->x_bytes * of->k * of->n * spr_expected_touched(density, rows);
     const struct spent memory =
         memory_of(g, of->weight_bytes + x + of->y_bytes * of->m * of->n);
-    /* In standard deviations of a random block row's length, as a share of the mean. */
+    /* A random block row's standard deviation as a share of the mean; the longest of so many
+     * normal ones is about so many deviations longer. */
     const double deviation = density > 0 ? sqrt((1 - density) / (density * columns)) : 0;
+    const double longest = deviation * sqrt(2 * log(largest(2, rows)));
     const struct block_rows blocks = {rows, density * columns * of->cell_columns,
-                                      g->constant[SPR_IMBALANCE] * deviation};
+                                      g->constant[SPR_IMBALANCE] * longest};
     struct spent best = {HUGE_VAL, SPR_LIMIT_PEAK};
     for (double height = least(of->cell_rows, BLOCK_ROWS); height <= of->cell_rows;
          height *= 2) {
@@ -321,11 +323,23 @@ double spr_family_time(const struct spr_family *family, const struct spr_family_
     return call_s + spent.s;
 }
 
+double spr_family_y_bytes(enum spr_dtype dtype, double stored)
+{
+    return dtype == SPR_FP8 ? largest(2, stored) : stored;
+}
+
 /* How near the calls that a family was fitted to are to the residency asked for. */
 static bool fits(const struct spr_family *family, enum spr_residency residency)
 {
     const bool far = residency == SPR_RESIDENCY_COLD || residency == SPR_RESIDENCY_DRAM;
     return (family->residency == SPR_RESIDENCY_WARM) != far;
+}
+
+static bool is_of(const struct spr_family *family, enum spr_dtype dtype,
+                  const struct spr_pattern *pattern)
+{
+    return (family->dtypes & (1u << dtype)) != 0 &&
+           spr_pattern_equal(&family->pattern, pattern);
 }
 
 const struct spr_family *spr_family_best(const struct spr_machine *machine,
@@ -335,13 +349,17 @@ const struct spr_family *spr_family_best(const struct spr_machine *machine,
                                          struct spr_family_expected *expected)
 {
     const struct spr_family *best = NULL;
-    const struct spr_family_view view = spr_family_view_of(machine, pattern, dtype);
+    const struct spr_pattern dense = spr_pattern_dense();
     bool best_fits = false;
     for (size_t i = 0; i < machine->family_count; i++) {
         const struct spr_family *family = &machine->families[i];
         struct spr_family_expected one;
-        if (!(family->dtypes & (1u << dtype)) ||
-            !spr_pattern_equal(&family->pattern, pattern)) {
+        if (!is_of(family, dtype, pattern)) {
+            continue;
+        }
+        const struct spr_family_view view =
+            spr_family_view_of(machine, family->as_dense ? &dense : pattern, dtype);
+        if (view.flops_per_s <= 0 && family->form != SPR_FORM_ROWS) {
             continue;
         }
         const bool suits = fits(family, of->residency);
@@ -354,4 +372,20 @@ const struct spr_family *spr_family_best(const struct spr_machine *machine,
         }
     }
     return best;
+}
+
+double spr_family_call(const struct spr_machine *machine, enum spr_dtype dtype,
+                       enum spr_residency residency)
+{
+    const struct spr_pattern dense = spr_pattern_dense();
+    double like_s = HUGE_VAL, other_s = HUGE_VAL;
+    for (size_t i = 0; i < machine->family_count; i++) {
+        const struct spr_family *family = &machine->families[i];
+        if (is_of(family, dtype, &dense)) {
+            double *call_s = fits(family, residency) ? &like_s : &other_s;
+            *call_s = least(*call_s, family->constant[SPR_CALL_S]);
+        }
+    }
+    const double call_s = like_s < HUGE_VAL ? like_s : other_s;
+    return call_s < HUGE_VAL ? call_s : 0;
 }

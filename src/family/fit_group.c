@@ -16,6 +16,8 @@
 /* Times of a pattern that are within this of dense ones, and of each other whatever the sparsity,
  * are those of a kernel that multiplies the zeros. */
 #define ALIKE 0.1
+/* So many calls of time are work for the most part. */
+#define WORK 3.0
 
 int spr_product_by_pair(const void *left, const void *right)
 {
@@ -41,8 +43,7 @@ static void set_case(const struct spr_product *row, struct spr_family_case *of)
     const struct spr_shape shape = {row->m, row->k, 1};
     const double mkn[3] = {(double)row->m, (double)row->k, (double)row->n};
     const double size = spr_dtype_bytes(row->dtype);
-    /* Sums of 8-bit floats leave as f16. */
-    const double bytes[3] = {size, size, row->dtype == SPR_FP8 ? 2 : size};
+    const double bytes[3] = {size, size, spr_family_y_bytes(row->dtype, size)};
     spr_family_case_of(&row->pattern, mkn,
                        spr_pattern_kept(&row->pattern, &shape, row->sparsity), bytes, of);
     of->residency = row->residency;
@@ -145,18 +146,34 @@ static enum spr_form form_of(const struct spr_family *family)
     return SPR_FORM_TILES;
 }
 
-/* Whether the kernel multiplies zeros like any other weight: all of its times are dense ones, at
- * two sparsities or more. */
+/* The shortest time of the dense products of a dtype, which is little more than a call. */
+static double shortest(const struct spr_products *products, enum spr_dtype dtype)
+{
+    double time_s = HUGE_VAL;
+    for (size_t i = 0; i < products->count; i++) {
+        const struct spr_product *row = &products->rows[i];
+        if (row->dtype == dtype && spr_pattern_is_dense(&row->pattern)) {
+            time_s = fmin(time_s, row->time_s);
+        }
+    }
+    return time_s;
+}
+
+/* Whether the kernel multiplies zeros like any other weight: all of its times are dense ones, and
+ * where they are more than a call, they are so at two sparsities or more. */
 static bool multiplies_zeros(const struct spr_products *products, const struct spr_group *g)
 {
+    const double call_s = shortest(products, g->rows[0]->dtype);
     double least = 1, most = 0;
     for (size_t i = 0; i < g->count; i++) {
         const struct spr_product *dense = spr_products_dense(products, g->rows[i]);
         if (!dense || fabs(g->rows[i]->time_s / dense->time_s - 1) > ALIKE) {
             return false;
         }
-        least = fmin(least, g->rows[i]->sparsity);
-        most = fmax(most, g->rows[i]->sparsity);
+        if (dense->time_s > WORK * call_s) {
+            least = fmin(least, g->rows[i]->sparsity);
+            most = fmax(most, g->rows[i]->sparsity);
+        }
     }
     return most - least > ALIKE;
 }
@@ -188,6 +205,10 @@ enum spr_status spr_fit_group(struct spr_fitting *c, struct spr_group *g,
     struct spr_family *family = &fitted->family;
     size_t near = 0;
     family->as_dense = multiplies_zeros(c->products, g);
+    if (family->as_dense) {
+        const struct spr_pattern dense = spr_pattern_dense();
+        g->view = spr_family_view_of(c->machine, &dense, g->rows[0]->dtype);
+    }
     family->form = form_of(family);
     family->median_error = family->p90_error = (double)NAN;
     fitted->within_15 = fitted->roofline_p90 = (double)NAN;

@@ -46,7 +46,7 @@ static void set_blocks(bool gpu, struct spr_prior *prior)
     prior[SPR_TILE_K] = (struct spr_prior){50, gpu ? 0.7 : 1.5};
     prior[SPR_MEMORY] = (struct spr_prior){0.85, gpu ? 0.2 : 0.4};
     prior[SPR_STEP_S] = (struct spr_prior){10e-9, gpu ? 0.7 : 1.5};
-    prior[SPR_IMBALANCE] = (struct spr_prior){3, 0.7};
+    prior[SPR_IMBALANCE] = (struct spr_prior){1, 0.7};
     prior[SPR_WHOLE_WAVES] = (struct spr_prior){0.5, 0.4};
 }
 

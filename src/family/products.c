@@ -19,13 +19,14 @@ static const char *const columns[] = {"m",     "k",    "n",      "pattern",   "s
 struct reading {
     struct spr_products *products;
     size_t capacity;
+    size_t line_beyond; /* of the first row that is too many; 0: none */
 };
 
 static enum spr_status read_size(struct spr_csv *csv, enum column column, int64_t *size)
 {
     *size = 0;
     SPR_TRY(spr_csv_integer(csv, column, 1, SIZE_LIMIT, size));
-    return *size ? SPR_OK : spr_csv_bad(csv, column, "an integer 1..10^9");
+    return *size ? SPR_OK : spr_csv_bad(csv, column, "an integer 1..1000000000");
 }
 
 static enum spr_status read_pattern(struct spr_csv *csv, struct spr_product *row)
@@ -58,7 +59,7 @@ static enum spr_status read_words(struct spr_csv *csv, struct spr_product *row)
     double seconds = 0;
     if (!spr_parse_seconds(text, strlen(text), true, &seconds) || seconds < 1e-12 ||
         seconds > 1e9) {
-        return spr_csv_bad(csv, TIME, "seconds above 0, or a time such as 42us");
+        return spr_csv_bad(csv, TIME, "1e-12 to 1e9 seconds, or a time such as 42us");
     }
     row->time_s = seconds;
     if (spr_dtype_parse(spr_csv_cell(csv, DTYPE), &row->dtype, NULL) != SPR_OK) {
@@ -72,6 +73,9 @@ static enum spr_status read_words(struct spr_csv *csv, struct spr_product *row)
         return spr_csv_bad(csv, RESIDENCY, "warm or cold");
     }
     SPR_TRY(spr_csv_name(csv, KERNEL, &kernel));
+    if (strlen(kernel) >= SPR_FAMILY_NAME) {
+        return spr_csv_bad(csv, KERNEL, "at most 63 bytes");
+    }
     row->kernel = *kernel ? kernel : "kernel";
     return SPR_OK;
 }
@@ -102,16 +106,19 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     struct spr_products *products = r->products;
     struct spr_product row = {
         .line = csv->line, .fitted_s = (double)NAN, .held_out_s = (double)NAN};
+    if (r->line_beyond) {
+        return SPR_OK;
+    }
     SPR_TRY(read_size(csv, M, &row.m));
     SPR_TRY(read_size(csv, K, &row.k));
     SPR_TRY(read_size(csv, N, &row.n));
     SPR_TRY(read_pattern(csv, &row));
     SPR_TRY(read_words(csv, &row));
-    if (products->count == SPR_PRODUCTS_MAX) {
-        return spr_fail(csv->err, SPR_EENVIRONMENT, "%s:%zu: expected at most %d rows",
-                        csv->path, csv->line, SPR_PRODUCTS_MAX);
-    }
     if (repeats(products, &row)) {
+        return SPR_OK;
+    }
+    if (products->count == SPR_PRODUCTS_MAX) {
+        r->line_beyond = csv->line;
         return SPR_OK;
     }
     row.kernel = spr_arena_text(&products->arena, row.kernel, strlen(row.kernel));
@@ -130,6 +137,10 @@ enum spr_status spr_products_read(const char *path, struct spr_products *product
     *products = (struct spr_products){.path = path};
     enum spr_status status =
         spr_csv_read(path, columns, NEEDED_COLUMNS, on_row, &r, notes, err);
+    if (status == SPR_OK && r.line_beyond) {
+        status = spr_fail(err, SPR_EINPUT, "%s:%zu: expected at most %d different products",
+                          path, r.line_beyond, SPR_PRODUCTS_MAX);
+    }
     if (status == SPR_OK && products->count == 0) {
         status = spr_fail(err, SPR_EINPUT, "%s: no times: expected at least one row", path);
     }

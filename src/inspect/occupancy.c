@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counting where the non-zeros of a weight matrix lie, in one pass over its rows. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -261,6 +262,48 @@ static enum spr_status inspect_weight(const struct spr_inspection *in,
     return status;
 }
 
+/* What tells one matrix from all others, where it is one of a file; "" where it is not. */
+#define MATRIX_KEY 160
+static void matrix_key(const struct spr_weight *w, char key[MATRIX_KEY])
+{
+    key[0] = '\0';
+    if (w->storage == SPR_STORAGE_DENSE && w->data && !w->keep && !w->factor) {
+        snprintf(key, MATRIX_KEY, "%zu %p %d %lld %lld %lld %lld %lld", w->tensor,
+                 (const void *)w->data, (int)w->element, (long long)w->m, (long long)w->k,
+                 (long long)w->groups, (long long)w->row_stride, (long long)w->column_stride);
+    }
+}
+
+/* The layer of the same matrix that was counted before; NULL: there is none. A matrix that many
+ * operators share is counted once. */
+static const struct spr_inspected *counted_before(const struct spr_inspection *in,
+                                                  const struct spr_inspected *out,
+                                                  struct spr_names *seen,
+                                                  struct spr_arena *arena)
+{
+    char key[MATRIX_KEY];
+    matrix_key(out->weight, key);
+    const size_t at = *key ? spr_names_find(seen, key) : SIZE_MAX;
+    if (at < in->layer_count) {
+        return &in->layer[at];
+    }
+    const char *copy = *key ? spr_arena_text(arena, key, strlen(key)) : NULL;
+    if (copy) { /* without memory for it, it is counted again */
+        (void)spr_names_add(seen, copy, in->layer_count);
+    }
+    return NULL;
+}
+
+static void copy_counts(const struct spr_inspection *in, const struct spr_inspected *from,
+                        struct spr_inspected *out)
+{
+    out->nnz = from->nnz;
+    out->longest_row = from->longest_row;
+    out->touched_columns = from->touched_columns;
+    out->detected = from->detected;
+    memcpy(out->occupancy, from->occupancy, in->pattern_count * sizeof *out->occupancy);
+}
+
 enum spr_status spr_inspect(struct spr_weights *weights, const struct spr_pattern *patterns,
                             size_t pattern_count, const struct spr_inspect_progress *progress,
                             struct spr_inspection *inspection, struct spr_error *err)
@@ -268,6 +311,8 @@ enum spr_status spr_inspect(struct spr_weights *weights, const struct spr_patter
     struct spr_inspection *in = inspection;
     enum spr_status status = SPR_OK;
     double all = 0, done = 0;
+    struct spr_names seen = {0};
+    struct spr_arena keys = {0};
     *in = (struct spr_inspection){
         .weights = weights, .patterns = patterns, .pattern_count = pattern_count};
     in->layer = spr_calloc(weights->weight_count + 1, sizeof *in->layer);
@@ -291,10 +336,18 @@ enum spr_status spr_inspect(struct spr_weights *weights, const struct spr_patter
             progress->tell(progress->context, done / all, out->weight->layer);
         }
         status = spr_weights_hold(weights, out->weight->tensor, err);
-        status = status ? status : inspect_weight(in, out, progress, err);
+        const struct spr_inspected *before =
+            status ? NULL : counted_before(in, out, &seen, &keys);
+        if (before) {
+            copy_counts(in, before, out);
+        } else {
+            status = status ? status : inspect_weight(in, out, progress, err);
+        }
         done += (double)out->weight->m * (double)out->weight->k;
         in->layer_count++;
     }
+    spr_names_free(&seen);
+    spr_arena_free(&keys);
     if (status != SPR_OK) {
         spr_inspection_free(in);
     }

@@ -145,6 +145,35 @@ static void write_tensor(FILE *file, const struct pruned *pruned, size_t index,
     }
 }
 
+/* Are its elements those of its tensor, one behind the other? */
+static bool lies_in(const struct spr_weight *w, const struct spr_tensor *t)
+{
+    const size_t size = spr_element_bytes(w->element);
+    const bool tight = (w->column_stride == 1 && w->row_stride == w->k) ||
+                       (w->row_stride == 1 && w->column_stride == w->m);
+    return t->packed || w->storage != SPR_STORAGE_DENSE ||
+           (tight && w->element == t->element && w->data >= t->data &&
+            (size_t)(w->data - t->data) + (size_t)(w->m * w->k) * size <= t->bytes);
+}
+
+/* Weights that are computed from what is in the file cannot be put back. */
+static enum spr_status check_places(const struct pruned *pruned, struct spr_error *err)
+{
+    const struct spr_weights *weights = pruned->weights;
+    for (size_t i = 0; i < weights->weight_count; i++) {
+        const struct spr_weight *w = &weights->weight[i];
+        if (w->keep && w->tensor < weights->tensor_count &&
+            !lies_in(w, &weights->tensor[w->tensor])) {
+            return spr_fail(
+                err, SPR_EINPUT,
+                "%s: layer '%.200s': its weights are computed from tensor '%.200s': "
+                "expected weights as they are multiplied to write",
+                weights->tensor[w->tensor].file, w->layer, weights->tensor[w->tensor].name);
+        }
+    }
+    return SPR_OK;
+}
+
 static enum spr_status check_dense(const struct pruned *pruned, struct spr_error *err)
 {
     const struct spr_weights *weights = pruned->weights;
@@ -197,6 +226,7 @@ enum spr_status spr_weights_write(FILE *file, struct spr_weights *weights,
     struct pruned pruned = {0};
     enum spr_status status = find_pruned(weights, &pruned, err);
     status = status ? status : check_dense(&pruned, err);
+    status = status ? status : check_places(&pruned, err);
     status = status ? status : write_all(file, weights, &pruned, err);
     spr_free(pruned.first);
     spr_free(pruned.next);

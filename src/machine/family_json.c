@@ -76,13 +76,22 @@ static void read_error(struct spr_reader *r, const spr_json *object, struct spr_
     family->products = spr_reader_number(r, error, "products", &count);
 }
 
+static const char *read_name(struct spr_reader *r, const spr_json *object)
+{
+    const char *name = spr_reader_text(r, object, "name", true);
+    if (name && strlen(name) >= SPR_FAMILY_NAME) {
+        spr_reader_wrong(r, "name", spr_json_get(object, "name"), "at most 63 bytes");
+    }
+    return name;
+}
+
 static void read_family(struct spr_reader *r, const spr_json *object,
                         struct spr_family *family)
 {
     const spr_json *pattern = spr_json_get(object, "pattern");
     const spr_json *residency = spr_json_get(object, "residency");
     *family = (struct spr_family){.residency = SPR_RESIDENCY_WARM};
-    family->name = spr_reader_text(r, object, "name", true);
+    family->name = read_name(r, object);
     if (!spr_json_text(pattern) ||
         spr_pattern_parse(spr_json_text(pattern), &family->pattern, NULL) != SPR_OK) {
         spr_reader_wrong(r, "pattern", pattern, "a pattern");

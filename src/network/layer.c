@@ -25,7 +25,8 @@ static const char *const columns[] = {"layer",       "m",
                                       "nnz",         "touched_columns",
                                       "longest_row", "activation_sparsity",
                                       "accuracy",    "calls",
-                                      "epilogue",    NULL};
+                                      "epilogue",    "activation_sparsity_spread",
+                                      NULL};
 
 /* A choice while its variant is still an index. */
 struct row_choice {

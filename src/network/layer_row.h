@@ -29,6 +29,7 @@ enum column {
     ACCURACY,
     CALLS,
     EPILOGUE,
+    ACTIVATION_SPARSITY_SPREAD, /* for people; not read */
 };
 
 /* The layer as this row alone describes it; its name is left to the caller. */

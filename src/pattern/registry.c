@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/emit.h"
 #include "pattern/contract.h"
 
 #define SPR_PATTERN_FILE(name) extern const struct spr_pattern_kind spr_pattern_file_##name[];
@@ -69,7 +70,10 @@ static enum spr_status fail_unknown(const char *text, struct spr_error *err)
     for (size_t i = 0; i < examples.count; i++) {
         known[i] = examples.item[i].text;
     }
-    return spr_fail_unknown(err, text, known, "unknown pattern '%.60s': expected %s", text,
+    char shown[61];
+    snprintf(shown, sizeof shown, "%s", text);
+    spr_make_printable(shown, '?'); /* a line break would begin another message */
+    return spr_fail_unknown(err, text, known, "unknown pattern '%s': expected %s", shown,
                             expected);
 }
 

@@ -16,6 +16,7 @@ spr_draw spr_draw_sparsity;
 spr_draw spr_draw_speedup;
 spr_draw spr_draw_layers;
 spr_draw spr_draw_waterfall;
+spr_draw spr_draw_two;
 spr_draw spr_draw_error; /* of request->validation; the analysis may be NULL */
 
 /* Title "NETWORK on MACHINE: question", and the facts every picture states. */
@@ -64,6 +65,7 @@ typedef void spr_point_place(const void *context, const struct spr_point *point,
 struct spr_series {
     struct spr_pattern pattern;
     bool smaller;           /* layers are */
+    double skipped;         /* of X, as a variant has it */
     const char *method;     /* NULL: all methods of the pattern are one, or none is known */
     size_t first, count;    /* its points, in rising sparsity */
     struct spr_style style; /* the same in every picture of an analysis */

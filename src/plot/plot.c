@@ -11,9 +11,13 @@
 #include "plot/picture_files.h"
 
 static spr_draw *const draws[SPR_PLOT_KIND_COUNT] = {
-    [SPR_PLOT_ROOFLINE] = spr_draw_roofline,   [SPR_PLOT_SPARSITY] = spr_draw_sparsity,
-    [SPR_PLOT_SPEEDUP] = spr_draw_speedup,     [SPR_PLOT_LAYERS] = spr_draw_layers,
-    [SPR_PLOT_WATERFALL] = spr_draw_waterfall, [SPR_PLOT_ERROR] = spr_draw_error,
+    [SPR_PLOT_ROOFLINE] = spr_draw_roofline,
+    [SPR_PLOT_SPARSITY] = spr_draw_sparsity,
+    [SPR_PLOT_SPEEDUP] = spr_draw_speedup,
+    [SPR_PLOT_LAYERS] = spr_draw_layers,
+    [SPR_PLOT_WATERFALL] = spr_draw_waterfall,
+    [SPR_PLOT_ERROR] = spr_draw_error,
+    [SPR_PLOT_TWO] = spr_draw_two,
 };
 
 /* One call of spr_plot. */
@@ -235,7 +239,8 @@ enum spr_status spr_plot(const struct spr_analysis *analysis,
     SPR_TRY(spr_gnuplot_ask(&job.gnuplot, err));
     for (int kind = 0; kind < SPR_PLOT_ALL; kind++) {
         struct spr_names_of_plot names;
-        bool absent = all && kind == SPR_PLOT_ERROR && !has_errors(request);
+        bool absent =
+            all && ((kind == SPR_PLOT_ERROR && !has_errors(request)) || kind == SPR_PLOT_TWO);
         if ((!all && kind != (int)request->kind) || absent) {
             continue;
         }

@@ -11,6 +11,7 @@ static const char *const kinds[SPR_PLOT_KIND_COUNT] = {
     [SPR_PLOT_LAYERS] = "layers",
     [SPR_PLOT_WATERFALL] = "waterfall",
     [SPR_PLOT_ERROR] = "error",
+    [SPR_PLOT_TWO] = "two",
     [SPR_PLOT_ALL] = "all",
 };
 
@@ -33,6 +34,6 @@ enum spr_status spr_plot_kind_parse(const char *text, enum spr_plot_kind *kind,
     }
     return spr_fail(err, SPR_EINPUT,
                     "unknown kind '%.60s'%s: expected roofline, sparsity, speedup, layers, "
-                    "waterfall, error or all",
+                    "waterfall, error, two or all",
                     text, spr_suggestion(", did you mean '", text, names, suggestion));
 }

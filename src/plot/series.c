@@ -14,6 +14,11 @@ static bool same_pattern(const struct spr_pattern *a, const struct spr_pattern *
     return a->kind && b->kind ? spr_pattern_equal(a, b) : a->kind == b->kind;
 }
 
+static bool same_skipped(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
 static bool same_method(const char *a, const char *b)
 {
     return strcmp(a ? a : "", b ? b : "") == 0;
@@ -27,6 +32,7 @@ static size_t series_of(struct spr_series_set *set, size_t *capacity,
     for (size_t i = 0; i < set->count; i++) {
         if (same_pattern(&set->series[i].pattern, &variant->pattern) &&
             set->series[i].smaller == variant->smaller &&
+            same_skipped(set->series[i].skipped, variant->skipped) &&
             same_method(set->series[i].method, variant->method)) {
             return i;
         }
@@ -36,6 +42,7 @@ static size_t series_of(struct spr_series_set *set, size_t *capacity,
     }
     set->series[set->count] = (struct spr_series){.pattern = variant->pattern,
                                                   .smaller = variant->smaller,
+                                                  .skipped = variant->skipped,
                                                   .method = variant->method,
                                                   .style = spr_figure_style(set->count)};
     return set->count++;
@@ -60,7 +67,8 @@ static int by_series(const void *left, const void *right)
 static size_t first_of_pattern(const struct spr_series_set *set, size_t series)
 {
     size_t first = 0;
-    while (!same_pattern(&set->series[first].pattern, &set->series[series].pattern)) {
+    while (!same_pattern(&set->series[first].pattern, &set->series[series].pattern) ||
+           !same_skipped(set->series[first].skipped, set->series[series].skipped)) {
         first++;
     }
     return first;
@@ -70,16 +78,18 @@ static size_t first_of_pattern(const struct spr_series_set *set, size_t series)
 static void name_series(struct spr_series_set *set, size_t index)
 {
     struct spr_series *series = &set->series[index];
-    char pattern[SPR_CHANGE_TEXT], method[SPR_CLEAN_TEXT];
+    char pattern[SPR_CHANGE_TEXT], skipped[SPR_SKIPPED_TEXT], method[SPR_CLEAN_TEXT];
     bool several = false;
     for (size_t i = 0; i < set->count; i++) {
         several = several || (i != index && set->series[i].count > 0 &&
-                              same_pattern(&set->series[i].pattern, &series->pattern));
+                              same_pattern(&set->series[i].pattern, &series->pattern) &&
+                              same_skipped(set->series[i].skipped, series->skipped));
     }
     spr_text_clean(series->method, 22, method);
-    snprintf(series->name, sizeof series->name, "%s%s%.200s",
+    snprintf(series->name, sizeof series->name, "%s%s%s%.200s",
              spr_change_text(&series->pattern, series->smaller, pattern),
-             several && method[0] ? " " : "", several ? method : "");
+             spr_skipped_text(series->skipped, skipped), several && method[0] ? " " : "",
+             several ? method : "");
 }
 
 /* Networks of different layers under `mixed`, or two at one sparsity, are no curve. */

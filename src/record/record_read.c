@@ -234,7 +234,10 @@ static void read_choice(struct reading *reading, const spr_json *item,
         choice.smaller = read_smaller(r, item, &reading->network->layers[choice.layer]);
         variant->smaller = variant->smaller || choice.smaller;
     }
-    if (r->status != SPR_OK || spr_choice_unchanged(&choice)) {
+    if (r->status != SPR_OK ||
+        (spr_choice_unchanged(&choice) &&
+         choice.activation_sparsity ==
+             reading->network->layers[choice.layer].activation_sparsity)) {
         return;
     }
     const struct spr_layer *layer = spr_choice_layer(reading->network, &choice);
@@ -282,6 +285,18 @@ static bool is_mixed(const char *pattern)
     return strcmp(pattern, "mixed") == 0 || strcmp(pattern, "smaller+mixed") == 0;
 }
 
+/* Records from before zeros of X were skipped have none. */
+static double read_skipped(struct spr_reader *r, const spr_json *item)
+{
+    const struct spr_range range = {0, 1, true, "a fraction 0..1, or \"table\""};
+    const char *text = spr_json_get_text(item, "activations_skipped");
+    if (text && strcmp(text, "table") == 0) {
+        return (double)NAN;
+    }
+    double skipped = spr_reader_number(r, item, "activations_skipped", &range);
+    return isnan(skipped) ? 0 : skipped;
+}
+
 static void read_variant(struct reading *reading, const spr_json *item)
 {
     struct spr_reader *r = &reading->r;
@@ -294,6 +309,7 @@ static void read_variant(struct reading *reading, const spr_json *item)
                                   .grid = spr_json_get_bool(item, "grid"),
                                   .layerwise = spr_json_get_bool(item, "layerwise_accuracy")};
     const char *pattern = spr_json_get_text(item, "pattern");
+    variant.skipped = read_skipped(r, item);
     variant.name = spr_reader_text(r, item, "variant", true);
     variant.method = spr_reader_text(r, item, "method", false);
     if (!(variant.sparsity >= 0 && variant.sparsity <= 1)) {

@@ -138,6 +138,7 @@ void spr_record_put_layer(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_number(out, "native_s", r->run.execution_s[SPR_EXECUTION_NATIVE]);
     spr_emit_number(out, "expanded_s", r->run.execution_s[SPR_EXECUTION_EXPANDED]);
     spr_emit_text(out, "reason", spr_explain_layer(a, result, index, text));
+    spr_emit_number(out, "activations_skipped", r->choice.skipped);
 }
 
 const char *spr_accuracy_source_name(enum spr_accuracy_source source)
@@ -158,6 +159,16 @@ static void put_variant(struct spr_emit *out, const struct spr_variant *variant)
     spr_emit_text(out, "accuracy_source", spr_accuracy_source_name(variant->accuracy_source));
     spr_emit_number(out, "dense_accuracy", variant->dense_accuracy);
     spr_emit_bool(out, "layerwise_accuracy", variant->layerwise);
+}
+
+/* What products skip of X: a fraction, "table" for that of each layer. */
+static void put_skipped(struct spr_emit *out, double skipped)
+{
+    if (isnan(skipped)) {
+        spr_emit_text(out, "activations_skipped", "table");
+    } else {
+        spr_emit_number(out, "activations_skipped", skipped);
+    }
 }
 
 void spr_record_put_result(struct spr_emit *out, const struct spr_result *result)
@@ -185,6 +196,7 @@ void spr_record_put_result(struct spr_emit *out, const struct spr_result *result
     spr_emit_number(out, "expected_speedup", result->expected.speedup);
     spr_emit_number(out, "expected_time_s", result->expected.time_s);
     spr_emit_text(out, "execution", spr_execution_name(result->execution));
+    put_skipped(out, result->variant->skipped);
 }
 
 static bool fits(const struct spr_emit *out, const struct spr_record_form *form)
@@ -200,7 +212,9 @@ static void put_pruned(struct spr_emit *out, const struct spr_analysis *a,
     spr_emit_open(out, "pruned", '[');
     for (size_t i = 0; i < variant->choice_count; i++) {
         const struct spr_choice *choice = &variant->choices[i];
-        if (spr_choice_unchanged(choice)) {
+        const struct spr_layer *layer = &a->network->layers[choice->layer];
+        if (spr_choice_unchanged(choice) &&
+            choice->activation_sparsity == layer->activation_sparsity) {
             continue;
         }
         spr_emit_open(out, NULL, '{');

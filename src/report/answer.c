@@ -250,6 +250,12 @@ static void put_shape(const struct spr_analysis *a, const struct spr_step *step,
     }
 }
 
+/* The last of the steps that make the ideal. */
+static size_t ideal_step(const struct spr_waterfall *w)
+{
+    return w->count > 1 && w->steps[1].kind == SPR_STEP_ACTIVATIONS ? 1 : 0;
+}
+
 void spr_report_waterfall(FILE *file, const struct spr_analysis *a,
                           const struct spr_result *result, const struct spr_waterfall *w,
                           bool brief)
@@ -257,7 +263,7 @@ void spr_report_waterfall(FILE *file, const struct spr_analysis *a,
     for (size_t i = 0; i < w->count; i++) {
         const struct spr_step *step = &w->steps[i];
         char shape[96], remedy[SPR_REASON_TEXT];
-        if (brief && (i == 0 || fabs(step->factor - 1) < NEGLIGIBLE)) {
+        if (brief && (i <= ideal_step(w) || fabs(step->factor - 1) < NEGLIGIBLE)) {
             continue;
         }
         put_shape(a, step, shape, sizeof shape);
@@ -281,13 +287,16 @@ static void put_why(FILE *file, const struct spr_analysis *a, const struct spr_r
     }
     spr_explain_waterfall(a, result, NULL, &w);
     bool loss = false;
-    for (size_t i = 1; i < w.count; i++) {
+    const size_t ideal = ideal_step(&w);
+    for (size_t i = ideal + 1; i < w.count; i++) {
         loss = loss || fabs(w.steps[i].factor - 1) >= NEGLIGIBLE;
     }
     if (!loss) {
         return;
     }
-    fprintf(file, "\nWhy not %.3gx (1/density, all else free)?\n", 1 / result->density);
+    fprintf(file, "\nWhy not %.3gx (1/density%s, all else free)?\n",
+            ideal > 0 ? w.steps[ideal].speedup : 1 / result->density,
+            ideal > 0 ? " and zeros of X" : "");
     spr_report_waterfall(file, a, result, &w, true);
 }
 

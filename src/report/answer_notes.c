@@ -50,6 +50,22 @@ static void put_fusion(FILE *file, const struct spr_analysis *a,
     spr_text_wrapped(file, line, 0);
 }
 
+/* Zeros of X that the table has and no variant skips. */
+static void put_activations(FILE *file, const struct spr_analysis *a)
+{
+    bool skipped = false;
+    for (size_t i = 0; i < a->network->variant_count; i++) {
+        const double of = a->network->variants[i].skipped;
+        skipped = skipped || isnan(of) || of > 0;
+    }
+    if (!skipped && spr_network_has_zeros_of_x(a->network)) {
+        spr_text_wrapped(file,
+                         "X has zeros (activation_sparsity), which no kernel here skips: "
+                         "--activation-sparsity table tells the bound of one that does.",
+                         0);
+    }
+}
+
 void spr_answer_notes(FILE *file, const struct spr_analysis *a,
                       const struct spr_result *result)
 {
@@ -64,6 +80,7 @@ void spr_answer_notes(FILE *file, const struct spr_analysis *a,
             "Bytes: each operand once%s.\n",
             a->options.fuse ? "other fusion, " : "fusion of operators, ",
             a->options.residency == SPR_RESIDENCY_DRAM ? " across the last memory level" : "");
+    put_activations(file, a);
     put_fusion(file, a, result);
     put_stand_ins(file, a, result);
 }

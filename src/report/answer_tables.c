@@ -51,8 +51,9 @@ static size_t left_dense(const struct spr_analysis *a, const struct spr_result *
         const struct spr_layer *layer = &a->network->layers[i];
         if (layer->prunable) {
             *prunable += (size_t)layer->count;
-            dense +=
-                spr_choice_unchanged(&result->layers[i].choice) ? (size_t)layer->count : 0;
+            const struct spr_choice *choice = &result->layers[i].choice;
+            const bool is = !choice->smaller && spr_pattern_is_dense(&choice->pattern);
+            dense += is ? (size_t)layer->count : 0;
         }
     }
     return dense + spr_result_answer(result, true).layers_slower;
@@ -319,14 +320,14 @@ static size_t pick_sparsities(const struct spr_analysis *a, size_t batch_index,
 }
 
 static const struct spr_result *at_point(const struct spr_analysis *a, size_t batch_index,
-                                         const struct spr_pattern *pattern, double sparsity)
+                                         const struct spr_variant *like, double sparsity)
 {
     for (size_t i = 0; i < a->result_count; i++) {
         const struct spr_result *result = &a->results[i];
         if (result->batch_index == batch_index &&
-            spr_pattern_equal(&result->variant->pattern, pattern) &&
+            spr_variant_same_change(result->variant, like) &&
             (result->variant->sparsity == sparsity ||
-             !isnan(spr_pattern_fixed_sparsity(pattern)))) {
+             !isnan(spr_pattern_fixed_sparsity(&like->pattern)))) {
             return result;
         }
     }
@@ -351,16 +352,16 @@ void spr_answer_matrix(FILE *file, const struct spr_analysis *a, size_t batch_in
     }
     for (size_t i = 0; i < count && i < ROWS_MAX; i++) {
         const struct spr_variant *variant = a->results[indices[i]].variant;
-        char text[SPR_PATTERN_TEXT];
+        char text[SPR_PATTERN_TEXT], skipped[SPR_SKIPPED_TEXT];
         if (!isnan(spr_pattern_fixed_sparsity(&variant->pattern)) ||
             isnan(spr_analysis_speedup(a, &a->results[indices[i]]))) {
             continue;
         }
         spr_table_row(&table);
-        spr_table_cell(&table, 0, "%s", spr_pattern_text(&variant->pattern, text));
+        spr_table_cell(&table, 0, "%s%s", spr_pattern_text(&variant->pattern, text),
+                       spr_skipped_text(variant->skipped, skipped));
         for (size_t s = 0; s < columns; s++) {
-            const struct spr_result *result =
-                at_point(a, batch_index, &variant->pattern, sparsities[s]);
+            const struct spr_result *result = at_point(a, batch_index, variant, sparsities[s]);
             const double speedup = result ? spr_analysis_speedup(a, result) : (double)NAN;
             spr_table_cell(&table, s + 1, isnan(speedup) ? "-" : "%.2fx", speedup);
         }

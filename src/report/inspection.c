@@ -197,8 +197,8 @@ static size_t put_layers(FILE *file, const struct spr_inspection *in,
     }
     for (size_t i = 0; i < in->layer_count; i++) {
         bool first = true;
-        for (size_t j = 0; j < i && !report->layers; j++) {
-            first = first && !alike(&in->layer[j], &in->layer[i]);
+        for (size_t j = 0; j < i && first && !report->layers; j++) {
+            first = !alike(&in->layer[j], &in->layer[i]);
         }
         if (first) {
             put_row(&table, in, i, report->layers);

@@ -26,7 +26,8 @@ static bool same_shape(const struct spr_validation_case *c, const struct spr_lay
 
 static bool same_choice(const struct spr_validation_case *c, const struct spr_choice *choice)
 {
-    return spr_pattern_equal(&c->pattern, &choice->pattern) &&
+    /* no case skips zeros of X */
+    return choice->skipped <= 0 && spr_pattern_equal(&c->pattern, &choice->pattern) &&
            fabs(c->sparsity - choice->sparsity) < SPR_SAME_SPARSITY;
 }
 
@@ -36,7 +37,7 @@ const struct spr_validation_case *spr_measured_case(const struct spr_validation 
                                                     size_t layer)
 {
     const struct spr_choice *choice = &result->layers[layer].choice;
-    bool dense = spr_pattern_is_dense(&choice->pattern);
+    bool dense = spr_pattern_is_dense(&choice->pattern) && choice->skipped <= 0;
     const struct spr_validation_case *found = NULL;
     bool run = measurable(&analysis->network->layers[layer]);
     for (size_t i = 0; run && i < validation->case_count; i++) {

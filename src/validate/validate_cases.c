@@ -218,13 +218,15 @@ static enum spr_status add_variants(struct listing *list, size_t index, size_t *
         struct spr_planned planned = plan(list, layer);
         struct spr_choice choice =
             spr_variant_choice(network, variant, index, &hints[v], &misfit);
-        if (!choice.smaller && !spr_pattern_is_dense(&choice.pattern)) {
+        if (!choice.smaller && choice.skipped <= 0 && !spr_pattern_is_dense(&choice.pattern)) {
             planned.pattern = choice.pattern;
             planned.sparsity = choice.sparsity;
             planned.variant = variant->name;
             planned.variant_index = v;
         }
-        misfit = choice.smaller ? "smaller than the network's" : misfit;
+        misfit = choice.smaller       ? "smaller than the network's"
+                 : choice.skipped > 0 ? "no kernel skips zeros of X"
+                                      : misfit;
         if (misfit) {
             char what[160];
             snprintf(what, sizeof what, "%.100s %.50s", layer->name, variant->name);

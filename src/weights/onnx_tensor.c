@@ -1,32 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Constants of an ONNX graph: inline, typed, in other files, sparse. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
-#include "weights/entries.h"
 #include "weights/onnx.h"
 
-/* TensorProto.DataType */
+/* TensorProto.DataType: elements of which `shared` have `bytes` together. */
 static const struct {
     uint64_t code;
     const char *name;
     enum spr_element element;
-    size_t bytes;
-} types[] = {{1, "float32", SPR_ELEMENT_F32, 4},   {2, "uint8", SPR_ELEMENT_U8, 1},
-             {3, "int8", SPR_ELEMENT_I8, 1},       {4, "uint16", SPR_ELEMENT_OTHER, 2},
-             {5, "int16", SPR_ELEMENT_OTHER, 2},   {6, "int32", SPR_ELEMENT_OTHER, 4},
-             {7, "int64", SPR_ELEMENT_OTHER, 8},   {9, "bool", SPR_ELEMENT_OTHER, 1},
-             {10, "float16", SPR_ELEMENT_F16, 2},  {11, "float64", SPR_ELEMENT_F64, 8},
-             {12, "uint32", SPR_ELEMENT_OTHER, 4}, {13, "uint64", SPR_ELEMENT_OTHER, 8},
-             {16, "bfloat16", SPR_ELEMENT_BF16, 2}};
+    size_t bytes, shared;
+} types[] = {{1, "float32", SPR_ELEMENT_F32, 4, 1},
+             {2, "uint8", SPR_ELEMENT_U8, 1, 1},
+             {3, "int8", SPR_ELEMENT_I8, 1, 1},
+             {4, "uint16", SPR_ELEMENT_OTHER, 2, 1},
+             {5, "int16", SPR_ELEMENT_OTHER, 2, 1},
+             {6, "int32", SPR_ELEMENT_OTHER, 4, 1},
+             {7, "int64", SPR_ELEMENT_OTHER, 8, 1},
+             {9, "bool", SPR_ELEMENT_OTHER, 1, 1},
+             {10, "float16", SPR_ELEMENT_F16, 2, 1},
+             {11, "float64", SPR_ELEMENT_F64, 8, 1},
+             {12, "uint32", SPR_ELEMENT_OTHER, 4, 1},
+             {13, "uint64", SPR_ELEMENT_OTHER, 8, 1},
+             {14, "complex64", SPR_ELEMENT_OTHER, 8, 1},
+             {15, "complex128", SPR_ELEMENT_OTHER, 16, 1},
+             {16, "bfloat16", SPR_ELEMENT_BF16, 2, 1},
+             {17, "float8e4m3fn", SPR_ELEMENT_F8_E4M3, 1, 1},
+             {18, "float8e4m3fnuz", SPR_ELEMENT_OTHER, 1, 1},
+             {19, "float8e5m2", SPR_ELEMENT_F8_E5M2, 1, 1},
+             {20, "float8e5m2fnuz", SPR_ELEMENT_OTHER, 1, 1},
+             {21, "uint4", SPR_ELEMENT_OTHER, 1, 2},
+             {22, "int4", SPR_ELEMENT_OTHER, 1, 2},
+             {23, "float4e2m1", SPR_ELEMENT_OTHER, 1, 2},
+             {24, "float8e8m0", SPR_ELEMENT_OTHER, 1, 1},
+             {25, "uint2", SPR_ELEMENT_OTHER, 1, 4},
+             {26, "int2", SPR_ELEMENT_OTHER, 1, 4}};
 #define TYPE_COUNT (sizeof types / sizeof types[0])
 
 /* A TensorProto taken apart. */
 struct parts {
     struct spr_wire name, raw, values; /* values: packed typed data; several: gathered */
-    uint64_t values_field;             /* 4 float, 5 int32, 7 int64, 10 double */
+    uint64_t values_field;             /* 4 float, 5 int32, 7 int64, 10 double, 11 uint64 */
     bool scattered;                    /* typed data in several pieces */
     bool external;
     const char *location;
@@ -110,7 +128,8 @@ static bool take_apart(struct spr_onnx *onnx, struct spr_wire message, struct pa
             good = read_external(onnx, f.body, p);
         } else if (f.number == 14 && f.kind == SPR_WIRE_VARINT) {
             p->external = f.value == 1;
-        } else if (f.number == 4 || f.number == 5 || f.number == 7 || f.number == 10) {
+        } else if (f.number == 4 || f.number == 5 || f.number == 7 || f.number == 10 ||
+                   f.number == 11) {
             p->scattered = p->scattered || !bytes || p->values.at;
             p->values = bytes ? f.body : p->values;
             p->values_field = f.number;
@@ -199,14 +218,16 @@ static enum spr_status read_outside(struct spr_onnx *onnx, const struct parts *p
     return SPR_OK;
 }
 
-static enum spr_status find_data(struct spr_onnx *onnx, const struct parts *p, size_t size,
+static enum spr_status find_data(struct spr_onnx *onnx, const struct parts *p, size_t type,
                                  struct spr_tensor *t, struct spr_error *err)
 {
+    const int64_t shared = (int64_t)types[type].shared;
+    const size_t size = types[type].bytes;
     int64_t elements;
     if (p->too_many || !spr_shape_elements(t->shape, t->rank, &elements)) {
         return bad(onnx, p, "expected at most 8 dimensions and 2^53 elements", err);
     }
-    double need = (double)elements * (double)size;
+    double need = (double)((elements + shared - 1) / shared) * (double)size;
     if (p->external) {
         SPR_TRY(read_outside(onnx, p, need, t, err));
     } else if (p->raw.at) {
@@ -230,6 +251,77 @@ static enum spr_status find_data(struct spr_onnx *onnx, const struct parts *p, s
     return SPR_OK;
 }
 
+/* In a body, a value of its own whatever the name means outside. */
+static size_t value_of(struct spr_onnx *onnx, struct spr_wire name)
+{
+    const size_t value = spr_onnx_value(onnx, name);
+    return value == SIZE_MAX || onnx->value[value].scope == onnx->scope
+               ? value
+               : spr_onnx_new_value(onnx, name);
+}
+
+/* Texts, and types that are not known: there, but never weights. */
+static enum spr_status add_other(struct spr_onnx *onnx, const struct parts *p,
+                                 struct spr_error *err)
+{
+    const size_t value = value_of(onnx, p->name);
+    if (value == SIZE_MAX) {
+        return bad(onnx, p, "its name: expected UTF-8", err);
+    }
+    onnx->value[value].made = onnx->value[value].constant = true;
+    if (!p->too_many) {
+        spr_onnx_set_shape(&onnx->value[value], p->rank, p->shape);
+    }
+    return SPR_OK;
+}
+
+static void set_value(struct spr_onnx_value *v, const struct spr_tensor *t, size_t index)
+{
+    int64_t stride = 1;
+    v->tensor = index;
+    v->element = t->element;
+    v->data = t->data;
+    v->made = v->has_shape = v->constant = true;
+    v->whole = v->whole || strstr(t->dtype, "int") || strcmp(t->dtype, "bool") == 0;
+    v->rank = t->rank;
+    v->cause = 0;
+    memcpy(v->shape, t->shape, sizeof v->shape);
+    for (int i = t->rank - 1; i >= 0; i--) {
+        v->stride[i] = stride;
+        stride *= t->shape[i] > 0 ? t->shape[i] : 1;
+    }
+}
+
+/* A body may be read many times: its constants are tensors of the file once. */
+static const char *place_text(const struct spr_onnx *onnx, struct spr_wire message,
+                              char text[24])
+{
+    snprintf(text, 24, "%zu", (size_t)(message.at - onnx->source->bytes));
+    return text;
+}
+
+static bool read_before(struct spr_onnx *onnx, struct spr_wire message, size_t value)
+{
+    char text[24];
+    const size_t index = onnx->scope > 0
+                             ? spr_names_find(&onnx->read, place_text(onnx, message, text))
+                             : SIZE_MAX;
+    if (index < onnx->source->weights->tensor_count) {
+        set_value(&onnx->value[value], &onnx->source->weights->tensor[index], index);
+        return true;
+    }
+    return false;
+}
+
+static void remember(struct spr_onnx *onnx, struct spr_wire message, size_t index)
+{
+    char text[24];
+    if (onnx->scope > 0) {
+        const char *key = spr_onnx_text(onnx, spr_onnx_wire(place_text(onnx, message, text)));
+        onnx->no_memory = onnx->no_memory || !key || !spr_names_add(&onnx->read, key, index);
+    }
+}
+
 enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
                                 struct spr_wire name, struct spr_error *err)
 {
@@ -243,10 +335,7 @@ enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
         d++;
     }
     if (d == TYPE_COUNT) {
-        char text[64];
-        snprintf(text, sizeof text, "data type %llu: expected numbers",
-                 (unsigned long long)p.type);
-        return p.type == 8 ? SPR_OK : bad(onnx, &p, text, err); /* texts are no weights */
+        return add_other(onnx, &p, err);
     }
     struct spr_tensor t = {.name = spr_onnx_text(onnx, p.name),
                            .file = onnx->source->path,
@@ -254,49 +343,70 @@ enum spr_status spr_onnx_tensor(struct spr_onnx *onnx, struct spr_wire message,
                            .dtype = types[d].name,
                            .rank = p.rank};
     memcpy(t.shape, p.shape, sizeof t.shape);
-    size_t value = spr_onnx_value(onnx, p.name);
+    size_t value = value_of(onnx, p.name);
     if (!t.name || value == SIZE_MAX) {
         return bad(onnx, &p, "its name: expected UTF-8", err);
     }
-    SPR_TRY(find_data(onnx, &p, types[d].bytes, &t, err));
+    if (read_before(onnx, message, value)) {
+        return SPR_OK;
+    }
+    SPR_TRY(find_data(onnx, &p, d, &t, err));
     if (onnx->value[value].tensor != SIZE_MAX) {
         return bad(onnx, &p, "there is one of this name already", err);
     }
+    if (types[d].code >= 17) { /* weights of types that no matrix has */
+        int64_t elements;
+        (void)spr_shape_elements(t.shape, t.rank, &elements);
+        t.parameters = (double)elements;
+    }
     SPR_TRY(spr_add_tensor(onnx->source, &t, &index, err));
-    struct spr_onnx_value *v = &onnx->value[value];
-    v->tensor = index;
-    v->made = v->has_shape = true;
-    v->rank = t.rank;
-    memcpy(v->shape, t.shape, sizeof v->shape);
+    remember(onnx, message, index);
+    set_value(&onnx->value[value], &onnx->source->weights->tensor[index], index);
     return SPR_OK;
 }
 
-bool spr_onnx_sparse_shape(struct spr_wire message, struct spr_wire *name, int64_t shape[2])
+double spr_onnx_scalar(struct spr_onnx *onnx, struct spr_wire message)
 {
-    struct spr_wire_field f, g;
-    int rank = 0;
-    while (spr_wire_next(&message, &f)) {
-        uint64_t value;
-        if (f.number == 1 && f.kind == SPR_WIRE_BYTES) {
-            while (spr_wire_next(&f.body, &g)) {
-                *name = g.number == 8 && g.kind == SPR_WIRE_BYTES ? g.body : *name;
-            }
-        } else if (f.number == 3 && f.kind == SPR_WIRE_BYTES) {
-            while (spr_wire_varint(&f.body, &value)) {
-                shape[rank < 2 ? rank : 1] = (int64_t)value;
-                rank++;
-            }
-        } else if (f.number == 3) {
-            shape[rank < 2 ? rank : 1] = (int64_t)f.value;
-            rank++;
-        }
+    struct parts p;
+    struct spr_tensor t = {.rank = 0};
+    struct spr_error ignored = {0};
+    size_t d = 0;
+    if (!take_apart(onnx, message, &p)) {
+        return (double)NAN;
     }
-    return !message.bad && rank == 2;
+    while (d < TYPE_COUNT && types[d].code != p.type) {
+        d++;
+    }
+    t.rank = p.rank;
+    memcpy(t.shape, p.shape, sizeof t.shape);
+    if (d == TYPE_COUNT || p.external || find_data(onnx, &p, d, &t, &ignored) != SPR_OK ||
+        t.bytes < types[d].bytes) {
+        return (double)NAN;
+    }
+    return spr_onnx_number(t.data, types[d].name, types[d].element);
+}
+
+double spr_onnx_number(const unsigned char *data, const char *dtype, enum spr_element element)
+{
+    int64_t wide;
+    int32_t narrow;
+    if (element != SPR_ELEMENT_OTHER) {
+        return spr_element_value(data, element);
+    }
+    if (strcmp(dtype, "int64") == 0) {
+        memcpy(&wide, data, sizeof wide);
+        return (double)wide;
+    }
+    if (strcmp(dtype, "int32") == 0) {
+        memcpy(&narrow, data, sizeof narrow);
+        return (double)narrow;
+    }
+    return strcmp(dtype, "bool") == 0 ? data[0] != 0 : (double)NAN;
 }
 
 /* The two tensors of a sparse one, without names of their own. */
-static enum spr_status sparse_parts(struct spr_onnx *onnx, struct spr_wire message,
-                                    struct spr_tensor parts[2], struct spr_error *err)
+enum spr_status spr_onnx_sparse_parts(struct spr_onnx *onnx, struct spr_wire message,
+                                      struct spr_tensor parts[2], struct spr_error *err)
 {
     struct spr_wire_field f;
     memset(parts, 0, 2 * sizeof *parts);
@@ -321,55 +431,7 @@ static enum spr_status sparse_parts(struct spr_onnx *onnx, struct spr_wire messa
         t->dtype = types[d].name;
         t->rank = p.rank;
         memcpy(t->shape, p.shape, sizeof t->shape);
-        SPR_TRY(find_data(onnx, &p, types[d].bytes, t, err));
+        SPR_TRY(find_data(onnx, &p, d, t, err));
     }
     return SPR_OK;
-}
-
-enum spr_status spr_onnx_sparse(struct spr_onnx *onnx, const struct spr_onnx_value *value,
-                                bool turned, struct spr_matrix *matrix, struct spr_error *err)
-{
-    struct spr_tensor parts[2];
-    enum spr_status status = sparse_parts(onnx, value->sparse, parts, err);
-    if (status != SPR_OK) {
-        return status;
-    }
-    const int64_t rows = value->shape[0], columns = value->shape[1];
-    const int64_t count = parts[0].rank == 1 ? parts[0].shape[0] : -1;
-    const bool linear = parts[1].rank == 1 && parts[1].shape[0] == count;
-    const bool pairs =
-        parts[1].rank == 2 && parts[1].shape[0] == count && parts[1].shape[1] == 2;
-    const int64_t size[2] = {turned ? columns : rows, turned ? rows : columns};
-    struct spr_entries entries = {0};
-    if (count < 0 || (!linear && !pairs)) {
-        return spr_fail(err, SPR_EINPUT,
-                        "%s: sparse tensor '%.200s': expected one index, or two, for each of "
-                        "its values",
-                        onnx->source->path, value->name);
-    }
-    status = spr_entries_begin(&entries, onnx->source->path, size, onnx->source->size, err);
-    for (int64_t e = 0; e < count && status == SPR_OK; e++) {
-        int64_t place[2];
-        memcpy(place, parts[1].data + e * (linear ? 8 : 16), linear ? 8 : 16);
-        if (linear) {
-            place[1] = place[0] % columns;
-            place[0] = place[0] < 0 ? -1 : place[0] / columns;
-        }
-        if (place[0] < 0 || place[0] >= rows || place[1] < 0 || place[1] >= columns) {
-            status = spr_fail(err, SPR_EINPUT,
-                              "%s: sparse tensor '%.200s': entry %lld lies outside %lldx%lld",
-                              onnx->source->path, value->name, (long long)e, (long long)rows,
-                              (long long)columns);
-            break;
-        }
-        double v = spr_element_value(
-            parts[0].data + (size_t)e * spr_element_bytes(parts[0].element), parts[0].element);
-        status = spr_entries_add(&entries, turned ? place[1] : place[0],
-                                 turned ? place[0] : place[1], v, err);
-    }
-    if (status != SPR_OK) {
-        spr_entries_free(&entries);
-        return status;
-    }
-    return spr_entries_matrix(&entries, matrix, err);
 }

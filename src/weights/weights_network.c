@@ -36,6 +36,11 @@ static const char *base_name(const char *path, size_t *length)
     return name;
 }
 
+static bool is_onnx(const struct spr_weights *weights)
+{
+    return weights->origin && strcmp(weights->origin, "the graph") == 0;
+}
+
 enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct spr_error *err)
 {
     for (size_t i = 0; i < weights->weight_count; i++) {
@@ -47,9 +52,11 @@ enum spr_status spr_weights_check_n(const struct spr_weights *weights, struct sp
             return spr_fail(err, SPR_EINPUT,
                             "%.200s: layer '%.200s': its n is not in the file: expected %s",
                             file, w->layer,
-                            w->op == SPR_OP_LINEAR ? "--tokens N"
-                                                   : "an ONNX file with shapes, or a table by "
-                                                     "scripts/python/sproof_export.py");
+                            is_onnx(weights) ? "--dim or --tokens, as the warning says"
+                            : w->op == SPR_OP_LINEAR
+                                ? "--tokens N"
+                                : "an ONNX file with shapes, or a table by "
+                                  "scripts/python/sproof_export.py");
         }
     }
     return SPR_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers see, one JSON line a layer, for the comparison with other libraries:
- *   count_weights [--tokens N] [--block RxC]... PATH... */
+ *   count_weights [--tokens N] [--dim NAME=N]... [--block RxC]... PATH... */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,14 @@
 #include "sproof/weights.h"
 
 #define BLOCKS_MAX 8
+#define DIMS_MAX 8
 
 struct request {
     struct {
         int64_t rows, columns;
     } block[BLOCKS_MAX];
     size_t block_count;
+    const char *dim[DIMS_MAX];
     struct spr_weights_options options;
 };
 
@@ -121,6 +123,9 @@ static void take_option(struct request *request, const char *name, const char *v
         request->options.image = strtoll(value, NULL, 10);
     } else if (strcmp(name, "--experts-active") == 0) {
         request->options.experts_active = strtoll(value, NULL, 10);
+    } else if (strcmp(name, "--dim") == 0 && request->options.dim_count < DIMS_MAX) {
+        request->dim[request->options.dim_count++] = value;
+        request->options.dim = request->dim;
     } else if (request->block_count < BLOCKS_MAX) {
         char *end;
         request->block[request->block_count].rows = strtoll(value, &end, 10);
@@ -153,8 +158,11 @@ int main(int argc, char **argv)
     if (status != SPR_OK) {
         fprintf(stderr, "%s\n", err.text);
     } else {
-        printf("{\"parameters\":%.17g,\"origin\":\"%s\"}\n",
-               spr_weights_account(&weights).parameters, weights.origin ? weights.origin : "");
+        const struct spr_account account = spr_weights_account(&weights);
+        printf(
+            "{\"parameters\":%.17g,\"listed\":%.17g,\"left_out\":%.17g,\"origin\":\"%s\"}\n",
+            account.parameters, account.listed, account.left_out,
+            weights.origin ? weights.origin : "");
     }
     for (size_t i = 0; i < weights.weight_count && status == SPR_OK; i++) {
         status = spr_weights_hold(&weights, weights.weight[i].tensor, &err);

@@ -24,6 +24,11 @@ another pattern that it satisfies.  Dense: stored and multiplied dense.
 Each operand may have a type of its own: then v is that of W, X or Y.  The dense side may
 have other types (--against): of it are all dense times, and only those.
 
+A variant may skip zeros of X, a fraction a of it, in the layers that can be pruned: 1 - a of the
+FLOPs are left; of W a column moves when one of the n b columns of X has something for it,
+1 - a^(n b); of X what is left moves with ceil(log2 k) bits each that say where, or all of it
+where that is less.  The dense side skips nothing.
+
 Keys of the result that start with "_" are for the comparison only (what else
 would be right within rounding) and are not part of a record.
 """
@@ -469,7 +474,12 @@ class Machine:
 
 def read_csv(path):
     with open(path, encoding="utf-8-sig", newline="") as f:
-        text = "".join(line for line in f if not line.lstrip().startswith("#"))
+        return read_csv_text(f.read())
+
+
+def read_csv_text(text):
+    text = "".join(line for line in io.StringIO(text, newline="")
+                   if not line.lstrip().startswith("#"))
     return [{k.strip(): (c or "").strip() for k, c in row.items() if k is not None}
             for row in csv.DictReader(io.StringIO(text))]
 
@@ -521,6 +531,8 @@ class Layer:
                           "attention": self.k * self.n}[self.op]
         self.calls = int(row["calls"]) if row.get("calls") else self.count
         self.epilogue = (row.get("epilogue") or "0") in ("1", "yes")
+        self.zeros = parse_fraction(row.get("activation_sparsity") or "0")   # of X
+        self.skipped = 0.0                # of X, by the product: see skipping
         self.y_elements = 0.0             # of an epilogue: see fuse_into
         if self.prunable and not self.has_weights:
             raise OracleError("layer %s: no weights to prune" % self.name)
@@ -541,6 +553,25 @@ class Layer:
         """An epilogue call reads and writes the Y of one call of the product above it."""
         y_of_call = product.count * product.m * product.n / product.calls if product.calls else 0
         self.y_elements = 2 * y_of_call * self.calls / self.count
+
+    def skipping(self, a):
+        """The layer whose product skips this fraction of X."""
+        new = copy.copy(self)
+        new.skipped = a
+        return new
+
+    def share_of_w(self, batch):
+        """Of W's columns those that not all of X's columns have a zero for."""
+        if self.skipped == 0:
+            return 1.0
+        return -math.expm1(self.n * batch * math.log(self.skipped))
+
+    def bytes_of_x(self, batch, v):
+        """Every element, or where it is less those that are left with an index."""
+        every = self.x * batch * v
+        if self.skipped == 0:
+            return every
+        return min(every, (1 - self.skipped) * self.x * batch * (v + ceil_log2(self.k) / 8))
 
     def shrunk(self, row):
         """The layer as a variant's row leaves it; self when the row lowers nothing."""
@@ -581,14 +612,17 @@ class Layer:
             qx = batch * (self.m * self.k + self.k * self.n) * types.x
             qy = batch * self.m * self.n * types.y
             return 0, qx, qy, qx + qy
-        qw, qx = self.m * self.k * types.w, self.x * batch * types.x
+        qw, qx = self.m * self.k * types.w, self.bytes_of_x(batch, types.x)
+        if self.skipped:
+            qw *= self.share_of_w(batch)
         qy = self.m * self.n * batch * types.y
         return qw, qx, qy, qw + qx + qy
 
     def dense_flops(self, batch):
         if self.op == "other":
             return batch * self.flops
-        return 2 * self.m * self.k * self.n * batch
+        flops = 2 * self.m * self.k * self.n * batch
+        return flops * (1 - self.skipped) if self.skipped else flops
 
 
 def change_name(pattern, smaller):
@@ -605,6 +639,12 @@ class Choice:
         self.layer = layer                # smaller than the network's; None: as it is
         self.pattern, self.sparsity = pattern, sparsity
         self.nnz, self.touched, self.longest = nnz, touched, longest
+        self.skipped = 0.0                # of X
+
+    def left_of(self, base):
+        """The layer as this choice has it."""
+        layer = self.layer or base
+        return layer.skipping(self.skipped) if self.skipped else layer
 
 
 class Variant:
@@ -614,20 +654,53 @@ class Variant:
         self.better = "higher"
         self.counts_for_pareto = True
         self.smaller = False
+        self.zeros = {}                   # of X, where the variant's rows say it
+        self.skipped = 0.0                # as in the record
 
     @property
     def change(self):
         return change_name(self.pattern, self.smaller)
 
 
+def skipping_variant(v, a, layers):
+    """The variant whose products skip a of X, "table": what the table says of each layer."""
+    new = copy.copy(v)
+    new.skipped, new.choices = a, dict(v.choices)
+    if a == 0:
+        return new
+    if a != "table":
+        new.accuracy = new.source = None     # nobody measured it
+    new.name += "+act" if a == "table" else "+act%.12g" % a
+    for layer in layers:
+        of = v.zeros.get(layer.name, layer.zeros) if a == "table" else a
+        if layer.prunable and of:
+            c = copy.copy(v.choices.get(layer.name) or Choice(Pattern("dense"), 0.0))
+            c.skipped = of
+            new.choices[layer.name] = c
+    return new
+
+
+def skipping_variants(variants, text, layers):
+    """Each variant with every a of the list."""
+    values = []
+    for item in text.split(","):
+        for a in ["table"] if item == "table" else parse_number_list(item, parse_fraction):
+            if a not in values:
+                values.append(a)
+    return [skipping_variant(v, a, layers) for v in variants for a in values]
+
+
 def variant_from_rows(name, rows, layers):
     choices = {}
+    zeros = {}
     accuracy = None
     for row in rows:
         if row.get("accuracy"):
             accuracy = float(row["accuracy"])
         p = parse_pattern(row.get("pattern") or "dense")
         base = next(l for l in layers if l.name == row["layer"])
+        if row.get("activation_sparsity"):
+            zeros[base.name] = parse_fraction(row["activation_sparsity"])
         layer = base.shrunk(row)
         smaller = None if layer is base else layer
         if p.kind == "dense":
@@ -661,6 +734,7 @@ def variant_from_rows(name, rows, layers):
             bottom += layer.count * layer.weights
     v = Variant(name, pattern, round12(top / bottom) if bottom else 0.0, choices)
     v.smaller = any(c.layer for c in choices.values())
+    v.zeros = zeros
     if accuracy is not None:
         v.accuracy, v.source = accuracy, "model"
     return v
@@ -956,6 +1030,7 @@ class Model:
             r = Result()
             r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types, self.fuse)
             r.values, r.index = r.qw, 0
+            r.stored = layer.weights * self.types.w if layer.has_weights else 0
             r.flops_useful = r.flops_issued = layer.dense_flops(batch)
             r.tau = 1.0 if layer.has_weights else None
             r.nnz = layer.weights if layer.has_weights else None
@@ -970,6 +1045,7 @@ class Model:
         r = Result()
         r.qw, r.qx, r.qy, r.q = layer.dense_bytes(batch, self.types, self.fuse)
         r.values, r.index = r.qw, 0
+        r.stored = layer.weights * self.types.w if layer.has_weights else 0
         r.flops_useful = r.flops_issued = layer.dense_flops(batch)
         r.tau = 1.0 if layer.has_weights else None
         r.nnz = layer.weights if layer.has_weights else None
@@ -980,12 +1056,20 @@ class Model:
         r = Result()
         nb = layer.n * batch
         r.nnz, r.tau = nnz, st.tau
-        r.values, r.index, r.qw = st.values, st.index, st.values + st.index
-        r.qx = st.tau * (layer.x * batch) * self.types.x
+        r.stored = st.values + st.index
+        share = layer.share_of_w(batch)
+        r.values, r.index = st.values, st.index
+        if layer.skipped:
+            r.values, r.index = st.values * share, st.index * share
+        r.qw = r.values + r.index
+        r.qx = st.tau * layer.bytes_of_x(batch, self.types.x)
         r.qy = layer.m * nb * self.types.y
         r.q = r.qw + r.qx + r.qy
         r.flops_issued = 2 * elements * nb
         r.flops_useful = None if nnz is None else 2 * nnz * nb
+        if layer.skipped:
+            r.flops_issued *= 1 - layer.skipped
+            r.flops_useful = None if nnz is None else r.flops_useful * (1 - layer.skipped)
         return self.finish(r, engine, batch, corner, layer)
 
     def stored(self, layer, p, units, touched, tile_rows=1):
@@ -1037,7 +1121,7 @@ class Model:
         if self.variant_bytes is not None:        # in the variant's own pass
             self.finish(r, self.dense_engine(corner), batch, corner, layer)
         r.executed_as, r.nnz = "dense", nnz
-        r.flops_useful = 2 * nnz * layer.n * batch
+        r.flops_useful = 2 * nnz * layer.n * batch * (1 - layer.skipped)
         return r
 
     def execute(self, layer, p, units, nnz, touched, batch, corner):
@@ -1069,8 +1153,8 @@ class Model:
         total = 0.0
         for layer in self.layers:
             c = variant.choices.get(layer.name)
-            r = self.sparse(c.layer or layer, c, batch) if c else self.dense(layer, batch)
-            total += (c.layer or layer if c else layer).count * r.fewest_bytes
+            r = self.sparse(c.left_of(layer), c, batch) if c else self.dense(layer, batch)
+            total += (c.left_of(layer) if c else layer).count * r.fewest_bytes
         return total
 
     def sparse_in_pass(self, layer, c, batch, u):
@@ -1144,7 +1228,7 @@ class Model:
             c = variant.choices.get(layer.name)
             d = self.dense(layer, batch, corner).time
             before += layer.count * self.rival.dense(layer, batch, corner).time
-            left = c.layer or layer if c else layer
+            left = c.left_of(layer) if c else layer
             after += left.count * (self.sparse_in_pass(left, c, batch, u).time if c else d)
         return ratio(before, after)
 
@@ -1158,7 +1242,7 @@ class Model:
         for layer in self.layers:
             c = variant.choices.get(layer.name)
             d, rival = self.dense(layer, batch), self.rival.dense(layer, batch)
-            left = c.layer or layer if c else layer
+            left = c.left_of(layer) if c else layer
             r = self.sparse_in_pass(left, c, batch, u) if c else d
             be, detail = self.break_even(left, c.pattern, batch) if c else (None, None)
             n, k = layer.count, left.count
@@ -1170,8 +1254,8 @@ class Model:
                     r.time > d.time if self.execution == "native" else r.execution == "dense"):
                 slower += n
             total["ceiling"] += k * self.without_weights(left, r, batch) if c else n * d.time
-            total["wb"] += k * r.qw
-            total["dense_wb"] += n * rival.qw
+            total["wb"] += k * r.stored
+            total["dense_wb"] += n * rival.stored
             if layer.prunable:
                 total["prunable_before"] += n * rival.time
                 total["prunable_after"] += k * r.time
@@ -1198,6 +1282,7 @@ class Model:
                 "reason": "oracle",
                 "executed_as": r.executed_as, "execution": r.execution,
                 "native_s": r.native_s, "expanded_s": r.expanded_s,
+                "activations_skipped": left.skipped,
                 "_break_even": detail, "_bound_ok": r.bound_ok,
                 "_also": [{"engine": o.engine, "executed_as": o.executed_as,
                            "flops_issued": o.flops_issued, "bound_ok": o.bound_ok}
@@ -1228,6 +1313,7 @@ class Model:
                                 if density is not None and prunable is not None else None),
             "weight_bytes": total["wb"], "dense_weight_bytes": total["dense_wb"],
             "pareto": None, "expected_speedup": None, "expected_time_s": None,
+            "activations_skipped": variant.skipped,
             "layers": entries, "_pareto_ok": {None}, "_variant": variant,
             "_layers_slower": slower,
         }
@@ -1300,6 +1386,7 @@ def parser():
     a.add_argument("--set", action="append", default=[])
     a.add_argument("--pattern")
     a.add_argument("--sparsity")
+    a.add_argument("--activation-sparsity")
     a.add_argument("--batch", default="1")
     a.add_argument("--dtype")
     a.add_argument("--against")
@@ -1326,6 +1413,8 @@ def run(argv):
         variants = grid_variants(layers, opt, points)
     else:
         variants = table_variants(table, opt, points)
+    if opt.activation_sparsity:
+        variants = skipping_variants(variants, opt.activation_sparsity, layers)
     usual = machine.default_dtype
     types = parse_types(opt.dtype or usual, usual)
     against = parse_types(opt.against, usual) if opt.against else None
@@ -1336,7 +1425,7 @@ def run(argv):
     mark_pareto(entries)
     return {"schema": "sproof/analysis", "schema_version": 2, "flops_per_mac": 2,
             "layers": [{"layer": l.name, "x_elements": l.x} for l in layers],
-            "variants": entries, "_machine": machine, "_options": opt}
+            "variants": entries, "_machine": machine, "_options": opt, "_model": model}
 
 
 def public(value):

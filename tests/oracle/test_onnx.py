@@ -135,7 +135,7 @@ class Graph:
                 inputs = [x, self.constant(np.ascontiguousarray(weight.T))]
             n = batch * tokens
         self.nodes.append(helper.make_node("MatMul", inputs, [y], name=node))
-        self.expect(node, weight, n=n if self.shaped else 0)
+        self.expect(node, weight, n=n)
 
     def add_gemm(self):
         node, m, k, n = self.fresh("gemm"), self.size(), self.size(), self.size(9)
@@ -145,7 +145,7 @@ class Graph:
         self.nodes.append(helper.make_node(
             "Gemm", [self.input((n, k)), self.constant(stored)], [self.output((n, m))],
             name=node, transB=int(turned)))
-        self.expect(node, weight, n=n if self.shaped else 0)
+        self.expect(node, weight, n=n)
 
     def add_conv(self):
         node = self.fresh("conv")
@@ -158,7 +158,7 @@ class Graph:
         kernel = tuple(int(x) for x in self.rng.integers(1, 4, dimensions))
         spatial = tuple(k + int(self.rng.integers(0, 5)) for k in kernel)
         out = tuple(s - k + 1 for s, k in zip(spatial, kernel))
-        images = self.size(3)
+        images = 1    # a batch of more is divided out
         weight = self.values((outputs, inputs // groups) + kernel)
         self.nodes.append(helper.make_node(
             "Conv", [self.input((images, inputs) + spatial), self.constant(weight)],
@@ -166,7 +166,7 @@ class Graph:
         self.expect(node, weight, op="depthwise" if depthwise and groups > 1 and
                     weight.shape[1] == 1 else "depthwise" if groups > 1 and
                     weight.shape[1] == 1 else "conv", groups=groups,
-                    n=images * int(np.prod(out)) if self.shaped else 0,
+                    n=images * int(np.prod(out)),
                     x_elements=images * inputs * int(np.prod(spatial)))
 
     def add_attention(self):
@@ -187,7 +187,7 @@ class Graph:
         self.nodes.append(helper.make_node("DequantizeLinear", [name, scale], [scaled]))
         self.nodes.append(helper.make_node("MatMul", [self.input((n, k)), scaled],
                                            [self.output((n, m))], name=node))
-        self.expect(node, weight, n=n if self.shaped else 0)
+        self.expect(node, weight, n=n)
 
     def save(self):
         graph = helper.make_graph(self.nodes, "g", self.inputs, self.outputs,

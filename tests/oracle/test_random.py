@@ -686,6 +686,30 @@ def typed(rng, case):
     return argv
 
 
+def skipping(rng, case):
+    """The case whose variants skip zeros of X: numbers, those of the table, or both. Its table
+    says them of some layers, of a variant's own too."""
+    rows = oracle.read_csv_text(case.files["model.csv"].decode("utf-8-sig"))
+    own = rng.random() < 0.5
+    for row in rows:
+        row["activation_sparsity"] = (spell_sparsity(rng, rng.choice((0, 0.3, 0.9, 1)))
+                                      if own and rng.random() < 0.6 else "")
+    values = [spell_sparsity(rng, random_sparsity(rng)) for _ in range(rng.randint(1, 3))]
+    if rng.random() < 0.1:
+        values.append("0:0.9:0.45")
+    first = {}
+    for row in rows:
+        first.setdefault(row["layer"], row)
+    prunable = {name for name, row in first.items() if oracle.Layer(row).prunable}
+    if any(r["layer"] in prunable and oracle.parse_fraction(r["activation_sparsity"] or "0") > 0
+           for r in rows):
+        values.append("table")
+    rng.shuffle(values)
+    files = dict(case.files)
+    files["model.csv"] = write_table(rng, list(rows[0]), rows)
+    return Case(files, case.argv + ["--activation-sparsity", ",".join(values)])
+
+
 # --------------------------------------------------------------------------
 # Comparing
 # --------------------------------------------------------------------------
@@ -987,7 +1011,7 @@ def main():
             print("no program at %s; build it or give --sproof" % program, file=sys.stderr)
             return 2
 
-    failures = figures = variants = doubled = with_types = 0
+    failures = figures = variants = doubled = with_types = with_zeros = 0
     cases = [opt.case] if opt.case is not None else range(opt.cases)
     done = 0
     for i in cases:
@@ -1015,6 +1039,13 @@ def main():
                 argv = settled(typed(types, case), directory)
                 differences = check_run(program, argv, case.files, directory)[1]
                 with_types += 1
+            zeros = random.Random("zeros of X %d %d" % (opt.seed, i))
+            if zeros.random() < 0.4 and not differences:
+                case = skipping(zeros, case)
+                case.write(directory)
+                argv = settled(case.argv, directory)
+                differences = check_run(program, argv, case.files, directory)[1]
+                with_zeros += 1
             done += 1
             if differences:
                 failures += 1
@@ -1041,8 +1072,9 @@ def main():
         if failures >= opt.max_failures:
             break
     print("random cases: %d run (seed %d), %d variants, %d figures, %d run again with doubled "
-          "rates, %d with other types; %s" % (done, opt.seed, variants, figures, doubled, with_types,
-                         "%d cases differ" % failures if failures else "all equal"))
+          "rates, %d with other types, %d that skip zeros of X; %s"
+          % (done, opt.seed, variants, figures, doubled, with_types, with_zeros,
+             "%d cases differ" % failures if failures else "all equal"))
     return 1 if failures else 0
 
 

@@ -9,6 +9,7 @@
 
 #define ROUNDS 400
 #define SLACK 1e-9
+#define SKIPPED 4 /* fractions of X's zeros */
 
 static const char *const sizes_too[] = {"1x7", "8x16", "1:4", "3:8", "comp:4", NULL};
 static struct test_patterns patterns_all, patterns_free; /* free: of any sparsity */
@@ -215,6 +216,58 @@ static void every_result(void)
     }
 }
 
+/* The more zeros of X a variant skips, the less time it takes. Those that are skipped of all X
+ * multiply 1/density. */
+static void more_zeros_of_x(const struct spr_analysis *a, size_t variant, size_t batch)
+{
+    const size_t batches = a->options.batch_count;
+    const struct spr_result *none = &a->results[variant * batches + batch];
+    double before_s = none->time_s;
+    for (size_t v = variant + 1; v < variant + SKIPPED; v++) {
+        const struct spr_result *r = &a->results[v * batches + batch];
+        struct spr_waterfall waterfall;
+        CHECK_EXACT(none->dense_time_s, r->dense_time_s);
+        spr_explain_waterfall(a, r, NULL, &waterfall);
+        if (!isnan(r->variant->skipped)) {
+            CHECK(r->time_s <= before_s * (1 + SLACK));
+            before_s = r->time_s;
+        }
+        if (r->variant->skipped < 1 && !isnan(r->density)) {
+            CHECK_INT(SPR_STEP_ACTIVATIONS, waterfall.steps[1].kind);
+            CHECK_NEAR(1 / (1 - r->variant->skipped), waterfall.steps[1].factor, 1e-9);
+        }
+    }
+}
+
+static void zeros_of_x(void)
+{
+    size_t faster = 0;
+    for (unsigned long long seed = 1; seed <= ROUNDS; seed++) {
+        struct world w;
+        struct spr_analysis a;
+        random_world(&w, seed);
+        double some = 0.01 + 0.9 * uniform(&w.state);
+        const double skipped[SKIPPED] = {0, some, fmin(1, some + 0.2), (double)NAN};
+        for (size_t i = 0; i < w.network.layer_count; i++) {
+            w.layers[i].activation_sparsity = uniform(&w.state);
+        }
+        CHECK_INT(SPR_OK, spr_network_add_skipped(&w.network, skipped, SKIPPED, NULL));
+        CHECK_INT(SPR_OK, spr_analyze(&w.network, &w.machine, &w.options, &a, NULL));
+        for (size_t i = 0; i < a.result_count; i++) {
+            result_laws(&w, &a, &a.results[i]);
+        }
+        for (size_t v = 0; v < w.network.variant_count; v += SKIPPED) {
+            for (size_t b = 0; b < w.options.batch_count; b++) {
+                more_zeros_of_x(&a, v, b);
+            }
+            faster += a.results[(v + 1) * 2].time_s < a.results[v * 2].time_s;
+        }
+        spr_analysis_free(&a);
+        end_world(&w);
+    }
+    CHECK(faster > 1000); /* else the rounds prove nothing */
+}
+
 static const struct spr_step *step_of(const struct spr_waterfall *w, enum spr_step_kind kind)
 {
     for (size_t i = 0; i < w->count; i++) {
@@ -405,6 +458,7 @@ int main(void)
     patterns_all = test_patterns_of(is_sparse, sizes_too);
     patterns_free = test_patterns_of(is_free, sizes_too);
     every_result();
+    zeros_of_x();
     calls_stand_in_one_step();
     doubled_rates();
     density_one();

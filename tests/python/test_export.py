@@ -315,6 +315,46 @@ def left_out():
           "weights: other.weight")
 
 
+class Pooled(nn.Module):
+    """The pooling between has fewer zeros than the ReLU before it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(1, 4, 3, bias=False), nn.Conv2d(4, 2, 3, bias=False)
+
+    def forward(self, x):
+        return self.b(F.max_pool2d(F.relu(self.a(x)), 2))
+
+
+def sampled(sproof):
+    """Zeros of inputs are those that the layers read, sample by sample."""
+    torch.manual_seed(0)
+    model, x = Pooled(), torch.randn(6, 1, 20, 20)
+    x[:2] = 0
+    rows = rows_of(model, x[:1], samples=[(x[:4],), (x[4:],)])
+    cells = {r["layer"]: (float(r["activation_sparsity"]), float(r["activation_sparsity_spread"]))
+             for r in rows if r["op"] == "conv"}
+    with torch.no_grad():
+        read = F.max_pool2d(F.relu(model.a(x)), 2)
+    shares = (read == 0).flatten(1).double().mean(1)
+    expect("zeros of pooled inputs", [round(v, 4) for v in cells["b"]],
+           [round(float(shares.mean()), 4), round(float(f"{float(shares.std()):.3g}"), 4)])
+    expect("zeros of the model's input", [round(v, 4) for v in cells["a"]], [.3333, .516])
+    run = subprocess.run([sproof, "analyze", "model.csv", "-m", "epyc-9654", "-p", "csr", "-s",
+                          ".9", "--activation-sparsity", "table", "--no-save", "-f", "csv"],
+                         capture_output=True, text=True)
+    expect("read by sproof", (run.returncode, run.stdout.splitlines()[-1].split(",")[0]),
+           (0, "csr@0.9+act"))
+    expect("no note of a column", "spread" in run.stderr, False)
+    for samples, wanted in (([(torch.zeros(2, 1, 20, 20), torch.zeros(3))], "one batch"),
+                            ([], "no layer read any")):
+        try:
+            rows_of(model, x[:1], samples=samples)
+            expect("bad samples", "accepted", "refused")
+        except sproof_export.ExportError as error:
+            expect("bad samples", wanted in str(error), True)
+
+
 def profiled(sproof):
     model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.LayerNorm(64))
     with torch.no_grad():
@@ -360,6 +400,7 @@ def main():
     stacks()
     stored_otherwise()
     left_out()
+    sampled(sproof)
     profiled(sproof)
     for problem in problems:
         print(problem, file=sys.stderr)

@@ -46,6 +46,39 @@ def sparse_onnx(side):
     return field(1, 8) + field(7, graph)
 
 
+def called_twice(depth):
+    """Functions that each call the one before them twice."""
+    def node(op, x, y, domain):
+        return field(1, x) + field(2, y) + field(4, op) + field(7, domain)
+    out = b""
+    for i in range(depth):
+        op, domain = (b"f%d" % (i - 1), b"own") if i else (b"Relu", b"")
+        body = field(7, node(op, b"x", b"a", domain)) + field(7, node(op, b"a", b"y", domain))
+        out += field(25, field(1, b"f%d" % i) + field(4, b"x") + field(5, b"y") + body + field(10, b"own"))
+    graph = field(11, field(1, b"x")) + field(1, node(b"f%d" % (depth - 1), b"x", b"y", b"own"))
+    return field(1, 8) + field(7, graph) + out
+
+
+def doubled(times):
+    """A constant that is put behind itself again and again."""
+    weight = field(1, 64) + field(1, 64) + field(2, 1) + field(8, b"a0") + field(9, bytes(64 * 64 * 4))
+    nodes = b"".join(field(1, field(1, b"a%d" % i) * 2 + field(2, b"a%d" % (i + 1)) + field(4, b"Concat") +
+                              field(5, field(1, b"axis") + field(3, 0))) for i in range(times))
+    return field(1, 8) + field(7, nodes + field(5, weight))
+
+
+def nested(depth):
+    """Branches within branches."""
+    parts, size = [], 0
+    for _ in range(depth):
+        body = field(1, b"then_branch") + field(6, b"")[:1] + field(1, size)[1:]
+        node = field(1, b"c") + field(2, b"y") + field(4, b"If") + field(5, b"")[:1] + field(1, len(body) + size)[1:]
+        parts.append(field(1, b"")[:1] + field(1, len(node) + len(body) + size)[1:] + node + body)
+        size += len(parts[-1])
+    graph = b"".join(reversed(parts)) + field(11, field(1, b"c"))
+    return field(1, 8) + field(7, graph)
+
+
 def bomb_npz(count, mebibytes, method=zipfile.ZIP_DEFLATED):
     """Arrays of zeros, one after the other."""
     text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': (1024, {256 * mebibytes}), }}".encode()
@@ -74,6 +107,9 @@ def cases():
     yield "groups.mtx", tall, ("--prune", "2:4", "--pattern", "3x5,64x64,1x1000,comp:4"), 0, ""
     yield "owners.mtx", tall, ("--prune", "comp:4"), 0, ""
     yield "sparse.onnx", sparse_onnx(size), (), 0, ""
+    yield "calls.onnx", called_twice(40), (), 2, "nodes in functions and bodies"
+    yield "doubled.onnx", doubled(40), ("--max-inflated", "64MiB"), 2, ": --max-inflated raises"
+    yield "nested.onnx", nested(1000000), (), 2, "graphs and functions within each other"
     yield "empty.smtx", empty, (), 0, ""
     yield ("entries.mtx.gz", repeated(BANNER + b"2 2 60000000\n", b"1 1\n", 1000000, 60), (), 2,
            "60000000 entries: expected at most 4,")

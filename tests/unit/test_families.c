@@ -125,12 +125,23 @@ static void by_hand(void)
     CHECK_NEAR(4e-6 + 64e3 * 4e-12 + 64 * 5e5 * 1e-13 + 500e-9,
                spr_family_time(&family, &view, &of, NULL), 1e-9);
 
+    /* An X of 2 x 30e6 bytes is beyond any cache of `view`: weights cost half as much again. */
+    of = case_of("csr", 1000, 1000, 30000, 0.9);
+    CHECK(of.k * of.n * 2 > view.cache_bytes);
+    CHECK_NEAR(4e-6 + 30e6 * 1e-12 + 30e8 * 1.5e-13 + 100e-9,
+               spr_family_time(&family, &view, &of, NULL), 1e-9);
+
     /* Blocks: all kept, no block row is longer than another; 100 block rows of 32 on 100 units,
      * n 8. A step: 32 x 2 + 8 x 2 bytes of each unit at 1e11, 512 FLOP at 0.8 x 1e12. */
     family = family_of(SPR_FORM_BLOCKS, "32x32");
     of = case_of("32x32", 3200, 640, 8, 0);
     const double bytes = of.weight_bytes + 2 * 640 * 8 + 2 * 3200 * 8;
     CHECK_NEAR(4e-6 + fmax(704 * 80 / 1e11, bytes / 1e13),
+               spr_family_time(&family, &view, &of, NULL), 1e-9);
+    /* Half of 100 x 20 blocks kept: the longest block row holds sqrt(2 ln 100) times 2 (its
+     * constant) standard deviations more than 10 of them. */
+    of = case_of("32x32", 3200, 640, 8, 0.5);
+    CHECK_NEAR(4e-6 + (320 * (1 + 2 * sqrt(2 * log(100) / 20)) + 64) * 80 / 1e11,
                spr_family_time(&family, &view, &of, NULL), 1e-9);
     /* Nothing kept: no weights, but Y. */
     of = case_of("32x32", 3200, 640, 8, 1);
@@ -317,17 +328,64 @@ static void zeros_multiplied(void)
                                   .dtype = SPR_F16,
                                   .residency = SPR_RESIDENCY_WARM,
                                   .kernel = i % 3 ? "masked" : "dense",
-                                  .time_s = 20e-6 + 1e-6 * (i / 3)};
+                                  .time_s = i < 3 ? 4e-6 : 20e-6 + 1e-6 * (i / 3)};
         put_product(&products, &row);
     }
     CHECK_STATUS(SPR_OK, spr_fit_families(&machine, &products, &fits, &err), &err);
     CHECK_INT(2, fits.count);
     CHECK(!fits.fitted[0].family.as_dense);
     CHECK(fits.fitted[1].family.as_dense);
+    /* Zeros are multiplied by the engine of dense products: its peak is a share of that one. */
+    CHECK(fits.fitted[1].family.constant[SPR_PEAK] < 1);
     spr_family_fits_free(&fits);
-    products.rows[2].time_s /= 2; /* one that follows the sparsity */
+    products.rows[5].time_s /= 2; /* one that follows the sparsity */
     CHECK_STATUS(SPR_OK, spr_fit_families(&machine, &products, &fits, &err), &err);
     CHECK(!fits.fitted[1].family.as_dense);
+    spr_family_fits_free(&fits);
+    products.rows[5].time_s *= 2;
+    for (size_t i = 3; i < products.count; i++) {
+        products.rows[i].time_s = 4.5e-6; /* calls, which take as long for any kernel */
+    }
+    CHECK_STATUS(SPR_OK, spr_fit_families(&machine, &products, &fits, &err), &err);
+    CHECK(!fits.fitted[1].family.as_dense);
+    spr_family_fits_free(&fits);
+    free(products.rows);
+    spr_machine_free(&machine);
+}
+
+/* Both n of an m x k are left out together: what is expected of one knows nothing of the other. */
+static void left_out_together(void)
+{
+    struct spr_machine machine = machine_of("a100-pcie-80gb");
+    struct spr_products products = {.path = "made"};
+    struct spr_family_fits fits;
+    struct spr_error err = {0};
+    double before[20];
+    for (int i = 0; i < 20; i++) {
+        struct spr_product row = {.m = 1024 + 256 * (i / 2),
+                                  .k = 1024,
+                                  .n = i % 2 ? 512 : 2048,
+                                  .pattern = spr_pattern_dense(),
+                                  .dtype = SPR_F16,
+                                  .residency = SPR_RESIDENCY_WARM,
+                                  .kernel = "dense",
+                                  .time_s = (i % 2 ? 10e-6 : 30e-6) * (1 + 0.1 * (i / 2))};
+        put_product(&products, &row);
+    }
+    CHECK_STATUS(SPR_OK, spr_fit_families(&machine, &products, &fits, &err), &err);
+    spr_family_fits_free(&fits);
+    for (int i = 0; i < 20; i++) {
+        before[i] = products.rows[i].held_out_s;
+    }
+    products.rows[0].time_s *= 1.5;
+    CHECK_STATUS(SPR_OK, spr_fit_families(&machine, &products, &fits, &err), &err);
+    CHECK_EXACT(before[0], products.rows[0].held_out_s);
+    CHECK_EXACT(before[1], products.rows[1].held_out_s);
+    int moved = 0;
+    for (int i = 2; i < 20; i++) {
+        moved += products.rows[i].held_out_s != before[i];
+    }
+    CHECK(moved > 10);
     spr_family_fits_free(&fits);
     free(products.rows);
     spr_machine_free(&machine);
@@ -378,6 +436,7 @@ int main(void)
     by_hand();
     found_again();
     zeros_multiplied();
+    left_out_together();
     chosen();
     published();
     return test_end();

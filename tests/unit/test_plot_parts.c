@@ -9,7 +9,7 @@
 static void kinds(void)
 {
     static const char *const names[] = {"roofline",  "sparsity", "speedup", "layers",
-                                        "waterfall", "error",    "all"};
+                                        "waterfall", "error",    "two",     "all"};
     enum spr_plot_kind kind;
     struct spr_error err = {0};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
