@@ -192,22 +192,18 @@ static void check(struct one_case *c)
     const struct setup *s = p->s;
     const int64_t token = CALLS * s->n - 1;
     float *x = room((size_t)s->k, sizeof *x);
-    double *y = room((size_t)s->m, sizeof *y), *size = room((size_t)s->m, sizeof *size),
-           *terms = room((size_t)s->m, sizeof *terms);
+    double *y = room((size_t)(3 * s->m), sizeof *y), *size = y + s->m, *terms = size + s->m;
     run(p);
     spr_winners_spread(&p->winners[token], x, s->k);
     spr_matrix_product(&c->w, 1, x, NULL, 0, y, size, terms);
     for (int64_t i = 0; i < s->m; i++) {
         const double off = fabs((double)p->y[token % s->n * s->m + i] - y[i]);
         if (!(off <= (terms[i] + 2) * 0x1p-24 * size[i])) {
-            fprintf(stderr, "winners: wrong result in row %lld\n", (long long)i);
-            exit(3);
+            must(spr_fail(&err, SPR_EWRONG, "wrong result in row %lld", (long long)i));
         }
     }
     spr_free(x);
     spr_free(y);
-    spr_free(size);
-    spr_free(terms);
 }
 
 static void make_expected(const struct setup *s, struct one_case *c)
@@ -251,7 +247,7 @@ static void make_case(struct setup *s, const char *text, double activation, stru
         spr_wta_run(&c->wta, x + i * s->k, NULL, &winners[i]);
     }
     for (int i = 0; i < SUBJECTS; i++) {
-        const double expected_s = c->subjects[i].expected_s;
+        const double expected_s = i == SPARSE_DENSE ? c->subjects[i].expected_s : (double)NAN;
         c->subjects[i] =
             (struct subject){.s = s,
                              .packed = i == DENSE          ? &s->dense_packed
@@ -262,7 +258,7 @@ static void make_case(struct setup *s, const char *text, double activation, stru
                              .x = x,
                              .winners = winners,
                              .y = room((size_t)(s->n * s->m), sizeof(float)),
-                             .expected_s = i == SPARSE_DENSE ? expected_s : (double)NAN,
+                             .expected_s = expected_s,
                              .what = names[i]};
     }
     c->subjects[DENSE].expected_s =
@@ -271,8 +267,7 @@ static void make_case(struct setup *s, const char *text, double activation, stru
     check(c);
 }
 
-static size_t subjects_of(const struct setup *s, struct one_case *c,
-                          struct spr_subject *subjects)
+static size_t list(const struct setup *s, struct one_case *c, struct spr_subject *subjects)
 {
     size_t count = 0;
     for (int i = 0; i < SUBJECTS; i++) {
@@ -287,7 +282,7 @@ static size_t subjects_of(const struct setup *s, struct one_case *c,
 static void visit(struct setup *s, struct one_case *c, int number)
 {
     struct spr_subject subjects[SUBJECTS];
-    const size_t count = subjects_of(s, c, subjects);
+    const size_t count = list(s, c, subjects);
     const struct spr_bench bench = {.clock_s = spr_cpu_clock_s,
                                     .begin_s = s->begin_s,
                                     .visit = number,
@@ -303,16 +298,16 @@ static void print_case(const struct setup *s, struct one_case *c)
 {
     struct spr_subject subjects[SUBJECTS];
     struct spr_measurement *all[SUBJECTS];
-    const size_t count = subjects_of(s, c, subjects);
+    const size_t count = list(s, c, subjects);
     char text[SPR_PATTERN_TEXT];
-    double best_s = HUGE_VAL, sparse_dense_s = c->subjects[SPARSE_DENSE].measured.time_s;
+    double best_s = HUGE_VAL;
     for (size_t i = 0; i < count; i++) {
         all[i] = subjects[i].result;
     }
     if (!spr_measurements_judge(all, count, s->canaries ? s->canaries->least_s : NULL)) {
         must(spr_no_memory(&err));
     }
-    sparse_dense_s = c->subjects[SPARSE_DENSE].measured.time_s;
+    const double sparse_dense_s = c->subjects[SPARSE_DENSE].measured.time_s;
     for (int i = DENSE; i <= BLAS; i++) {
         const double time_s = c->subjects[i].measured.time_s;
         best_s = time_s > 0 && time_s < best_s ? time_s : best_s;

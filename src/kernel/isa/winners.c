@@ -93,8 +93,8 @@ static float search(const struct spr_search *s)
     int32_t low = key_of(least), high = key_of(most) + 1;
     int64_t reached = s->count, above = 0;
     for (int step = 1; (int64_t)high - low > 1; step++) {
-        const float share = ((float)(reached - s->k) - 0.5F * (float)s->slack) /
-                            (float)(reached - above);
+        const float share =
+            ((float)(reached - s->k) - 0.5F * (float)s->slack) / (float)(reached - above);
         const int32_t middle = between(low, high, share, step);
         const int64_t count = count_at_least(s->value, s->count, value_of(middle));
         if (count < s->k) {

@@ -44,9 +44,10 @@ struct spr_block_columns {
     const uint16_t *row;   /* block row of each block */
     const float *value;    /* `rows` for each block */
     int rows;
-    uint32_t
-        *listed; /* the list: blocks, and what each is multiplied with; room for SPR_LISTED, */
-    float *inputs; /* a column and SPR_LIST_TOGETHER */
+    /* The list: blocks, and what each is multiplied with. Room for SPR_LISTED, a column and
+     * SPR_LIST_TOGETHER. */
+    uint32_t *listed;
+    float *inputs;
 };
 
 /* What one instruction set's object exports. */
