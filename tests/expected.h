@@ -48,7 +48,7 @@ bool __wrap_spr_expected_time(const struct spr_machine *machine,
 {
     fake_last = *of;
     fake_calls++;
-    if (!machine->kernels || of->pattern.kind->pattern_class == SPR_CLASS_COMP) {
+    if (!machine->kernels || !of->pattern.kind->kernel) {
         return false;
     }
     enum spr_limit limit;

@@ -178,7 +178,7 @@ static void nothing_known(void)
 static void no_kernel(void)
 {
     struct setup s;
-    start(&s, NET "a,,,,,,,,,x,comp:4,,\na,,,,,,,,,y,4x4,0.75,\n");
+    start(&s, NET "a,,,,,,,,,x,4:2:8,,\na,,,,,,,,,y,4x4,0.75,\n");
     analyze(&s);
     has_none(&s, &s.analysis.results[0]);
     CHECK(isnan(s.analysis.results[0].layers[0].expected.time_s));

@@ -18,7 +18,7 @@
     "layer,m,k,n,op,count,bytes,variant,pattern,sparsity,accuracy\n"                          \
     "a,512,256,64,,3,,,,,90\nb.c,128,128,49,conv,1,,,,,\nsoft,,,,other,2,4000,,,,\n"          \
     "qk,128,128,64,attention,1,,,,,\n"                                                        \
-    "a,,,,,,,v,4x4,0.75,89\na,,,,,,,w,csr,0.5,89.5\na,,,,,,,u,comp:4,,88\n"
+    "a,,,,,,,v,4x4,0.75,89\na,,,,,,,w,csr,0.5,89.5\na,,,,,,,u,4:2:8,,88\n"
 
 struct setup {
     struct spr_network network;
