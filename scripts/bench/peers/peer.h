@@ -42,6 +42,7 @@ struct peer_product {
     int64_t y_row, y_col; /* in floats */
     const void *x;        /* what it reads of X; NULL: the case's */
     size_t x_bytes;
+    double checked_s; /* what the checked call took */
 };
 
 enum peer_kind {
