@@ -47,7 +47,7 @@ struct spr_tile_rates {
     bool interpolated;  /* between narrower and wider ones; of this run, not kept */
 };
 
-/* What an encoder computes between its matrix products (src/encoder/README.md). */
+/* What networks compute between their matrix products (src/encoder, src/convnet). */
 enum spr_function {
     SPR_FUNCTION_SOFTMAX,  /* each score */
     SPR_FUNCTION_GELU,     /* with its bias, each element */
@@ -55,10 +55,19 @@ enum spr_function {
     SPR_FUNCTION_OPERANDS, /* a head's query, key and value made ready, each element of one */
     SPR_FUNCTION_EXCHANGE, /* reading an element that another thread has just written */
     SPR_FUNCTION_REWRITE,  /* writing one that another thread has read: how much longer */
+    SPR_FUNCTION_PATCHES,  /* of a convolution, each run of up to a vector of pixels */
+    SPR_FUNCTION_POOL,     /* 2x2, with bias: each such run of what goes in */
+    SPR_FUNCTION_POOL_PIXELS, /* each value, where a pixel's channels lie side by side */
+    SPR_FUNCTION_BIAS,        /* each value */
+    SPR_FUNCTION_SQUARES,     /* pooling winners: each value of the pooled map */
+    /* A convolution of winners, against the rows of a block in place of bytes: */
+    SPR_FUNCTION_MAP_BLOCKS, /* each block times one winner */
+    SPR_FUNCTION_MAP_RUNS,   /* what each block with the winners of its channel adds */
 };
-#define SPR_FUNCTION_COUNT 6
+#define SPR_FUNCTION_COUNT 13
 
-/* "softmax", "gelu", "layer_norm", "operands", "exchange", "rewrite". */
+/* "softmax", "gelu", "layer_norm", "operands", "exchange", "rewrite", "patches", "pool",
+ * "pool_pixels", "bias", "squares", "map_blocks", "map_runs". */
 const char *spr_function_name(enum spr_function function);
 
 /* Seconds an element takes on one thread while `threads` do the same, against the bytes that

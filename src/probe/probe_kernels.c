@@ -76,6 +76,7 @@ static enum spr_status calibrate_part(struct parts *p, struct part *part, double
     SPR_TRY(spr_calibrate_functions(&calibration, kernels, err));
     if (part->threads == 1) {
         SPR_TRY(spr_calibrate_winners(&calibration, kernels, err));
+        SPR_TRY(spr_calibrate_maps(&calibration, kernels, err));
     }
     SPR_TRY(spr_calibrate(&calibration, kernels, err));
     spr_points_end(&calibration);
