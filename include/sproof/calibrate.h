@@ -67,6 +67,16 @@ enum spr_status spr_calibrate_tokens(const struct spr_calibration *calibration,
 enum spr_status spr_calibrate_functions(const struct spr_calibration *calibration,
                                         struct spr_kernel_rates *rates, struct spr_error *err);
 
+/* The same for what a convolutional network computes beside its products, on one thread. Appends
+ * to rates->functions. */
+enum spr_status spr_calibrate_maps(const struct spr_calibration *calibration,
+                                   struct spr_kernel_rates *rates, struct spr_error *err);
+
+/* The same for k-winner-take-all and products with winners alone, on one thread. Appends to
+ * rates->winners. */
+enum spr_status spr_calibrate_winners(const struct spr_calibration *calibration,
+                                      struct spr_kernel_rates *rates, struct spr_error *err);
+
 #ifdef __cplusplus
 }
 #endif

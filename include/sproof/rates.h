@@ -47,7 +47,7 @@ struct spr_tile_rates {
     bool interpolated;  /* between narrower and wider ones; of this run, not kept */
 };
 
-/* What an encoder computes between its matrix products (src/encoder/README.md). */
+/* What networks compute between their matrix products (src/encoder, src/convnet). */
 enum spr_function {
     SPR_FUNCTION_SOFTMAX,  /* each score */
     SPR_FUNCTION_GELU,     /* with its bias, each element */
@@ -55,10 +55,19 @@ enum spr_function {
     SPR_FUNCTION_OPERANDS, /* a head's query, key and value made ready, each element of one */
     SPR_FUNCTION_EXCHANGE, /* reading an element that another thread has just written */
     SPR_FUNCTION_REWRITE,  /* writing one that another thread has read: how much longer */
+    SPR_FUNCTION_PATCHES,  /* of a convolution, each run of up to a vector of pixels */
+    SPR_FUNCTION_POOL,     /* 2x2, with bias: each such run of what goes in */
+    SPR_FUNCTION_POOL_PIXELS, /* each value, where a pixel's channels lie side by side */
+    SPR_FUNCTION_BIAS,        /* each value */
+    SPR_FUNCTION_SQUARES,     /* pooling winners: each value of the pooled map */
+    /* A convolution of winners, against the rows of a block in place of bytes: */
+    SPR_FUNCTION_MAP_BLOCKS, /* each block times one winner */
+    SPR_FUNCTION_MAP_RUNS,   /* what each block with the winners of its channel adds */
 };
-#define SPR_FUNCTION_COUNT 6
+#define SPR_FUNCTION_COUNT 13
 
-/* "softmax", "gelu", "layer_norm", "operands", "exchange", "rewrite". */
+/* "softmax", "gelu", "layer_norm", "operands", "exchange", "rewrite", "patches", "pool",
+ * "pool_pixels", "bias", "squares", "map_blocks", "map_runs". */
 const char *spr_function_name(enum spr_function function);
 
 /* Seconds an element takes on one thread while `threads` do the same, against the bytes that
@@ -70,11 +79,25 @@ struct spr_function_rates {
     struct spr_sweep element;
 };
 
+/* What k-winner-take-all and products with winners alone cost on one thread. */
+struct spr_winner_rates {
+    enum spr_isa isa;
+    int rows;                /* of the blocks of a product; 0: k-winner-take-all */
+    int method;              /* of k-winner-take-all: spr_wta_method */
+    struct spr_sweep each;   /* a block, against the bytes of packed W; a value that competes,
+                              * against the bytes of those it competes with */
+    struct spr_sweep winner; /* what a winner adds, against the same */
+    double other_s;          /* a product: each output; k-winner-take-all: each value that does
+                              * not lie beside the next one */
+};
+
 struct spr_kernel_rates {
     struct spr_tile_rates *tiles;
     size_t count;
     struct spr_function_rates *functions; /* NULL where they were not measured */
     size_t function_count;
+    struct spr_winner_rates *winners; /* NULL where they were not measured */
+    size_t winner_count;
     double call_s;        /* one call on one thread */
     double parallel_s;    /* one call on all threads: start and end of the team */
     int parallel_threads; /* how many that were */

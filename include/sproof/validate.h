@@ -45,6 +45,7 @@ struct spr_validate_options {
     /* Runs a packed matrix; NULL: spr_kernel_run. Tests put a wrong one here. */
     void (*kernel_run)(const struct spr_packed *packed, const float *x, float *y);
     bool own_dense_only;  /* do not load OpenBLAS */
+    bool pool_after;      /* of spr_convnet_end_to_end: winners are taken before pooling */
     const char *device;   /* of spr_cuda_validate: "cuda:0" */
     enum spr_dtype dtype; /* of spr_cuda_validate: f16 or bf16 */
 };

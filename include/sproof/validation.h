@@ -62,15 +62,18 @@ struct spr_validation_case {
  * layer norm. */
 #define SPR_END_TO_END_PARTS 5
 
-/* One encoder as a whole. */
+/* Most parts of any network: the rows of a convolutional one's table. */
+#define SPR_END_TO_END_PARTS_MAX 9
+
+/* One network as a whole. */
 struct spr_end_to_end_case {
     const char *variant;
     struct spr_pattern pattern; /* kind NULL: several */
     double sparsity;
-    double weight_bytes; /* packed */
-    double expected_s;   /* NAN: not predicted */
-    double expected_part_s[SPR_END_TO_END_PARTS];
-    double part_s[SPR_END_TO_END_PARTS]; /* measured, least of runs with a clock between */
+    double weight_bytes;                              /* packed */
+    double expected_s;                                /* NAN: not predicted */
+    double expected_part_s[SPR_END_TO_END_PARTS_MAX]; /* NAN: not predicted */
+    double part_s[SPR_END_TO_END_PARTS_MAX]; /* measured, least of runs with a clock between */
     struct spr_measurement measured;
     double expected_speedup, measured_speedup; /* over the dense encoder; NAN for dense */
     double amdahl_ceiling;                     /* its linear layers for nothing, as measured */
@@ -105,7 +108,11 @@ struct spr_validation {
     size_t case_count, case_capacity;
     struct spr_end_to_end_case *end_to_end; /* of the arena; the first is dense */
     size_t end_to_end_count;
-    int64_t tokens;    /* of end_to_end */
+    const char *const
+        *part_names;   /* of the arena: of a convolutional network's parts; NULL: the
+                                    * parts are an encoder's */
+    bool pool_after;   /* of that network: winners are taken before pooling */
+    int64_t tokens;    /* of end_to_end; of a convolutional network its batch */
     double transfer_s; /* of end_to_end: a cache line to the next thread; NAN: not timed */
     const char **not_measured; /* "conv_dw_1: depthwise" */
     size_t not_measured_count;

@@ -3,8 +3,10 @@
 #include "analysis/expect_layer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "sproof/expected_winners.h"
 #include "sproof/family_time.h"
 
 /* Up to this a double counts tokens times batch exactly, and no product overflows. */
@@ -201,13 +203,56 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
                                        keep_name(a->names, family->name), family};
 }
 
-/* By a kernel that skips zeros of X: none is known. */
+/* Bytes that pass through the caches between two calls. */
+static double passed_bytes(const struct spr_analysis *a, const struct spr_asked *asked)
+{
+    switch (a->expected_residency) {
+    case SPR_RESIDENCY_WARM:
+        return 0;
+    case SPR_RESIDENCY_NETWORK:
+        return asked->pass_bytes;
+    case SPR_RESIDENCY_DRAM:
+    case SPR_RESIDENCY_COLD:
+        break;
+    }
+    return HUGE_VAL;
+}
+
+/* By sproof's kernels that touch only the winners' columns of W, token by token on one thread;
+ * finding the winners among a token's inputs is in it. */
 static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
                                                  const struct spr_asked *asked)
 {
-    (void)a;
-    (void)asked;
-    return nothing;
+    const struct spr_layer *layer = asked->layer;
+    const struct spr_choice *choice = asked->choice;
+    const struct spr_kernel_rates *rates = a->machine->kernels;
+    if (!rates || layer->groups > 1 || layer->op != SPR_OP_LINEAR) {
+        return nothing;
+    }
+    const struct spr_shape shape = spr_layer_shape(layer);
+    const struct spr_weight_cost cost = choice->pattern.kind->cost(
+        &choice->pattern, &shape, kept_cells(layer, choice), &choice->counted, 4);
+    const double winners = fmax(1, rint((1 - choice->skipped) * (double)layer->k));
+    struct spr_wta wta = {
+        .isa = a->expected_isa, .channels = layer->k, .pixels = 1, .k = (int64_t)winners};
+    struct spr_winners_case of = {.isa = a->expected_isa,
+                                  .rows = spr_columns_rows(&choice->pattern),
+                                  .m = layer->m,
+                                  .k = layer->k,
+                                  .winners = winners,
+                                  .passed_bytes = passed_bytes(a, asked)};
+    of.blocks = cost.issued / of.rows;
+    wta.method = spr_wta_choose(rates, &wta);
+    const double token_s = spr_wta_expected(rates, &wta) + spr_winners_expected(rates, &of);
+    if (!isfinite(token_s)) {
+        return nothing;
+    }
+    char name[64];
+    snprintf(name, sizeof name, "spr_winners_f32__%s", spr_isa_name(a->expected_isa));
+    const double added_s = calls_each(layer) * added_call_s(&a->options);
+    return (struct spr_layer_expected){(double)layer->n * asked->batch * token_s + added_s +
+                                           activations_s(a, asked->bound),
+                                       SPR_LIMIT_W, keep_name(a->names, name), NULL};
 }
 
 struct spr_layer_expected spr_expect_product(const struct spr_analysis *a,

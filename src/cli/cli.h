@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "sproof/analysis.h"
+#include "sproof/convnet.h"
 #include "sproof/end_to_end.h"
 #include "sproof/probe.h"
 #include "sproof/record.h"
@@ -55,6 +56,7 @@ enum option {
     OPT_OUTPUT,
     OPT_OUTPUT_STATES,
     OPT_PATTERN,
+    OPT_POOL,
     OPT_PRUNE,
     OPT_QUICK,
     OPT_QUIET,

@@ -8,6 +8,7 @@
 #include "base/output.h"
 #include "cli/validate_work.h"
 #include "sproof/cpu.h"
+#include "sproof/convnet.h"
 #include "sproof/end_to_end.h"
 #include "sproof/schedule.h"
 
@@ -74,6 +75,8 @@ static enum spr_status measure(struct validate_work *w)
     enum spr_dtype dtype = device ? w->record.options.dtype : SPR_F32;
     status = device ? cli_validate_device(w->cli, w->args, &w->record.network, &w->options, v,
                                           &dtype, w->err)
+             : w->convnet ? spr_convnet_end_to_end(&w->record.network, &w->machine,
+                                                   &w->options, v, &w->cli->notes, w->err)
              : w->end_to_end
                  ? spr_end_to_end(&w->record.network, &w->machine, &whole, v, &w->cli->notes,
                                   w->err)
@@ -117,8 +120,8 @@ static enum spr_status judge_end_to_end(const struct validate_work *w)
     }
     if (2 * noisy > v->end_to_end_count) {
         return spr_fail(w->err, SPR_EINCONCLUSIVE,
-                        "inconclusive: %zu of %zu encoders are too noisy to tell", noisy,
-                        v->end_to_end_count);
+                        "inconclusive: %zu of %zu %s are too noisy to tell", noisy,
+                        v->end_to_end_count, w->convnet ? "networks" : "encoders");
     }
     return worst > w->max_error
                ? spr_fail(w->err, SPR_EGATE,
@@ -231,7 +234,8 @@ static const enum option options[] = {
     OPT_ISA,     OPT_THREADS,       OPT_RESIDENCY, OPT_BUDGET,       OPT_MAX_ERROR,
     OPT_NO_SAVE, OPT_OUTPUT,        OPT_FORMAT,    OPT_END_TO_END,   OPT_TOKENS,
     OPT_STATES,  OPT_OUTPUT_STATES, OPT_LAYOUT,    OPT_QUICK,        OPT_TUNE,
-    OPT_DEVICE,  OPT_MACHINE,       OPT_DTYPE,     OPT_MAX_INFLATED, OPT_COUNT};
+    OPT_DEVICE,  OPT_MACHINE,       OPT_DTYPE,     OPT_MAX_INFLATED, OPT_POOL,
+    OPT_COUNT};
 
 const struct verb verb_validate = {
     .name = "validate",

@@ -35,8 +35,9 @@ static const struct option_row rows[OPT_COUNT] = {
                    "f64 f32 tf32 f16 bf16 fp8 i8 (default: the machine's)\n"
                    "analyze: or of each operand, w:i4,x:f16,y:f16\n"
                    "(left out: the machine's, y as x)"},
-    [OPT_END_TO_END] = {"end-to-end", 0, FLAG, "",
-                        "a whole encoder: MODEL is a layer table or\nweights"},
+    [OPT_END_TO_END] =
+        {"end-to-end", 0, FLAG, "",
+         "a whole encoder (MODEL is a layer table or\nweights), or gsc_cnn_*.csv's network"},
     [OPT_EXECUTION] = {"execution", 0, VALUE, "E",
                        "best: stored and multiplied as is fastest\n"
                        "(default); native: what engines accept"},
@@ -86,6 +87,10 @@ static const struct option_row rows[OPT_COUNT] = {
     [OPT_OUTPUT_STATES] = {"output-states", 0, VALUE, "FILE",
                            "last states of the dense encoder, .npy"},
     [OPT_PATTERN] = {"pattern", 'p', VALUE, "LIST", "patterns, such as csr,4x4,2:4"},
+    [OPT_POOL] =
+        {"pool", 0, VALUE, "P",
+         "before, after: of gsc_cnn_*.csv, max pooling stands\nbefore k-winner-take-all "
+         "(default) or after it"},
     [OPT_PRUNE] = {"prune", 0, VALUE, "P@S",
                    "prune to pattern P at sparsity S: 32x1@0.9,\n2:4"},
     [OPT_QUICK] = {"quick", 0, FLAG, "",

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli/validate_work.h"
 #include "sproof/cpu.h"
+#include "sproof/convnet.h"
 #include "sproof/end_to_end.h"
 
 #define DEFAULT_PATTERNS "csr,4x1,4x4,16x16,32x1,2:4"
@@ -82,6 +83,15 @@ static enum spr_status read_residency(struct validate_work *w, const char *text)
     return SPR_OK;
 }
 
+static enum spr_status read_pool(struct validate_work *w, const char *text)
+{
+    static const char *const names[] = {"before", "after", NULL};
+    int index = 0;
+    SPR_TRY(text ? cli_word("pool", text, names, &index, w->err) : SPR_OK);
+    w->options.pool_after = index == 1;
+    return SPR_OK;
+}
+
 static enum spr_status read_format(struct validate_work *w, const char *text)
 {
     const char *names[SPR_FORMAT_COUNT + 1];
@@ -136,6 +146,9 @@ enum spr_status validate_read_options(struct validate_work *w)
                         "--tokens, --states and --output-states: expected with "
                         "--end-to-end only");
     }
+    if (!w->end_to_end && value[OPT_POOL]) {
+        return spr_fail(w->err, SPR_EINPUT, "--pool: expected with --end-to-end only");
+    }
     if (!w->end_to_end && value[OPT_MAX_INFLATED]) {
         return spr_fail(w->err, SPR_EINPUT, "--max-inflated: expected with --end-to-end only");
     }
@@ -147,6 +160,7 @@ enum spr_status validate_read_options(struct validate_work *w)
     if (value[OPT_LAYOUT]) {
         SPR_TRY(cli_layout(value[OPT_LAYOUT], &w->options.layout, w->err));
     }
+    SPR_TRY(read_pool(w, value[OPT_POOL]));
     w->options.tune = value[OPT_TUNE] != NULL;
     w->options.one_visit = value[OPT_QUICK] != NULL;
     if (w->end_to_end && (value[OPT_LAYOUT] || value[OPT_TUNE])) {
@@ -295,6 +309,32 @@ static enum spr_status read_batch(struct validate_work *w)
     return SPR_OK;
 }
 
+/* The network of convolutions: one thread, random inputs. */
+static enum spr_status read_convnet(struct validate_work *w)
+{
+    const char *const *value = w->args->value;
+    w->convnet = true;
+    if (value[OPT_TOKENS] || value[OPT_STATES] || value[OPT_OUTPUT_STATES]) {
+        return spr_fail(
+            w->err, SPR_EINPUT,
+            "--tokens, --states and --output-states: expected with an encoder only");
+    }
+    w->options.threads = value[OPT_THREADS] ? w->options.threads : 1;
+    return SPR_OK;
+}
+
+/* What is run end to end: an encoder unless it is the other. */
+static enum spr_status read_whole(struct validate_work *w)
+{
+    if (spr_convnet_is(&w->record.network)) {
+        return read_convnet(w);
+    }
+    return w->args->value[OPT_POOL]
+               ? spr_fail(w->err, SPR_EINPUT,
+                          "--pool: expected with the network of gsc_cnn_*.csv only")
+               : read_states(w);
+}
+
 static enum spr_status make_grid(struct validate_work *w)
 {
     const char *list = w->args->value[OPT_SPARSITY];
@@ -385,5 +425,5 @@ enum spr_status validate_read_inputs(struct validate_work *w)
     SPR_TRY(read_network(w));
     SPR_TRY(read_batch(w));
     SPR_TRY(make_variants(w));
-    return w->end_to_end ? read_states(w) : SPR_OK;
+    return w->end_to_end ? read_whole(w) : SPR_OK;
 }

@@ -20,6 +20,7 @@ struct validate_work {
     enum spr_format format;
     double max_error; /* NAN: no gate */
     bool end_to_end;
+    bool convnet;                        /* end to end, and no encoder */
     double canary_least_s[SPR_CANARIES]; /* as probed */
     double inflated_most;                /* as of spr_weights_options */
     struct spr_weights weights;          /* end to end, of a checkpoint; else empty */

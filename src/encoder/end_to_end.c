@@ -11,10 +11,9 @@
 #include "sproof/cpu.h"
 #include "sproof/inspect.h"
 #include "sproof/schedule.h"
+#include "validate/time_networks.h"
 #include "validate/validate_parts.h"
 
-#define BUDGET_S 30.0
-#define WARM_UP_S 0.05
 #define PART_RUNS 7
 
 enum spr_status spr_end_to_end_shape(const struct spr_network *network,
@@ -180,106 +179,35 @@ static double threads_apart(const struct spr_encoder_trial *r)
     return told ? kernels->transfer_s : (double)NAN;
 }
 
-/* Visits to all encoders: two, some seconds apart, and a third where these find no number; one when
- * the budget is short. A visit gets a share of the budget. */
-#define VISITS 3
-#define VISITS_APART_S 10.0
-#define BUDGET_FOR_VISITS_S 30.0
-
-/* What is timed, and beside it how far apart the threads are: a host may move them meanwhile. */
-struct timing {
-    struct spr_encoder_trial *r;
-    struct spr_end_to_end_case *cases;
-    struct spr_subject *subjects; /* [r->count + 1] */
-    size_t count;
-    struct spr_measurement hops;
-    struct spr_bench bench;
-};
-
-static enum spr_status judge_times(const struct timing *t, bool *doubtful,
-                                   struct spr_error *err)
-{
-    struct spr_measurement *all[SPR_BENCH_SUBJECTS_MAX];
-    const struct spr_canaries *canaries = t->bench.canaries;
-    for (size_t i = 0; i < t->count; i++) {
-        all[i] = t->subjects[i].result;
-    }
-    if (!spr_measurements_judge(all, t->count, canaries ? canaries->least_s : NULL)) {
-        return spr_no_memory(err);
-    }
-    *doubtful = false;
-    for (size_t i = 0; i < t->r->count; i++) {
-        *doubtful = *doubtful || t->cases[i].measured.doubt != SPR_DOUBT_NONE;
-    }
-    return SPR_OK;
-}
-
-static enum spr_status visit_all(struct timing *t, double budget_s, struct spr_error *err)
-{
-    struct spr_validation *v = t->r->validation;
-    const struct spr_validate_options *o = t->r->options->validate;
-    const int visits = o->one_visit || budget_s < BUDGET_FOR_VISITS_S ? 1 : VISITS;
-    t->bench.begin_s = t->bench.clock_s();
-    t->bench.budget_s = budget_s / visits;
-    double begun_s = 0;
-    bool doubtful = true;
-    for (int visit = 0; visit < visits; visit++) {
-        while (visit > 0 && !o->clock_s && !(o->stop && o->stop()) &&
-               t->bench.clock_s() - begun_s < VISITS_APART_S) {
-            spr_bench_sleep(0.05);
-        }
-        begun_s = t->bench.clock_s();
-        if (visit == VISITS - 1 &&
-            (!doubtful || begun_s - t->bench.begin_s + t->bench.budget_s > budget_s)) {
-            break;
-        }
-        t->bench.visit = visit;
-        SPR_TRY(spr_bench_visit(&t->bench, t->subjects, t->count, &v->arena, err));
-        SPR_TRY(judge_times(t, &doubtful, err));
-    }
-    return SPR_OK;
-}
-
+/* The encoders, and beside them how far apart the threads are: a host may move them meanwhile. */
 static enum spr_status take_samples(struct spr_encoder_trial *r,
                                     struct spr_end_to_end_case *cases, struct spr_error *err)
 {
     const struct spr_validate_options *o = r->options->validate;
-    uint64_t seed = o->seed;
     int threads = o->threads;
     const bool team = threads_apart(r) > 0;
-    struct timing t = {.r = r,
-                       .cases = cases,
-                       .subjects = spr_calloc(r->count + 1, sizeof *t.subjects),
-                       .count = r->count + team,
-                       .bench = {.clock_s = r->clock_s,
-                                 .random = &seed,
-                                 .warm_up_s = WARM_UP_S,
-                                 .sample_s = 0,
-                                 .memory = true, /* its weights pass through the caches */
-                                 .stop = o->stop}};
-    enum spr_status status = t.subjects ? SPR_OK : spr_no_memory(err);
-    if (status == SPR_OK && !o->clock_s) {
-        status = spr_canaries_make(o->isa, threads, o->canary_least_s, &t.bench.canaries, err);
-        if (status == SPR_OK) {
-            spr_canaries_learn(t.bench.canaries, true);
-        }
+    struct spr_measurement hops = {0};
+    const struct spr_networks networks = {
+        .options = o,
+        .clock_s = r->clock_s,
+        .subjects = spr_calloc(r->count + 1, sizeof *networks.subjects),
+        .count = r->count + team,
+        .networks = r->count,
+        .arena = &r->validation->arena};
+    if (!networks.subjects) {
+        return spr_no_memory(err);
     }
-    for (size_t i = 0; i < r->count && status == SPR_OK; i++) {
-        t.subjects[i] = (struct spr_subject){
+    for (size_t i = 0; i < r->count; i++) {
+        networks.subjects[i] = (struct spr_subject){
             .run = run_entry, .context = &r->entry[i], .result = &cases[i].measured};
     }
-    if (status == SPR_OK) {
-        t.subjects[r->count] = (struct spr_subject){.run = spr_line_transfer_round,
-                                                    .context = &threads,
-                                                    .result = &t.hops,
-                                                    .beside = true};
-        status = visit_all(&t, isnan(o->budget_s) ? BUDGET_S : o->budget_s, err);
-    }
+    networks.subjects[r->count] = (struct spr_subject){
+        .run = spr_line_transfer_round, .context = &threads, .result = &hops, .beside = true};
+    const enum spr_status status = spr_time_networks(&networks, err);
     if (team && status == SPR_OK) {
-        r->validation->transfer_s = t.hops.median_s / SPR_LINE_HOPS;
+        r->validation->transfer_s = hops.median_s / SPR_LINE_HOPS;
     }
-    spr_canaries_free(t.bench.canaries);
-    spr_free(t.subjects);
+    spr_free(networks.subjects);
     return status;
 }
 

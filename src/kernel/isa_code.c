@@ -5,13 +5,16 @@
 #define SPR_ISA_OBJECT(name, NAME)                                                            \
     extern const struct spr_tiles spr_tiles__##name;                                          \
     extern const struct spr_elementwise spr_elementwise__##name;                              \
-    extern const struct spr_probe_loops spr_probe_loops__##name;
+    extern const struct spr_probe_loops spr_probe_loops__##name;                              \
+    extern const struct spr_winner_loops spr_winner_loops__##name;                            \
+    extern const struct spr_map_loops spr_map_loops__##name;
 #include "isa_list.inc"
 #undef SPR_ISA_OBJECT
 
 #define SPR_ISA_OBJECT(name, NAME)                                                            \
-    [SPR_ISA_##                                                                               \
-        NAME] = {&spr_tiles__##name, &spr_elementwise__##name, &spr_probe_loops__##name},
+    [SPR_ISA_##NAME] = {&spr_tiles__##name, &spr_elementwise__##name,                         \
+                        &spr_probe_loops__##name, &spr_winner_loops__##name,                  \
+                        &spr_map_loops__##name},
 static const struct spr_isa_code codes[SPR_ISA_COUNT] = {
 #include "isa_list.inc"
 };

@@ -4,14 +4,18 @@
 #define SPROOF_KERNEL_ISA_CODE_H
 
 #include "kernel/isa/elementwise.h"
+#include "kernel/isa/maps.h"
 #include "kernel/isa/probe_loops.h"
 #include "kernel/isa/strips.h"
+#include "kernel/isa/winners.h"
 #include "sproof/isa.h"
 
 struct spr_isa_code {
     const struct spr_tiles *tiles;
     const struct spr_elementwise *elementwise;
     const struct spr_probe_loops *probe_loops;
+    const struct spr_winner_loops *winners;
+    const struct spr_map_loops *maps;
 };
 
 /* The code of a CPU's instruction set; all NULL when it was not compiled in. */

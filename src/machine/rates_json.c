@@ -83,12 +83,12 @@ static bool is_point(double before, double bytes, double step_s)
 
 /* A measurement that went wrong on a busy machine is left out, or what is kept could not be
  * read again. */
-static void put_time(struct spr_emit *out, const char *key, double seconds)
+void spr_rate_to_json(struct spr_emit *out, const char *key, double seconds)
 {
     spr_emit_number(out, key, seconds >= 0 && seconds < 1e9 ? seconds : (double)NAN);
 }
 
-static void put_sweep(struct spr_emit *out, const char *key, const struct spr_sweep *sweep)
+void spr_sweep_to_json(struct spr_emit *out, const char *key, const struct spr_sweep *sweep)
 {
     double before = -1;
     spr_emit_open(out, key, '[');
@@ -109,10 +109,10 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
                        const struct spr_kernel_rates *rates)
 {
     spr_emit_open(out, key, '{');
-    put_time(out, "call_s", rates->call_s);
-    put_time(out, "parallel_s", rates->parallel_s);
+    spr_rate_to_json(out, "call_s", rates->call_s);
+    spr_rate_to_json(out, "parallel_s", rates->parallel_s);
     spr_emit_number(out, "parallel_threads", rates->parallel_threads);
-    put_time(out, "transfer_s", rates->transfer_s);
+    spr_rate_to_json(out, "transfer_s", rates->transfer_s);
     spr_emit_open(out, "tiles", '[');
     for (size_t i = 0; i < rates->count; i++) {
         const struct spr_tile_rates *tile = &rates->tiles[i];
@@ -123,16 +123,16 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         spr_emit_text(out, "form", forms[named.form]);
         spr_emit_number(out, "rows", named.rows);
         spr_emit_number(out, "vectors", named.vectors);
-        put_sweep(out, "x", &tile->x);
-        put_sweep(out, "w", &tile->w);
-        put_sweep(out, "w_far", &tile->w_far);
-        put_sweep(out, "y", &tile->y);
-        put_sweep(out, "input", &tile->input);
-        put_sweep(out, "group", &tile->group);
-        put_sweep(out, "unaligned", &tile->unaligned);
-        put_time(out, "panel_group_s", tile->panel_group_s);
-        put_time(out, "unaligned_group_s", tile->unaligned_group_s);
-        put_time(out, "half_step_s", tile->half_step_s);
+        spr_sweep_to_json(out, "x", &tile->x);
+        spr_sweep_to_json(out, "w", &tile->w);
+        spr_sweep_to_json(out, "w_far", &tile->w_far);
+        spr_sweep_to_json(out, "y", &tile->y);
+        spr_sweep_to_json(out, "input", &tile->input);
+        spr_sweep_to_json(out, "group", &tile->group);
+        spr_sweep_to_json(out, "unaligned", &tile->unaligned);
+        spr_rate_to_json(out, "panel_group_s", tile->panel_group_s);
+        spr_rate_to_json(out, "unaligned_group_s", tile->unaligned_group_s);
+        spr_rate_to_json(out, "half_step_s", tile->half_step_s);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
@@ -143,10 +143,11 @@ void spr_tiles_to_json(struct spr_emit *out, const char *key,
         spr_emit_text(out, "isa", spr_isa_name(f->isa));
         spr_emit_number(out, "threads", f->threads);
         spr_emit_text(out, "function", spr_function_name(f->function));
-        put_sweep(out, "element", &f->element);
+        spr_sweep_to_json(out, "element", &f->element);
         spr_emit_close(out, '}');
     }
     spr_emit_close(out, ']');
+    spr_winners_to_json(out, rates);
     spr_emit_close(out, '}');
 }
 
@@ -159,8 +160,7 @@ enum spr_isa spr_isa_from_json(struct spr_reader *r, const spr_json *object)
     return isa;
 }
 
-/* NAN: it was not measured. */
-static double read_time(struct spr_reader *r, const spr_json *object, const char *key)
+double spr_rate_from_json(struct spr_reader *r, const spr_json *object, const char *key)
 {
     /* Below 10^9. */
     static const struct spr_range range = {0, 0x1.dcd64ffffffffp+29, true,
@@ -174,8 +174,8 @@ static int read_count(struct spr_reader *r, const spr_json *object, const char *
     return (int)spr_reader_whole(r, object, key, &range);
 }
 
-static void read_sweep(struct spr_reader *r, const spr_json *object, const char *key,
-                       struct spr_sweep *sweep)
+void spr_sweep_from_json(struct spr_reader *r, const spr_json *object, const char *key,
+                         struct spr_sweep *sweep)
 {
     const spr_json *list = spr_json_get(object, key);
     bool good = spr_json_is_array(list);
@@ -222,19 +222,19 @@ static void read_tile(struct spr_reader *r, const spr_json *object,
     *tile = (struct spr_tile_rates){.isa = spr_isa_from_json(r, object)};
     tile->threads = read_count(r, object, "threads", 1);
     tile->tile = read_shape(r, object, spr_isa_lanes(tile->isa));
-    read_sweep(r, object, "x", &tile->x);
-    read_sweep(r, object, "w", &tile->w);
-    read_sweep(r, object, "w_far", &tile->w_far);
-    read_sweep(r, object, "y", &tile->y);
+    spr_sweep_from_json(r, object, "x", &tile->x);
+    spr_sweep_from_json(r, object, "w", &tile->w);
+    spr_sweep_from_json(r, object, "w_far", &tile->w_far);
+    spr_sweep_from_json(r, object, "y", &tile->y);
     /* Absent in what was written before there were any. */
     if (spr_json_get(object, "input")) {
-        read_sweep(r, object, "input", &tile->input);
+        spr_sweep_from_json(r, object, "input", &tile->input);
     }
-    read_sweep(r, object, "group", &tile->group);
-    read_sweep(r, object, "unaligned", &tile->unaligned);
-    tile->panel_group_s = read_time(r, object, "panel_group_s");
-    tile->unaligned_group_s = read_time(r, object, "unaligned_group_s");
-    tile->half_step_s = read_time(r, object, "half_step_s");
+    spr_sweep_from_json(r, object, "group", &tile->group);
+    spr_sweep_from_json(r, object, "unaligned", &tile->unaligned);
+    tile->panel_group_s = spr_rate_from_json(r, object, "panel_group_s");
+    tile->unaligned_group_s = spr_rate_from_json(r, object, "unaligned_group_s");
+    tile->half_step_s = spr_rate_from_json(r, object, "half_step_s");
 }
 
 static void read_function(struct spr_reader *r, const spr_json *object,
@@ -253,7 +253,7 @@ static void read_function(struct spr_reader *r, const spr_json *object,
     *function = (struct spr_function_rates){.function = (enum spr_function)f};
     function->isa = spr_isa_from_json(r, object);
     function->threads = read_count(r, object, "threads", 1);
-    read_sweep(r, object, "element", &function->element);
+    spr_sweep_from_json(r, object, "element", &function->element);
 }
 
 static void read_tiles(struct spr_reader *r, const spr_json *object,
@@ -295,13 +295,14 @@ enum spr_status spr_tiles_from_json(const spr_json *kernels, const char *file,
     struct spr_reader r = {.file = file, .err = err};
     *rates = (struct spr_kernel_rates){0};
     spr_reader_enter(&r, "kernels", SIZE_MAX);
-    rates->call_s = read_time(&r, kernels, "call_s");
-    rates->parallel_s = read_time(&r, kernels, "parallel_s");
+    rates->call_s = spr_rate_from_json(&r, kernels, "call_s");
+    rates->parallel_s = spr_rate_from_json(&r, kernels, "parallel_s");
     rates->parallel_threads = read_count(&r, kernels, "parallel_threads", 0);
     /* Absent in machines that were written before it was measured. */
-    rates->transfer_s = read_time(&r, kernels, "transfer_s");
+    rates->transfer_s = spr_rate_from_json(&r, kernels, "transfer_s");
     read_tiles(&r, kernels, rates);
     read_functions(&r, kernels, rates);
+    spr_winners_from_json(&r, kernels, rates);
     return r.status;
 }
 
@@ -309,6 +310,7 @@ void spr_tiles_free(struct spr_kernel_rates *rates)
 {
     spr_free(rates->tiles);
     spr_free(rates->functions);
+    spr_free(rates->winners);
     *rates = (struct spr_kernel_rates){0};
 }
 
@@ -320,7 +322,9 @@ const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
     struct spr_tile_rates *tiles = spr_arena_alloc(arena, rates->count * sizeof *tiles);
     struct spr_function_rates *functions =
         spr_arena_alloc(arena, rates->function_count * sizeof *functions);
-    if (!kept || !tiles || !functions) {
+    struct spr_winner_rates *winners =
+        spr_arena_alloc(arena, rates->winner_count * sizeof *winners);
+    if (!kept || !tiles || !functions || !winners) {
         return NULL;
     }
     *kept = *rates;
@@ -338,6 +342,13 @@ const struct spr_kernel_rates *spr_tiles_keep(struct spr_arena *arena,
         const struct spr_function_rates *f = &rates->functions[i];
         if (isa == SPR_ISA_COUNT || (f->isa == isa && f->threads == threads)) {
             functions[kept->function_count++] = *f;
+        }
+    }
+    kept->winners = winners;
+    kept->winner_count = 0;
+    for (size_t i = 0; i < rates->winner_count; i++) {
+        if (isa == SPR_ISA_COUNT || rates->winners[i].isa == isa) {
+            winners[kept->winner_count++] = rates->winners[i];
         }
     }
     return kept;

@@ -229,7 +229,7 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
         return spr_no_memory(err);
     }
     enum spr_status status =
-        spr_grow(&rates->functions, &capacity, rates->function_count + SPR_FUNCTION_COUNT,
+        spr_grow(&rates->functions, &capacity, rates->function_count + SPR_FUNCTION_PATCHES,
                  sizeof *rates->functions)
             ? SPR_OK
             : spr_no_memory(err);
@@ -237,7 +237,7 @@ enum spr_status spr_calibrate_functions(const struct spr_calibration *calibratio
         status = make_bench(c, &team[t], err);
     }
     /* One thread exchanges nothing. */
-    int count = c->threads > 1 ? SPR_FUNCTION_COUNT : SPR_FUNCTION_EXCHANGE;
+    int count = c->threads > 1 ? SPR_FUNCTION_PATCHES : SPR_FUNCTION_EXCHANGE;
     for (int f = 0; f < count && status == SPR_OK; f++) {
         if (!measure(c, team, (enum spr_function)f,
                      &rates->functions[rates->function_count++])) {

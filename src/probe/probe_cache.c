@@ -146,12 +146,33 @@ static bool add_functions(struct spr_kernel_rates *kernels,
     return true;
 }
 
+static bool add_winners(struct spr_kernel_rates *kernels, const struct spr_kernel_rates *more)
+{
+    const size_t before = kernels->winner_count;
+    size_t capacity = before;
+    for (size_t i = 0; i < more->winner_count; i++) {
+        bool has = false;
+        for (size_t j = 0; j < before; j++) {
+            has = has || kernels->winners[j].isa == more->winners[i].isa;
+        }
+        if (!has && !spr_grow(&kernels->winners, &capacity, kernels->winner_count + 1,
+                              sizeof *kernels->winners)) {
+            return false;
+        }
+        if (!has) {
+            kernels->winners[kernels->winner_count++] = more->winners[i];
+        }
+    }
+    return true;
+}
+
 enum spr_status spr_probe_add(struct spr_probe *probe, const struct spr_probe *more,
                               struct spr_error *err)
 {
     struct spr_kernel_rates *kernels = &probe->kernels;
     size_t before = kernels->count, capacity = before;
-    bool complete = add_rates(probe, more) && add_functions(kernels, &more->kernels);
+    bool complete = add_rates(probe, more) && add_functions(kernels, &more->kernels) &&
+                    add_winners(kernels, &more->kernels);
     add_calls(kernels, &more->kernels);
     probe->threads = more->threads > probe->threads ? more->threads : probe->threads;
     probe->quality.points_disturbed =

@@ -74,6 +74,10 @@ static enum spr_status calibrate_part(struct parts *p, struct part *part, double
     spr_points_begin(&calibration);
     SPR_TRY(spr_calibrate_tokens(&calibration, kernels, err));
     SPR_TRY(spr_calibrate_functions(&calibration, kernels, err));
+    if (part->threads == 1) {
+        SPR_TRY(spr_calibrate_winners(&calibration, kernels, err));
+        SPR_TRY(spr_calibrate_maps(&calibration, kernels, err));
+    }
     SPR_TRY(spr_calibrate(&calibration, kernels, err));
     spr_points_end(&calibration);
     part->rounds++;
@@ -89,6 +93,7 @@ static enum spr_status time_part(struct parts *p, struct part *part, double end_
     enum spr_status status = calibrate_part(p, part, end_s, &rates, err);
     spr_free(rates.tiles);
     spr_free(rates.functions);
+    spr_free(rates.winners);
     return status;
 }
 

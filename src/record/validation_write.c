@@ -252,18 +252,22 @@ static void put_seed(struct spr_emit *out, uint64_t seed)
     spr_emit_text(out, "seed", text);
 }
 
-static void put_parts(struct spr_emit *out, const char *key, const double *part_s)
+static void put_parts(struct spr_emit *out, const struct spr_validation *v, const char *key,
+                      const double *part_s)
 {
     static const char *const keys[SPR_END_TO_END_PARTS] = {
         "attention_linear_s", "feed_forward_s", "attention_s", "gelu_s", "layer_norm_s"};
     spr_emit_open(out, key, '{');
-    for (int p = 0; p < SPR_END_TO_END_PARTS; p++) {
-        spr_emit_number(out, keys[p], part_s[p]);
+    const char *const *names = v->part_names ? v->part_names : keys;
+    const int count = v->part_names ? SPR_END_TO_END_PARTS_MAX : SPR_END_TO_END_PARTS;
+    for (int p = 0; p < count; p++) {
+        spr_emit_number(out, names[p], part_s[p]);
     }
     spr_emit_close(out, '}');
 }
 
-static void put_end_to_end(struct spr_emit *out, const struct spr_end_to_end_case *c)
+static void put_end_to_end(struct spr_emit *out, const struct spr_validation *v,
+                           const struct spr_end_to_end_case *c)
 {
     char text[SPR_PATTERN_TEXT];
     spr_emit_open(out, NULL, '{');
@@ -273,9 +277,9 @@ static void put_end_to_end(struct spr_emit *out, const struct spr_end_to_end_cas
     spr_emit_number(out, "sparsity", c->sparsity);
     spr_emit_number(out, "weight_bytes", c->weight_bytes);
     spr_emit_number(out, "expected_s", c->expected_s);
-    put_parts(out, "expected_parts", c->expected_part_s);
+    put_parts(out, v, "expected_parts", c->expected_part_s);
     put_measured(out, &c->measured);
-    put_parts(out, "measured_parts", c->part_s);
+    put_parts(out, v, "measured_parts", c->part_s);
     spr_emit_number(out, "expected_speedup", c->expected_speedup);
     spr_emit_number(out, "measured_speedup", c->measured_speedup);
     spr_emit_number(out, "amdahl_ceiling", c->amdahl_ceiling);
@@ -294,11 +298,11 @@ static void put_encoders(struct spr_emit *out, const struct spr_validation *v)
         spr_emit_null(out, "end_to_end");
         return;
     }
-    spr_emit_number(out, "tokens", (double)v->tokens);
+    spr_emit_number(out, "tokens", v->part_names ? (double)NAN : (double)v->tokens);
     spr_emit_number(out, "transfer_s", v->transfer_s);
     spr_emit_open(out, "end_to_end", '[');
     for (size_t i = 0; i < v->end_to_end_count; i++) {
-        put_end_to_end(out, &v->end_to_end[i]);
+        put_end_to_end(out, v, &v->end_to_end[i]);
     }
     spr_emit_close(out, ']');
 }

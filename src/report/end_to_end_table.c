@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole encoders: predicted beside measured, and where the time goes. */
+/* Whole networks: predicted beside measured, and where the time goes. */
 #include <math.h>
 
 #include "base/table.h"
+#include "report/end_to_end_rows.h"
 #include "report/figures.h"
 #include "sproof/report.h"
 
 static const char *const part_heads[SPR_END_TO_END_PARTS + 1] = {
     "", "q, k, v, o", "feed-fwd", "attention", "gelu", "norm"};
 
-static void put_times(FILE *file, const struct spr_validation *v)
+void spr_end_to_end_times(FILE *file, const struct spr_validation *v, size_t name_width)
 {
     static const char *const heads[] = {"",        "expected", "measured", "+-",     "error",
                                         "speedup", "measured", "ceiling",  "weights"};
@@ -21,7 +22,7 @@ static void put_times(FILE *file, const struct spr_validation *v)
         const struct spr_end_to_end_case *c = &v->end_to_end[i];
         double width = (c->measured.high_s - c->measured.low_s) / 2 / c->measured.time_s;
         spr_table_row(&table);
-        spr_table_cell(&table, 0, "%s", spr_text_short(c->variant, 16, cell));
+        spr_table_cell(&table, 0, "%s", spr_text_short(c->variant, name_width, cell));
         spr_table_cell(&table, 1, "%s", spr_seconds_or_dash(c->expected_s, text));
         spr_table_cell(&table, 2, "%s", spr_format_seconds(c->measured.time_s, text));
         spr_table_cell(&table, 3, isnan(width) ? "-" : "%.1f%%", 100 * width);
@@ -91,15 +92,12 @@ static void put_transfer(FILE *file, const struct spr_validation *v)
     }
 }
 
-void spr_report_end_to_end(FILE *file, const struct spr_validation *validation)
+static void put_encoders(FILE *file, const struct spr_validation *v)
 {
-    const struct spr_validation *v = validation;
-    const struct spr_end_to_end_case *worst = worst_of(v);
-    char text[512];
     put_transfer(file, v);
     fprintf(file, "\nend to end, %lld tokens, activations flowing through the layers\n\n",
             (long long)v->tokens);
-    put_times(file, v);
+    spr_end_to_end_times(file, v, 16);
     fputs("\nwhere the measured time goes, and how far off the expected one is\n", file);
     put_parts(file, v);
     spr_text_wrapped(
@@ -107,6 +105,18 @@ void spr_report_end_to_end(FILE *file, const struct spr_validation *validation)
         "ceiling: the pruned layers for nothing. attention: scores, softmax, context. norm: "
         "with bias and residual. Every piece was checked against double precision before.",
         0);
+}
+
+void spr_report_end_to_end(FILE *file, const struct spr_validation *validation)
+{
+    const struct spr_validation *v = validation;
+    const struct spr_end_to_end_case *worst = worst_of(v);
+    char text[512];
+    if (v->part_names) {
+        spr_report_convnet(file, v);
+    } else {
+        put_encoders(file, v);
+    }
     if (!isnan(worst->error)) {
         char name[SPR_TABLE_CELL];
         snprintf(text, sizeof text,

@@ -11,6 +11,7 @@
 #include "validation.h"
 #include "sproof/accuracy.h"
 #include "sproof/compare.h"
+#include "sproof/convnet.h"
 #include "sproof/end_to_end.h"
 #include "sproof/expected.h"
 #include "sproof/inspect.h"
@@ -324,6 +325,28 @@ static enum spr_status calibrate(struct spr_error *err)
     return status;
 }
 
+/* With all inputs and with winners, which are taken before pooling. */
+static enum spr_status run_convnet(struct spr_error *err)
+{
+    struct spr_network read;
+    struct spr_machine host = {.name = "host"};
+    struct spr_validation v;
+    const struct spr_validate_options o = {.seed = 1,
+                                           .isa = SPR_ISA_SCALAR,
+                                           .threads = 1,
+                                           .batch = 1,
+                                           .pool_after = true,
+                                           .budget_s = 0.1,
+                                           .clock_s = jumping_clock};
+    SPR_TRY(spr_network_read("convnet.csv", &read, NULL, err));
+    enum spr_status status = spr_convnet_end_to_end(&read, &host, &o, &v, NULL, err);
+    if (status == SPR_OK) {
+        spr_validation_free(&v);
+    }
+    spr_network_free(&read);
+    return status;
+}
+
 static void fail_each(const char *name, enum spr_status (*step)(struct spr_error *),
                       enum spr_status expected)
 {
@@ -367,6 +390,13 @@ static void write_tables(void)
                 50 + v);
     }
     fclose(file);
+    test_write("convnet.csv",
+               "layer,op,m,k,n,x_elements,flops,variant,pattern,sparsity\n"
+               "cnn1,conv,8,25,144,256,,,,\ncnn1_maxpool,other,,,,9,9,,,\n"
+               "cnn1_kwinner,other,,,,9,9,,,\ncnn2,conv,16,200,4,288,,,,\n"
+               "cnn2_maxpool,other,,,,9,9,,,\ncnn2_kwinner,other,,,,9,9,,,\n"
+               "linear,linear,20,16,1,16,,,,\nlinear_kwinner,other,,,,9,9,,,\n"
+               "output,linear,5,20,1,20,,,,\ncnn2,conv,16,200,4,288,,half,csr,0.5\n");
     test_write("small.csv", "layer,m,k,n,variant,pattern,sparsity,nnz\na,64,64,8,,,,\n"
                             "b,64,64,8,,,,\na,,,,v,4x4,0.5,\nb,,,,v,csr,,99\n");
     test_write("plain.csv", "layer,m,k,n\na,64,64,8\nb,64,64,8\n");
@@ -412,6 +442,7 @@ int main(void)
     fail_each("pack a matrix", pack, SPR_OK);
     fail_each("read a mask", read_smtx, SPR_OK);
     fail_each("calibrate", calibrate, SPR_OK);
+    fail_each("convolutional network", run_convnet, SPR_OK);
     write_weights();
     fail_each("inspect Matrix Market", inspect_mtx, SPR_OK);
     fail_each("inspect NumPy", inspect_npy, SPR_OK);

@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "machine.h"
+#include "recorded_probe.h"
 #include "sproof/analysis.h"
 #include "sproof/explain.h"
 #include "sproof/record.h"
@@ -199,8 +200,64 @@ static void records(const struct spr_record_form *form)
     end(&s);
 }
 
+/* Where products with winners were calibrated, they are expected token by token, the search for the
+ * winners with them; elsewhere nothing is. */
+static void expected(void)
+{
+    static struct spr_winner_rates made[] = {
+        {.isa = SPR_ISA_AVX512, .each = {1, {400}, {2e-9}}, .winner = {1, {400}, {5e-9}}},
+        {.isa = SPR_ISA_AVX512,
+         .rows = 1,
+         .each = {1, {400}, {1e-9}},
+         .winner = {1, {400}, {4e-9}},
+         .other_s = 0.5e-9}};
+    const double sparsity = 0.9, skipped = 0.75;
+    struct spr_probe probe;
+    struct spr_machine machine;
+    struct spr_pattern csr;
+    struct spr_error err = {0};
+    read_recorded_probe("epyc_zen4", &probe);
+    CHECK_STATUS(SPR_OK, spr_machine_from_probe(&probe, SPR_ISA_AVX512, 1, &machine, &err),
+                 &err);
+    struct spr_kernel_rates rates = *machine.kernels;
+    machine.kernels = &rates;
+    test_write("net.csv", "layer,m,k,n\nfc,1000,400,3\n");
+    CHECK_INT(SPR_OK, spr_pattern_parse("csr", &csr, NULL));
+    for (rates.winner_count = 0; rates.winner_count <= COUNT_OF(made);
+         rates.winner_count += COUNT_OF(made)) {
+        struct setting s;
+        const struct spr_options options = {.dtype = SPR_F32,
+                                            .batches = {2},
+                                            .batch_count = 1,
+                                            .threads = 1,
+                                            .residency = SPR_RESIDENCY_WARM,
+                                            .has_residency = true};
+        const struct spr_grid grid = {&csr, 1, &sparsity, 1};
+        rates.winners = made;
+        CHECK_STATUS(SPR_OK, spr_network_read("net.csv", &s.network, NULL, &err), &err);
+        CHECK_INT(SPR_OK, spr_network_add_grid(&s.network, &grid, NULL));
+        CHECK_INT(SPR_OK, spr_network_add_skipped(&s.network, &skipped, 1, NULL));
+        CHECK_STATUS(SPR_OK, spr_analyze(&s.network, &machine, &options, &s.analysis, &err),
+                     &err);
+        const struct spr_result *r = result_of(&s, "csr@0.9+act0.75");
+        /* 3 x 2 tokens. Winners: 400 values, 100 win. Product: 1000 outputs, 100 columns of 100
+         * weights. */
+        const double token_s = 400 * 2e-9 + 100 * 5e-9 + 500e-9 + 100 * (4e-9 + 100 * 1e-9);
+        if (rates.winner_count > 0) {
+            CHECK_NEAR(6 * token_s, r->layers[0].expected.time_s, 1e-15);
+        } else {
+            CHECK(isnan(r->layers[0].expected.time_s));
+        }
+        spr_analysis_free(&s.analysis);
+        spr_network_free(&s.network);
+    }
+    spr_machine_free(&machine);
+    spr_probe_free(&probe);
+}
+
 int main(void)
 {
+    expected();
     by_hand();
     ideal_product();
     steps_of_traffic();

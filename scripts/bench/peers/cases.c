@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "sproof/cpu.h"
+#include "evict.h"
 
 #define SEED 1
 /* Beyond so many multiplications only some rows are checked. */
@@ -14,12 +14,18 @@
 struct wanted {
     const char *pattern;
     int percent;
+    int activation; /* percent of X that is zero; 0: it is dense */
 };
 
-static const struct wanted blocks[] = {
-    {"4x1", 90}, {"4x4", 90}, {"8x8", 90}, {"16x16", 90}, {"32x1", 90}, {"32x32", 90},
-    {"4x1", 95}, {"4x4", 95}, {"8x8", 95}, {"16x16", 95}, {"32x1", 95}, {"32x32", 95}};
-static const struct wanted singles[] = {{"csr", 70}, {"csr", 90}, {"csr", 95}};
+static const struct wanted blocks[] = {{"4x1", 90, 0},   {"4x4", 90, 0},  {"8x8", 90, 0},
+                                       {"16x16", 90, 0}, {"32x1", 90, 0}, {"32x32", 90, 0},
+                                       {"4x1", 95, 0},   {"4x4", 95, 0},  {"8x8", 95, 0},
+                                       {"16x16", 95, 0}, {"32x1", 95, 0}, {"32x32", 95, 0}};
+static const struct wanted singles[] = {{"csr", 70, 0}, {"csr", 90, 0}, {"csr", 95, 0}};
+/* comp:16 has 93.75 %. */
+static const struct wanted matmul95[] = {
+    {"csr", 95, 0},  {"comp:16", 94, 0}, {"comp:20", 95, 0}, {"4x1", 95, 0},
+    {"32x1", 95, 0}, {"16x16", 95, 0},   {"csr", 95, 88},    {"32x1", 95, 88}};
 
 /* Does a goal look at this matrix? */
 static bool goal_needs(const struct wanted *wanted, int64_t n)
@@ -71,6 +77,24 @@ static void expect(struct bench_case *bench)
     free(counts);
 }
 
+/* X with so many percent of each token's inputs zero. */
+static const float *thinned(const float *x, const struct size *size, int percent)
+{
+    float *thin = peer_floats(size->k * size->n);
+    const int64_t winners = size->k - size->k * percent / 100;
+    uint64_t state = SEED + 1;
+    for (int64_t j = 0; j < size->n; j++) {
+        int64_t left = winners;
+        for (int64_t i = 0; i < size->k; i++) {
+            if ((int64_t)(spr_random(&state) % (uint64_t)(size->k - i)) < left) {
+                thin[i * size->n + j] = x[i * size->n + j];
+                left--;
+            }
+        }
+    }
+    return thin;
+}
+
 static void make(const struct wanted *wanted, const struct options *options,
                  const struct size *size, const float *x, struct bench_case *bench)
 {
@@ -80,6 +104,10 @@ static void make(const struct wanted *wanted, const struct options *options,
     bench->c = (struct peer_case){
         .m = size->m, .k = size->k, .n = size->n, .threads = options->threads, .x = x};
     bench->percent = wanted->percent;
+    bench->c.activation = wanted->activation;
+    if (wanted->activation > 0) {
+        bench->c.x = thinned(x, size, wanted->activation);
+    }
     snprintf(bench->pattern, sizeof bench->pattern, "%s", wanted->pattern);
     if (spr_pattern_parse(wanted->pattern, &bench->c.pattern, &err) != SPR_OK) {
         stop(wanted->pattern, err.text);
@@ -101,7 +129,7 @@ static bool fits(const struct wanted *wanted, const struct size *size)
 {
     long rows = 1, columns = 1;
     char *end;
-    if (strcmp(wanted->pattern, "csr") != 0) {
+    if (wanted->pattern[0] >= '0' && wanted->pattern[0] <= '9') {
         rows = strtol(wanted->pattern, &end, 10);
         columns = strtol(end + 1, NULL, 10);
     }
@@ -113,7 +141,8 @@ static size_t add(const struct wanted *list, size_t length, const struct options
 {
     const float *x = cases[0].c.x;
     for (size_t i = 0; i < length; i++) {
-        if (fits(&list[i], size) && (!options->goals_only || goal_needs(&list[i], size->n))) {
+        if (fits(&list[i], size) &&
+            (!options->goals_only || options->matmul95 || goal_needs(&list[i], size->n))) {
             make(&list[i], options, size, x, &cases[count++]);
         }
     }
@@ -123,7 +152,7 @@ static size_t add(const struct wanted *list, size_t length, const struct options
 size_t cases_make(const struct options *options, const struct size *size,
                   struct bench_case *cases, size_t room)
 {
-    static const struct wanted dense = {"dense", 0};
+    static const struct wanted dense = {"dense", 0, 0};
     uint64_t state = SEED;
     float *x = peer_floats(size->k * size->n);
     size_t count = 1;
@@ -135,7 +164,9 @@ size_t cases_make(const struct options *options, const struct size *size,
     }
     /* Always there: it carries X, and the multiply-add loop counts as its contender. */
     make(&dense, options, size, x, &cases[0]);
-    if (options->sparse) {
+    if (options->matmul95) {
+        count = add(matmul95, sizeof matmul95 / sizeof *matmul95, options, size, cases, count);
+    } else if (options->sparse) {
         count = add(singles, sizeof singles / sizeof *singles, options, size, cases, count);
         count = add(blocks, sizeof blocks / sizeof *blocks, options, size, cases, count);
     }
@@ -151,6 +182,10 @@ void cases_free(struct bench_case *cases, size_t count)
     free(x.block);
     free(w.block);
     for (size_t i = 0; i < count; i++) {
+        if (cases[i].c.activation > 0) {
+            x.read = cases[i].c.x;
+            free(x.block);
+        }
         spr_matrix_free(&cases[i].matrix);
         free(cases[i].rows);
         free(cases[i].y);
@@ -160,13 +195,7 @@ void cases_free(struct bench_case *cases, size_t count)
 
 bool case_needs_memory(const struct bench_case *bench)
 {
-    struct spr_cpu_cache caches[SPR_CPU_CACHES];
-    double last = 0;
-    spr_cpu_caches(caches);
-    for (int i = 0; i < SPR_CPU_CACHES; i++) {
-        last = fmax(last, caches[i].bytes);
-    }
-    return (double)bench->c.m * (double)bench->c.k * sizeof(float) > last;
+    return (double)bench->c.m * (double)bench->c.k * sizeof(float) > last_cache_bytes();
 }
 
 double case_error(const struct bench_case *bench, const struct peer_product *product)

@@ -16,6 +16,7 @@ struct options {
     bool tables;        /* print the times too, not the goals alone */
     bool goals_only;    /* no more cases than the goals ask for */
     bool quick;         /* one visit, and goals_only */
+    bool matmul95;      /* the case list of matmul95.sh, each warm and cold */
     int threads;
     enum spr_isa isa;
     const char *csv_path; /* NULL: none */
@@ -57,8 +58,10 @@ struct result {
     char label[48];
     char pattern[SPR_PATTERN_TEXT];
     int percent;
-    bool peak;    /* the multiply-add loop */
-    double flops; /* of one call: 2 nnz n */
+    int activation; /* percent of X that is zero and known to be; 0: nothing is known */
+    bool cold;      /* the caches are emptied before each call */
+    bool peak;      /* the multiply-add loop */
+    double flops;   /* of one call: 2 nnz n */
     size_t nnz;
     double error;                    /* case_error */
     char why[PEER_TEXT];             /* not empty: why there is no time */

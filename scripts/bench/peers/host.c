@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "evict.h"
 #include "own.h"
 #include "peak.h"
+#include "pipe.h"
 #include "sproof/cpu.h"
 #include "validate/bench.h"
 
@@ -21,6 +23,11 @@
 #define VISIT_S 0.75
 #define WARM_UP_S 0.03
 #define SAMPLE_S 10e-6
+/* Of the case list matmul95, whose contenders are many. */
+#define MATMUL95_VISIT_S 0.08
+#define MATMUL95_WARM_UP_S 0.005
+/* Calls of more than this bring their own data back. */
+#define MATMUL95_LONG_S 3e-3
 /* Some libraries have threads of their own, beside which those of the canaries would spin: after so
  * long they sleep. */
 #define TEAM_IDLE_S 15e-3
@@ -39,6 +46,7 @@ struct offer {
 /* parent -> child */
 struct request {
     int ordinal, visit;
+    bool cold;
 };
 
 /* child -> parent; the samples follow */
@@ -46,35 +54,6 @@ struct answer {
     size_t count;
     double least_canary_s[SPR_CANARIES];
 };
-
-static bool pass(ssize_t (*move)(int, void *, size_t), int fd, void *data, size_t size)
-{
-    char *at = data;
-    while (size > 0) {
-        ssize_t moved = move(fd, at, size);
-        if (moved <= 0) {
-            return false;
-        }
-        at += moved;
-        size -= (size_t)moved;
-    }
-    return true;
-}
-
-static ssize_t write_some(int fd, void *data, size_t size)
-{
-    return write(fd, data, size);
-}
-
-static bool send_all(int fd, void *data, size_t size)
-{
-    return pass(write_some, fd, data, size);
-}
-
-static bool take_all(int fd, void *data, size_t size)
-{
-    return pass(read, fd, data, size);
-}
 
 /* One thread stays on one CPU, the last that the process may use. */
 static void pin(void)
@@ -98,8 +77,12 @@ static bool takes(enum peer_kind kind, size_t at, const struct bench_case *bench
 {
     bool dense = spr_pattern_is_dense(&bench->c.pattern);
     bool single = strcmp(bench->pattern, "csr") == 0;
+    bool any = single || options->matmul95; /* every matrix can be given as single non-zeros */
     if (kind == PEER_PEAK) {
         return at == 0;
+    }
+    if (bench->c.activation > 0) {
+        return kind == PEER_ANY;
     }
     if (dense) {
         return options->dense && (kind == PEER_DENSE || kind == PEER_ANY);
@@ -107,7 +90,7 @@ static bool takes(enum peer_kind kind, size_t at, const struct bench_case *bench
     if (kind == PEER_BLOCK) {
         return !single && !options->goals_only && bench->c.pattern.a == bench->c.pattern.b;
     }
-    return kind == PEER_ANY || (kind == PEER_CSR && single);
+    return kind == PEER_ANY || (kind == PEER_CSR && any);
 }
 
 /* Makes, runs and checks one contender. */
@@ -128,7 +111,9 @@ static void try(const struct peer_way *way, const struct bench_case *bench, doub
         for (int64_t i = 0; i < bench->c.m * bench->c.n; i++) {
             y.write[i] = NAN;
         }
+        const double begin_s = spr_cpu_clock_s();
         product->run(product->state);
+        product->checked_s = spr_cpu_clock_s() - begin_s;
         offer->error = case_error(bench, product);
         if (offer->error > tolerance) {
             snprintf(offer->why, PEER_TEXT, "WRONG: %.3g times the rounding bound",
@@ -220,9 +205,14 @@ static void answer_all(const struct host *host, const struct options *options,
 {
     struct request request;
     const double pause_s = options->threads > 1 ? TEAM_IDLE_S : 0;
-    spr_canaries_learn(bench->canaries, bench->memory);
+    const bool needs_memory = bench->memory;
+    spr_canaries_learn(bench->canaries, needs_memory || options->matmul95);
     while (take_all(host->from, &request, sizeof request) && (size_t)request.ordinal < count) {
         bench->visit = request.visit;
+        const bool alone =
+            options->matmul95 && products[request.ordinal].checked_s > MATMUL95_LONG_S;
+        bench->before = request.cold ? evict_weights : alone ? evict_nothing : NULL;
+        bench->memory = request.cold || needs_memory;
         if (!answer_visit(bench, &products[request.ordinal], pause_s, host->to)) {
             break;
         }
@@ -238,9 +228,10 @@ static _Noreturn void serve(struct host *host, const struct options *options,
     uint64_t random = 1;
     struct spr_bench bench = {.clock_s = spr_cpu_clock_s,
                               .random = &random,
-                              .warm_up_s = WARM_UP_S,
+                              .warm_up_s = options->matmul95 ? MATMUL95_WARM_UP_S : WARM_UP_S,
                               .sample_s = SAMPLE_S,
-                              .budget_s = VISIT_S,
+                              .budget_s = options->matmul95 ? MATMUL95_VISIT_S : VISIT_S,
+                              .context = &cases[0].c,
                               .canaries = canaries,
                               .memory = case_needs_memory(&cases[0])};
     dup2(STDERR_FILENO, STDOUT_FILENO); /* what a library says does not belong in the table */
@@ -309,6 +300,7 @@ static void note(const struct offer *offer, const struct host *host,
     snprintf(result->why, sizeof result->why, "%s", offer->why);
     result->at = offer->at;
     result->percent = bench->percent;
+    result->activation = bench->c.activation;
     result->nnz = bench->matrix.nnz;
     result->error = offer->error;
     result->peak = host->builtin == peak_peer();
@@ -339,11 +331,16 @@ void host_start(struct host *host, size_t index, size_t shape, const struct opti
         if (offer.last) {
             break;
         }
-        struct result *result = results_add(results);
-        result->shape = shape;
-        result->host = index;
-        result->ordinal = ordinal++;
-        note(&offer, host, &cases[offer.at], result);
+        for (int cold = 0; cold <= (options->matmul95 && host->builtin != peak_peer());
+             cold++) {
+            struct result *result = results_add(results);
+            result->shape = shape;
+            result->host = index;
+            result->ordinal = ordinal;
+            result->cold = cold != 0;
+            note(&offer, host, &cases[offer.at], result);
+        }
+        ordinal++;
     }
     set_running(host, options, false);
 }
@@ -363,7 +360,7 @@ void host_visit(struct host *host, int visit, const struct options *options,
                 struct results *results, struct result *result)
 {
     struct spr_measurement *measured = &result->measured;
-    struct request request = {result->ordinal, visit};
+    struct request request = {result->ordinal, visit, result->cold};
     struct answer answer = {0};
     set_running(host, options, true);
     bool taken = send_all(host->to, &request, sizeof request) &&

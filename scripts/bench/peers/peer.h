@@ -28,6 +28,7 @@ struct peer_case {
     int threads;
     struct spr_pattern pattern;
     double kept;                     /* cells of the pattern */
+    int activation;                  /* percent of X that is zero and known to be; else 0 */
     const struct spr_matrix *matrix; /* what is not zero */
     const float *w;                  /* m x k; NULL unless the matrix is dense */
     const float *x;                  /* k x n row-major, PEER_SLACK readable past its end */
@@ -39,6 +40,9 @@ struct peer_product {
     void (*run)(void *state);
     const float *y;       /* element (i, j) at i*y_row + j*y_col */
     int64_t y_row, y_col; /* in floats */
+    const void *x;        /* what it reads of X; NULL: the case's */
+    size_t x_bytes;
+    double checked_s; /* what the checked call took */
 };
 
 enum peer_kind {
@@ -117,7 +121,8 @@ static inline int *peer_row_offsets(const struct spr_matrix *matrix)
 }
 
 /* X as n rows of k, "channels last". */
-static inline const float *peer_x_transposed(const struct peer_case *c)
+static inline const float *peer_x_transposed(const struct peer_case *c,
+                                             struct peer_product *product)
 {
     float *t = peer_floats(c->k * c->n);
     for (int64_t j = 0; j < c->n; j++) {
@@ -125,6 +130,8 @@ static inline const float *peer_x_transposed(const struct peer_case *c)
             t[j * c->k + i] = c->x[i * c->n + j];
         }
     }
+    product->x = t;
+    product->x_bytes = (size_t)(c->k * c->n) * sizeof(float);
     return t;
 }
 

@@ -73,7 +73,7 @@ void build_matmul(const peer_case *c, peer_product *product)
     memory packed(packed_desc, engine, peer_alloc(packed_desc.get_size()));
     dnnl::reorder(plain, packed).execute(stream, plain, packed);
     stream.wait();
-    memory x(source, engine, const_cast<float *>(peer_x_transposed(c)));
+    memory x(source, engine, const_cast<float *>(peer_x_transposed(c, product)));
     memory y(destination, engine, peer_y_transposed(c, product));
     product->state =
         new matmul{stream,

@@ -31,9 +31,9 @@ static bool make_dense(const struct peer_case *c, struct peer_product *product, 
     if (failed(xnn_create_fully_connected_nc_f32(k, m, k, m, peer_weights(c), NULL, -INFINITY,
                                                  INFINITY, 0, &op),
                "create", why) ||
-        failed(
-            xnn_setup_fully_connected_nc_f32(op, (size_t)c->n, peer_x_transposed(c), y, pool),
-            "set up", why)) {
+        failed(xnn_setup_fully_connected_nc_f32(op, (size_t)c->n,
+                                                peer_x_transposed(c, product), y, pool),
+               "set up", why)) {
         return false;
     }
     product->state = op;

@@ -27,11 +27,18 @@
 #define VISITS_MOST 5
 #define VISITS_APART_S 10.0
 #define SHAPE_S 60.0
+/* Of the case list matmul95. Peers so many times slower than the best of a matrix are visited
+ * once: they decide nothing. */
+#define MATMUL95_APART_S 4.0
+#define MATMUL95_SHAPE_S 12.0
+#define MATMUL95_SLOW 1.5
 
 static const char usage[] =
-    "usage: peers [--only dense|sparse|goals] [--quick] [--threads T] [--isa avx2|avx512]\n"
+    "usage: peers [--only dense|sparse|goals|matmul95] [--quick] [--threads T] [--isa "
+    "avx2|avx512]\n"
     "             [--shapes MxKxN,...] [--csv FILE]\n"
-    "  --only dense    dense matrices; sparse: sparse ones; goals: what the goals ask for\n"
+    "  --only dense    dense matrices; sparse: sparse ones; goals: what the goals ask for;\n"
+    "                  matmul95: the patterns of matmul95.sh, warm and cold\n"
     "  --quick         one visit, to what the goals ask for\n"
     "  --threads T     of every contender; default 1\n"
     "  --isa           sproof's kernels and the multiply-add loop, and the libraries that "
@@ -67,11 +74,12 @@ static size_t parse_sizes(const char *text, struct size *sizes)
 static bool set_only(const char *text, struct options *options)
 {
     bool dense = strcmp(text, "dense") == 0, sparse = strcmp(text, "sparse") == 0;
+    options->matmul95 = strcmp(text, "matmul95") == 0;
     options->dense = !sparse;
     options->sparse = !dense;
     options->tables = dense || sparse;
-    options->goals_only = !options->tables;
-    return dense || sparse || strcmp(text, "goals") == 0;
+    options->goals_only = !options->tables && !options->matmul95;
+    return dense || sparse || options->matmul95 || strcmp(text, "goals") == 0;
 }
 
 static bool parse(int argc, char **argv, struct options *options, const char **sizes)
@@ -109,7 +117,7 @@ static bool parse(int argc, char **argv, struct options *options, const char **s
             good = false;
         }
     }
-    options->goals_only = options->goals_only || options->quick;
+    options->goals_only = options->goals_only || (options->quick && !options->matmul95);
     if (spr_isa_choose(isa, &options->isa, &err) != SPR_OK) {
         fprintf(stderr, "%s\n", err.text);
         return false;
@@ -148,7 +156,9 @@ static size_t list_hosts(const struct options *options, struct host *hosts)
         .name = "oneDNN", .object = PEERS_DIR "/peer_onednn.so", .cap = "held to AVX2"};
     hosts[count++] = (struct host){
         .name = "LIBXSMM", .object = PEERS_DIR "/peer_libxsmm.so", .cap = "target hsw"};
-    hosts[count++] = (struct host){.name = "Eigen", .object = PEERS_DIR "/peer_eigen.so"};
+    if (!options->matmul95) {
+        hosts[count++] = (struct host){.name = "Eigen", .object = PEERS_DIR "/peer_eigen.so"};
+    }
     hosts[count++] = (struct host){.name = "XNNPACK", .object = PEERS_DIR "/peer_xnnpack.so"};
     hosts[count++] = (struct host){.name = "MKL",
                                    .object = PEERS_DIR "/peer_mkl.so",
@@ -219,11 +229,37 @@ static void wait_until(double when_s)
     spr_bench_sleep(left_s > 0 ? left_s : 0);
 }
 
+/* Does it matter how long this takes? Of MKL on dense matrices always. */
+static bool in_play(const struct results *results, size_t first, const struct result *row)
+{
+    const bool own = strcmp(row->label, OWN_LABEL) == 0;
+    if (own || (row->percent == 0 && strncmp(row->label, "MKL", 3) == 0)) {
+        return true;
+    }
+    for (size_t i = first; i < results->count; i++) {
+        const struct result *r = &results->row[i];
+        if (r->at == row->at && r->cold == row->cold && !r->peak &&
+            strcmp(r->label, OWN_LABEL) != 0 && r->measured.sample_count > 0 &&
+            r->measured.time_s * MATMUL95_SLOW < row->measured.time_s) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool wants(const struct options *options, const struct results *results, size_t first,
+                  const struct result *row, int visit)
+{
+    return row->why[0] == '\0' && (visit < VISITS || result_doubtful(row)) &&
+           (visit == 0 || !options->matmul95 || in_play(results, first, row));
+}
+
 /* A visit to each contender of the shape that wants one, in random order. */
 static void visit_all(struct host *hosts, const struct options *options,
                       struct results *results, size_t first, int visit)
 {
     const size_t count = results->count - first;
+    const double apart_s = options->matmul95 ? MATMUL95_APART_S : VISITS_APART_S;
     size_t *order = peer_alloc(count * sizeof *order);
     uint64_t state = (uint64_t)visit;
     for (size_t i = 0; i < count; i++) {
@@ -232,8 +268,8 @@ static void visit_all(struct host *hosts, const struct options *options,
     shuffle(order, count, &state);
     for (size_t i = 0; i < count; i++) {
         struct result *row = &results->row[order[i]];
-        if (row->why[0] == '\0' && (visit < VISITS || result_doubtful(row))) {
-            wait_until(visit > 0 ? row->visited_s + VISITS_APART_S : 0);
+        if (wants(options, results, first, row, visit)) {
+            wait_until(visit > 0 ? row->visited_s + apart_s : 0);
             row->visited_s = spr_cpu_clock_s();
             host_visit(&hosts[row->host], visit, options, results, row);
         }
@@ -245,9 +281,10 @@ static void measure(struct host *hosts, const struct options *options, struct re
                     size_t first)
 {
     const double start_s = spr_cpu_clock_s();
+    const double limit_s = options->matmul95 ? MATMUL95_SHAPE_S : SHAPE_S;
     size_t doubtful = 1;
     for (int visit = 0; visit < (options->quick ? 1 : VISITS_MOST); visit++) {
-        if (visit >= VISITS && (doubtful == 0 || spr_cpu_clock_s() - start_s > SHAPE_S)) {
+        if (visit >= VISITS && (doubtful == 0 || spr_cpu_clock_s() - start_s > limit_s)) {
             return;
         }
         visit_all(hosts, options, results, first, visit);
@@ -334,16 +371,19 @@ int main(int argc, char **argv)
     }
     (void)results_judge(&results, 0); /* by what the canaries reached in the whole run */
     print_cpu();
-    printf("sproof %s (%s), %s, %d thread%s, f32, warm\n\n", spr_version(), spr_commit(),
-           spr_isa_name(options.isa), options.threads, options.threads > 1 ? "s" : "");
+    printf("sproof %s (%s), %s, %d thread%s, f32, %s\n\n", spr_version(), spr_commit(),
+           spr_isa_name(options.isa), options.threads, options.threads > 1 ? "s" : "",
+           options.matmul95 ? "warm and cold" : "warm");
     for (size_t i = 0; i < host_count; i++) {
         print_host(&hosts[i], &options);
     }
     if (options.tables) {
         report_tables(stdout, &results, sizes, size_count);
     }
-    report_inconclusive(stdout, &results, sizes);
-    report_goals(stdout, &options, &results, sizes, size_count);
+    if (!options.matmul95) {
+        report_inconclusive(stdout, &results, sizes);
+        report_goals(stdout, &options, &results, sizes, size_count);
+    }
     if (options.csv_path != NULL && !report_csv(options.csv_path, &options, &results, sizes)) {
         perror(options.csv_path);
         return 1;

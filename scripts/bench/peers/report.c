@@ -169,17 +169,18 @@ bool report_csv(const char *path, const struct options *options, const struct re
     if (out == NULL) {
         return false;
     }
-    fprintf(out, "m,k,n,threads,isa,pattern,sparsity_percent,nnz,contender,samples,visits,"
+    fprintf(out, "m,k,n,threads,isa,residency,pattern,sparsity_percent,activation_percent,nnz,"
+                 "contender,samples,visits,"
                  "undisturbed_share,time_us,low_us,high_us,median_us,doubt,gflops,"
                  "peak_percent,error_of_bound,why\n");
     for (size_t i = 0; i < results->count; i++) {
         const struct result *r = &results->row[i];
         const struct spr_measurement *t = &r->measured;
         const struct size *z = &sizes[r->shape];
-        fprintf(out, "%lld,%lld,%lld,%d,%s,%s,%d,%zu,%s,%zu,", (long long)z->m,
+        fprintf(out, "%lld,%lld,%lld,%d,%s,%s,%s,%d,%d,%zu,%s,%zu,", (long long)z->m,
                 (long long)z->k, (long long)z->n, options->threads, spr_isa_name(options->isa),
-                r->peak ? "" : r->pattern, r->percent, r->peak ? 0 : r->nnz, r->label,
-                t->sample_count);
+                r->cold ? "cold" : "warm", r->peak ? "" : r->pattern, r->percent,
+                r->activation, r->peak ? 0 : r->nnz, r->label, t->sample_count);
         if (t->sample_count > 0) {
             double rate = result_rate(r);
             fprintf(out, "%d,%.3f,%.6g,%.6g,%.6g,%.6g,%s,%.6g,%.4g,", t->visits,

@@ -22,6 +22,9 @@
  *   vec_gather_firsts(v, chunk) every chunk-th lane, side by side from lane 0 on
  *   vec_pick(x, index)          x[index[0]], x[index[1]], ...
  *   vec_turn4(from, to)         four columns of four rows become four rows of four columns
+ *   vec_at_least(a, b)          a bit for each lane where a >= b; NaN is never
+ * VEC_HAS_COMPRESS: vec_compress moves the lanes whose bits are set to the front, and so do
+ * vec_compress_loaded and vec_compress_places (first, first + 1, ...) with whole numbers.
  * VEC_HAS_HALF: the low half of a vector (vec_load_half, vec_store_half, vec_fma_half): where a row
  * of X ends in at most half a vector, cores that run wide multiply-adds in two halves save one.
  * VEC_HAS_FETCH: vec_fetch(inputs, places), one instruction that puts any input in each lane, what
@@ -55,6 +58,10 @@ VEC_INLINE vec vec_fma_half(vec a, vec b, vec sum)
 {
     return vec_fma(a, b, sum);
 }
+#endif
+
+#ifndef VEC_HAS_COMPRESS
+#define VEC_HAS_COMPRESS 0
 #endif
 
 #ifndef VEC_HAS_PERMUTE

@@ -144,4 +144,9 @@ VEC_INLINE unsigned short vec_not_finite(vec v)
         _mm256_cmp_ps(size, _mm256_set1_ps(FLT_MAX), _CMP_NLE_UQ));
 }
 
+VEC_INLINE unsigned vec_at_least(vec a, vec b)
+{
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ));
+}
+
 #endif

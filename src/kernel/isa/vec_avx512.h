@@ -158,4 +158,29 @@ VEC_INLINE unsigned short vec_not_finite(vec v)
     return _mm512_cmp_ps_mask(_mm512_abs_ps(v), _mm512_set1_ps(FLT_MAX), _CMP_NLE_UQ);
 }
 
+VEC_INLINE unsigned vec_at_least(vec a, vec b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
+#define VEC_HAS_COMPRESS 1
+VEC_INLINE vec vec_compress(vec a, unsigned lanes)
+{
+    return _mm512_maskz_compress_ps((__mmask16)lanes, a);
+}
+VEC_INLINE vec_places vec_compress_loaded(vec_places a, unsigned lanes)
+{
+    return _mm512_maskz_compress_epi32((__mmask16)lanes, a);
+}
+VEC_INLINE vec_places vec_compress_places(int first, unsigned lanes)
+{
+    const __m512i all = _mm512_add_epi32(
+        _mm512_set1_epi32(first),
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    return vec_compress_loaded(all, lanes);
+}
+VEC_INLINE void vec_store_places(int *p, vec_places v)
+{
+    _mm512_storeu_si512((void *)p, v);
+}
+
 #endif

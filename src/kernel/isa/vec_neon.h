@@ -108,6 +108,12 @@ VEC_INLINE vec vec_pick(const float *x, const unsigned short *index)
     return vld1q_f32(lanes);
 }
 
+VEC_INLINE unsigned vec_at_least(vec a, vec b)
+{
+    static const unsigned bit[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vcgeq_f32(a, b), vld1q_u32(bit)));
+}
+
 VEC_INLINE void vec_turn4(const float *from, size_t from_row, float *to, size_t to_row)
 {
     /* Pairs of rows by element, then pairs of those by half. */

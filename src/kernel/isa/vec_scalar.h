@@ -98,4 +98,9 @@ VEC_INLINE void vec_turn4(const float *from, size_t from_row, float *to, size_t 
     }
 }
 
+VEC_INLINE unsigned vec_at_least(vec a, vec b)
+{
+    return a >= b;
+}
+
 #endif
