@@ -14,10 +14,10 @@ extern "C" {
 /* A product with the winners of one token. */
 struct spr_winners_case {
     enum spr_isa isa;
-    int rows;            /* spr_columns_rows */
-    int64_t m, k;        /* of W */
-    double blocks;       /* of rows x 1 that W stores, evenly over its columns */
-    double winners;      /* of k */
+    int rows;       /* spr_columns_rows */
+    int64_t m, k;   /* of W */
+    double blocks;  /* of rows x 1 of W, evenly over its columns, before these are filled up */
+    double winners; /* of k */
     double passed_bytes; /* between two calls through the caches; 0: nothing does */
 };
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The network of data/models/gsc_cnn_*.csv beside dense runtimes: ONNX Runtime and PyTorch, dense,
-and sproof's dense, sparse-dense and sparse-sparse runs, all on one thread, in turns.
+and sproof's dense, sparse-dense and sparse-sparse runs, all on one thread. The runtimes take turns;
+sproof runs after them, its networks in turns of their own.
 
     keywords.py MODEL.csv [--batch 1] [--turns 5] [--sproof build/sproof] [--budget 30]
 

@@ -203,21 +203,6 @@ static struct spr_layer_expected expect_family(const struct spr_analysis *a,
                                        keep_name(a->names, family->name), family};
 }
 
-/* Bytes that pass through the caches between two calls. */
-static double passed_bytes(const struct spr_analysis *a, const struct spr_asked *asked)
-{
-    switch (a->expected_residency) {
-    case SPR_RESIDENCY_WARM:
-        return 0;
-    case SPR_RESIDENCY_NETWORK:
-        return asked->pass_bytes;
-    case SPR_RESIDENCY_DRAM:
-    case SPR_RESIDENCY_COLD:
-        break;
-    }
-    return HUGE_VAL;
-}
-
 /* By sproof's kernels that touch only the winners' columns of W, token by token on one thread;
  * finding the winners among a token's inputs is in it. */
 static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
@@ -226,7 +211,10 @@ static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
     const struct spr_layer *layer = asked->layer;
     const struct spr_choice *choice = asked->choice;
     const struct spr_kernel_rates *rates = a->machine->kernels;
-    if (!rates || layer->groups > 1 || layer->op != SPR_OP_LINEAR) {
+    /* How fast columns come from memory was not measured. */
+    const bool near = a->expected_residency == SPR_RESIDENCY_WARM ||
+                      a->expected_residency == SPR_RESIDENCY_NETWORK;
+    if (!rates || !near || layer->groups > 1 || layer->op != SPR_OP_LINEAR) {
         return nothing;
     }
     const struct spr_shape shape = spr_layer_shape(layer);
@@ -235,12 +223,14 @@ static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
     const double winners = fmax(1, rint((1 - choice->skipped) * (double)layer->k));
     struct spr_wta wta = {
         .isa = a->expected_isa, .channels = layer->k, .pixels = 1, .k = (int64_t)winners};
-    struct spr_winners_case of = {.isa = a->expected_isa,
-                                  .rows = spr_columns_rows(&choice->pattern),
-                                  .m = layer->m,
-                                  .k = layer->k,
-                                  .winners = winners,
-                                  .passed_bytes = passed_bytes(a, asked)};
+    struct spr_winners_case of = {
+        .isa = a->expected_isa,
+        .rows = spr_columns_rows(&choice->pattern),
+        .m = layer->m,
+        .k = layer->k,
+        .winners = winners,
+        .passed_bytes =
+            a->expected_residency == SPR_RESIDENCY_NETWORK ? asked->pass_bytes : 0};
     of.blocks = cost.issued / of.rows;
     wta.method = spr_wta_choose(rates, &wta);
     const double token_s = spr_wta_expected(rates, &wta) + spr_winners_expected(rates, &of);
@@ -249,10 +239,10 @@ static struct spr_layer_expected expect_skipping(const struct spr_analysis *a,
     }
     char name[64];
     snprintf(name, sizeof name, "spr_winners_f32__%s", spr_isa_name(a->expected_isa));
-    const double added_s = calls_each(layer) * added_call_s(&a->options);
-    return (struct spr_layer_expected){(double)layer->n * asked->batch * token_s + added_s +
-                                           activations_s(a, asked->bound),
-                                       SPR_LIMIT_W, keep_name(a->names, name), NULL};
+    const double time_s = (double)layer->n * asked->batch * token_s +
+                          calls_each(layer) * added_call_s(&a->options);
+    return (struct spr_layer_expected){fmax(time_s, asked->bound->time_s), SPR_LIMIT_W,
+                                       keep_name(a->names, name), NULL};
 }
 
 struct spr_layer_expected spr_expect_product(const struct spr_analysis *a,

@@ -77,7 +77,7 @@ static enum spr_status read_shape(struct spr_convnet_source *s, struct spr_error
         if (layer->op != (conv ? SPR_OP_CONV : SPR_OP_LINEAR) || layer->count != 1 ||
             layer->groups != 1 || layer->k != k || layer->n != n ||
             (double)m * (double)k * (double)n > (double)INT32_MAX ||
-            (conv && (root(n) < 2 || root(n) % 2 != 0))) {
+            (conv && (spr_convnet_side(shape, p) < 2 || root(n) % 2 != 0))) {
             return misfit(s, p, err);
         }
     }

@@ -261,6 +261,9 @@ bool spr_onnx_has_rule(const char *op);
 void spr_onnx_shapes(struct spr_onnx *onnx, const struct spr_onnx_node *node);
 /* Product of the dimensions [begin, end); 0: one is not told, or the product exceeds 10^15. */
 int64_t spr_onnx_product(const struct spr_onnx_value *value, int begin, int end);
+
+/* The product of two numbers of elements, neither below 0; 0: more than 1e15. */
+int64_t spr_onnx_times(int64_t a, int64_t b);
 /* Sets the shape of an output that may be NULL. */
 void spr_onnx_set_shape(struct spr_onnx_value *value, int rank, const int64_t *shape);
 /* Shapes together as NumPy does: *out takes on the second one. false: they do not fit. */

@@ -241,7 +241,7 @@ static int64_t read_dim(struct spr_wire dim, const char *value, int axis, char t
     while (spr_wire_next(&dim, &f)) {
         const size_t length = f.kind == SPR_WIRE_BYTES ? (size_t)(f.body.end - f.body.at) : 0;
         if (f.number == 1 && f.kind == SPR_WIRE_VARINT) {
-            size = (int64_t)f.value > 0 ? (int64_t)f.value : 0;
+            size = f.value <= (uint64_t)SPR_DIMENSION_MAX ? (int64_t)f.value : 0;
         } else if (f.number == 2 && length > 0 && length < 128 &&
                    !memchr(f.body.at, '\0', length)) {
             memcpy(text, f.body.at, length);

@@ -15,6 +15,31 @@ static bool is_op(const struct spr_onnx_node *node, const char *const *names)
     return false;
 }
 
+/* Bytes from the first element of a view to its last one, whose strides are not negative; -1: it
+ * has none. */
+static double reach(const struct spr_onnx_value *v)
+{
+    double elements = 0;
+    for (int d = 0; d < v->rank; d++) {
+        if (v->shape[d] < 1) {
+            return -1;
+        }
+        elements += (double)(v->shape[d] - 1) * (double)v->stride[d];
+    }
+    return elements * (double)spr_element_bytes(v->element);
+}
+
+/* Whether a view of `from` stays within it, whatever shape the file declares; else it is none. */
+static bool stays_within(const struct spr_onnx_value *from, struct spr_onnx_value *out)
+{
+    const double first = (double)(out->data - from->data), last = first + reach(out);
+    if (first >= 0 && reach(out) >= 0 && last <= reach(from)) {
+        return true;
+    }
+    out->data = NULL;
+    return false;
+}
+
 /* The same elements with dimensions in another order. */
 static bool turn(const struct spr_onnx_node *node, const struct spr_onnx_value *from,
                  struct spr_onnx_value *out)
@@ -25,12 +50,16 @@ static bool turn(const struct spr_onnx_node *node, const struct spr_onnx_value *
         return false;
     }
     const struct spr_onnx_value old = *from;
+    unsigned seen = 0;
+    for (int i = 0; i < count; i++) {
+        if (perm[i] < 0 || perm[i] >= old.rank || (seen >> perm[i] & 1) != 0) {
+            return false;
+        }
+        seen |= 1U << perm[i];
+    }
     spr_onnx_view(out, &old);
     for (int i = 0; i < old.rank; i++) {
         const int64_t axis = count == 0 ? old.rank - 1 - i : perm[i];
-        if (axis < 0 || axis >= old.rank) {
-            return false;
-        }
         out->shape[i] = old.shape[axis];
         out->stride[i] = old.stride[axis];
     }
@@ -87,14 +116,16 @@ static enum spr_status multiply(struct spr_onnx *onnx, const struct spr_onnx_nod
                                 struct spr_onnx_value *out, bool *done, struct spr_error *err)
 {
     struct spr_onnx_value a = *spr_onnx_input(onnx, node, 0),
-                          b = *spr_onnx_input(onnx, node, 1);
+                          b = *spr_onnx_input(onnx, node, 1), all;
     const bool divides = strcmp(node->op, "Div") == 0;
     const int64_t elements = spr_onnx_product(out, 0, out->rank);
     unsigned char *data;
     if (!spr_onnx_has_weights(&b) || a.sparse.at || b.sparse.at || out->rank < a.rank ||
         elements != (spr_onnx_product(&a, 0, a.rank) > spr_onnx_product(&b, 0, b.rank)
                          ? spr_onnx_product(&a, 0, a.rank)
-                         : spr_onnx_product(&b, 0, b.rank))) {
+                         : spr_onnx_product(&b, 0, b.rank)) ||
+        !spr_onnx_broadcast(&a, &b, &all) || all.rank != out->rank ||
+        memcmp(all.shape, out->shape, (size_t)all.rank * sizeof *all.shape) != 0) {
         return SPR_OK;
     }
     SPR_TRY(spr_onnx_widen(onnx, &a, err));
@@ -124,15 +155,19 @@ static enum spr_status quantise(struct spr_onnx *onnx, const struct spr_onnx_nod
     const struct spr_onnx_value *scale = spr_onnx_input(onnx, node, 1),
                                 *zero = spr_onnx_input(onnx, node, 2);
     const int64_t elements = spr_onnx_product(&w, 0, w.rank);
-    const bool has_zero = spr_onnx_has_weights(zero) && zero->element != SPR_ELEMENT_OTHER;
+    const bool has_zero =
+        spr_onnx_has_weights(zero) && !zero->sparse.at && zero->element != SPR_ELEMENT_OTHER;
     int64_t axis = spr_onnx_integer(node, "axis", 1);
     unsigned char *data;
     axis += axis < 0 ? w.rank : 0;
-    if (w.sparse.at || !spr_onnx_has_weights(scale) || scale->rank > 1 ||
-        scale->element == SPR_ELEMENT_OTHER || axis < 0) {
+    if (w.sparse.at || !spr_onnx_has_weights(scale) || scale->rank > 1 || scale->sparse.at ||
+        scale->element == SPR_ELEMENT_OTHER || axis < 0 || axis >= w.rank) {
         return SPR_OK;
     }
     SPR_TRY(spr_onnx_pack(onnx, &w, err));
+    if (w.element == SPR_ELEMENT_OTHER) {
+        return SPR_OK;
+    }
     spr_onnx_view(out, &w);
     SPR_TRY(spr_onnx_make(onnx, (double)elements, SPR_ELEMENT_F32, out, &data, err));
     const int64_t count = spr_onnx_product(scale, 0, scale->rank);
@@ -176,6 +211,17 @@ static void cut(const struct spr_onnx_value *from, int axis, int64_t start,
     memcpy(out->shape, shape.shape, sizeof out->shape);
 }
 
+/* Whether two shapes differ along an axis alone. */
+static bool same_beside(const struct spr_onnx_value *from, const struct spr_onnx_value *out,
+                        int axis)
+{
+    bool same = out->rank == from->rank;
+    for (int d = 0; same && d < from->rank; d++) {
+        same = d == axis || out->shape[d] == from->shape[d];
+    }
+    return same;
+}
+
 /* Split, along one axis Slice, and one of Gather's. */
 static bool cut_out(struct spr_onnx *onnx, const struct spr_onnx_node *node)
 {
@@ -193,8 +239,13 @@ static bool cut_out(struct spr_onnx *onnx, const struct spr_onnx_node *node)
                 part->shape[axis] < 1 || start + part->shape[axis] > from.shape[axis]) {
                 return false;
             }
+            const int64_t size = part->shape[axis];
             cut(&from, (int)axis, start, part);
-            start += part->shape[axis];
+            if (!same_beside(&from, part, (int)axis) || !stays_within(&from, part)) {
+                part->data = NULL;
+                return false;
+            }
+            start += size;
         }
         return true;
     }
@@ -205,14 +256,14 @@ static bool cut_out(struct spr_onnx *onnx, const struct spr_onnx_node *node)
             return false;
         }
         start = list[0] + (list[0] < 0 ? from.shape[axis] : 0);
-        if (start < 0 || start >= from.shape[axis]) {
+        if (start < 0 || start >= from.shape[axis] || out->rank != from.rank - 1) {
             return false;
         }
         cut(&from, (int)axis, start, out);
         for (int i = (int)axis; i < out->rank; i++) {
             out->stride[i] = from.stride[i + 1];
         }
-        return true;
+        return stays_within(&from, out);
     }
     if (spr_onnx_list(onnx, node, 3, "", list) == 1) {
         axis = list[0] + (list[0] < 0 ? from.rank : 0);
@@ -227,8 +278,11 @@ static bool cut_out(struct spr_onnx *onnx, const struct spr_onnx_node *node)
     if (start < 0 || out->shape[axis] < 1 || start + out->shape[axis] > from.shape[axis]) {
         return false;
     }
+    if (!same_beside(&from, out, (int)axis)) {
+        return false;
+    }
     cut(&from, (int)axis, start, out);
-    return true;
+    return stays_within(&from, out);
 }
 
 /* The element that lies first of its kind, and where each of the others goes. */

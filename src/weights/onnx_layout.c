@@ -69,14 +69,16 @@ void spr_onnx_transpose_shape(const struct spr_onnx *onnx, const struct spr_onnx
     const struct spr_onnx_value *x = shaped(onnx, node, 0);
     int64_t perm[SPR_RANK_MAX], shape[SPR_RANK_MAX];
     const int count = spr_onnx_integers(node, "perm", perm, SPR_RANK_MAX);
+    unsigned seen = 0;
     if (!x || (count != 0 && count != x->rank)) {
         return;
     }
     for (int i = 0; i < x->rank; i++) {
         const int from = count == 0 ? x->rank - 1 - i : axis_of(perm[i], x->rank);
-        if (from < 0) {
+        if (from < 0 || (seen >> from & 1) != 0) {
             return;
         }
+        seen |= 1U << from;
         shape[i] = x->shape[from];
     }
     spr_onnx_set_shape(out, x->rank, shape);
@@ -306,7 +308,8 @@ void spr_onnx_split_shape(const struct spr_onnx *onnx, const struct spr_onnx_nod
     const int count = spr_onnx_list(onnx, node, 1, "split", list);
     const int64_t parts = spr_onnx_integer(node, "num_outputs", (int64_t)node->output_count);
     (void)out;
-    if (axis < 0 || parts < 1 || (count < 0 && spr_onnx_input(onnx, node, 1))) {
+    if (axis < 0 || parts < 1 || parts > SPR_DIMENSION_MAX ||
+        (count < 0 && spr_onnx_input(onnx, node, 1))) {
         return;
     }
     const int64_t size = x->shape[axis], each = size < 0 ? -1 : (size + parts - 1) / parts;

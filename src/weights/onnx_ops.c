@@ -74,7 +74,7 @@ static int64_t rows_for(const struct operands *o, int64_t stack)
     if (!spr_onnx_broadcast(&left, &right, &all)) {
         return 0;
     }
-    return spr_onnx_product(&all, 0, all.rank) / stack * rows;
+    return spr_onnx_times(spr_onnx_product(&all, 0, all.rank) / stack, rows);
 }
 
 /* Constants on the right: W^T of each. */
@@ -131,7 +131,7 @@ static enum spr_status add_left(struct spr_onnx *onnx, const struct spr_onnx_nod
     }
     p.axes.column[p.axes.column_count++] = rank > 1 ? rank - (o->turn_a ? 2 : 1) : 0;
     const int64_t columns = columns_of(o->b, o->turn_b);
-    p.n = o->b->has_shape && columns > 0 ? stack_of(o->b) * columns : 0;
+    p.n = o->b->has_shape && columns > 0 ? spr_onnx_times(stack_of(o->b), columns) : 0;
     return spr_onnx_add(onnx, node, &p, err);
 }
 
@@ -285,9 +285,9 @@ static enum spr_status conv(struct spr_onnx *onnx, const struct spr_onnx_node *n
     w = *given;
     p.value = &w;
     p.op = p.groups > 1 && dim(&w, 1) == 1 ? SPR_OP_DEPTHWISE : SPR_OP_CONV;
-    p.n = out && out->rank > 2
-              ? spr_onnx_product(out, 0, 1) * spr_onnx_product(out, 2, out->rank)
-              : 0;
+    p.n = out && out->rank > 2 ? spr_onnx_times(spr_onnx_product(out, 0, 1),
+                                                spr_onnx_product(out, 2, out->rank))
+                               : 0;
     spr_onnx_saw_batch(onnx, dim(x, 0), 0);
     if (!given->constant) {
         return free_conv(onnx, node, given, &p, err);
@@ -345,7 +345,7 @@ static enum spr_status conv_transpose(struct spr_onnx *onnx, const struct spr_on
     p.value = &w;
     p.op = p.groups > 1 && w.shape[1] == 1 ? SPR_OP_DEPTHWISE : SPR_OP_CONV;
     p.n = x && x->has_shape && x->rank > 2
-              ? spr_onnx_product(x, 0, 1) * spr_onnx_product(x, 2, x->rank)
+              ? spr_onnx_times(spr_onnx_product(x, 0, 1), spr_onnx_product(x, 2, x->rank))
               : 0;
     spr_onnx_saw_batch(onnx, dim(x, 0), 0);
     return spr_onnx_add(onnx, node, &p, err);

@@ -20,6 +20,11 @@ int64_t spr_onnx_product(const struct spr_onnx_value *value, int begin, int end)
     return value && value->has_shape ? (int64_t)all : 0;
 }
 
+int64_t spr_onnx_times(int64_t a, int64_t b)
+{
+    return (double)a * (double)b <= 1e15 ? a * b : 0;
+}
+
 void spr_onnx_set_shape(struct spr_onnx_value *value, int rank, const int64_t *shape)
 {
     if (!value || rank > SPR_RANK_MAX) {

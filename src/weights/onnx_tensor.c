@@ -167,13 +167,15 @@ static enum spr_status narrow(struct spr_onnx *onnx, const struct parts *p, size
         if (f.number != p->values_field) {
             continue;
         }
-        if (f.kind != SPR_WIRE_BYTES) {
+        if (f.kind != SPR_WIRE_BYTES && size <= sizeof f.value) {
             memcpy(out + used, &f.value, size);
             used += size;
         } else if (p->values_field == 4 || p->values_field == 10) {
             size_t length = (size_t)(f.body.end - f.body.at);
             memcpy(out + used, f.body.at, length);
             used += length;
+        } else if (f.kind != SPR_WIRE_BYTES || size > sizeof(uint64_t)) {
+            return bad(onnx, p, "its data are in a field of narrower numbers", err);
         } else {
             uint64_t value;
             while (spr_wire_varint(&f.body, &value)) {

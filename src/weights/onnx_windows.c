@@ -47,9 +47,9 @@ static bool find_window(const struct spr_onnx *onnx, const struct spr_onnx_node 
     integers_or(node, "pads", window->pad, 2 * window->spatial, 0);
     window->maps = pool ? x->shape[1] : w->shape[0];
     for (int i = 0; i < window->spatial; i++) {
-        const bool sane = window->kernel[i] <= 1 << 30 && window->stride[i] > 0 &&
-                          window->stride[i] <= 1 << 30 && window->dilation[i] > 0 &&
-                          window->dilation[i] <= 1 << 30;
+        const bool sane = window->kernel[i] >= -1 && window->kernel[i] <= 1 << 30 &&
+                          window->stride[i] > 0 && window->stride[i] <= 1 << 30 &&
+                          window->dilation[i] > 0 && window->dilation[i] <= 1 << 30;
         if (!sane || window->pad[i] < -(1 << 30) || window->pad[i] > 1 << 30 ||
             window->pad[i + window->spatial] < -(1 << 30) ||
             window->pad[i + window->spatial] > 1 << 30) {
@@ -117,7 +117,9 @@ void spr_onnx_transposed_shape(const struct spr_onnx *onnx, const struct spr_onn
     for (int i = 0; i < w.spatial; i++) {
         const int64_t in = w.x->shape[i + 2];
         const int64_t pads = valid ? 0 : w.pad[i] + w.pad[i + w.spatial];
-        shape[i + 2] = in < 0 || w.kernel[i] < 1 || in > (int64_t)1 << 30 ? -1
+        shape[i + 2] = in < 0 || w.kernel[i] < 1 || in > (int64_t)1 << 30 || extra[i] < 0 ||
+                               extra[i] > 1 << 30
+                           ? -1
                        : told >= w.spatial ? given[told - w.spatial + i]
                        : same              ? in * w.stride[i]
                                            : (in - 1) * w.stride[i] + extra[i] +

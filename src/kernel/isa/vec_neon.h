@@ -63,11 +63,11 @@ VEC_INLINE vec vec_div(vec a, vec b)
 }
 VEC_INLINE vec vec_max(vec a, vec b)
 {
-    return vmaxq_f32(a, b);
+    return vmaxnmq_f32(a, b); /* as elsewhere a NaN loses */
 }
 VEC_INLINE vec vec_min(vec a, vec b)
 {
-    return vminq_f32(a, b);
+    return vminnmq_f32(a, b);
 }
 VEC_INLINE vec vec_sqrt(vec a)
 {
