@@ -24,15 +24,15 @@ enum spr_form {
 #define SPR_FORM_COUNT 4
 
 enum spr_constant {
-    SPR_CALL_S,      /* seconds of a call, start and end of a kernel included */
-    SPR_PEAK,        /* share of the engine's rate that is reached */
-    SPR_TILE_K,      /* fixed cost of a tile, in steps of k */
-    SPR_CACHE_RATE,  /* bytes a second out of the last cache, all units together */
-    SPR_MEMORY,      /* share of the memory's rate that is reached */
-    SPR_STEP_S,      /* least seconds of one step of k */
-    SPR_RESIDENT,    /* share of the last cache that keeps operands from call to call */
-    SPR_LONG_RUN,    /* speed left in calls of a millisecond and more: power, heat */
-    SPR_IMBALANCE,   /* how much longer the longest block row is, of what is likely at random */
+    SPR_CALL_S,     /* seconds of a call, start and end of a kernel included */
+    SPR_PEAK,       /* share of the engine's rate that is reached */
+    SPR_TILE_K,     /* fixed cost of a tile, in steps of k */
+    SPR_CACHE_RATE, /* bytes a second out of the last cache, all units together */
+    SPR_MEMORY,     /* share of the memory's rate that is reached */
+    SPR_STEP_S,     /* least seconds of one step of k */
+    SPR_RESIDENT,   /* share of the last cache that keeps operands from call to call */
+    SPR_LONG_RUN,   /* speed left in calls of a millisecond and more: power, heat */
+    SPR_IMBALANCE,  /* how much longer the longest block row is, of what is likely at random */
     SPR_WHOLE_WAVES, /* share of the last wave that is paid although it is not full */
     SPR_OUTPUT_S,    /* seconds of an element of Y */
     SPR_WEIGHT_S,    /* seconds of a kept weight and a column of X */

@@ -87,7 +87,7 @@ static void *room(size_t count, size_t size)
     if (!memory) {
         must(spr_no_memory(&err));
     }
-    return memset(memory, 0, count * size + 64);
+    return memory ? memset(memory, 0, count * size + 64) : NULL;
 }
 
 static void run_tokens(const struct subject *p, int64_t token)

@@ -32,7 +32,10 @@ static bool next_name(struct spr_wire *body, uint32_t number, bool info, struct 
         if (f.number != number || f.kind != SPR_WIRE_BYTES) {
             continue;
         }
-        *name = info ? (struct spr_wire){0} : f.body;
+        *name = f.body;
+        if (info) {
+            *name = (struct spr_wire){0};
+        }
         while (info && spr_wire_next(&f.body, &g)) {
             *name = g.number == 1 && g.kind == SPR_WIRE_BYTES ? g.body : *name;
         }

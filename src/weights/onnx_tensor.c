@@ -290,7 +290,7 @@ static void set_value(struct spr_onnx_value *v, const struct spr_tensor *t, size
     memcpy(v->shape, t->shape, sizeof v->shape);
     for (int i = t->rank - 1; i >= 0; i--) {
         v->stride[i] = stride;
-        stride *= t->shape[i] > 0 ? t->shape[i] : 1;
+        stride = spr_onnx_times(stride, t->shape[i] > 0 ? t->shape[i] : 1);
     }
 }
 

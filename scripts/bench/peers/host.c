@@ -331,8 +331,8 @@ void host_start(struct host *host, size_t index, size_t shape, const struct opti
         if (offer.last) {
             break;
         }
-        for (int cold = 0; cold <= (options->matmul95 && host->builtin != peak_peer());
-             cold++) {
+        const int residencies = options->matmul95 && host->builtin != peak_peer() ? 2 : 1;
+        for (int cold = 0; cold < residencies; cold++) {
             struct result *result = results_add(results);
             result->shape = shape;
             result->host = index;

@@ -12,12 +12,12 @@ static int32_t key_of(float x)
 {
     int32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return bits ^ ((bits >> 31) & INT32_MAX);
+    return bits < 0 ? bits ^ INT32_MAX : bits;
 }
 
 static float value_of(int32_t key)
 {
-    const int32_t bits = key ^ ((key >> 31) & INT32_MAX);
+    const int32_t bits = key < 0 ? key ^ INT32_MAX : key;
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
