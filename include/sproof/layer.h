@@ -90,6 +90,7 @@ struct spr_network {
     double dense_accuracy;  /* accuracy column of the base rows; NAN when absent */
     const char *metric;     /* of the accuracy table, NULL when unknown */
     bool lower_is_better;   /* direction of the metric */
+    const char *left_out;   /* what the table says it lacks, for people; NULL: nothing */
     struct spr_arena arena; /* owns strings and arrays above except where noted */
 };
 

@@ -179,8 +179,10 @@ static void tell_left_out(struct reader *r, const char *line, size_t size)
 {
     static const char start[] = "# left out: ";
     if (size > sizeof start && memcmp(line, start, sizeof start - 1) == 0) {
-        spr_note(r->table.notes, "%s:%zu: %.*s", r->table.path, r->physical_line,
-                 (int)strcspn(line + 2, "\r\n"), line + 2);
+        const int length = (int)strcspn(line + 2, "\r\n");
+        spr_note(r->table.notes, "%s:%zu: %.*s", r->table.path, r->physical_line, length,
+                 line + 2);
+        snprintf(r->table.left_out, sizeof r->table.left_out, "%.*s", length, line + 2);
     }
 }
 

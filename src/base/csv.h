@@ -23,6 +23,7 @@ struct spr_csv {
     char **cells; /* cells of the row at hand, NUL-terminated */
     size_t cell_count;
     size_t bad_rows;
+    char left_out[256]; /* what a comment says that the table lacks; "" nothing */
 };
 
 /* Handles one data row; a status other than SPR_OK ends the reading, except that

@@ -71,6 +71,9 @@ enum spr_status cli_evaluate_record(struct cli *cli, const char *path,
                 record->head.created ? record->head.created : "unknown date",
                 record->network.path);
     }
+    if (record->network.left_out) {
+        spr_note(&cli->notes, "%s: %.300s", name, record->network.left_out);
+    }
     check_input(cli, name, &record->head.model);
     check_input(cli, name, &record->head.accuracy);
     check_input(cli, name, &record->head.machine);

@@ -214,6 +214,13 @@ static enum spr_status on_row(struct spr_csv *csv, void *context)
     struct spr_network *network = r->network;
     bool named = csv->position[VARIANT] >= 0;
     const char *variant_name = network->name;
+    if (csv->left_out[0] && !network->left_out) {
+        network->left_out =
+            spr_arena_text(&network->arena, csv->left_out, strlen(csv->left_out));
+        if (!network->left_out) {
+            return spr_no_memory(csv->err);
+        }
+    }
     bool describes =
         *spr_csv_cell(csv, PATTERN) || *spr_csv_cell(csv, SPARSITY) || *spr_csv_cell(csv, NNZ);
     size_t layer = 0, variant = 0;

@@ -355,6 +355,7 @@ static void read_network(struct reading *reading, const spr_json *root)
     spr_reader_enter(r, "record", 0);
     network->name = spr_reader_text(r, root, "network", true);
     spr_reader_leave(r);
+    network->left_out = spr_reader_text(r, root, "left_out", false);
     network->metric = spr_reader_text(r, root, "metric", false);
     read_layers(reading, root);
 }

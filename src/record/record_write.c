@@ -334,6 +334,9 @@ static void put_record(struct spr_emit *out, const struct spr_analysis *a,
     spr_record_put_options(out, &a->options, a->has_expected ? &a->expected_residency : NULL);
     spr_emit_number(out, "flops_per_mac", 2);
     spr_emit_text(out, "network", a->network->name);
+    if (a->network->left_out) {
+        spr_emit_text(out, "left_out", a->network->left_out);
+    }
     spr_emit_text(out, "metric", a->network->metric);
     spr_emit_text(out, "better", a->network->lower_is_better ? "lower" : "higher");
     spr_emit_number(out, "dense_accuracy", a->network->dense_accuracy);

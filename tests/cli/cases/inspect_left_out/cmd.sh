@@ -25,3 +25,5 @@ done
 ls other.csv
 sproof analyze conv.csv -m a100-pcie-80gb --no-save | head -1
 sproof inspect conv.safetensors --tokens 3 --image 16 --pattern csr -f json | grep -v '^  {"layer"'
+sproof analyze conv.csv -m a100-pcie-80gb -p csr -s 0.9 -q -o net.json > /dev/null
+sproof explain csr@0.9 -i net.json | head -1
