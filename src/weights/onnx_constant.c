@@ -91,12 +91,11 @@ enum spr_status spr_onnx_widen(struct spr_onnx *onnx, struct spr_onnx_value *v,
     if (elements < 1 || isnan(rare_number(v, type, 0))) {
         return SPR_OK;
     }
-    const bool small = strchr(type, '2') == type + strlen(type) - 1 ||
-                       (strchr(type, '4') == type + strlen(type) - 1 && strlen(type) < 6);
+    const bool small = strstr(type, "int2") == type + strlen(type) - 4 ||
+                       strstr(type, "int4") == type + strlen(type) - 4;
     struct spr_onnx_value made = *v;
     unsigned char *data;
-    const enum spr_element element =
-        small && !strstr(type, "32") ? SPR_ELEMENT_I8 : SPR_ELEMENT_F32;
+    const enum spr_element element = small ? SPR_ELEMENT_I8 : SPR_ELEMENT_F32;
     SPR_TRY(spr_onnx_make(onnx, (double)elements, element, &made, &data, err));
     memcpy(made.stride, v->stride, sizeof made.stride); /* it may have been turned */
     for (int64_t i = 0; i < elements; i++) {
