@@ -381,7 +381,7 @@ void spr_onnx_read_type(struct spr_onnx *onnx, struct spr_wire type,
     const bool told = find_shape(type, &shape, &element);
     value->whole = value->whole || (element >= 2 && element <= 9 && element != 8) ||
                    element == 12 || element == 13;
-    if (!told) {
+    if (!told || value->data) {
         return;
     }
     value->has_shape = true;

@@ -27,7 +27,8 @@ int64_t spr_onnx_times(int64_t a, int64_t b)
 
 void spr_onnx_set_shape(struct spr_onnx_value *value, int rank, const int64_t *shape)
 {
-    if (!value || rank > SPR_RANK_MAX) {
+    /* A constant's shape is that of its elements, whatever else takes its name. */
+    if (!value || rank > SPR_RANK_MAX || value->data) {
         return;
     }
     const bool declared = value->has_shape && value->rank == rank;
